@@ -1,0 +1,45 @@
+# The libraries that cull stands on. Debian names: libopenblas-openmp-dev libdnnl-dev zlib1g-dev
+# libzstd-dev libzip-dev libsimdjson-dev libxxhash-dev (+ libcmocka-dev for the tests).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+
+# OpenBLAS in its OpenMP build, linked in statically: the shared name libopenblas.so.0 may be another
+# build on the user's machine, and only this one is safe from several threads at once.
+find_library(CULL_OPENBLAS NAMES libopenblas.a PATH_SUFFIXES openblas-openmp REQUIRED)
+get_filename_component(CULL_OPENBLAS_KIND ${CULL_OPENBLAS} DIRECTORY)
+if(NOT CULL_OPENBLAS_KIND MATCHES "openmp")
+  message(WARNING "${CULL_OPENBLAS} may not be OpenBLAS's OpenMP build (libopenblas-openmp-dev); others are not safe from several threads")
+endif()
+find_path(CULL_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas-openmp ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp REQUIRED)
+find_library(CULL_GFORTRAN NAMES gfortran libgfortran.so.5 REQUIRED)
+find_library(CULL_GOMP NAMES gomp libgomp.so.1 PATHS /usr/lib/gcc/${CMAKE_LIBRARY_ARCHITECTURE}/12 REQUIRED)
+
+add_library(cull_libraries INTERFACE)
+target_include_directories(cull_libraries SYSTEM INTERFACE ${CULL_CBLAS_INCLUDE})
+target_link_libraries(cull_libraries INTERFACE PkgConfig::SIMDJSON PkgConfig::ZLIB PkgConfig::ZSTD PkgConfig::ZIP
+  ${CULL_OPENBLAS} ${CULL_GFORTRAN} ${CULL_GOMP} Threads::Threads m)
+
+# libdnnl's own CMake files ask for OpenCL, so it is found by hand
+set(CULL_HAVE_DNNL 0)
+if(CULL_WITH_DNNL)
+  find_library(CULL_DNNL dnnl)
+  find_path(CULL_DNNL_INCLUDE oneapi/dnnl/dnnl.h)
+  if(CULL_DNNL AND CULL_DNNL_INCLUDE)
+    set(CULL_HAVE_DNNL 1)
+    target_include_directories(cull_libraries SYSTEM INTERFACE ${CULL_DNNL_INCLUDE})
+    target_link_libraries(cull_libraries INTERFACE ${CULL_DNNL})
+  else()
+    message(STATUS "oneDNN was not found: OpenBLAS does all matrix products")
+  endif()
+endif()
+target_compile_definitions(cull_libraries INTERFACE CULL_HAVE_DNNL=${CULL_HAVE_DNNL})
+
+file(STRINGS ${CULL_CBLAS_INCLUDE}/openblas_config.h CULL_OPENBLAS_VERSION REGEX "OPENBLAS_VERSION")
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" CULL_OPENBLAS_VERSION "${CULL_OPENBLAS_VERSION}")
+set_source_files_properties(src/base/version.c PROPERTIES COMPILE_DEFINITIONS
+  "CULL_OPENBLAS_VERSION=\"${CULL_OPENBLAS_VERSION}\";CULL_SIMDJSON_VERSION=\"${SIMDJSON_VERSION}\"")

@@ -1,0 +1,137 @@
+/* cull/corpus.h - a pool as records of text: jsonl, csv, tsv or plain text, streamed.
+ *
+ * Opening makes one pass that counts records, checks every line and reads the columns asked for;
+ * the text itself is never held. A row is a record's place over all files in the order given. */
+#ifndef CULL_CORPUS_H
+#define CULL_CORPUS_H
+#include "cull/base.h"
+#include "cull/pool.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cull_corpus cull_corpus;
+typedef struct {
+    size_t size;
+    const char *const *paths; /* files or globs; "-" = standard input (spooled to tmpdir) */
+    int npaths;
+    const char *format; /* "jsonl", "csv", "tsv", "txt"; NULL = from each name, jsonl for stdin */
+    /* Fields by path: "text", "meta.source", "turns[0].value", "messages[].content"; in csv and
+     * tsv a column's name. Comma-separated paths are joined by a newline. NULL = the first that
+     * the first record has of: text, content, messages[].content, conversations[].value,
+     * instruction+input+output, prompt+completion, question+answer. */
+    const char *text;
+    const char *id;             /* NULL = "id" where records have it */
+    const char *group;          /* strings or numbers; NULL = none */
+    const char *label;          /* strings or numbers; NULL = none */
+    const char *const *columns; /* numeric fields, read into the table */
+    int ncolumns;
+} cull_corpus_opts;
+#define CULL_CORPUS_OPTS                                                                           \
+    {                                                                                              \
+        .size = sizeof(cull_corpus_opts)                                                           \
+    }
+/* A record that is no JSON, lacks a field or has text that is not UTF-8 is CULL_EINPUT, named by
+ * file and line. */
+CULL_API cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o,
+                                      cull_corpus **out) CULL_CHECKED;
+CULL_API void cull_corpus_free(cull_corpus *c);
+CULL_API int64_t cull_corpus_n(const cull_corpus *c);
+CULL_API uint64_t cull_corpus_bytes(const cull_corpus *c); /* uncompressed */
+CULL_API const cull_table *cull_corpus_table(const cull_corpus *c);
+/* Group and label of each row as codes 0..count-1 in order of first appearance; NULL if none. */
+CULL_API const int32_t *cull_corpus_group(const cull_corpus *c, int32_t *count);
+CULL_API const char *cull_corpus_group_name(const cull_corpus *c, int32_t code);
+CULL_API const int32_t *cull_corpus_label(const cull_corpus *c, int32_t *count);
+CULL_API const char *cull_corpus_label_name(const cull_corpus *c, int32_t code);
+
+typedef struct {
+    const char *path;
+    uint64_t bytes; /* of the file as it lies on disk */
+    int64_t rows;
+    char hash[33]; /* XXH3-128 of the file's bytes, hexadecimal */
+} cull_input_file;
+CULL_API int cull_corpus_files(const cull_corpus *c, const cull_input_file **files);
+/* The same for any file, for reports of arrays. */
+CULL_API cull_status cull_file_hash(cull_ctx *cx, const char *path,
+                                    cull_input_file *out) CULL_CHECKED;
+
+/* Lengths of every row's text: what = "words" or "bytes". out has n doubles. One pass. */
+CULL_API cull_status cull_corpus_lengths(cull_ctx *cx, const cull_corpus *c, const char *what,
+                                         double *out) CULL_CHECKED;
+/* Ids of rows idx[0..n) (any order) as strings; free with cull_strings_free. One pass. A record
+ * without an id is named by its row number. With `snippet` > 0 also its text cut to that many
+ * characters (else texts is NULL). */
+typedef struct {
+    int64_t n;
+    char **id, **text;
+    void *mem_;
+} cull_strings;
+CULL_API cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
+                                     int64_t n, int snippet, cull_strings *out) CULL_CHECKED;
+CULL_API void cull_strings_free(cull_strings *s);
+/* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
+ * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic. */
+CULL_API cull_status cull_corpus_write(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
+                                       int64_t n, const char *path) CULL_CHECKED;
+
+/* Near copies of an evaluation set: avoid[row] = 1 where the row's text shares at least `share` of
+ * its word n-grams (or any, if share is 0) with a text of `eval`. hits lists each such row.
+ * Words are lower-cased runs of letters and digits. Source: the n-gram overlap of GPT-3's
+ * decontamination (Brown et al. 2020, appendix C). O(bytes) time, O(n-grams of eval) memory. */
+typedef struct {
+    int64_t row, eval_row; /* the first text of eval that it overlaps */
+    int64_t shared, total; /* n-grams of the row found in eval; all of the row */
+    char *sample;          /* the first shared n-gram */
+} cull_overlap;
+typedef struct {
+    int64_t n;
+    cull_overlap *hit;
+    void *mem_;
+} cull_overlaps;
+CULL_API cull_status cull_corpus_overlap(cull_ctx *cx, const cull_corpus *c,
+                                         const cull_corpus *eval, int ngram, double share,
+                                         uint8_t *avoid, cull_overlaps *hits) CULL_CHECKED;
+CULL_API void cull_overlaps_free(cull_overlaps *h);
+/* Groups of near copies: rows that share a word n-gram which at most `cap` rows have are joined
+ * (connected components). group has n entries, codes in order of first appearance. */
+CULL_API cull_status cull_corpus_copies(cull_ctx *cx, const cull_corpus *c, int ngram, int64_t cap,
+                                        int32_t *group, int32_t *groups) CULL_CHECKED;
+
+/* Text features: hashed word and character n-grams, TF-IDF, randomized SVD to `dim` numbers a text,
+ * each row of unit length. Deterministic. The basis is fitted on at most `sample` texts of the
+ * fitting corpus, chosen by the seed; everything else streams. */
+typedef struct cull_embed cull_embed;
+typedef struct {
+    size_t size;
+    int word_lo, word_hi; /* word n-grams; 0,0 = none */
+    int char_lo, char_hi; /* character n-grams inside words; 0,0 = none */
+    int bits;             /* 2^bits hashed features */
+    int dim;              /* numbers a text */
+    int64_t sample;       /* texts that the basis is fitted on */
+    int iterations;       /* subspace iterations of the randomized SVD */
+    bool sublinear;       /* 1 + log(count) instead of the count */
+} cull_embed_opts;
+#define CULL_EMBED_OPTS                                                                            \
+    {                                                                                              \
+        .size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = 0,   \
+        .bits = 18, .dim = 128, .sample = 65536, .iterations = 2, .sublinear = true                \
+    }
+CULL_API cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                                    cull_embed **out) CULL_CHECKED;
+/* Rows of c embedded: (n, dim) f32, in memory, or mapped from a file in tmpdir when that would take
+ * more than a quarter of the memory limit (the numbers are the same). */
+CULL_API cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpus *c,
+                                      cull_pool **out) CULL_CHECKED;
+CULL_API void cull_embed_free(cull_embed *e);
+/* Plain TF-IDF cosine of every row of c to the mean of the rows of target: the baseline that
+ * needs no basis. out has n doubles. Fitted on c. */
+CULL_API cull_status cull_corpus_tfidf(cull_ctx *cx, const cull_corpus *c,
+                                       const cull_corpus *target, const cull_embed_opts *o,
+                                       double *out) CULL_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+/* cull/pool.h - arrays and pools: embedded examples, in memory or on disk.
+ *
+ * A pool is a matrix (n, d) of f32, f16, bf16, f64 or integers, read as f32 a block of rows at a
+ * time. Files are mapped, so a pool larger than memory costs none; only compressed files
+ * (.gz, .zst, deflated npz members) are expanded, to memory or to ctx's tmpdir. */
+#ifndef CULL_POOL_H
+#define CULL_POOL_H
+#include "cull/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An array of a file, or one borrowed from the caller. Row-major. */
+typedef struct {
+    cull_dtype dtype;
+    int ndim;
+    int64_t shape[8];
+    const void *at;
+    char name[64]; /* of the tensor or npz member it came from; "" = the file's only one */
+    void *mem_;
+} cull_array;
+
+/* Open `path`: .npy, .npz, .safetensors (or its .index.json), IDX (.idx*-ubyte), CIFAR .bin,
+ * .svmlight/.libsvm (made dense), each also as .gz or .zst. The form is told from the bytes, not
+ * from the name, where the form has a signature. `name` picks a member of an npz or safetensors
+ * file; NULL takes the only one, or "embeddings" where there are several, else it is an error that
+ * lists them. A path may end in `:NAME` to the same effect. */
+CULL_API cull_status cull_array_open(cull_ctx *cx, const char *path, const char *name,
+                                     cull_array *out) CULL_CHECKED;
+CULL_API void cull_array_free(cull_array *a);
+/* Elements [lo, lo+n) in row-major order, converted. A value that does not fit (NaN into an
+ * integer, 1e300 into f32) becomes what IEEE conversion gives. */
+CULL_API void cull_array_f32(const cull_array *a, int64_t lo, int64_t n, float *out);
+CULL_API void cull_array_f64(const cull_array *a, int64_t lo, int64_t n, double *out);
+/* Write one array; the form follows the name (.npy, .npz, .safetensors; with .gz or .zst). Atomic. */
+CULL_API cull_status cull_array_write(cull_ctx *cx, const char *path,
+                                      const cull_array *a) CULL_CHECKED;
+
+typedef struct cull_pool cull_pool;
+/* From a file (see cull_array_open); an array of one dimension is (n, 1), of more is (n, rest). */
+CULL_API cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out) CULL_CHECKED;
+/* From the caller's memory, which must outlive the pool. */
+CULL_API cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n,
+                                    int64_t d, cull_pool **out) CULL_CHECKED;
+CULL_API void cull_pool_free(cull_pool *p);
+CULL_API int64_t cull_pool_n(const cull_pool *p);
+CULL_API int64_t cull_pool_d(const cull_pool *p);
+CULL_API cull_dtype cull_pool_dtype(const cull_pool *p);
+CULL_API const char *cull_pool_name(const cull_pool *p); /* the file it came from, or "memory" */
+/* Rows [lo, hi) as f32 (hi-lo, d): a pointer into the pool where it holds f32, else into `buf`,
+ * which has room for (hi-lo)*d. Safe from many threads. */
+CULL_API const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf);
+/* Refuses a pool with a NaN or an infinity, naming the row and the column. One pass, in parallel. */
+CULL_API cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p) CULL_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

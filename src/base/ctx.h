@@ -1,0 +1,37 @@
+/* ctx.h - inside of the context, for src/base only. */
+#ifndef CULL__CTX_H
+#define CULL__CTX_H
+#include "base/base.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct cull__team; /* the workers: threads.c */
+struct cull__block;
+
+/* What a ctx shares with its children. */
+typedef struct cull__root {
+    cull_ctx_opts o;
+    int isa;
+    double born, ticked;
+    const char *ticked_phase;
+    _Atomic uint64_t used, peak;
+    atomic_bool stop;
+    pthread_mutex_t hooks; /* calls of the caller's hooks never overlap */
+    struct cull__team *team;
+    int ncpu, cpu[1024]; /* the CPUs that the process may use */
+} cull__root;
+
+struct cull_ctx {
+    cull__root *root;
+    int worker; /* -1: the caller's own */
+    const char *phase;
+    struct cull__block *arena, *spare;
+    char err[1024];
+};
+
+void cull__ctx_drop(cull_ctx *cx); /* all of its arena */
+void cull__threads_init(cull_ctx *cx);
+void cull__threads_end(cull_ctx *cx);
+#endif

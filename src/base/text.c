@@ -1,0 +1,267 @@
+/* text.c - numbers as text whatever the locale, names, UTF-8, growing strings. */
+#define _GNU_SOURCE
+#include "base/base.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+static void trim(const char **s, size_t *n)
+{
+    while (*n && blank((*s)[*n - 1])) --*n;
+    while (*n && blank(**s)) ++*s, --*n;
+}
+
+/* A decimal that a double holds exactly (up to 15 digits, power of ten up to 22) needs no library. */
+static bool parse_short(const char *s, size_t n, double *out)
+{
+    static const double ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    size_t i = n && (s[0] == '-' || s[0] == '+'), digits = 0;
+    int frac = 0;
+    bool point = false;
+    uint64_t v = 0;
+    for (; i < n; i++) {
+        if (s[i] == '.' && !point) {
+            point = true;
+        } else if (s[i] >= '0' && s[i] <= '9') {
+            if (++digits > 15) return false;
+            v = v * 10 + (uint64_t)(s[i] - '0');
+            frac += point;
+        } else {
+            return false;
+        }
+    }
+    if (!digits) return false;
+    double d = (double)v / ten[frac];
+    *out = s[0] == '-' ? -d : d;
+    return true;
+}
+
+bool cull__parse_f64(const char *s, size_t n, double *out)
+{
+    trim(&s, &n);
+    if (!n) return false;
+    if (parse_short(s, n, out)) return true;
+    char small[64], *buf = n < sizeof small ? small : malloc(n + 1), *end;
+    if (!buf) return false;
+    memcpy(buf, s, n);
+    buf[n] = 0;
+    /* strtod would also take hexadecimal and "nan(...)" and, elsewhere, a decimal comma */
+    bool ok = !strpbrk(buf, "xXpP(,");
+    if (ok) {
+        locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+        if (c) {
+            *out = strtod_l(buf, &end, c);
+            freelocale(c);
+        }
+        ok = c && end == buf + n;
+    }
+    if (buf != small) free(buf);
+    return ok;
+}
+
+bool cull__parse_i64(const char *s, size_t n, int64_t *out)
+{
+    trim(&s, &n);
+    size_t i = n && (s[0] == '-' || s[0] == '+');
+    bool minus = n && s[0] == '-';
+    if (i == n) return false;
+    int64_t v = 0;
+    for (; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9') return false;
+        if (__builtin_mul_overflow(v, 10, &v)) return false;
+        int64_t d = s[i] - '0';
+        if (__builtin_add_overflow(v, minus ? -d : d, &v)) return false;
+    }
+    *out = v;
+    return true;
+}
+
+bool cull__parse_bytes(const char *s, uint64_t *out)
+{
+    size_t n = strlen(s), unit = n;
+    while (unit && ((s[unit - 1] | 32) >= 'a' && (s[unit - 1] | 32) <= 'z')) unit--;
+    double v;
+    if (unit && (s[unit - 1] >= '0' && s[unit - 1] <= '9') && unit < n && (s[unit] | 32) == 'e')
+        unit = n;
+    if (!cull__parse_f64(s, unit, &v) || !(v >= 0)) return false;
+    static const char units[] = "kmgt";
+    const char *u = s + unit;
+    int power = 0;
+    if (*u) {
+        const char *at = strchr(units, *u | 32);
+        if (at) power = (int)(at - units) + 1, u++;
+        if ((*u | 32) == 'i' && power) u++;
+        if ((*u | 32) == 'b') u++;
+        if (*u) return false;
+    }
+    v = ldexp(v, 10 * power);
+    if (!(v < 0x1p63)) return false;
+    *out = (uint64_t)v;
+    return true;
+}
+
+const char *cull__format_f64(double v, char buf[32])
+{
+    if (isnan(v)) return strcpy(buf, "nan");
+    if (isinf(v)) return strcpy(buf, v < 0 ? "-inf" : "inf");
+    if (v == floor(v) && fabs(v) < 1e15) {
+        snprintf(buf, 32, "%.0f", v);
+        return buf;
+    }
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(buf, 32, "%.*g", digits, v);
+        const char *point = localeconv()->decimal_point; /* the host's locale may have a comma */
+        char *at = strcmp(point, ".") ? strstr(buf, point) : NULL;
+        if (at) {
+            size_t w = strlen(point);
+            *at = '.';
+            memmove(at + 1, at + w, strlen(at + w) + 1);
+        }
+        double back;
+        if (cull__parse_f64(buf, strlen(buf), &back) && back == v) break;
+    }
+    return buf;
+}
+
+const char *cull__format_bytes(uint64_t b, char buf[32])
+{
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    int u = 0;
+    double v = (double)b;
+    while (v >= 1024 && u < 6) v /= 1024, u++;
+    int tenths = (int)(v * 10 + 0.5);
+    if (u == 0 || tenths >= 1000)
+        snprintf(buf, 32, "%d %s", (tenths + 5) / 10, unit[u]);
+    else
+        snprintf(buf, 32, "%d.%d %s", tenths / 10, tenths % 10, unit[u]);
+    return buf;
+}
+
+bool cull__same_name(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        char x = *a == '_' ? '-' : *a, y = *b == '_' ? '-' : *b;
+        if (x != y) return false;
+    }
+    return *a == *b;
+}
+
+/* Edit distance with swaps of neighbours; names are short. */
+static int distance(const char *a, const char *b)
+{
+    enum { MAX = 48 };
+    int n = (int)strlen(a), m = (int)strlen(b), d[3][MAX + 1];
+    if (n > MAX || m > MAX) return MAX;
+    for (int j = 0; j <= m; j++) d[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        int *now = d[i % 3], *last = d[(i + 2) % 3], *before = d[(i + 1) % 3];
+        now[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best) best = last[j] + 1;
+            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return d[n % 3][m];
+}
+
+const char *cull__nearest(const char *s, const char *const *cand, int n)
+{
+    const char *best = NULL;
+    int least = (int)strlen(s) / 3 + 1;
+    for (int i = 0; i < n; i++) {
+        int d = distance(s, cand[i]);
+        if (d <= least && (!best || d < least)) best = cand[i], least = d;
+    }
+    return best;
+}
+
+bool cull__utf8_ok(const char *s, size_t n, size_t *bad)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    size_t i = 0;
+    while (i < n) {
+        if (p[i] < 0x80) {
+            i++;
+            continue;
+        }
+        int more = p[i] >= 0xF0 ? 3 : p[i] >= 0xE0 ? 2 : 1;
+        uint32_t v = p[i] & (0x3Fu >> more);
+        bool ok = p[i] >= 0xC2 && p[i] <= 0xF4 && n - i > (size_t)more;
+        for (int k = 1; ok && k <= more; k++) {
+            ok = (p[i + (size_t)k] & 0xC0) == 0x80;
+            v = v << 6 | (p[i + (size_t)k] & 0x3F);
+        }
+        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+        if (!ok || v < least[more] || v > 0x10FFFF || (v >= 0xD800 && v <= 0xDFFF)) {
+            if (bad) *bad = i;
+            return false;
+        }
+        i += (size_t)more + 1;
+    }
+    return true;
+}
+
+const char *cull__quote(const char *s, size_t n, char *buf, size_t size)
+{
+    size_t k = 0, room = size - 4;
+    for (size_t i = 0; i < n && k < room; i++)
+        buf[k++] = (unsigned char)s[i] < 32 || s[i] == 127 ? '?' : s[i];
+    if (k < n) {
+        while (k && ((unsigned char)buf[k - 1] & 0xC0) == 0x80) k--; /* not inside a character */
+        if (k && (unsigned char)buf[k - 1] >= 0xC0) k--;
+        memcpy(buf + k, "...", 3), k += 3;
+    }
+    buf[k] = 0;
+    return buf;
+}
+
+void cull__buf_add(cull_buf *b, const char *s, size_t n)
+{
+    if (b->status != CULL_OK) return;
+    if ((uint64_t)b->n + n + 1 > (uint64_t)b->cap)
+        b->status = cull__grow(b->cx, (void **)&b->at, &b->cap, (int64_t)(b->n + n + 1), 1);
+    if (b->status != CULL_OK) return;
+    memcpy(b->at + b->n, s, n);
+    b->n += n;
+    b->at[b->n] = 0;
+}
+
+void cull__buf_printf(cull_buf *b, const char *fmt, ...)
+{
+    char small[512];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(small, sizeof small, fmt, ap);
+    va_end(ap);
+    if (n < (int)sizeof small) {
+        cull__buf_add(b, small, n > 0 ? (size_t)n : 0);
+        return;
+    }
+    if (b->status == CULL_OK)
+        b->status = cull__grow(b->cx, (void **)&b->at, &b->cap, (int64_t)b->n + n + 1, 1);
+    if (b->status != CULL_OK) return;
+    va_start(ap, fmt);
+    vsnprintf(b->at + b->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    b->n += (size_t)n;
+}
+
+void cull__buf_free(cull_buf *b)
+{
+    cull__free(b->at);
+    *b = (cull_buf){.cx = b->cx};
+}

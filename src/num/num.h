@@ -1,0 +1,71 @@
+/* num.h - kernels: matrix products, distances, top-k over a pool, statistics. */
+#ifndef CULL__NUM_H
+#define CULL__NUM_H
+#include "base/base.h"
+#include "cull/pool.h"
+
+/* Our own inner loops, compiled once for each instruction set (kern.c). All sums run over 16 fixed
+ * lanes without contraction, so that their bits are the same on every one of them. */
+typedef struct {
+    double (*dot)(const float *a, const float *b, int64_t d);             /* canonical: f64 sums */
+    void (*to_f32)(cull_dtype t, const void *src, int64_t n, float *out); /* f16, bf16 */
+    float (*dotf)(const float *a, const float *b, int64_t d);             /* f32 sums */
+    void (*axpy)(float *y, float a, const float *x, int64_t d);           /* y += a x */
+} cull__kern;
+const cull__kern *cull__kernels(const cull_ctx *cx);
+
+/* C (m, n) = A (m, k) B (n, k)^T on the calling thread, row-major with leading dimensions. Bits
+ * depend on the shape and the instruction set: what a choice turns on is decided by `dot`. */
+void cull__gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                   int64_t ldb, float *c, int64_t ldc);
+
+/* For each of the m queries its k best rows of the pool by dot product (cosine if `unit`), rows with
+ * skip[row] left out (skip may be NULL): idx, score (m, k), best first, ties by index, found[i] <= k
+ * of them. Blocked products with a running threshold; every row that could be among the best by the
+ * product's rounding bound is scored again by the canonical dot, so the answer does not depend on
+ * block shape, threads or memory. O(n d m) time, O(block + m k) memory, one pass over the pool. */
+cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
+                            bool unit, const uint8_t *skip, int64_t *idx, double *score,
+                            int64_t *found);
+
+/* For each row of the pool the best (max) and the mean over the m queries of its similarity; either
+ * output may be NULL. best_q: which query (n). Canonical like cull__pool_topk. */
+cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, bool unit,
+                            double *best, int32_t *best_q, double *mean);
+
+/* Rows of the pool as unit vectors (f32) into q (n, d); a zero row stays zero. */
+cull_status cull__pool_unit(cull_ctx *cx, const cull_pool *p, float *q);
+
+/* ---- k-means (Lloyd 1957/1982; seeding: Arthur and Vassilvitskii 2007, k-means++) ---- */
+typedef struct {
+    int64_t k, iterations; /* at most */
+    int restarts;          /* best of */
+    double tol;         /* stop when the objective falls by less than this share; 0 = never early */
+    const float *start; /* (k, d) centroids to start from, or NULL = k-means++ on a sample */
+    bool spherical;     /* centroids renormalised */
+} cull__kmeans_opts;
+/* centroid (k, d), assign (n) and count (k) out; *objective = sum of squared distances. An empty
+ * cluster takes the row farthest from its centroid. Reads the pool iterations + 1 times. Sums are
+ * taken over a grid fixed by n, in order: same bits for any number of threads. */
+cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
+                         float *centroid, int32_t *assign, int64_t *count, double *objective);
+
+/* ---- statistics ---- */
+double cull__mean(const double *v, int64_t n);
+double cull__sd(const double *v, int64_t n); /* n - 1 below */
+double cull__quantile(cull_ctx *cx, const double *v, int64_t n,
+                      double q); /* linear, like numpy's default */
+/* Two-sided 95 % interval of a proportion (Wilson 1927). */
+void cull__wilson(double hits, double n, double *lo, double *hi);
+/* 95 % interval of a mean over few runs: Student's t. */
+void cull__t_interval(const double *v, int64_t n, double *lo, double *hi);
+/* Percentile bootstrap of the mean (Efron 1979), B draws. */
+cull_status cull__bootstrap(cull_ctx *cx, cull_rng *r, const double *v, int64_t n, int draws,
+                            double *lo, double *hi);
+
+/* ---- small linear algebra (f64, LAPACK on the calling thread) ---- */
+/* Eigenvalues descending and vectors (rows of v) of the symmetric a (d, d), which is overwritten. */
+cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v);
+/* Orthonormal columns of a (n, k) f32 in place, by Cholesky of the Gram matrix twice, f64 sums. */
+cull_status cull__orthonormal(cull_ctx *cx, float *a, int64_t n, int64_t k);
+#endif

@@ -1,0 +1,51 @@
+/* repr.h - REPRESENT: streamed passes over a corpus, and what text features are made of. */
+#ifndef CULL__REPR_H
+#define CULL__REPR_H
+#include "base/base.h"
+#include "cull/corpus.h"
+
+/* One record of a pass. Pointers live as long as the call they are handed to. */
+typedef struct {
+    int64_t row;
+    const char *text; /* UTF-8, joined fields; not NUL-terminated */
+    size_t text_n;
+    const char *raw; /* the record's bytes in the file, without the line's end */
+    size_t raw_n;
+    const char *id; /* NULL when it has none */
+    size_t id_n;
+} cull__record;
+
+/* A pass visits rows in chunks of CULL__CORPUS_CHUNK (chunk c = rows [c*CHUNK, ...)), `map` in
+ * parallel and then `reduce` (may be NULL) in order of chunk, on the calling thread. Each chunk has a
+ * zeroed slot of `slot` bytes to carry something from its map to its reduce. Memory: the lines in
+ * flight (a few MiB, more if a line is longer) and their slots. */
+enum { CULL__CORPUS_CHUNK = 256 };
+typedef cull_status cull__corpus_map(cull_ctx *cx, void *arg, int64_t chunk,
+                                     const cull__record *rec, int64_t n, void *slot);
+typedef cull_status cull__corpus_reduce(cull_ctx *cx, void *arg, int64_t chunk, void *slot);
+cull_status cull__corpus_pass(cull_ctx *cx, const cull_corpus *c, size_t slot,
+                              cull__corpus_map *map, cull__corpus_reduce *reduce, void *arg);
+
+/* ---- words and n-grams (words.c): one definition for features, overlap and DSIR ---- */
+/* Words are maximal runs of letters and digits (ASCII, and every code point from U+00AA that is no
+ * punctuation or space), ASCII-lower-cased. Calls fn with the 64-bit hash of every word, in order. */
+typedef void cull__word_fn(void *arg, uint64_t hash, const char *at, size_t n);
+void cull__words(const char *text, size_t n, cull__word_fn *fn, void *arg);
+/* Hashes of all words of text into out (room for cap); returns how many there are. */
+int64_t cull__word_hashes(const char *text, size_t n, uint64_t *out, int64_t cap);
+/* The hash of an n-gram from those of its words, in order. */
+static inline uint64_t cull__ngram(uint64_t left, uint64_t word)
+{
+    uint64_t h =
+        (left ^ (word + 0x9E3779B97F4A7C15u + (left << 6) + (left >> 2))) * 0xFF51AFD7ED558CCDu;
+    return h ^ h >> 32;
+}
+
+/* PCA of a pool: mean (d), components (k, d) orthonormal rows, variance explained (k), largest first;
+ * exact, by the covariance in f64. One pass and O(d^2) memory. */
+cull_status cull__pca(cull_ctx *cx, const cull_pool *p, int64_t k, double *mean, float *components,
+                      double *variance);
+/* (rows - mean) components^T into out (n, k). */
+cull_status cull__project(cull_ctx *cx, const cull_pool *p, int64_t k, const double *mean,
+                          const float *components, float *out);
+#endif

@@ -1,0 +1,181 @@
+/* data.c - the one door to every method of task data: checks the problem, lends scratch memory,
+ * calls the method, checks the result. */
+#include "cull/data.h"
+#include "base/base.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+const cull_input *cull_task_inputs(cull_task t)
+{
+    static const cull_input data[] = {
+        {"budget", "N|P%|COST",
+         "how much to keep: a count, a percentage of the pool, or a sum of costs"},
+        {"target", "FILE",
+         "examples of what the choice is for (text or embeddings, like the pool); repeat for "
+         "several tasks"},
+        {"embeddings", "FILE", "embeddings of the pool, a row each (npy, npz, safetensors)"},
+        {"target-embeddings", "FILE", "embeddings of the target examples"},
+        {"scores", "FILE", "score columns made elsewhere (csv, tsv, jsonl, npz), a row each"},
+        {"text", "PATH",
+         "field with the text, for example text or messages[].content; comma-separated fields are "
+         "joined"},
+        {"id", "PATH", "field with the id"},
+        {"label", "PATH", "field with the known answer; only reported on, never chosen by"},
+        {"group", "PATH", "field that quotas go by, and that splits keep together"},
+        {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
+        {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
+        {"avoid", "FILE", "evaluation set: examples that overlap with it are never kept"},
+        {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
+        {NULL, NULL, NULL}};
+    static const cull_input none[] = {{NULL, NULL, NULL}};
+    return t == CULL_TASK_DATA ? data : none;
+}
+
+/* ---- the problem ---- */
+
+static cull_status check_columns(cull_ctx *cx, const cull_method *m, const cull_table *t, int64_t n)
+{
+    for (const char *c = m->columns; *c;) {
+        char name[64];
+        size_t len = strcspn(c, ",");
+        if (len >= sizeof name)
+            return cull__fail(cx, CULL_EINTERNAL, "%s: a column name is too long", m->slug);
+        memcpy(name, c, len);
+        name[len] = 0;
+        c += len + (c[len] == ',');
+        const double *v = cull_table_col(t, name);
+        if (!v) return cull__fail(cx, CULL_EINPUT, "%s needs a score column '%s'", m->slug, name);
+        if (t->n != n)
+            return cull__fail(cx, CULL_EINPUT,
+                              "the score columns have %" PRId64 " rows, the pool has %" PRId64,
+                              t->n, n);
+        for (int64_t i = 0; i < n; i++)
+            if (!isfinite(v[i]))
+                return cull__fail(cx, CULL_EINPUT, "%s[%" PRId64 "] is %s; scores must be finite",
+                                  name, i, isnan(v[i]) ? "nan" : "infinite");
+    }
+    return CULL_OK;
+}
+
+static cull_status check_limits(cull_ctx *cx, const cull_data_problem *p)
+{
+    if (p->n < 1) return cull__fail(cx, CULL_EINPUT, "the pool is empty");
+    if (!(p->budget > 0) || !isfinite(p->budget))
+        return cull__fail(cx, CULL_EINPUT, "budget %g: it must be above 0", p->budget);
+    double least = 1;
+    for (int64_t i = 0; p->cost && i < p->n; i++) {
+        if (!(p->cost[i] > 0) || !isfinite(p->cost[i]))
+            return cull__fail(cx, CULL_EINPUT, "cost[%" PRId64 "] is %g; costs must be above 0", i,
+                              p->cost[i]);
+        if (i == 0 || p->cost[i] < least) least = p->cost[i];
+    }
+    if (p->budget < least)
+        return cull__fail(cx, CULL_EINPUT,
+                          "budget %g is below the cost of any example (the least is %g)", p->budget,
+                          least);
+    if (p->quota && !p->group) return cull__fail(cx, CULL_EINPUT, "quotas need groups");
+    for (int64_t i = 0; p->group && i < p->n; i++)
+        if (p->group[i] < 0 || p->group[i] >= p->groups)
+            return cull__fail(cx, CULL_EINPUT, "group[%" PRId64 "] is %d; it must be 0 to %d", i,
+                              p->group[i], p->groups - 1);
+    for (int32_t g = 0; p->quota && g < p->groups; g++)
+        if (!(p->quota[g] >= 0))
+            return cull__fail(cx, CULL_EINPUT, "quota[%d] is %g; it must not be negative", g,
+                              p->quota[g]);
+    return CULL_OK;
+}
+
+static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_data_problem *p)
+{
+    bool target = m->flags & CULL_NEEDS_TARGET;
+    if ((m->flags & CULL_NEEDS_POOL) && !p->pool)
+        return cull__fail(cx, CULL_EINPUT, "%s needs embeddings of the pool", m->slug);
+    if ((m->flags & CULL_NEEDS_POOL) && target && !p->target)
+        return cull__fail(cx, CULL_EINPUT, "%s needs target examples (--target)", m->slug);
+    if ((m->flags & CULL_NEEDS_TEXT) && !p->text)
+        return cull__fail(cx, CULL_EINPUT, "%s needs the pool's text", m->slug);
+    if ((m->flags & CULL_NEEDS_TEXT) && target && !p->target_text)
+        return cull__fail(cx, CULL_EINPUT, "%s needs target examples as text (--target)", m->slug);
+    if (p->pool && cull_pool_n(p->pool) != p->n)
+        return cull__fail(cx, CULL_EINPUT, "%s has %" PRId64 " rows, the pool has %" PRId64,
+                          cull_pool_name(p->pool), cull_pool_n(p->pool), p->n);
+    if (p->text && cull_corpus_n(p->text) != p->n)
+        return cull__fail(cx, CULL_EINPUT, "the text has %" PRId64 " rows, the pool has %" PRId64,
+                          cull_corpus_n(p->text), p->n);
+    if (p->pool && p->target && cull_pool_d(p->pool) != cull_pool_d(p->target))
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has rows of %" PRId64 " numbers, %s of %" PRId64
+                          "; they must be one embedding",
+                          cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->target),
+                          cull_pool_d(p->target));
+    if (p->target && cull_pool_n(p->target) < 1)
+        return cull__fail(cx, CULL_EINPUT, "there is no target example");
+    for (int64_t i = 0; p->target && p->target_task && i < cull_pool_n(p->target); i++)
+        if (p->target_task[i] < 0 || p->target_task[i] >= p->target_tasks)
+            return cull__fail(cx, CULL_EINPUT, "target_task[%" PRId64 "] is %d; it must be 0 to %d",
+                              i, p->target_task[i], p->target_tasks - 1);
+    return CULL_OK;
+}
+
+static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_data_problem *p)
+{
+    if (m->task != CULL_TASK_DATA)
+        return cull__fail(cx, CULL_EINPUT, "%s is of task %s, not data", m->slug,
+                          cull_task_name(m->task));
+    CULL_TRY(check_limits(cx, p));
+    CULL_TRY(check_columns(cx, m, &p->score, p->n));
+    CULL_TRY(check_needs(cx, m, p));
+    if ((m->flags & CULL_NEEDS_POOL) && p->pool) CULL_TRY(cull_pool_check(cx, p->pool));
+    if ((m->flags & CULL_NEEDS_POOL) && p->target) CULL_TRY(cull_pool_check(cx, p->target));
+    return CULL_OK;
+}
+
+/* ---- the result: a method that breaks its promise is a bug, told as one ---- */
+
+static cull_status check_pick(cull_ctx *cx, const cull_method *m, const cull_data_problem *p,
+                              const cull_pick *k)
+{
+    uint8_t *seen;
+    double spent = 0;
+    CULL_TRY(CULL_TMP0(cx, seen, p->n));
+    for (int64_t i = 0; i < k->n; i++) {
+        int64_t r = k->idx[i];
+        if (r < 0 || r >= p->n)
+            return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 " of %" PRId64, m->slug, r,
+                              p->n);
+        if (seen[r]++)
+            return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 " twice", m->slug, r);
+        if (p->avoid && p->avoid[r])
+            return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 ", which is to be avoided",
+                              m->slug, r);
+        spent += p->cost ? p->cost[r] : 1;
+    }
+    if (spent > p->budget || fabs(spent - k->spent) > 1e-9 * (1 + spent))
+        return cull__fail(cx, CULL_EINTERNAL, "%s spent %g of %g and said %g", m->slug, spent,
+                          p->budget, k->spent);
+    return CULL_OK;
+}
+
+cull_status cull_data_pick(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                           const cull_data_problem *p, cull_pick *out)
+{
+    *out = (cull_pick){0};
+    cull__mark_t mark = cull__mark(cx);
+    const char *phase = cull__phase(cx, m->slug);
+    cull_opts *def = NULL;
+    cull_status s = check_problem(cx, m, p);
+    if (s == CULL_OK && !opts) s = cull_opts_new(cx, m, &def);
+    if (s == CULL_OK) s = m->run.data(cx, p, cull_opts_raw(opts ? opts : def), out);
+    bool best_so_far = s == CULL_ECANCEL && (m->flags & CULL_ANYTIME);
+    if (s == CULL_OK || best_so_far) {
+        cull_status bad = check_pick(cx, m, p, out);
+        if (bad != CULL_OK) s = bad, best_so_far = false;
+    }
+    cull__release(cx, mark);
+    cull__phase(cx, phase);
+    cull_opts_free(def);
+    if (s != CULL_OK && !best_so_far) cull_pick_free(out);
+    return s;
+}

@@ -1,0 +1,198 @@
+/* base: memory, parallel loops, randomness, numbers as text. */
+#include "test.h"
+
+#include <locale.h>
+#include <stdatomic.h>
+
+#include "base/base.h"
+
+static void numbers(void **state)
+{
+    (void)state;
+    static const double v[] = {0,    1,     -1.5, 0.1, 1e300, 5e-324, 1.0 / 3, 123456789012345678.0,
+                               -0.0, 2.5e-7};
+    static const char *const locales[] = {"C",
+                                          "de_DE.UTF-8"}; /* the second where it is installed */
+    for (int l = 0; l < 2; l++) {
+        setlocale(LC_ALL, locales[l]);
+        for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+            char buf[32];
+            double back = -7;
+            cull__format_f64(v[i], buf);
+            assert_true(cull__parse_f64(buf, strlen(buf), &back));
+            assert_true(back == v[i]);
+            assert_null(strchr(buf, ','));
+        }
+    }
+    setlocale(LC_ALL, "C");
+    double d;
+    static const char *const bad[] = {"",       " ",   "1,5",   "0x10", "1e", "1 2",
+                                      "nan(1)", "--1", "1.2.3", "e5",   "."};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(cull__parse_f64(bad[i], strlen(bad[i]), &d));
+    int64_t n;
+    assert_true(cull__parse_i64("-9223372036854775808", 20, &n) && n == INT64_MIN);
+    assert_false(cull__parse_i64("9223372036854775808", 19, &n));
+    uint64_t b;
+    assert_true(cull__parse_bytes("512M", &b) && b == 512u << 20);
+    assert_true(cull__parse_bytes("1.5GiB", &b) && b == 3ull << 29);
+    assert_true(cull__parse_bytes("1e6", &b) && b == 1000000);
+    assert_false(cull__parse_bytes("12Q", &b));
+    assert_false(cull__parse_bytes("-1", &b));
+}
+
+static void halves(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 65536; h++) { /* every half survives the way to float and back */
+        float f = cull__f16_to_f32((uint16_t)h);
+        if (!isnan(f)) assert_int_equal(cull__f32_to_f16(f), h);
+        f = cull__bf16_to_f32((uint16_t)h);
+        if (!isnan(f)) assert_int_equal(cull__f32_to_bf16(f), h);
+    }
+    assert_int_equal(cull__f32_to_f16(2049.0f), 0x6800); /* ties go to even */
+    assert_int_equal(cull__f32_to_f16(2051.0f), 0x6802);
+    assert_int_equal(cull__f32_to_f16(65520.0f), 0x7C00);
+    assert_int_equal(cull__f32_to_f16(65519.0f), 0x7BFF);
+    assert_int_equal(cull__f32_to_f16(0x1p-25f), 0);
+    assert_int_equal(cull__f32_to_f16(0x1.8p-25f), 1);
+    assert_int_equal(cull__f32_to_f16(0x1p-15f), 0x0200);
+}
+
+/* The known answers of Random123's kat_vectors for philox4x32-10. */
+static void philox(void **state)
+{
+    (void)state;
+    cull_rng r = cull__rng_seeded(0, 0);
+    assert_int_equal(cull__rng_u32(&r), 0x6627e8d5u);
+    assert_int_equal(cull__rng_u32(&r), 0xe169c58du);
+    assert_int_equal(cull__rng_u32(&r), 0xbc57ac4cu);
+    assert_int_equal(cull__rng_u32(&r), 0x9b00dbd8u);
+    r = cull__rng_seeded(UINT64_MAX, UINT64_MAX);
+    r.ctr[0] = r.ctr[1] = UINT32_MAX;
+    assert_int_equal(cull__rng_u32(&r), 0x408f276du);
+    assert_int_equal(cull__rng_u32(&r), 0x41c83b0eu);
+    int64_t count[7] = {0};
+    r = cull__rng_seeded(3, 1);
+    for (int i = 0; i < 70000; i++) count[cull__rng_below(&r, 7)]++;
+    double chi = 0;
+    for (int i = 0; i < 7; i++) chi += pow((double)count[i] - 10000, 2) / 10000;
+    assert_true(chi < 22.5); /* 6 degrees of freedom, p = 0.001 */
+}
+
+typedef struct {
+    atomic_long sum;
+    int64_t chunk_of[1000];
+    int64_t bad;
+} looped;
+
+static cull_status visit(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    looped *l = arg;
+    char *scratch;
+    CULL_TRY(CULL_TMP(cx, scratch, 1000 + chunk));
+    for (int64_t i = lo; i < hi; i++) {
+        l->chunk_of[i] = chunk;
+        atomic_fetch_add(&l->sum, i);
+    }
+    if (chunk >= l->bad) return cull__fail(cx, CULL_EINPUT, "chunk %d", (int)chunk);
+    return CULL_OK;
+}
+
+static void loops(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, threads);
+        looped *l = calloc(1, sizeof *l);
+        l->bad = INT64_MAX;
+        ok(cx, cull__for(cx, 1000, 64, visit, l));
+        assert_int_equal(l->sum, 499500);
+        for (int i = 0; i < 1000; i++) assert_int_equal(l->chunk_of[i], i / 64);
+        l->bad = 3; /* of all that fail, the lowest is told */
+        for (int r = 0; r < 50; r++)
+            refused(cx, cull__for(cx, 1000, 64, visit, l), CULL_EINPUT, "chunk 3");
+        h.ticks = 0;
+        h.stop_at = 2; /* at the entry and before the first chunk there is a tick for sure */
+        l->bad = INT64_MAX;
+        refused(cx, cull__for(cx, 1000, 8, visit, l), CULL_ECANCEL, "stopped");
+        h.stop_at = 0;
+        ok(cx, cull__for(cx, 1000, 8, visit, l)); /* and the ctx goes on */
+        cull_ctx_free(cx);
+        free(l);
+        assert_int_equal(h.live, 0);
+    }
+}
+
+static void memory(void **state)
+{
+    (void)state;
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.memory = 1 << 20;
+    cull_ctx *cx = cull_ctx_new(&o);
+    char *p;
+    cull__mark_t m = cull__mark(cx);
+    refused(cx, CULL_TMP(cx, p, 1 << 21), CULL_ENOMEM, "limit of 1.0 MiB");
+    refused(cx, CULL_TMP(cx, p, INT64_MAX), CULL_ENOMEM, "out of memory");
+    refused(cx, CULL_TMP(cx, p, -1), CULL_ENOMEM, "out of memory");
+    for (int i = 0; i < 100; i++) { /* released memory can be had again */
+        ok(cx, CULL_TMP(cx, p, 700 << 10));
+        assert_int_equal((uintptr_t)p & 63, 0);
+        memset(p, 1, 700 << 10);
+        cull__release(cx, m);
+    }
+    for (int i = 0; i < 1000; i++) ok(cx, CULL_TMP0(cx, p, 100));
+    cull__release(cx, m);
+    assert_true(cull_ctx_peak(cx) <= 1 << 20);
+    cull_ctx_free(cx);
+}
+
+static void names(void **state)
+{
+    (void)state;
+    static const char *const c[] = {"rds-plus", "random", "color-filter"};
+    assert_string_equal(cull__nearest("rds-pluss", c, 3), "rds-plus");
+    assert_string_equal(cull__nearest("radnom", c, 3), "random");
+    assert_null(cull__nearest("zzzzz", c, 3));
+    assert_true(cull__same_name("rds_plus", "rds-plus"));
+    size_t bad;
+    assert_true(cull__utf8_ok("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 10, &bad));
+    assert_false(cull__utf8_ok("ab\xc3", 3, &bad));
+    assert_int_equal(bad, 2);
+    assert_false(cull__utf8_ok("\xed\xa0\x80", 3, &bad)); /* a surrogate */
+    assert_false(cull__utf8_ok("\xc0\xaf", 2, &bad));     /* overlong */
+    assert_false(cull__utf8_ok("\xf4\x90\x80\x80", 4, &bad));
+}
+
+static void json(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_json j = {.b = CULL_BUF(cx)};
+    cull__json_open(&j, '{');
+    cull__json_key(&j, "a\"b");
+    cull__json_open(&j, '[');
+    cull__json_f64(&j, 0.1);
+    cull__json_f64(&j, INFINITY);
+    cull__json_i64(&j, -5);
+    cull__json_str(&j, "x\n\x01");
+    cull__json_close(&j, ']');
+    cull__json_key(&j, "c");
+    cull__json_bool(&j, true);
+    cull__json_close(&j, '}');
+    assert_int_equal(j.b.status, CULL_OK);
+    assert_string_equal(j.b.at, "{\"a\\\"b\":[0.1,null,-5,\"x\\n\\u0001\"],\"c\":true}");
+    cull__buf_free(&j.b);
+    cull_ctx_free(cx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers), cmocka_unit_test(halves), cmocka_unit_test(philox),
+        cmocka_unit_test(loops),   cmocka_unit_test(memory), cmocka_unit_test(names),
+        cmocka_unit_test(json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
