@@ -60,10 +60,10 @@ typedef struct {
     void *(*alloc)(void *user, size_t bytes); /* both or neither; calls never overlap */
     void (*free)(void *user, void *ptr);
 } cull_ctx_opts;
-#define CULL_CTX_OPTS                                                                              \
-    {                                                                                              \
-        .size = sizeof(cull_ctx_opts), .seed = 1, .tick_ms = 50                                    \
-    }
+/* clang-format off */
+#define CULL_CTX_OPTS \
+    {.size = sizeof(cull_ctx_opts), .seed = 1, .tick_ms = 50}
+/* clang-format on */
 /* NULL opts = CULL_CTX_OPTS. NULL when memory is out or isa is unknown or not of this machine. */
 CULL_API cull_ctx *cull_ctx_new(const cull_ctx_opts *opts);
 CULL_API void cull_ctx_free(cull_ctx *cx);

@@ -28,10 +28,10 @@ typedef struct {
     const char *const *columns; /* numeric fields, read into the table */
     int ncolumns;
 } cull_corpus_opts;
-#define CULL_CORPUS_OPTS                                                                           \
-    {                                                                                              \
-        .size = sizeof(cull_corpus_opts)                                                           \
-    }
+/* clang-format off */
+#define CULL_CORPUS_OPTS \
+    {.size = sizeof(cull_corpus_opts)}
+/* clang-format on */
 /* A record that is no JSON, lacks a field or has text that is not UTF-8 is CULL_EINPUT, named by
  * file and line. */
 CULL_API cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o,
@@ -113,11 +113,12 @@ typedef struct {
     int iterations;       /* subspace iterations of the randomized SVD */
     bool sublinear;       /* 1 + log(count) instead of the count */
 } cull_embed_opts;
-#define CULL_EMBED_OPTS                                                                            \
-    {                                                                                              \
-        .size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = 0,   \
-        .bits = 18, .dim = 128, .sample = 65536, .iterations = 2, .sublinear = true                \
-    }
+/* clang-format off */
+#define CULL_EMBED_OPTS \
+    {.size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = \
+    0,            .bits = 18, .dim = 128, .sample = 65536, .iterations = 2, .sublinear = \
+    true}
+/* clang-format on */
 CULL_API cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                                     cull_embed **out) CULL_CHECKED;
 /* Rows of c embedded: (n, dim) f32, in memory, or mapped from a file in tmpdir when that would take

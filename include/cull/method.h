@@ -16,39 +16,26 @@ typedef struct {
     const char *choices; /* ENUM: "round-robin|max|mean" */
 } cull_opt;
 /* A row whose C type does not match its kind does not compile. */
-#define CULL_IS_(S, f, T)                                                                          \
-    (0 * sizeof(struct { int ok[_Generic(((S *)0)->f, T : 1)]; }) + offsetof(S, f))
-#define CULL_OPT_F64(S, f, d, lo, hi, help)                                                        \
-    {                                                                                              \
-#f, help, CULL_KIND_F64, CULL_IS_(S, f, double), d, lo, hi, 0                              \
-    }
-#define CULL_OPT_I64(S, f, d, lo, hi, help)                                                        \
-    {                                                                                              \
-#f, help, CULL_KIND_I64, CULL_IS_(S, f, int64_t), d, lo, hi, 0                             \
-    }
-#define CULL_OPT_BOOL(S, f, d, help)                                                               \
-    {                                                                                              \
-#f, help, CULL_KIND_BOOL, CULL_IS_(S, f, bool), d, 0, 1, 0                                 \
-    }
-#define CULL_OPT_ENUM(S, f, d, choices, help)                                                      \
-    {                                                                                              \
-#f, help, CULL_KIND_ENUM, CULL_IS_(S, f, int), d, 0, 63, choices                           \
-    }
-#define CULL_OPT_END                                                                               \
-    {                                                                                              \
-        0                                                                                          \
-    }
+/* clang-format off */
+#define CULL_IS_(S, f, T) (0 * sizeof(struct { int ok[_Generic(((S *)0)->f, T: 1)]; }) + offsetof(S, f))
+#define CULL_OPT_F64(S, f, d, lo, hi, help) {#f, help, CULL_KIND_F64, CULL_IS_(S, f, double), d, lo, hi, 0}
+#define CULL_OPT_I64(S, f, d, lo, hi, help) {#f, help, CULL_KIND_I64, CULL_IS_(S, f, int64_t), d, lo, hi, 0}
+#define CULL_OPT_BOOL(S, f, d, help) {#f, help, CULL_KIND_BOOL, CULL_IS_(S, f, bool), d, 0, 1, 0}
+#define CULL_OPT_ENUM(S, f, d, choices, help) {#f, help, CULL_KIND_ENUM, CULL_IS_(S, f, int), d, 0, 63, choices}
+#define CULL_OPT_END {0}
+/* clang-format on */
 
 typedef enum { CULL_TASK_DATA, CULL_TASKS } cull_task;
 CULL_API const char *cull_task_name(cull_task t); /* "data" */
 
-enum {                        /* flags of a method */
-       CULL_NEEDS_POOL = 1,   /* reads embeddings of the pool */
-       CULL_NEEDS_TARGET = 2, /* reads target examples, in the form it reads the pool */
-       CULL_NEEDS_TEXT = 4,   /* reads the pool's text */
-       CULL_STOCHASTIC = 8,   /* the seed changes the answer */
-       CULL_ANYTIME = 16,     /* stopped early it returns the best so far */
-       CULL_BASELINE = 32     /* what others are compared with */
+/* Flags of a method. */
+enum {
+    CULL_NEEDS_POOL = 1,   /* reads embeddings of the pool */
+    CULL_NEEDS_TARGET = 2, /* reads target examples, in the form in which it reads the pool */
+    CULL_NEEDS_TEXT = 4,   /* reads the pool's text */
+    CULL_STOCHASTIC = 8,   /* the seed changes the answer */
+    CULL_ANYTIME = 16,     /* stopped early it returns the best so far */
+    CULL_BASELINE = 32     /* what others are compared with */
 };
 
 struct cull_data_problem;
