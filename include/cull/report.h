@@ -168,10 +168,11 @@ typedef struct {
     uint64_t peak_bytes;                          /* most */
     const char *why;
 } cull_compare_line;
-/* The table of metric `m`, best first, those that did not run last: at most `cap` lines to `out`;
- * *best is the best baseline's name or NULL. Returns how many there are. O(rows^2) time. */
-CULL_API int cull_compare_table(const cull_compare *c, int m, cull_compare_line *out, int cap,
-                                const char **best);
+/* The table of metric `m`, best first, those that did not run last. `out` has room for c->rows
+ * lines, *n of them are filled; *best is the best baseline's name or NULL. O(rows^2) time. */
+CULL_API cull_status cull_compare_table(cull_ctx *cx, const cull_compare *c, int m,
+                                        cull_compare_line *out, int *n,
+                                        const char **best) CULL_CHECKED;
 CULL_API cull_status cull_compare_write(cull_ctx *cx, const cull_compare *c, cull_form form,
                                         const char *path) CULL_CHECKED;
 CULL_API cull_status cull_compare_summary(cull_ctx *cx, const cull_compare *c, int width,
