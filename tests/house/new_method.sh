@@ -66,7 +66,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
 const cull_method cull__method_dearest_first = {
     .slug = "dearest-first",
     .title = "the dearest examples, as many as fit",
-    .paper = "",
+    .paper = "nobody, never: a test",
     .columns = "",
     .task = CULL_TASK_DATA,
     .rev = 1,
