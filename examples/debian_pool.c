@@ -506,9 +506,9 @@ int main(int argc, char **argv)
             networking[*all.at[i].source == 'm'] += (size_t)all.at[i].networking;
     size_t pool = write_out(&all, argv[4], POOL), target = write_out(&all, argv[5], TARGET);
     fprintf(stderr,
-            "%s: %zu passages; networking are %zu dictionary entries and %zu paragraphs of manual "
-            "pages\n%s: %zu passages\n",
-            argv[4], pool, networking[0], networking[1], argv[5], target);
+            "pool: %zu passages, of which %zu dictionary entries and %zu paragraphs of manual "
+            "pages are about networks\ntarget: %zu passages\n",
+            pool, networking[0], networking[1], target);
     for (size_t i = 0; i < all.n; i++) {
         free(all.at[i].id), free(all.at[i].text), free(all.at[i].page), free(all.at[i].topic);
     }
