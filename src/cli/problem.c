@@ -280,9 +280,9 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
     bool array = false, array_target;
     TRY(budget_parse(c, &q->budget));
     TRY(same_kind(c, c->input, c->inputs, &array));
-    TRY(scores_open(c, method, methods, q)); /* names the columns that the records must have */
+    TRY(scores_ask(c, method, methods, q));
     TRY(array ? open_array(c, q) : open_records(c, q));
-    TRY(scores_open(c, NULL, 0, q)); /* and where they are */
+    TRY(scores_find(c, method, methods, q));
     if (!q->n) return fail(c, FAILED, "%s: the pool has no records", c->input[0]);
     TRY(find_wanted(c, q));
     TRY(open_target(c, q, &array_target));
@@ -304,9 +304,9 @@ void problem_close(problem *q)
     cull_pool_free(q->target);
     cull_corpus_free(q->text);
     cull_corpus_free(q->target_text);
-    cull_corpus_free(q->scores);
+    cull_table_close(q->scores);
     cull_overlaps_free(&q->overlap);
-    for (int i = 0; i < COUNT(q->owned); i++) free(q->owned[i]);
+    for (int i = 0; i < MAX_COLUMNS; i++) free(q->named[i]);
     free(q->joined[0]), free(q->joined[1]);
     free(q->target_task), free(q->cost), free(q->quota), free(q->avoid), free(q->input);
     *q = (problem){0};

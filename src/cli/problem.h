@@ -7,6 +7,7 @@
 #include "cull/embed.h"
 #include "cull/pool.h"
 #include "cull/report.h"
+#include "cull/table.h"
 
 enum { MAX_COLUMNS = 64, MAX_FILES = 1024 };
 
@@ -26,9 +27,9 @@ typedef struct {
 
     const char *column[MAX_COLUMNS]; /* of the score table; names are the catalogue's */
     const double *values[MAX_COLUMNS];
-    cull_corpus *scores;       /* --scores as records */
-    double *owned[MAX_COLUMNS]; /* --scores as arrays */
+    char *named[MAX_COLUMNS]; /* owned */
     int columns;
+    cull_table_file *scores; /* of --scores, or of records that hold more than text */
 
     budget_ask budget;
     double *cost, *quota;
@@ -60,7 +61,9 @@ int pool_of_files(cli *c, const char **path, int n, void **joined, cull_pool **o
 float *gather(const cull_pool *p, const int64_t *row, int64_t m);
 
 /* ---- scores.c: named columns beside the records ---- */
-int scores_open(cli *c, const cull_method *const *method, int methods, problem *q);
+/* Before the records are opened: which columns they must have; after: where the numbers are. */
+int scores_ask(cli *c, const cull_method *const *method, int methods, problem *q);
+int scores_find(cli *c, const cull_method *const *method, int methods, problem *q);
 
 /* ---- limits.c: budget, costs, quotas, what to avoid ---- */
 int budget_parse(cli *c, budget_ask *out); /* before any file is read */
