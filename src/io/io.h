@@ -16,6 +16,13 @@ cull_status cull__reader_open(cull_ctx *cx, const char *path, cull__reader **out
 cull_status cull__read(cull_ctx *cx, cull__reader *r, void *buf, size_t n, size_t *got);
 uint64_t cull__reader_offset(const cull__reader *r); /* bytes of the file itself consumed */
 uint64_t cull__reader_size(const cull__reader *r);   /* of the file itself; 0 = unknown */
+/* The same of an open descriptor, which stays the caller's; `name` is what errors call it. */
+cull_status cull__reader_open_fd(cull_ctx *cx, int fd, const char *name, cull__reader **out);
+bool cull__reader_plain(const cull__reader *r); /* a regular file that is not compressed */
+/* Changes when the file does (device, inode, size, time); 0 for what is no regular file. */
+uint64_t cull__reader_stamp(const cull__reader *r);
+/* Every byte of the file itself also goes to h (NULL ends that). Before the first cull__read. */
+void cull__reader_tap(cull__reader *r, cull__hasher *h);
 void cull__reader_close(cull__reader *r);
 
 /* ---- a file whole: mapped, or expanded to memory (to tmpdir when over a quarter of the limit) ---- */
@@ -26,6 +33,10 @@ typedef struct {
 } cull__bytes;
 cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out);
 void cull__bytes_close(cull__bytes *b);
+/* An unlinked file in tmpdir, open for reading and writing; close(2) removes it. */
+cull_status cull__spool_new(cull_ctx *cx, int *fd);
+/* All of p[0..n) to fd; false with errno set. */
+bool cull__write_all(int fd, const void *p, size_t n);
 /* n zeroed bytes to read and write: in memory, or of an unlinked, mapped file in tmpdir when `disk`. */
 cull_status cull__spill_new(cull_ctx *cx, uint64_t n, bool disk, cull__bytes *out, void **at);
 
@@ -55,12 +66,16 @@ typedef enum {
     CULL__JSON_OBJECT
 } cull__json_type;
 /* `text` has n bytes and 64 more that may be read (any value). On failure *why is a static phrase
- * ("depth over 1024") and *at the byte where it went wrong. */
+ * ("nested deeper than 1024 levels") and *at the byte where it went wrong; SIZE_MAX when it was
+ * memory that ran out. NaN, Infinity and numbers beyond f64 or 64 bits are refused. Twice the same
+ * key in one object is not: see cull__json_twice. */
 bool cull__json_parse(cull__json_parser *p, const char *text, size_t n, cull__json_value *root,
                       const char **why, size_t *at);
 cull__json_type cull__json_kind(cull__json_value v);
 bool cull__json_get(cull__json_value object, const char *key,
-                    cull__json_value *out);   /* false = absent */
+                    cull__json_value *out); /* false = absent */
+/* The first key that an object has twice, or NULL. Scratch of cx for large objects. */
+cull_status cull__json_twice(cull_ctx *cx, cull__json_value object, const char **key, size_t *n);
 int64_t cull__json_count(cull__json_value v); /* members of an array or object */
 /* Visit an array's elements (key NULL) or an object's members in order; stops when fn is false. */
 typedef bool cull__json_fn(void *arg, const char *key, size_t key_n, cull__json_value v);
