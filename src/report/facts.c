@@ -82,7 +82,8 @@ static cull_status options(cull_ctx *cx, const cull_run *r, cull__facts *f)
     enum { VALUE = 128 };
     f->option = r->option;
     f->options = r->options;
-    if (!r->method || r->options) return CULL_OK;
+    /* a file's options are its own: the catalogue may have moved on since */
+    if (!r->method || r->options || r->slug) return CULL_OK;
     int n = 0;
     while (r->method->opts[n].name) n++;
     cull_run_option *o;
@@ -110,14 +111,20 @@ cull_status cull__run_facts(cull_ctx *cx, const cull_run *r, cull__facts *f)
     const cull_method *m = r->method ? r->method : r->slug ? cull_method_find(r->slug, NULL) : NULL;
     *f = (cull__facts){
         .r = r,
-        .task = r->task ? r->task : m ? cull_task_name(m->task) : "data",
-        .slug = r->method ? m->slug : r->slug ? r->slug : "",
+        .task = r->task ? r->task
+                : m     ? cull_task_name(m->task)
+                        : "data",
+        .slug = r->slug ? r->slug
+                : m     ? m->slug
+                        : "",
         .title = m ? m->title : "",
         .paper = m ? m->paper : "",
         .version = r->version ? r->version : cull_version(),
         .build = r->build ? r->build : cull_build(),
         .unit = r->cost_unit ? r->cost_unit : "examples",
-        .rev = r->method ? m->rev : r->rev,
+        .rev = r->slug ? r->rev
+               : m     ? m->rev
+                       : 0,
         .share = r->n > 0 ? (double)r->pick->n / (double)r->n : NAN,
     };
     CULL_TRY(options(cx, r, f));

@@ -62,7 +62,8 @@ static cull_status quoted(table *t, char **to)
 static cull_status record(table *t, field *f, int *n)
 {
     *n = 0;
-    while (t->at < t->end && (*t->at == '\n' || (*t->at == '\r' && t->at + 1 < t->end && t->at[1] == '\n')))
+    while (t->at < t->end &&
+           (*t->at == '\n' || (*t->at == '\r' && t->at + 1 < t->end && t->at[1] == '\n')))
         if (*t->at++ == '\n') t->line++;
     t->start = t->line;
     if (t->at == t->end) return CULL_OK;
@@ -147,7 +148,8 @@ static cull_status read_table(table *t)
     char where[256];
     int n, c[3]; /* row, score, by */
     CULL_TRY(record(t, f, &n));
-    if (!n) return cull__fail(t->g->cx, CULL_EINPUT, "%s: empty; it needs a column 'row'", t->g->path);
+    if (!n)
+        return cull__fail(t->g->cx, CULL_EINPUT, "%s: empty; it needs a column 'row'", t->g->path);
     int id = column(f, n, "id"), wide = n;
     c[0] = column(f, n, "row"), c[1] = column(f, n, "score"), c[2] = column(f, n, "by");
     if (c[0] < 0) return no_row(t, f, n);

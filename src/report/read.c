@@ -102,8 +102,10 @@ cull_status cull__reading_add(cull__reading *g, const char *where, int64_t row, 
                           row, g->n);
     CULL_TRY(cull__reading_room(g, n + 1));
     if (id && !g->id) {
-        if (n) id = NULL; /* ids that only some rows have are none */
-        else CULL_TRY(cull__alloc(g->cx, (void **)&g->id, g->cap, sizeof *g->id));
+        if (n)
+            id = NULL; /* ids that only some rows have are none */
+        else
+            CULL_TRY(cull__alloc(g->cx, (void **)&g->id, g->cap, sizeof *g->id));
     }
     const char *kept = "";
     if (g->id && id) CULL_TRY(cull__pack_text(g, id, id_n, &kept));
@@ -187,13 +189,14 @@ static cull_status get_whole(cull__reading *g, cull__json_value o, const char *k
         return lacks(g, key, "whole number");
     }
     if (*out >= lo && *out <= hi) return CULL_OK;
-    return cull__fail(g->cx, CULL_EINPUT, "%s: field '%s' is %" PRId64 ", outside %" PRId64 " to %" PRId64,
-                      g->path, key, *out, lo, hi);
+    return cull__fail(g->cx, CULL_EINPUT,
+                      "%s: field '%s' is %" PRId64 ", outside %" PRId64 " to %" PRId64, g->path,
+                      key, *out, lo, hi);
 }
 
 /* Elements of the array `key` of o, each handed to fn with its number; absent is empty. */
-typedef cull_status each_fn(cull__reading *g, cull_run *run, int64_t i, const char *key, size_t key_n,
-                            cull__json_value v);
+typedef cull_status each_fn(cull__reading *g, cull_run *run, int64_t i, const char *key,
+                            size_t key_n, cull__json_value v);
 typedef struct {
     visit v;
     each_fn *fn;
@@ -598,7 +601,6 @@ static cull_status settle(cull__reading *g, cull_pick_file *out)
         out->run.ids = ids;
     }
     if (out->run.slug) out->run.method = cull_method_find(out->run.slug, NULL);
-    /* the writers take slug and options from the file, never from a catalogue that moved on */
     return CULL_OK;
 }
 

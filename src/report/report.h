@@ -28,10 +28,12 @@ void cull__add_shell(cull_buf *b, const char *s);
 void cull__add_md(cull_buf *b, const char *s);
 /* Text or attribute value of a page. */
 void cull__add_html(cull_buf *b, const char *s);
-void cull__json_text(cull_json *j, const char *s);        /* any bytes, made UTF-8 */
-void cull__json_line(cull_json *j);                       /* what follows starts a line */
-void cull__json_exact(cull_json *j, double v);            /* reads back to the bit, -0 too */
-void cull__json_number(cull_json *j, const char *k, double v); /* key and value */
+void cull__json_text(cull_json *j, const char *s);             /* any bytes, made UTF-8 */
+void cull__json_line(cull_json *j);                            /* what follows starts a line */
+void cull__json_exact(cull_json *j, double v);                 /* reads back to the bit, -0 too */
+void cull__json_pair(cull_json *j, const char *k, double v); /* key and value */
+
+void cull__json_seed(cull_json *j, uint64_t seed);
 
 /* ---- the facts of a run (scratch of the ctx's arena) ---- */
 enum { CULL__QUANTILES = 101, CULL__BINS = 40, CULL__SHOWN = 50 };
@@ -41,7 +43,7 @@ typedef struct {
     int rev;
     const cull_run_option *option;
     int options;
-    cull_run_histogram histogram; /* bins 0 = none */
+    cull_run_histogram histogram;        /* bins 0 = none */
     double (*coverage)[CULL__QUANTILES]; /* for each series */
     double share;                        /* kept / n, NAN when n is not known */
 } cull__facts;
@@ -53,7 +55,6 @@ cull_status cull__tally_order(cull_ctx *cx, const cull_run_tally *t, int n, int 
 
 /* ---- writers: each fills a buffer ---- */
 cull_status cull__run_html(cull_ctx *cx, const cull__facts *f, cull_buf *b);
-cull_status cull__compare_html(cull_ctx *cx, const cull_compare *c, cull_buf *b);
 cull_status cull__run_md(cull_ctx *cx, const cull__facts *f, cull_buf *b);
 cull_status cull__write_buf(cull_ctx *cx, const char *path, cull_buf *b);
 void cull__json_inputs(cull_json *j, const cull_run_input *in, int n);

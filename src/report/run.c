@@ -12,10 +12,7 @@ enum { PIECE = 64 * 1024 };
 
 static const char *const form_name[CULL_FORMS] = {"tsv", "json", "html", "md"};
 
-const char *cull_form_name(cull_form f)
-{
-    return (unsigned)f < CULL_FORMS ? form_name[f] : NULL;
-}
+const char *cull_form_name(cull_form f) { return (unsigned)f < CULL_FORMS ? form_name[f] : NULL; }
 
 bool cull_form_find(const char *name, cull_form *out)
 {
@@ -75,7 +72,8 @@ static cull_status write_tsv(cull_ctx *cx, const cull__facts *f, cull__writer *w
             add_field(b, f->r->ids->id[i]);
         else
             cull__buf_printf(b, "%" PRId64, p->idx[i]);
-        const char *score = p->score && !isnan(p->score[i]) ? cull__format_f64(p->score[i], num) : "";
+        const char *score =
+            p->score && !isnan(p->score[i]) ? cull__format_f64(p->score[i], num) : "";
         cull__buf_printf(b, "\t%s\t", score);
         if (p->by && p->by[i] >= 0) cull__buf_printf(b, "%" PRId32, p->by[i]);
         cull__buf_add(b, "\n", 1);
@@ -137,7 +135,7 @@ static void json_tallies(cull_json *j, const char *k, const cull_run_tally *t, i
         cull__json_key(j, "name"), cull__json_text(j, t[i].name);
         cull__json_key(j, "pool"), cull__json_i64(j, t[i].pool);
         cull__json_key(j, "kept"), cull__json_i64(j, t[i].kept);
-        if (!isnan(t[i].quota)) cull__json_number(j, "quota", t[i].quota);
+        if (!isnan(t[i].quota)) cull__json_pair(j, "quota", t[i].quota);
         cull__json_close(j, '}');
     }
     cull__json_close(j, ']');
@@ -154,9 +152,9 @@ static void json_figures(cull_json *j, const cull_run *r)
         cull__json_open(j, '{');
         cull__json_key(j, "name"), cull__json_text(j, g->name);
         cull__json_key(j, "metric"), cull__json_text(j, g->metric);
-        cull__json_number(j, "value", g->value);
-        cull__json_number(j, "lo", g->lo);
-        cull__json_number(j, "hi", g->hi);
+        cull__json_pair(j, "value", g->value);
+        cull__json_pair(j, "lo", g->lo);
+        cull__json_pair(j, "hi", g->hi);
         if (g->note) cull__json_key(j, "note"), cull__json_text(j, g->note);
         cull__json_close(j, '}');
     }
@@ -179,8 +177,8 @@ static void json_shapes(cull_json *j, const cull__facts *f)
         cull__json_line(j);
         cull__json_key(j, "histogram");
         cull__json_open(j, '{');
-        cull__json_number(j, "lo", h->lo);
-        cull__json_number(j, "hi", h->hi);
+        cull__json_pair(j, "lo", h->lo);
+        cull__json_pair(j, "hi", h->hi);
         json_counts(j, "kept", h->kept, h->bins);
         if (h->pool) json_counts(j, "pool", h->pool, h->bins);
         cull__json_close(j, '}');
@@ -206,7 +204,7 @@ static void json_shapes(cull_json *j, const cull__facts *f)
 }
 
 /* JSON numbers are doubles to most readers: a seed past 2^53 goes as text. */
-static void json_seed(cull_json *j, uint64_t seed)
+void cull__json_seed(cull_json *j, uint64_t seed)
 {
     char text[32];
     cull__json_key(j, "seed");
@@ -234,19 +232,19 @@ static void json_head(cull_json *j, const cull__facts *f)
     for (int i = 0; i < f->options; i++) json_option(j, &f->option[i]);
     cull__json_close(j, '}');
     cull__json_line(j);
-    json_seed(j, r->seed);
+    cull__json_seed(j, r->seed);
     cull__json_key(j, "isa"), cull__json_text(j, r->isa);
     cull__json_key(j, "threads"), cull__json_i64(j, r->threads);
     cull__json_key(j, "build"), cull__json_text(j, f->build);
     cull__json_inputs(j, r->input, r->inputs);
     cull__json_line(j);
     cull__json_key(j, "n"), cull__json_i64(j, r->n);
-    cull__json_number(j, "budget", r->budget);
+    cull__json_pair(j, "budget", r->budget);
     cull__json_key(j, "budget_text"), cull__json_text(j, r->budget_text);
     cull__json_key(j, "cost_unit"), cull__json_text(j, f->unit);
     cull__json_key(j, "kept"), cull__json_i64(j, r->pick->n);
-    cull__json_number(j, "spent", r->pick->spent);
-    cull__json_number(j, "seconds", r->seconds);
+    cull__json_pair(j, "spent", r->pick->spent);
+    cull__json_pair(j, "seconds", r->seconds);
     cull__json_key(j, "peak_bytes"), cull__json_i64(j, (int64_t)r->peak_bytes);
     json_figures(j, r);
     json_tallies(j, "groups", r->group, r->groups);
@@ -271,7 +269,7 @@ static cull_status write_json(cull_ctx *cx, const cull__facts *f, cull__writer *
         cull__json_open(j, '{');
         cull__json_key(j, "row"), cull__json_i64(j, p->idx[i]);
         if (f->r->ids) cull__json_key(j, "id"), cull__json_text(j, f->r->ids->id[i]);
-        cull__json_number(j, "score", p->score ? p->score[i] : NAN);
+        cull__json_pair(j, "score", p->score ? p->score[i] : NAN);
         if (p->by && p->by[i] >= 0) cull__json_key(j, "by"), cull__json_i64(j, p->by[i]);
         cull__json_close(j, '}');
         CULL_TRY(spill(cx, w, &j->b, PIECE));
@@ -289,7 +287,8 @@ static void md_tallies(cull_buf *b, const char *what, const cull_run_tally *t, c
 {
     char k[32], p[32], s[32];
     if (!n) return;
-    cull__buf_printf(b, "\n| %s | kept | of the pool | share kept |\n| --- | --: | --: | --: |\n", what);
+    cull__buf_printf(b, "\n| %s | kept | of the pool | share kept |\n| --- | --: | --: | --: |\n",
+                     what);
     for (int i = 0; i < n && i < CULL__SHOWN; i++) {
         const cull_run_tally *g = &t[order[i]];
         cull__buf_printf(b, "| ");
@@ -305,16 +304,20 @@ cull_status cull__run_md(cull_ctx *cx, const cull__facts *f, cull_buf *b)
     const cull_run *r = f->r;
     char a[32], c[32], range[80];
     cull__buf_printf(b, "**%s** kept %s", *f->slug ? f->slug : "cull", cull__count(r->pick->n, a));
-    if (r->n > 0) cull__buf_printf(b, " of %s rows (%s)", cull__count(r->n, a), cull__percent(f->share, c));
+    if (r->n > 0)
+        cull__buf_printf(b, " of %s rows (%s)", cull__count(r->n, a), cull__percent(f->share, c));
     cull__buf_printf(b, ", seed %" PRIu64 ".\n", r->seed);
-    if (r->figures) cull__buf_printf(b, "\n| method | metric | value | 95 %% interval |\n| --- | --- | --: | --- |\n");
+    if (r->figures)
+        cull__buf_printf(
+            b, "\n| method | metric | value | 95 %% interval |\n| --- | --- | --: | --- |\n");
     for (int i = 0; i < r->figures; i++) {
         const cull_run_figure *g = &r->figure[i];
         cull__buf_printf(b, "| ");
         cull__add_md(b, g->name);
         cull__buf_printf(b, " | ");
         cull__add_md(b, g->metric);
-        cull__buf_printf(b, " | %s | %s |\n", cull__human(g->value, a), cull__range(g->lo, g->hi, range));
+        cull__buf_printf(b, " | %s | %s |\n", cull__human(g->value, a),
+                         cull__range(g->lo, g->hi, range));
     }
     int *order;
     CULL_TRY(cull__tally_order(cx, r->group, r->groups, &order));
@@ -339,8 +342,7 @@ static cull_status stream(cull_ctx *cx, const cull__facts *f, cull_form form, co
     cull__writer *w;
     cull_json j = {.b = CULL_BUF(cx)};
     CULL_TRY(cull__writer_open(cx, path, &w));
-    cull_status s =
-        form == CULL_FORM_TSV ? write_tsv(cx, f, w, &j.b) : write_json(cx, f, w, &j);
+    cull_status s = form == CULL_FORM_TSV ? write_tsv(cx, f, w, &j.b) : write_json(cx, f, w, &j);
     if (s == CULL_OK) s = spill(cx, w, &j.b, 0);
     cull__buf_free(&j.b);
     return cull__writer_end(cx, w, s);

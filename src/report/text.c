@@ -58,7 +58,11 @@ const char *cull__percent(double share, char buf[32])
     double a = fabs(share);
     if (isnan(share)) return strcpy(buf, "-");
     snprintf(buf, 32, "%.26s %%",
-             cull__fixed(100 * share, a >= 0.1 || a == 0 ? 0 : a >= 0.001 ? 1 : 3, n));
+             cull__fixed(100 * share,
+                         a >= 0.1 || a == 0 ? 0
+                         : a >= 0.001       ? 1
+                                            : 3,
+                         n));
     return buf;
 }
 
@@ -109,8 +113,9 @@ static uint32_t character(const char *s, int *bytes)
  * letters and pictures. Coarse ranges of Unicode's East Asian Width. */
 static int width_of(uint32_t c)
 {
-    if ((c >= 0x300 && c <= 0x36F) || (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) ||
-        (c >= 0x2060 && c <= 0x206F) || (c >= 0xFE00 && c <= 0xFE0F) || c == 0xFEFF)
+    if ((c >= 0x300 && c <= 0x36F) || (c >= 0x200B && c <= 0x200F) ||
+        (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+        (c >= 0xFE00 && c <= 0xFE0F) || c == 0xFEFF)
         return 0;
     return (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) ||
                    (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
@@ -122,7 +127,10 @@ static int width_of(uint32_t c)
 
 static bool control(uint32_t c) { return c < 32 || (c >= 127 && c < 160); }
 /* Marks that turn the direction of what follows: a name must not reorder a line. */
-static bool turns(uint32_t c) { return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069); }
+static bool turns(uint32_t c)
+{
+    return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
 
 int cull__columns(const char *s)
 {
@@ -211,14 +219,14 @@ void cull__add_html(cull_buf *b, const char *s)
     int bytes;
     for (; *s; s += bytes) {
         uint32_t c = character(s, &bytes);
-        const char *e = c == '&'                                            ? "&amp;"
-                        : c == '<'                                          ? "&lt;"
-                        : c == '>'                                          ? "&gt;"
-                        : c == '"'                                          ? "&quot;"
-                        : c == '\''                                         ? "&#39;"
-                        : c == '\n' || c == '\t'                            ? NULL
+        const char *e = c == '&'                                           ? "&amp;"
+                        : c == '<'                                         ? "&lt;"
+                        : c == '>'                                         ? "&gt;"
+                        : c == '"'                                         ? "&quot;"
+                        : c == '\''                                        ? "&#39;"
+                        : c == '\n' || c == '\t'                           ? NULL
                         : control(c) || turns(c) || (c & 0xFFFE) == 0xFFFE ? REPLACED
-                                                                            : NULL;
+                                                                           : NULL;
         if (c == 0xFFFD) e = REPLACED;
         cull__buf_add(b, e ? e : s, e ? strlen(e) : (size_t)bytes);
     }
@@ -254,7 +262,7 @@ void cull__json_exact(cull_json *j, double v)
         cull__json_f64(j, v);
 }
 
-void cull__json_number(cull_json *j, const char *k, double v)
+void cull__json_pair(cull_json *j, const char *k, double v)
 {
     cull__json_key(j, k);
     cull__json_exact(j, v);
