@@ -43,16 +43,16 @@ claims: ## check the papers' claims on their data (minutes; installs a data set)
 	@$(NINJA)
 	@ctest --test-dir $(BUILD) --output-on-failure --no-label-summary --no-tests=error -L claims
 
-bench: ## time cull on made inputs
-	@tools/setup.sh build test
-	@$(CONFIGURE) -DCULL_TESTS=ON
+bench: ## time the parts of cull on made inputs
+	@tools/setup.sh build
+	@$(CONFIGURE) -DCULL_BENCH=ON
 	@$(NINJA)
-	@test -x bench/run.sh && bench/run.sh $(BUILD) || { echo "no benchmark ran"; exit 1; }
+	@for b in $(BUILD)/bench/bench_*; do test -x $$b && test -f $$b && { echo "== $$b"; $$b || exit 1; }; done; true
 
 fuzz: ## build the libFuzzer targets with clang and run each for FUZZ_SECONDS
 	@tools/setup.sh build test fuzz
 	@cmake --preset fuzz
-	@cmake --build --preset fuzz -j $(JOBS)
+	@cmake --build --preset fuzz -j $(JOBS) --target $(patsubst tests/fuzz/%.c,fuzz_%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
 	@tools/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 format: ## clang-format every C and C++ file

@@ -3,7 +3,7 @@
 
 Headers <= 300 lines, method files <= 600; functions over 80 lines are named, no more. A method: file,
 slug and symbol agree, its head comment has every field, a test checks it against something independent,
-docs/papers.csv knows it if it is one of the papers. CHANGELOG.md names the version that CMake builds.
+docs/papers.csv knows it if it is one of the papers. CHANGELOG.md names the version that CMake builds; files that the tour of the tree names are there.
 """
 import csv
 import glob
@@ -92,6 +92,10 @@ def main():
         if (n := read(path).count("\n")) > 600:
             bad.append(f"{path}: {n} lines; past 600 a part of it belongs a layer down")
         check_method(path, papers, tests, bad)
+    for doc in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+        for m in re.finditer(r"`((?:src|include|tests|tools|docs|cmake|examples)/[\w./-]*\w)/?`", read(doc)):
+            if not os.path.exists(m[1]) and "my_method" not in m[1]:
+                bad.append(f"{doc}: there is no {m[1]}")
     version = re.search(r"project\(cull VERSION ([0-9.]+)", read("CMakeLists.txt"))[1]
     if f"## {version}" not in read("CHANGELOG.md"):
         bad.append(f"CHANGELOG.md: no '## {version}'")

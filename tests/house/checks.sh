@@ -7,7 +7,8 @@ trap 'rm -rf "$tmp"' EXIT
 fresh() {
     rm -rf "$tmp/t"
     mkdir "$tmp/t"
-    cp -r "$1/include" "$1/src" "$1/tools" "$1/tests" "$1/docs" "$1/layers.txt" "$1/CMakeLists.txt" "$1/CHANGELOG.md" "$tmp/t"
+    cp -r "$1/include" "$1/src" "$1/tools" "$1/tests" "$1/docs" "$1/layers.txt" "$1/CMakeLists.txt" "$1/CHANGELOG.md" "$1/ARCHITECTURE.md" "$1/CONTRIBUTING.md" \
+        "$1/cmake" "$1/examples" "$tmp/t"
 }
 must_fail() { # what it must say, command
     part=$1
@@ -41,4 +42,7 @@ must_fail "paper 1 is a method, but there is no" $rules
 fresh "$1"
 yes '/* */' | head -301 >>"$tmp/t/src/num/num.h"
 must_fail "a header has at most 300" $rules
+fresh "$1"
+rm "$tmp/t/src/base/rng.c"
+must_fail "ARCHITECTURE.md: there is no src/base/rng.c" $rules
 echo "the checkers find what they are for"

@@ -6,7 +6,7 @@ ls "$1"/tests/contract/*.c >/dev/null 2>&1 || { echo "there is no contract test 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/t"
-for f in CMakeLists.txt cmake docs examples include layers.txt src tests tools CHANGELOG.md LICENSE NOTICE; do cp -r "$1/$f" "$tmp/t"; done
+for f in CMakeLists.txt cmake docs examples include layers.txt src tests tools CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md LICENSE NOTICE; do cp -r "$1/$f" "$tmp/t"; done
 cd "$tmp/t"
 fails() { echo "$*"; tail -n 40 "$tmp/log"; exit 1; }
 
@@ -76,6 +76,7 @@ const cull_method cull__method_dearest_first = {
     .run.data = run,
 };
 END
+echo '72,dearest-first,data,"Nothing of the Kind",method' >>docs/papers.csv
 # costs 1.37 0.91 2.03 1.18, budget 2.5: 2.03 first, then nothing fits but what costs at most 0.47
 sed -i 's/assert_int_equal(k.n, -1);/assert_int_equal(k.n, 1);\n    assert_int_equal(k.idx[0], 2);/' tests/method/dearest_first.c
 build
