@@ -1,6 +1,7 @@
 /* pool.c - a matrix of embedded examples, read as f32 a block of rows at a time. */
 #include "cull/pool.h"
 #include "base/base.h"
+#include "repr/repr.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,7 +14,7 @@ struct cull_pool {
     char name[256];
 };
 
-static cull_status make(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
+cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
 {
     int64_t n = a->ndim ? a->shape[0] : 1, d = 1;
     for (int i = 1; i < a->ndim; i++) d *= a->shape[i];
@@ -30,7 +31,7 @@ cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out)
     cull_array a;
     *out = NULL;
     CULL_TRY(cull_array_open(cx, path, NULL, &a));
-    cull_status s = make(cx, &a, path, out);
+    cull_status s = cull__pool_of(cx, &a, path, out);
     if (s != CULL_OK) cull_array_free(&a);
     return s;
 }
@@ -42,7 +43,7 @@ cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n
     *out = NULL;
     if (n < 0 || d < 1)
         return cull__fail(cx, CULL_EINPUT, "a pool of shape (%" PRId64 ", %" PRId64 ")", n, d);
-    return make(cx, &a, "memory", out);
+    return cull__pool_of(cx, &a, "memory", out);
 }
 
 void cull_pool_free(cull_pool *p)
