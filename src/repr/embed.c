@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAP = 12000000, SLACK = CAP / 4, BLOCK = 1 << 18 };
+enum { CAP = 12000000, SLACK = CAP / 4, BLOCK = 1 << 18, PARTIAL_SUMS = 32 << 20 };
 static const uint64_t SAMPLE = 0x73616d706c65; /* stream of the key that picks texts */
 static const uint32_t NONE = UINT32_MAX;
 
@@ -412,4 +412,35 @@ cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpu
     if (s == CULL_OK) s = cull__pool_of(cx, &m, "text features", out);
     if (s != CULL_OK) cull_array_free(&m);
     return s;
+}
+
+/* ---- what it takes ---- */
+
+static double least(double a, double b) { return a < b ? a : b; }
+static double most(double a, double b) { return a > b ? a : b; }
+
+cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t corpus_bytes,
+                            int64_t rows, uint64_t *bytes)
+{
+    cull_embed_opts f;
+    *bytes = 0;
+    CULL_TRY(cull__embed_check(cx, o, &f));
+    if (rows < 0) return cull__fail(cx, CULL_EINPUT, "a plan for %" PRId64 " rows", rows);
+    double size = (double)corpus_bytes, n = (double)rows, m = least(n, (double)f.sample);
+    /* a word takes 5 bytes with its blank at least, in any text worth the name */
+    double each = (f.word_hi ? f.word_hi - f.word_lo + 1 : 0) / 5.0 +
+                  (f.char_hi ? f.char_hi - f.char_lo + 1 : 0) * 1.2;
+    double features = (double)(INT64_C(1) << f.bits), width = (double)cull__svd_width(f.dim);
+    double entries = n > 0 ? least(size * each * m / n, CAP + SLACK) : 0;
+    double cols = least(features, entries);
+    double sample = entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) +
+                    m * 2 * sizeof(struct text);
+    double grams = least(PARTIAL_SUMS, (1 + m / 512 + cols / 512) * width * width * 8);
+    double counting = sample + 4 * features * (1 + cull__workers(cx));
+    double solving = sample + 16 * features + 5 * cols + m * (8 + 4 * (CULL__PARTS + 1)) +
+                     (cols + m) * width * 4 + grams + 5 * width * width * 8;
+    double out = n * f.dim * 4, limit = (double)cull__memory_limit(cx);
+    double applying = 4 * features + cols * width * 4 + (out > limit / 4 ? 0 : out);
+    *bytes = (uint64_t)most(most(counting, solving), applying) + (4u << 20);
+    return CULL_OK;
 }
