@@ -28,12 +28,12 @@ typedef enum { WORD_NONE, WORD_METHOD, WORD_TASK } word_kind;
 
 typedef struct {
     const char *name, *usage, *brief;
-    const char *about;                  /* paragraphs for --help and the manual page */
-    const char *examples;               /* a line each: "command\twhat it does" */
-    const cull_input *const *options;   /* tables of rows, the last NULL; "FILE..." = repeatable */
-    word_kind word;                     /* WORD_METHOD also takes options of the method */
-    bool any_method;                    /* options of any method are taken (compare) */
-    int least, most;                    /* files wanted; most -1 = any number */
+    const char *about;                /* paragraphs for --help and the manual page */
+    const char *examples;             /* a line each: "command\twhat it does" */
+    const cull_input *const *options; /* tables of rows, the last NULL; "FILE..." = repeatable */
+    word_kind word;                   /* WORD_METHOD also takes options of the method */
+    bool any_method;                  /* options of any method are taken (compare) */
+    int least, most;                  /* files wanted; most -1 = any number */
     int (*run)(cli *c);
 } command;
 
@@ -49,8 +49,8 @@ struct cli {
     int sets;
     const char **input, **out; /* files; what -o named */
     int inputs, outs;
-    int argc;
-    char **argv;
+    char **whole; /* the command line from "cull" on, for files that say how they were made */
+    int wholes;
     bool quiet, verbose, json;
     cull_ctx *cx;
     int code; /* of the failure that was told, or 0 */
@@ -75,7 +75,8 @@ int number_of(cli *c, const char *name, double other, double lo, double hi, bool
 int choice_of(cli *c, const char *name, const char *other, const char *choices, int *out);
 /* Each comma-separated part of s to fn; stops at the first failure. s is not changed. */
 int each_part(cli *c, const char *s, int (*fn)(cli *c, const char *part, void *arg), void *arg);
-int context_new(cli *c); /* c->cx from the common options */
+int context_new(cli *c);                                /* c->cx from the common options */
+int context_for(cli *c, uint64_t seed, cull_ctx **out); /* one more, with another seed */
 int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull_opts **out);
 
 /* ---- progress.c: stderr, signals ---- */
@@ -83,14 +84,16 @@ void signals_start(void);
 bool stopped(void);
 int tick(void *user, const char *what, double done, double total);
 void note(void *user, cull_level level, const char *msg);
-void talk(cli *c, const char *fmt, ...) CULL_PRINTF(2, 3); /* a line, unless --quiet */
-void talk_text(cli *c, const char *text);                  /* lines as they are */
-void progress_end(void);                                   /* the bar goes away */
+void talk(cli *c, const char *fmt, ...) CULL_PRINTF(2, 3);      /* a line, unless --quiet */
+void talk_more(cli *c, const char *fmt, ...) CULL_PRINTF(2, 3); /* with --verbose only */
+void talk_text(cli *c, const char *text);                       /* lines as they are */
+unsigned text_flags(FILE *f); /* colours and Unicode, where f is a terminal that has them */
+void progress_end(void);      /* the bar goes away */
 /* Say "cull: sentence" once and hand back code. */
 int fail(cli *c, int code, const char *fmt, ...) CULL_PRINTF(3, 4);
-int check(cli *c, cull_status s);                /* DONE, or the ctx's sentence told */
+int check(cli *c, cull_status s);                  /* DONE, or the ctx's sentence told */
 int check_in(cli *c, cull_ctx *cx, cull_status s); /* the same for another ctx */
-int flush_out(cli *c);                           /* stdout written, or why not */
+int flush_out(cli *c);                             /* stdout written, or why not */
 double seconds_now(void);
 
 /* ---- doc.c: what the tables say, as help, manual page, completion ---- */
@@ -106,7 +109,8 @@ void say_json(FILE *f, const char *s);
 /* ---- files.c: what kind of file a name says ---- */
 typedef enum { FILE_RECORDS, FILE_ARRAY, FILE_PICK, FILE_OTHER } file_kind;
 file_kind file_kind_of(const char *path);
-const char *file_ending(const char *path, char buf[16]); /* without .gz, .zst and :NAME; "" = none */
+const char *file_ending(const char *path,
+                        char buf[16]); /* without .gz, .zst and :NAME; "" = none */
 bool file_exists(const char *path);
 
 /* ---- the commands ---- */

@@ -72,10 +72,9 @@ static const cull_input info_own[] = {
     {"text", "PATH", "field with the text, when FILE holds records"},
     {"markdown", NULL, "a method's page as markdown"},
     {NULL, NULL, NULL}};
-static const cull_input reproduce_own[] = {
-    {"quick", NULL, "the smaller check, under a minute"},
-    {"data", "DIR", "where the data sets lie"},
-    {NULL, NULL, NULL}};
+static const cull_input reproduce_own[] = {{"quick", NULL, "the smaller check, under a minute"},
+                                           {"data", "DIR", "where the data sets lie"},
+                                           {NULL, NULL, NULL}};
 static const cull_input help_own[] = {{"man", NULL, "as a manual page"}, {NULL, NULL, NULL}};
 
 /* The inputs of task data come from the library; the table is made once, in commands_start. */

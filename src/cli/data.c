@@ -1,9 +1,9 @@
 /* data.c - cull data: choose training examples. */
 #include "problem.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SNIPPET = 200 };
 
@@ -58,7 +58,6 @@ static int want_baselines(cli *c, const session *s, bool *out)
 }
 
 static void add_note(session *s, const char *fmt, ...) CULL_PRINTF(2, 3);
-#include <stdarg.h>
 static void add_note(session *s, const char *fmt, ...)
 {
     va_list ap;
@@ -73,15 +72,33 @@ static void add_note(session *s, const char *fmt, ...)
 static void describe(cli *c, const session *s, const cull_method *m, double seconds, cull_run *r)
 {
     const problem *q = &s->q;
-    *r = (cull_run){
-        .method = m, .opts = s->opts, .seed = cull_ctx_seed(c->cx), .isa = cull_ctx_isa(c->cx),
-        .threads = cull_ctx_threads(c->cx), .input = q->input, .inputs = q->inputs, .n = q->n,
-        .budget = q->p.budget, .budget_text = q->budget.text, .cost_unit = q->cost_unit,
-        .pick = &s->pick, .ids = s->ids.n ? &s->ids : NULL, .group = s->f.group,
-        .groups = s->f.groups, .label = s->f.label, .labels = s->f.labels, .figure = s->f.figure,
-        .figures = s->f.figures, .coverage = s->f.series, .coverages = s->f.serieses,
-        .note = s->note, .notes = s->noted, .seconds = seconds,
-        .peak_bytes = cull_ctx_peak(c->cx), .argv = (const char *const *)c->argv, .argc = c->argc};
+    *r = (cull_run){.method = m,
+                    .opts = s->opts,
+                    .seed = cull_ctx_seed(c->cx),
+                    .isa = cull_ctx_isa(c->cx),
+                    .threads = cull_ctx_threads(c->cx),
+                    .input = q->input,
+                    .inputs = q->inputs,
+                    .n = q->n,
+                    .budget = q->p.budget,
+                    .budget_text = q->budget.text,
+                    .cost_unit = q->cost_unit,
+                    .pick = &s->pick,
+                    .ids = s->ids.n ? &s->ids : NULL,
+                    .group = s->f.group,
+                    .groups = s->f.groups,
+                    .label = s->f.label,
+                    .labels = s->f.labels,
+                    .figure = s->f.figure,
+                    .figures = s->f.figures,
+                    .coverage = s->f.series,
+                    .coverages = s->f.serieses,
+                    .note = s->note,
+                    .notes = s->noted,
+                    .seconds = seconds,
+                    .peak_bytes = cull_ctx_peak(c->cx),
+                    .argv = (const char *const *)c->whole,
+                    .argc = c->wholes};
 }
 
 static int write_outputs(cli *c, const session *s, const cull_run *r)
@@ -104,14 +121,8 @@ static int write_outputs(cli *c, const session *s, const cull_run *r)
 static int summary(cli *c, const cull_run *r)
 {
     char *text = NULL;
-    unsigned flags = 0;
     if (c->quiet) return DONE;
-    if (isatty(STDERR_FILENO)) {
-        const char *lang = getenv("LC_ALL") ? getenv("LC_ALL") : getenv("LANG");
-        if (!getenv("NO_COLOR")) flags |= CULL_TEXT_COLOR;
-        if (lang && strstr(lang, "UTF-8")) flags |= CULL_TEXT_UNICODE;
-    }
-    TRY(check(c, cull_run_summary(c->cx, r, 0, flags, &text)));
+    TRY(check(c, cull_run_summary(c->cx, r, 0, text_flags(stderr), &text)));
     talk_text(c, text);
     cull_text_free(text);
     return DONE;

@@ -61,8 +61,10 @@ static void wrap(FILE *f, int at, int indent, const char *text)
         int n = (int)strcspn(text, " \n");
         bool para = text[n] == '\n';
         if (at > indent && at + 1 + n > width) fputc('\n', f), at = 0;
-        if (at < indent) fprintf(f, "%*s", indent - at, ""), at = indent;
-        else if (at > indent) fputc(' ', f), at++;
+        if (at < indent)
+            fprintf(f, "%*s", indent - at, ""), at = indent;
+        else if (at > indent)
+            fputc(' ', f), at++;
         fwrite(text, 1, (size_t)n, f);
         at += n;
         text += n;
@@ -176,8 +178,7 @@ void say_method_markdown(FILE *f, const cull_method *m)
     for (const cull_opt *r = m->opts; r->name; r++) {
         option_range(r, range);
         fprintf(f, "| `--%s` | ", dashed(r->name, name));
-        for (const char *s = range; *s; s++)
-            fprintf(f, *s == '|' ? "\\|" : "%c", *s);
+        for (const char *s = range; *s; s++) fprintf(f, *s == '|' ? "\\|" : "%c", *s);
         fprintf(f, " | %s | %s |\n", option_default(m, r, def), r->help);
     }
 }
@@ -241,8 +242,7 @@ int run_help(cli *c)
         say_method(stdout, m);
         return flush_out(c);
     }
-    if (near)
-        return fail(c, USAGE, "there is no command '%s'; did you mean %s?", name, near);
+    if (near) return fail(c, USAGE, "there is no command '%s'; did you mean %s?", name, near);
     return fail(c, USAGE, "there is no command '%s'; see cull help", name);
 }
 

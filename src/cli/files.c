@@ -38,10 +38,10 @@ file_kind file_kind_of(const char *path)
     static const struct {
         const char *ending;
         file_kind kind;
-    } of[] = {{"jsonl", FILE_RECORDS}, {"ndjson", FILE_RECORDS}, {"csv", FILE_RECORDS},
-              {"tsv", FILE_RECORDS},   {"txt", FILE_RECORDS},    {"npy", FILE_ARRAY},
+    } of[] = {{"jsonl", FILE_RECORDS}, {"ndjson", FILE_RECORDS},    {"csv", FILE_RECORDS},
+              {"tsv", FILE_RECORDS},   {"txt", FILE_RECORDS},       {"npy", FILE_ARRAY},
               {"npz", FILE_ARRAY},     {"safetensors", FILE_ARRAY}, {"idx", FILE_ARRAY},
-              {"bin", FILE_ARRAY},     {"svmlight", FILE_ARRAY}, {"libsvm", FILE_ARRAY},
+              {"bin", FILE_ARRAY},     {"svmlight", FILE_ARRAY},    {"libsvm", FILE_ARRAY},
               {"json", FILE_PICK}};
     char e[16];
     file_ending(path, e);

@@ -1,6 +1,6 @@
 /* limits.c - how much may be kept: budget, costs, quotas of groups, and what is to be avoided. */
-#include "problem.h"
 #include "cull/text.h"
+#include "problem.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -197,8 +197,8 @@ static int find_overlaps(cli *c, problem *q, const char **path, int n)
     o.paths = path;
     o.npaths = n;
     TRY(check(c, cull_corpus_open(c->cx, &o, &eval)));
-    int rc = check(c, cull_corpus_overlap(c->cx, q->text, eval, (int)ngram, share, q->avoid,
-                                          &q->overlap));
+    int rc = check(
+        c, cull_corpus_overlap(c->cx, q->text, eval, (int)ngram, share, q->avoid, &q->overlap));
     cull_corpus_free(eval);
     return rc;
 }

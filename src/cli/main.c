@@ -1,6 +1,7 @@
 /* main.c - cull: choose what to keep, under a budget. Finds the command and runs it. */
 #include "cli.h"
 
+#include <locale.h>
 #include <string.h>
 
 static int say_version(cli *c)
@@ -24,6 +25,10 @@ static int run(cli *c, int argc, char **argv)
     if (!c->cmd && near)
         return fail(c, USAGE, "there is no command '%s'; did you mean %s?", name, near);
     if (!c->cmd) return fail(c, USAGE, "there is no command '%s'; see cull help", name);
+    static char self[] = "cull";
+    argv[0] = self;
+    c->whole = argv;
+    c->wholes = argc;
     TRY(parse(c, argc - 1, argv + 1));
     if (has(c, "help")) return help_command(c, c->cmd);
     if (has(c, "version")) return say_version(c);
@@ -35,6 +40,7 @@ static int run(cli *c, int argc, char **argv)
 int main(int argc, char **argv)
 {
     cli c = {0};
+    setlocale(LC_CTYPE, ""); /* only to know whether a terminal takes Unicode */
     commands_start();
     signals_start();
     int rc = run(&c, argc, argv);

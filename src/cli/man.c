@@ -137,8 +137,8 @@ int man_page(cli *c, const char *name)
 
 /* ---- completion ---- */
 
-static void each_option(const command *k, void (*fn)(const char *name, const char *arg,
-                                                     const char *help))
+static void each_option(const command *k,
+                        void (*fn)(const char *name, const char *arg, const char *help))
 {
     for (int i = 0; k->options[i]; i++)
         for (const cull_input *r = k->options[i]; r->name; r++)

@@ -32,8 +32,8 @@ int measure(cli *c, cull_ctx *cx, const problem *q, const cull_pick *k, measured
     out->targets = cull_pool_n(q->p.target);
     out->best = malloc(((size_t)out->targets + 1) * sizeof *out->best);
     if (!out->best) return fail(c, FAILED, "out of memory");
-    int rc = check_in(c, cx, cull_pool_coverage(cx, q->p.pool, k->idx, k->n, q->p.target,
-                                                out->best));
+    int rc =
+        check_in(c, cx, cull_pool_coverage(cx, q->p.pool, k->idx, k->n, q->p.target, out->best));
     double sum = 0;
     for (int64_t i = 0; rc == DONE && i < out->targets; i++) sum += out->best[i];
     out->coverage = sum / (double)out->targets;

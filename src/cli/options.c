@@ -60,7 +60,8 @@ static int unknown_option(cli *c, const char *name)
 
 static bool truth(const char *s)
 {
-    return s && (!strcmp(s, "true") || !strcmp(s, "false") || !strcmp(s, "yes") || !strcmp(s, "no"));
+    return s &&
+           (!strcmp(s, "true") || !strcmp(s, "false") || !strcmp(s, "yes") || !strcmp(s, "no"));
 }
 
 static bool repeatable(const cull_input *r)
@@ -79,15 +80,15 @@ static int add_setting(cli *c, const char *name, const char *value, const cull_i
 }
 
 /* argv[*at] is "--name" or "--name=value"; takes the next word too when it is the value. */
-static int long_option(cli *c, int *at)
+static int long_option(cli *c, int argc, char **argv, int *at)
 {
     char name[64];
-    const char *s = c->argv[*at] + 2, *eq = strchr(s, '='), *value = eq ? eq + 1 : NULL;
+    const char *s = argv[*at] + 2, *eq = strchr(s, '='), *value = eq ? eq + 1 : NULL;
     size_t n = eq ? (size_t)(eq - s) : strlen(s);
     if (n >= sizeof name) return fail(c, USAGE, "%s has no option %.40s...", c->cmd->name, s - 2);
     memcpy(name, s, n);
     name[n] = 0;
-    const char *next = *at + 1 < c->argc ? c->argv[*at + 1] : NULL;
+    const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
     const cull_input *row = row_of(c->cmd, name);
     const cull_opt *opt = row ? NULL : any_method_row(c->cmd, name);
     if (!row && !opt) return unknown_option(c, name);
@@ -104,9 +105,9 @@ static int long_option(cli *c, int *at)
     return add_setting(c, row ? row->name : opt->name, value, row);
 }
 
-static int short_option(cli *c, int *at)
+static int short_option(cli *c, int argc, char **argv, int *at)
 {
-    const char *s = c->argv[*at];
+    const char *s = argv[*at];
     if (!strcmp(s, "-h")) return add_setting(c, "help", "true", row_in(common_options, "help"));
     if (!strcmp(s, "-q")) return add_setting(c, "quiet", "true", row_in(common_options, "quiet"));
     if (!strcmp(s, "-v"))
@@ -116,8 +117,8 @@ static int short_option(cli *c, int *at)
                     c->cmd->name);
     if (!row_of(c->cmd, "out"))
         return fail(c, USAGE, "%s writes no file: it has no option -o", c->cmd->name);
-    if (*at + 1 >= c->argc || !*c->argv[*at + 1]) return fail(c, USAGE, "-o wants a file");
-    c->out[c->outs++] = c->argv[++*at];
+    if (*at + 1 >= argc || !*argv[*at + 1]) return fail(c, USAGE, "-o wants a file");
+    c->out[c->outs++] = argv[++*at];
     return DONE;
 }
 
@@ -190,8 +191,6 @@ static int check_words(cli *c)
 
 int parse(cli *c, int argc, char **argv)
 {
-    c->argc = argc;
-    c->argv = argv;
     c->set = calloc((size_t)argc + 1, sizeof *c->set);
     c->input = calloc((size_t)argc + 1, sizeof *c->input);
     c->out = calloc((size_t)argc + 1, sizeof *c->out);
@@ -202,9 +201,9 @@ int parse(cli *c, int argc, char **argv)
         if (!plain && !strcmp(s, "--"))
             plain = true;
         else if (!plain && !strncmp(s, "--", 2))
-            TRY(long_option(c, &i));
+            TRY(long_option(c, argc, argv, &i));
         else if (!plain && s[0] == '-' && s[1])
-            TRY(short_option(c, &i));
+            TRY(short_option(c, argc, argv, &i));
         else if (!*s)
             return fail(c, USAGE, "an argument of %s is empty", c->cmd->name);
         else
@@ -246,8 +245,7 @@ int values_of(const cli *c, const char *name, const char **out, int cap)
     return n;
 }
 
-int number_of(cli *c, const char *name, double other, double lo, double hi, bool whole,
-              double *out)
+int number_of(cli *c, const char *name, double other, double lo, double hi, bool whole, double *out)
 {
     const char *s = value_of(c, name, NULL);
     char a[32], b[32];
@@ -256,10 +254,8 @@ int number_of(cli *c, const char *name, double other, double lo, double hi, bool
     cull_format_number(lo, a), cull_format_number(hi, b);
     if (!cull_parse_number(s, out) || isnan(*out))
         return fail(c, USAGE, "--%s '%s' is no number; it takes %s to %s", name, s, a, b);
-    if (whole && *out != floor(*out))
-        return fail(c, USAGE, "--%s %s is no whole number", name, s);
-    if (*out < lo || *out > hi)
-        return fail(c, USAGE, "--%s %s is outside %s to %s", name, s, a, b);
+    if (whole && *out != floor(*out)) return fail(c, USAGE, "--%s %s is no whole number", name, s);
+    if (*out < lo || *out > hi) return fail(c, USAGE, "--%s %s is outside %s to %s", name, s, a, b);
     return DONE;
 }
 
@@ -299,7 +295,7 @@ static int seed_of(cli *c, uint64_t *out)
     return DONE;
 }
 
-int context_new(cli *c)
+static int make_context(cli *c, const uint64_t *seed, cull_ctx **out)
 {
     cull_ctx_opts o = CULL_CTX_OPTS;
     double threads;
@@ -317,12 +313,17 @@ int context_new(cli *c)
     o.user = c;
     o.tick = tick;
     o.log = note;
-    c->cx = cull_ctx_new(&o);
-    if (c->cx) return DONE;
-    return strcmp(o.isa, "auto") ? fail(c, USAGE, "--isa %s: this machine has no such instructions",
-                                        o.isa)
-                                 : fail(c, FAILED, "out of memory");
+    if (seed) o.seed = *seed;
+    *out = cull_ctx_new(&o);
+    if (*out) return DONE;
+    return strcmp(o.isa, "auto")
+               ? fail(c, USAGE, "--isa %s: this machine has no such instructions", o.isa)
+               : fail(c, FAILED, "out of memory");
 }
+
+int context_new(cli *c) { return make_context(c, NULL, &c->cx); }
+
+int context_for(cli *c, uint64_t seed, cull_ctx **out) { return make_context(c, &seed, out); }
 
 int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull_opts **out)
 {

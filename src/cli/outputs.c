@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* A run of minutes should not end with a file that could never have been written. */
-static int check_writable(cli *c, const char *path)
+int check_writable(cli *c, const char *path)
 {
     char copy[4096];
     struct stat st;
@@ -39,7 +39,8 @@ static int one_output(cli *c, const char *path, output *out)
     file_ending(path, e);
     file_ending(c->input[0], in);
     if (!strcmp(c->input[0], "-")) strcpy(in, "jsonl");
-    bool array = file_kind_of(c->input[0]) == FILE_ARRAY, to_array = file_kind_of(path) == FILE_ARRAY;
+    bool array = file_kind_of(c->input[0]) == FILE_ARRAY,
+         to_array = file_kind_of(path) == FILE_ARRAY;
     *out = (output){.path = path};
     TRY(check_writable(c, path));
     if (!strcmp(path, "-")) {
@@ -60,15 +61,18 @@ static int one_output(cli *c, const char *path, output *out)
         out->kind = OUT_RECORDS; /* neither has an ending: plain text */
         return DONE;
     }
-    return fail(c, USAGE, "-o %s: nothing is written as '%s'; kept rows go to .%s, a pick to .json, "
-                "a report to .html", path, e, *in ? in : "txt");
+    return fail(c, USAGE,
+                "-o %s: nothing is written as '%s'; kept rows go to .%s, a pick to .json, "
+                "a report to .html",
+                path, e, *in ? in : "txt");
 }
 
 int outputs_of(cli *c, output *out)
 {
     for (int i = 0; i < c->outs; i++) {
         for (int j = 0; j < i; j++)
-            if (!strcmp(c->out[i], c->out[j])) return fail(c, USAGE, "-o %s is given twice", c->out[i]);
+            if (!strcmp(c->out[i], c->out[j]))
+                return fail(c, USAGE, "-o %s is given twice", c->out[i]);
         for (int j = 0; j < c->inputs; j++)
             if (!strcmp(c->out[i], c->input[j]) && strcmp(c->out[i], "-"))
                 return fail(c, USAGE, "-o %s is also the input", c->out[i]);

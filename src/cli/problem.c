@@ -27,9 +27,10 @@ static int join_pools(cli *c, cull_pool **part, const char **path, int n, void *
     for (int i = 0; i < n; i++) {
         rows += cull_pool_n(part[i]);
         if (cull_pool_d(part[i]) != d)
-            return fail(c, FAILED, "%s has rows of %lld numbers, %s of %lld; they must be one "
-                        "embedding", path[0], (long long)d, path[i],
-                        (long long)cull_pool_d(part[i]));
+            return fail(c, FAILED,
+                        "%s has rows of %lld numbers, %s of %lld; they must be one "
+                        "embedding",
+                        path[0], (long long)d, path[i], (long long)cull_pool_d(part[i]));
     }
     float *all = malloc(((size_t)rows * (size_t)d + 1) * sizeof *all);
     if (!all) return fail(c, FAILED, "out of memory");
@@ -48,7 +49,8 @@ int pool_of_files(cli *c, const char **path, int n, void **joined, cull_pool **o
     if (n == 1) return check(c, cull_pool_open(c->cx, path[0], out));
     cull_pool **part = calloc((size_t)n, sizeof(cull_pool *));
     int rc = part ? DONE : fail(c, FAILED, "out of memory");
-    for (int i = 0; rc == DONE && i < n; i++) rc = check(c, cull_pool_open(c->cx, path[i], &part[i]));
+    for (int i = 0; rc == DONE && i < n; i++)
+        rc = check(c, cull_pool_open(c->cx, path[i], &part[i]));
     if (rc == DONE) rc = join_pools(c, part, path, n, joined, out);
     for (int i = 0; part && i < n; i++) cull_pool_free(part[i]);
     free(part);
@@ -119,7 +121,9 @@ static int open_records(cli *c, problem *q)
     o.npaths = c->inputs;
     o.text = value_of(c, "text", NULL);
     o.id = value_of(c, "id", NULL);
-    o.group = value_of(c, "group", NULL);
+    const char *split_by = value_of(c, "split-by", NULL);
+    if (split_by && !strcmp(split_by, "copies")) split_by = NULL;
+    o.group = value_of(c, "group", split_by);
     o.label = value_of(c, "label", NULL);
     if (cost && (!strcmp(cost, "words") || !strcmp(cost, "bytes"))) cost = NULL;
     o.columns = q->column;
@@ -234,9 +238,10 @@ static int open_embeddings(cli *c, problem *q, bool array_target)
     if (q->target && !q->pool)
         return fail(c, USAGE, "the target is embedded, the pool is not: give --embeddings too");
     if (q->pool && q->target && cull_pool_d(q->pool) != cull_pool_d(q->target))
-        return fail(c, FAILED, "the pool's embeddings have %lld numbers a row, the target's %lld; "
-                    "they must be one embedding", (long long)cull_pool_d(q->pool),
-                    (long long)cull_pool_d(q->target));
+        return fail(c, FAILED,
+                    "the pool's embeddings have %lld numbers a row, the target's %lld; "
+                    "they must be one embedding",
+                    (long long)cull_pool_d(q->pool), (long long)cull_pool_d(q->target));
     return DONE;
 }
 
@@ -292,7 +297,8 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
     bool wanted = any_needs(method, methods, CULL_NEEDS_POOL) || (judged && q->target_text);
     if (wanted && !q->pool && q->text && !dry) TRY(embed_texts(c, q));
     if (q->target_text && q->pool && !q->target && any_needs(method, methods, CULL_NEEDS_POOL))
-        return fail(c, USAGE, "the pool is embedded, the target is not: give --target-embeddings "
+        return fail(c, USAGE,
+                    "the pool is embedded, the target is not: give --target-embeddings "
                     "too");
     point(q);
     return DONE;

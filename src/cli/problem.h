@@ -37,9 +37,9 @@ typedef struct {
     int64_t avoided;
     cull_overlaps overlap;
     const char *cost_unit;
-    const int32_t *label; /* n codes, or NULL */
+    const int32_t *label;   /* n codes, or NULL */
     int32_t labels, wanted; /* wanted = the code of --label-is, or -1 */
-    bool array;           /* the pool is an array: no text, no ids */
+    bool array;             /* the pool is an array: no text, no ids */
     int64_t n;
 
     cull_run_input *input;
@@ -92,6 +92,23 @@ int figures_of(cli *c, const problem *q, const cull_method *m, const cull_pick *
                figures *f);
 void figures_free(figures *f);
 
+/* ---- split.c: a fair problem of one labelled pool ---- */
+typedef struct {
+    int64_t targets;
+    int32_t *group; /* n: rows of one group leave the pool together */
+    int32_t groups;
+    int64_t *order, *row; /* groups; targets: the rows that are the target */
+    uint8_t *avoid, *gone;
+    cull_corpus *text;
+    cull_pool *pool;
+    float *rows;
+    char dir[512], file[544];
+} split;
+int split_check(cli *c); /* the options, before any file is read */
+int split_groups(cli *c, problem *q, split *s);
+int split_make(cli *c, problem *q, split *s, uint64_t seed); /* changes q->p */
+void split_free(problem *q, split *s);
+
 /* ---- plan.c ---- */
 int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts);
 
@@ -104,6 +121,7 @@ typedef struct {
 } output;
 /* What each -o means for these inputs; also whether it could be written at all. */
 int outputs_of(cli *c, output *out);
+int check_writable(cli *c, const char *path);
 /* The rows of c's inputs that k names. */
 int rows_write(cli *c, const cull_corpus *text, const cull_pool *pool, const cull_pick *k,
                const char *path);

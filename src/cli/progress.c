@@ -2,11 +2,14 @@
  * signals. On a terminal a bar is drawn at most ten times a second and erased at the end; elsewhere
  * a phase that took over two seconds leaves a line. */
 #include "cli.h"
+#include "cull/report.h"
 
 #include <errno.h>
+#include <langinfo.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -112,15 +115,36 @@ void note(void *user, cull_level level, const char *msg)
     fprintf(stderr, "%s\n", msg);
 }
 
+static void say_line(const char *fmt, va_list ap)
+{
+    progress_end();
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
 void talk(cli *c, const char *fmt, ...)
 {
     va_list ap;
-    if (c->quiet) return;
-    progress_end();
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    if (!c->quiet) say_line(fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+}
+
+void talk_more(cli *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (c->verbose && !c->quiet) say_line(fmt, ap);
+    va_end(ap);
+}
+
+unsigned text_flags(FILE *f)
+{
+    unsigned flags = 0;
+    if (!isatty(fileno(f))) return 0;
+    if (!getenv("NO_COLOR")) flags |= CULL_TEXT_COLOR;
+    if (!strcmp(nl_langinfo(CODESET), "UTF-8")) flags |= CULL_TEXT_UNICODE;
+    return flags;
 }
 
 void talk_text(cli *c, const char *text)
