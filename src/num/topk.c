@@ -133,10 +133,12 @@ static void tame(const job *j, state *w, const float *x, int64_t n, int64_t q0, 
         if (cull__tame(w->norm[r])) continue;
         for (int64_t i = 0; i < m; i++) {
             int64_t q = q0 + i;
-            double v = cull__similarity(j->kern, j->unit, x + r * j->d, w->norm[r],
-                                        j->q + q * j->d, j->nq[q], j->d);
+            double v = cull__similarity(j->kern, j->unit, x + r * j->d, w->norm[r], j->q + q * j->d,
+                                        j->nq[q], j->d);
             if (!j->unit && j->nq[q] > 0) v /= j->nq[q];
-            w->s[i * n + r] = v > (double)FLT_MAX ? FLT_MAX : v < -(double)FLT_MAX ? -FLT_MAX : (float)v;
+            w->s[i * n + r] = v > (double)FLT_MAX    ? FLT_MAX
+                              : v < -(double)FLT_MAX ? -FLT_MAX
+                                                     : (float)v;
         }
     }
 }
