@@ -6,6 +6,12 @@ install(TARGETS cull EXPORT cull LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/cull DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 if(TARGET cull_cli)
   install(TARGETS cull_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # the command prints its own manual pages and completion; it still lies in the build folder here
+  install(CODE "execute_process(COMMAND sh ${CMAKE_SOURCE_DIR}/tools/gen_man.sh $<TARGET_FILE:cull_cli>
+    ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/man COMMAND_ERROR_IS_FATAL ANY)")
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/man/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+  install(FILES ${CMAKE_BINARY_DIR}/man/bash/cull DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${CMAKE_BINARY_DIR}/man/zsh/_cull DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
 install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -38,6 +38,8 @@ done
 # the installed command finds the installed library
 if [ -x "$tmp/moved/bin/cull" ]; then
     env -u LD_LIBRARY_PATH "$tmp/moved/bin/cull" --version >"$tmp/log" 2>&1 || { cat "$tmp/log"; exit 1; }
+    [ "$(ls "$tmp"/moved/share/man/man1/*.1 | wc -l)" -gt 5 ] || { echo "manual pages are missing"; exit 1; }
+    bash -n "$tmp/moved/share/bash-completion/completions/cull"
     ldd "$tmp/moved/bin/cull" | grep -q "$tmp/moved/.*libcull.so" || { echo "bin/cull runs with another libcull.so"; exit 1; }
 fi
 echo "installed, moved, used by pkg-config and by find_package"
