@@ -113,7 +113,7 @@ static int same_kind(cli *c, const char *const *path, int n, bool *array)
     return DONE;
 }
 
-static int open_records(cli *c, problem *q)
+static int open_records(cli *c, bool text_needed, problem *q)
 {
     cull_corpus_opts o = CULL_CORPUS_OPTS;
     const char *cost = value_of(c, "cost", NULL);
@@ -129,9 +129,10 @@ static int open_records(cli *c, problem *q)
     o.columns = q->column;
     o.ncolumns = q->columns;
     if (cost) q->column[o.ncolumns++] = cost; /* not one of the methods' columns */
+    o.text_optional = !text_needed;
     TRY(check(c, cull_corpus_open(c->cx, &o, &q->text)));
     q->n = cull_corpus_n(q->text);
-    q->p.text = q->text;
+    q->p.text = cull_corpus_has_text(q->text) ? q->text : NULL;
     q->p.group = cull_corpus_group(q->text, &q->p.groups);
     q->label = cull_corpus_label(q->text, &q->labels);
     return DONE;
@@ -282,11 +283,13 @@ static void point(problem *q)
 int problem_open(cli *c, const cull_method *const *method, int methods, bool judged, bool dry,
                  problem *q)
 {
-    bool array = false, array_target;
+    bool array = false, array_target, embed = any_needs(method, methods, CULL_NEEDS_POOL);
+    bool text = methods == 1 && (any_needs(method, methods, CULL_NEEDS_TEXT) ||
+                                 (embed && !has(c, "embeddings")) || has(c, "avoid"));
     TRY(budget_parse(c, &q->budget));
     TRY(same_kind(c, c->input, c->inputs, &array));
     TRY(scores_ask(c, method, methods, q));
-    TRY(array ? open_array(c, q) : open_records(c, q));
+    TRY(array ? open_array(c, q) : open_records(c, text, q));
     TRY(scores_find(c, method, methods, q));
     if (!q->n) return fail(c, FAILED, "%s: the pool has no records", c->input[0]);
     TRY(find_wanted(c, q));
@@ -294,9 +297,9 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
     TRY(target_tasks(c, q));
     TRY(open_embeddings(c, q, array_target));
     TRY(limits_set(c, q));
-    bool wanted = any_needs(method, methods, CULL_NEEDS_POOL) || (judged && q->target_text);
-    if (wanted && !q->pool && q->text && !dry) TRY(embed_texts(c, q));
-    if (q->target_text && q->pool && !q->target && any_needs(method, methods, CULL_NEEDS_POOL))
+    bool wanted = embed || (judged && q->target_text);
+    if (wanted && !q->pool && q->p.text && !dry) TRY(embed_texts(c, q));
+    if (q->target_text && q->pool && !q->target && embed && !dry)
         return fail(c, USAGE,
                     "the pool is embedded, the target is not: give --target-embeddings "
                     "too");
@@ -321,10 +324,10 @@ void problem_close(problem *q)
 const char *problem_lacks(const problem *q, const cull_method *m)
 {
     bool target = m->flags & CULL_NEEDS_TARGET;
-    if ((m->flags & CULL_NEEDS_TEXT) && !q->text) return "needs the pool's text";
+    if ((m->flags & CULL_NEEDS_TEXT) && !q->p.text) return "needs the pool's text";
     if ((m->flags & CULL_NEEDS_POOL) && !q->pool) return "needs embeddings";
-    if ((m->flags & CULL_NEEDS_POOL) && target && !q->target) return "needs target examples";
-    if ((m->flags & CULL_NEEDS_TEXT) && target && !q->target_text)
+    if ((m->flags & CULL_NEEDS_POOL) && target && !q->p.target) return "needs target examples";
+    if ((m->flags & CULL_NEEDS_TEXT) && target && !q->p.target_text)
         return "needs target examples as text";
     for (const char *s = m->columns; *s;) {
         char name[64];

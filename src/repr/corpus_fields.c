@@ -512,14 +512,14 @@ static bool json_has(void *arg, const char *path)
 cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw, const char *at)
 {
     const cull__source *f = &c->file[raw->file];
-    if (f->format == CULL__TXT || c->want.ntext) return CULL_OK;
+    if (f->format == CULL__TXT || c->want.ntext || c->want.no_text) return CULL_OK;
     cull__picker k = {0};
     cull__json_value root;
     char paths[128] = "";
     cull_status s = parse_record(cx, &k, f->path, raw, at, &root);
     for (int i = 0; s == CULL_OK && i < USUAL; i++)
         if (fits(usual[i], json_has, &root, paths)) break;
-    if (s == CULL_OK && !*paths) {
+    if (s == CULL_OK && !*paths && !c->want.text_optional) {
         struct list l = {"", 0};
         cull__json_each(root, add_key, &l);
         s = cull__fail(cx, CULL_EINPUT,
@@ -527,7 +527,7 @@ cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw,
                        "usual names, such as text, content or messages[].content",
                        f->path, raw->line, l.n ? l.at : "no field");
     }
-    if (s == CULL_OK) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
+    if (s == CULL_OK && *paths) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
     cull__picker_free(&k);
     return s;
 }
@@ -553,6 +553,7 @@ cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const char *path, cons
     for (int i = 0; i < USUAL; i++)
         if (fits(usual[i], header_has, &h, paths))
             return cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
+    if (c->want.text_optional) return CULL_OK;
     struct list l = {"", 0};
     for (int64_t i = 0; i < n && l.n < sizeof l.at - 60; i++)
         l.n += (size_t)snprintf(l.at + l.n, sizeof l.at - l.n, "%s%s", i ? ", " : "",
