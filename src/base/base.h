@@ -42,6 +42,10 @@ cull_status cull__grow(cull_ctx *cx, void **p, int64_t *cap, int64_t need, size_
 void cull__free(void *p);
 uint64_t cull__memory_limit(const cull_ctx *cx); /* bytes; UINT64_MAX when there is none */
 uint64_t cull__memory_left(const cull_ctx *cx);
+/* Count bytes that a library allocates by itself; false when the limit has no room for them. */
+bool cull__charge(cull_ctx *cx, uint64_t bytes);
+void cull__uncharge(cull_ctx *cx, uint64_t bytes);
+const char *cull__tmpdir(const cull_ctx *cx); /* where big intermediates go */
 
 /* ---- progress, cancel, deadline ---- */
 /* In outer loops. CULL_ECANCEL when the caller or the deadline says stop. In a worker it only

@@ -215,6 +215,22 @@ uint64_t cull__memory_left(const cull_ctx *cx)
     return used < limit ? limit - used : 0;
 }
 
+bool cull__charge(cull_ctx *cx, uint64_t bytes)
+{
+    cull__root *r = cx->root;
+    uint64_t used = atomic_fetch_add(&r->used, bytes) + bytes;
+    if (used < bytes || (r->o.memory && used > r->o.memory)) {
+        atomic_fetch_sub(&r->used, bytes);
+        return false;
+    }
+    uint64_t peak = atomic_load(&r->peak);
+    while (used > peak && !atomic_compare_exchange_weak(&r->peak, &peak, used)) {}
+    return true;
+}
+
+void cull__uncharge(cull_ctx *cx, uint64_t bytes) { atomic_fetch_sub(&cx->root->used, bytes); }
+const char *cull__tmpdir(const cull_ctx *cx) { return cx->root->o.tmpdir; }
+
 /* ---- failure and talk ---- */
 
 cull_status cull__fail(cull_ctx *cx, cull_status s, const char *fmt, ...)

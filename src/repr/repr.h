@@ -41,6 +41,10 @@ static inline uint64_t cull__ngram(uint64_t left, uint64_t word)
     return h ^ h >> 32;
 }
 
+/* A pool of zeros, (n, d) f32, to be filled through *rows: in counted memory, or in a file of tmpdir
+ * that is mapped when it would take more than a quarter of the memory limit. */
+cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, cull_pool **out);
+
 /* PCA of a pool: mean (d), components (k, d) orthonormal rows, variance explained (k), largest first;
  * exact, by the covariance in f64. One pass and O(d^2) memory. */
 cull_status cull__pca(cull_ctx *cx, const cull_pool *p, int64_t k, double *mean, float *components,

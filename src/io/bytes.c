@@ -1,0 +1,193 @@
+/* bytes.c - a file whole: mapped where it lies, or expanded to memory, or to an unlinked file in
+ * tmpdir when that would take more than a quarter of the memory limit. Mapped pages are the page
+ * cache's and are not counted. */
+#define _GNU_SOURCE
+#include "io/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STEP = 1 << 20 };
+
+struct owner {
+    void *map;
+    size_t map_n;
+    void *block;
+};
+
+bool cull__write_all(int fd, const void *p, size_t n)
+{
+    const char *at = p;
+    while (n) {
+        ssize_t k = write(fd, at, n > 1 << 30 ? 1 << 30 : n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return false;
+        at += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+cull_status cull__spool_new(cull_ctx *cx, int *fd)
+{
+    const char *dir = cull__tmpdir(cx);
+    *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd >= 0) return CULL_OK;
+    char name[4096];
+    int n = snprintf(name, sizeof name, "%s/cull-XXXXXX", dir);
+    if (n < 0 || n >= (int)sizeof name) {
+        errno = ENAMETOOLONG;
+    } else {
+        *fd = mkostemp(name, O_CLOEXEC);
+        if (*fd >= 0) {
+            unlink(name);
+            return CULL_OK;
+        }
+    }
+    return cull__fail_errno(cx, dir, "cannot make a temporary file");
+}
+
+/* Map n > 0 bytes of fd. */
+static cull_status map(cull_ctx *cx, int fd, const char *name, size_t n, int prot, int flags,
+                       cull__bytes *out)
+{
+    struct owner *w;
+    CULL_TRY(CULL_ALLOC(cx, w, 1));
+    void *p = mmap(NULL, n, prot, flags, fd, 0);
+    if (p == MAP_FAILED) {
+        cull__free(w);
+        return cull__fail_errno(cx, name, "cannot map");
+    }
+    *w = (struct owner){.map = p, .map_n = n};
+    *out = (cull__bytes){p, n, w};
+    return CULL_OK;
+}
+
+cull_status cull__spill_new(cull_ctx *cx, uint64_t n, bool disk, cull__bytes *out, void **at)
+{
+    *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
+    *at = (void *)out->at;
+    if (n == 0) return CULL_OK;
+    if (n > INT64_MAX / 4) return cull__fail(cx, CULL_ENOMEM, "out of memory: too large a block");
+    if (!disk) {
+        struct owner *w;
+        CULL_TRY(CULL_ALLOC(cx, w, 1));
+        cull_status s = cull__alloc(cx, &w->block, (int64_t)n, 1);
+        if (s != CULL_OK) {
+            cull__free(w);
+            return s;
+        }
+        *out = (cull__bytes){w->block, (size_t)n, w};
+    } else {
+        int fd;
+        CULL_TRY(cull__spool_new(cx, &fd));
+        cull_status s = CULL_OK;
+        errno = posix_fallocate(fd, 0, (off_t)n); /* a hole on a full disk would be SIGBUS */
+        if (errno) s = cull__fail_errno(cx, cull__tmpdir(cx), "no room for a temporary file");
+        if (s == CULL_OK)
+            s = map(cx, fd, cull__tmpdir(cx), (size_t)n, PROT_READ | PROT_WRITE, MAP_SHARED, out);
+        close(fd);
+        CULL_TRY(s);
+    }
+    *at = (void *)(uintptr_t)out->at;
+    return CULL_OK;
+}
+
+/* What a stream gives, first in memory, from `most` bytes on in a file. */
+struct sink {
+    char *block;
+    int64_t cap, n;
+    uint64_t most;
+    int fd; /* -1: in memory */
+};
+
+static cull_status to_disk(cull_ctx *cx, struct sink *k)
+{
+    CULL_TRY(cull__spool_new(cx, &k->fd));
+    if (!cull__write_all(k->fd, k->block, (size_t)k->n))
+        return cull__fail_errno(cx, cull__tmpdir(cx), "cannot write a temporary file");
+    if (k->cap > STEP) {
+        cull__free(k->block);
+        k->block = NULL;
+        k->cap = 0;
+        CULL_TRY(CULL_GROW(cx, k->block, &k->cap, STEP));
+    }
+    return CULL_OK;
+}
+
+static cull_status drain(cull_ctx *cx, cull__reader *r, struct sink *k)
+{
+    CULL_TRY(CULL_GROW(cx, k->block, &k->cap, STEP));
+    for (;;) {
+        size_t got;
+        if (k->fd < 0 && k->n == k->cap) {
+            cull_status s = (uint64_t)k->cap * 2 > k->most
+                                ? CULL_ENOMEM
+                                : CULL_GROW(cx, k->block, &k->cap, k->cap * 2);
+            if (s != CULL_OK) CULL_TRY(to_disk(cx, k));
+        }
+        bool disk = k->fd >= 0;
+        CULL_TRY(cull__read(cx, r, k->block + (disk ? 0 : k->n),
+                            (size_t)(disk ? k->cap : k->cap - k->n), &got));
+        if (!got) return CULL_OK;
+        if (disk && !cull__write_all(k->fd, k->block, got))
+            return cull__fail_errno(cx, cull__tmpdir(cx), "cannot write a temporary file");
+        k->n += (int64_t)got;
+        CULL_TRY(cull__tick(cx, (double)cull__reader_offset(r), (double)cull__reader_size(r)));
+    }
+}
+
+static cull_status expand(cull_ctx *cx, cull__reader *r, cull__bytes *out)
+{
+    struct sink k = {.fd = -1, .most = cull__memory_limit(cx) / 4};
+    cull_status s = drain(cx, r, &k);
+    if (s == CULL_OK && k.fd >= 0)
+        s = map(cx, k.fd, cull__tmpdir(cx), (size_t)k.n, PROT_READ, MAP_SHARED, out);
+    struct owner *w = NULL;
+    if (s == CULL_OK && k.fd < 0 && k.n) s = CULL_ALLOC(cx, w, 1);
+    if (w) {
+        w->block = k.block;
+        *out = (cull__bytes){w->block, (size_t)k.n, w};
+    } else {
+        cull__free(k.block);
+    }
+    if (k.fd >= 0) close(k.fd);
+    return s;
+}
+
+cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
+{
+    cull__reader *r;
+    *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
+    CULL_TRY(cull__reader_open(cx, path, &r));
+    cull_status s;
+    /* (files of /proc say that they have no bytes) */
+    if (!cull__reader_plain(r) || !strcmp(path, "-") || cull__reader_size(r) == 0) {
+        const char *phase = cull__phase(cx, "expanding");
+        s = expand(cx, r, out);
+        cull__phase(cx, phase);
+    } else {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        s = fd < 0 ? cull__fail_errno(cx, path, "cannot open")
+                   : map(cx, fd, path, (size_t)cull__reader_size(r), PROT_READ, MAP_PRIVATE, out);
+        if (fd >= 0) close(fd);
+    }
+    cull__reader_close(r);
+    return s;
+}
+
+void cull__bytes_close(cull__bytes *b)
+{
+    struct owner *w = b->mem_;
+    *b = (cull__bytes){0};
+    if (!w) return;
+    if (w->map) munmap(w->map, w->map_n);
+    cull__free(w->block);
+    cull__free(w);
+}
