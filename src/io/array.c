@@ -161,12 +161,13 @@ static bool is_idx(const unsigned char *at, size_t n)
 static cull_status not_pickle(cull_ctx *cx, const char *path, const char *ext, bool zip)
 {
     if (zip && !strcmp(ext, "safetensors"))
-        return cull__fail(cx, CULL_EINPUT,
-                          "%s: a zip archive (a PyTorch checkpoint or an npz) under the name of "
-                          "safetensors; PyTorch's pickles are never loaded: save it with safetensors",
-                          path);
-    if (zip && (!strcmp(ext, "pt") || !strcmp(ext, "pth") || !strcmp(ext, "bin") ||
-                !strcmp(ext, "ckpt")))
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "%s: a zip archive (a PyTorch checkpoint or an npz) under the name of "
+            "safetensors; PyTorch's pickles are never loaded: save it with safetensors",
+            path);
+    if (zip &&
+        (!strcmp(ext, "pt") || !strcmp(ext, "pth") || !strcmp(ext, "bin") || !strcmp(ext, "ckpt")))
         return cull__fail(cx, CULL_EINPUT,
                           "%s: a PyTorch checkpoint, which holds a pickle; pickles are never "
                           "loaded: save the tensors as npy or safetensors",
@@ -198,7 +199,8 @@ cull_status cull__array_form(cull_ctx *cx, const char *path, const unsigned char
     cull__extension(path, ext);
     bool zip = n >= 4 && at[0] == 'P' && at[1] == 'K' &&
                ((at[2] == 3 && at[3] == 4) || (at[2] == 5 && at[3] == 6));
-    if (n >= 6 && !memcmp(at, "\x93NUMPY", 6)) return *form = "npy", *reader = cull__npy_parse, CULL_OK;
+    if (n >= 6 && !memcmp(at, "\x93NUMPY", 6))
+        return *form = "npy", *reader = cull__npy_parse, CULL_OK;
     if (zip) {
         CULL_TRY(not_pickle(cx, path, ext, true));
         return *form = "npz", *reader = cull__npz_parse, CULL_OK;
@@ -214,10 +216,11 @@ cull_status cull__array_form(cull_ctx *cx, const char *path, const unsigned char
         if (!strcmp(ext, named[i].ext))
             return *form = named[i].form, *reader = named[i].reader, CULL_OK;
     if (!n) return cull__fail(cx, CULL_EINPUT, "%s: the file is empty", path);
-    return cull__fail(cx, CULL_EINPUT,
-                      "%s: no form of array that cull reads (npy, npz, safetensors, IDX, CIFAR .bin, "
-                      "svmlight); it begins '%s'",
-                      path, cull__quote((const char *)at, n < 16 ? n : 16, head, sizeof head));
+    return cull__fail(
+        cx, CULL_EINPUT,
+        "%s: no form of array that cull reads (npy, npz, safetensors, IDX, CIFAR .bin, "
+        "svmlight); it begins '%s'",
+        path, cull__quote((const char *)at, n < 16 ? n : 16, head, sizeof head));
 }
 
 /* ---- open ---- */

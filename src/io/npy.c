@@ -14,8 +14,8 @@ static const struct {
     const char *descr;
     cull_dtype dtype;
 } types[] = {
-    {"f4", CULL_F32}, {"f2", CULL_F16}, {"f8", CULL_F64}, {"V2", CULL_BF16}, {"i1", CULL_I8},
-    {"u1", CULL_U8},  {"i2", CULL_I16}, {"u2", CULL_U16}, {"i4", CULL_I32},  {"u4", CULL_U32},
+    {"f4", CULL_F32}, {"f2", CULL_F16}, {"f8", CULL_F64},  {"V2", CULL_BF16}, {"i1", CULL_I8},
+    {"u1", CULL_U8},  {"i2", CULL_I16}, {"u2", CULL_U16},  {"i4", CULL_I32},  {"u4", CULL_U32},
     {"i8", CULL_I64}, {"u8", CULL_U64}, {"b1", CULL_BOOL},
 };
 
@@ -164,10 +164,11 @@ static cull_status dtype(head *h)
     case 'M':
     case 'm': what = "dates, not numbers"; break;
     }
-    return cull__fail(h->cx, CULL_EINPUT,
-                      "%s: dtype '%s' is %s; it takes f2, f4, f8, i1 to i8, u1 to u8, b1, or V2 for "
-                      "bfloat16",
-                      h->path, cull__quote(d, strlen(d), shown, sizeof shown), what);
+    return cull__fail(
+        h->cx, CULL_EINPUT,
+        "%s: dtype '%s' is %s; it takes f2, f4, f8, i1 to i8, u1 to u8, b1, or V2 for "
+        "bfloat16",
+        h->path, cull__quote(d, strlen(d), shown, sizeof shown), what);
 }
 
 static cull_status start(head *h, const unsigned char *at, size_t n)
@@ -186,9 +187,10 @@ static cull_status start(head *h, const unsigned char *at, size_t n)
                           h->path, at[6], at[7]);
     size_t len = at[6] == 1 ? cull__le16(at + 8) : cull__le32(at + 8);
     if (len > n - fixed)
-        return cull__fail(h->cx, CULL_EIO,
-                          "%s: the npy head is said to take %zu bytes, %zu are left: the file is cut",
-                          h->path, len, n - fixed);
+        return cull__fail(
+            h->cx, CULL_EIO,
+            "%s: the npy head is said to take %zu bytes, %zu are left: the file is cut", h->path,
+            len, n - fixed);
     h->offset = fixed;
     h->start = h->at = (const char *)at + fixed;
     h->end = h->at + len;

@@ -181,8 +181,7 @@ static cull_status directory(zip *z, const char ***names)
 static cull_status find_data(zip *z, const member *m, const char *label, uint64_t *at)
 {
     if (m->flags & 1) return cull__fail(z->cx, CULL_EINPUT, "%s: it is encrypted", label);
-    if (z->dir < LOCAL || m->local > z->dir - LOCAL ||
-        cull__le32(z->at + m->local) != 0x04034b50)
+    if (z->dir < LOCAL || m->local > z->dir - LOCAL || cull__le32(z->at + m->local) != 0x04034b50)
         return damaged(z, "no head of a member", m->local);
     const unsigned char *p = z->at + m->local;
     *at = m->local + LOCAL + cull__le16(p + 26) + cull__le16(p + 28);
@@ -235,7 +234,7 @@ static cull_status inflate_all(zip *z, const unsigned char *in, const member *m,
 static cull_status expand(zip *z, const member *m, const char *label, const unsigned char **bytes,
                           void **mem)
 {
-    uint64_t at;
+    uint64_t at = 0;
     uint32_t crc;
     void *made;
     CULL_TRY(find_data(z, m, label, &at));
@@ -258,9 +257,8 @@ static cull_status expand(zip *z, const member *m, const char *label, const unsi
     }
     CULL_TRY(cull__crc32(z->cx, *bytes, (size_t)m->size, 0, &crc));
     if (crc != m->crc)
-        return cull__fail(z->cx, CULL_EIO,
-                          "%s: damaged: its CRC-32 is %08x, the archive says %08x", label, crc,
-                          m->crc);
+        return cull__fail(z->cx, CULL_EIO, "%s: damaged: its CRC-32 is %08x, the archive says %08x",
+                          label, crc, m->crc);
     return CULL_OK;
 }
 
@@ -279,9 +277,9 @@ static cull_status pick(zip *z, const char **names, const char *name, int64_t *w
                               z->path);
     }
     if (!name && indices && indptr)
-        return cull__fail(z->cx, CULL_EINPUT,
-                          "%s: a sparse matrix of scipy; save it dense (np.save(path, a.toarray()))",
-                          z->path);
+        return cull__fail(
+            z->cx, CULL_EINPUT,
+            "%s: a sparse matrix of scipy; save it dense (np.save(path, a.toarray()))", z->path);
     size_t len = name ? strlen(name) : 0;
     if (len > 4 && !strcmp(name + len - 4, ".npy")) { /* unzip -l shows it so */
         char *bare;

@@ -36,8 +36,8 @@ static cull_status feature(reading *r, const char *s, size_t n, int64_t *before)
     if (!colon) return bad(r, s, n, "is no index:value");
     size_t k = (size_t)(colon - s);
     if (k == 3 && !memcmp(s, "qid", 3)) return CULL_OK;
-    if (!cull__parse_i64(s, k, &index) || index < 0)
-        return bad(r, s, n, "has an index that is no whole number from 0");
+    if (!cull__parse_i64(s, k, &index) || index < 0 || index >= INT64_C(1) << 48)
+        return bad(r, s, n, "has an index that is no whole number from 0 to 2^48");
     if (index <= *before) return bad(r, s, n, "does not rise: indices must, and only once each");
     if (!cull__parse_f64(colon + 1, n - k - 1, &value))
         return bad(r, s, n, "has a value that is no number");
@@ -104,7 +104,8 @@ static cull_status size_up(reading *r, size_t n, cull_array *out)
     out->shape[1] = r->labels ? 0 : r->width;
     if (!cull__array_bytes(out, &bytes) || bytes / 256 > n + (16 << 20) / 256)
         return cull__fail(r->cx, CULL_EINPUT,
-                          "%s: feature %" PRId64 " makes a dense array of shape %s from %zu bytes of "
+                          "%s: feature %" PRId64
+                          " makes a dense array of shape %s from %zu bytes of "
                           "text; hash or choose features first",
                           r->path, r->hi, cull__shape_text(out, shape), n);
     return CULL_OK;

@@ -4,6 +4,12 @@
 #include "base/base.h"
 #include "cull/pool.h"
 
+/* One number of a sparse row. */
+typedef struct {
+    uint32_t col;
+    float val;
+} cull__entry;
+
 /* Our own inner loops, compiled once for each instruction set (kern.c). All sums run over 16 fixed
  * lanes without contraction, so that their bits are the same on every one of them. */
 typedef struct {
@@ -11,13 +17,39 @@ typedef struct {
     void (*to_f32)(cull_dtype t, const void *src, int64_t n, float *out); /* f16, bf16 */
     float (*dotf)(const float *a, const float *b, int64_t d);             /* f32 sums */
     void (*axpy)(float *y, float a, const float *x, int64_t d);           /* y += a x */
-} cull__kern;
+    double (*dist2)(const float *a, const float *b, int64_t d);           /* |a - b|^2, f64 sums */
+    void (*add)(double *y, const float *x, int64_t d);                    /* y += x */
+    void (*scale)(float *y, const float *x, double a, int64_t d);         /* y = a x, one rounding */
+    /* max of s[i] - b[i] (b may be NULL = 0), NaN left out; -FLT_MAX when there is nothing */
+    float (*max_sub)(const float *s, const float *b, int64_t n);
+    /* which i have s[i] - b[i] > above (s[i] * b[i] > above): their number, ascending in out (n) */
+    int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
+    int64_t (*scan_mul)(const float *s, const float *b, int64_t n, float above, int32_t *out);
+    /* y (k) = sum of val * x[col] over the n entries, in order; rows of x are `stride` apart */
+    void (*gather)(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
+                   int64_t n);
+    /* g[col] += val * y for each of the n entries; rows of g have k numbers */
+    void (*scatter)(float *g, int64_t k, const cull__entry *e, int64_t n, const float *y);
+} cull__kern; /* k of gather and scatter: a multiple of 16 */
 const cull__kern *cull__kernels(const cull_ctx *cx);
 
-/* C (m, n) = A (m, k) B (n, k)^T on the calling thread, row-major with leading dimensions. Bits
- * depend on the shape and the instruction set: what a choice turns on is decided by `dot`. */
+/* C (m, n) = A (m, k) B (n, k)^T, row-major with leading dimensions, all of them < 2^31. Bits depend
+ * on the shape and the instruction set: what a choice turns on is decided by `dot`. On the calling
+ * thread alone when called from inside a cull__for, as all of this library does. */
 void cull__gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                    int64_t ldb, float *c, int64_t ldc);
+
+/* The same product for many blocks of one shape, dense (lda = ldb = k, ldc = n), by oneDNN where that
+ * is faster. A loop's worker opens its own (about 25 us), runs it, closes it; scratch is cx's arena.
+ * A block of fewer rows of A or B runs too, by cull__gemm_nt. */
+typedef struct {
+    int64_t m, n, k;
+    void *impl; /* NULL: OpenBLAS */
+} cull__gemm;
+cull_status cull__gemm_open(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g);
+void cull__gemm_run(const cull__gemm *g, int64_t m, int64_t n, const float *a, const float *b,
+                    float *c);
+void cull__gemm_close(cull__gemm *g);
 
 /* For each of the m queries its k best rows of the pool by dot product (cosine if `unit`), rows with
  * skip[row] left out (skip may be NULL): idx, score (m, k), best first, ties by index, found[i] <= k

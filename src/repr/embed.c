@@ -7,7 +7,7 @@
  *
  * idf is folded into the rows of the basis, so that embedding a text is one weighted sum of rows. */
 #define _GNU_SOURCE
-#include "io/io.h"
+#include "num/num.h"
 #include "repr/features.h"
 
 #include <inttypes.h>
@@ -355,17 +355,20 @@ int64_t cull_embed_sampled(const cull_embed *e) { return e->sampled; }
 
 struct applying {
     const cull_embed *e;
+    const cull__kern *kern;
     float *out; /* (n, dim) */
 };
 
-static void embed_row(const cull_embed *e, const cull__row *r, cull__entry *x, float *y, float *out)
+static void embed_row(const struct applying *a, const cull__row *r, cull__entry *x, float *y,
+                      float *out)
 {
+    const cull_embed *e = a->e;
     int64_t n = 0, dim = e->o.dim, k = (dim + 15) / 16 * 16;
     for (int64_t i = 0; i < r->n; i++) {
         uint32_t at = e->place[r->col[i]];
         if (at != NONE) x[n++] = (cull__entry){at, cull__tf(&e->o, r->count[i])};
     }
-    cull__sparse_gather(y, e->basis, k, e->width, x, n);
+    a->kern->gather(y, e->basis, k, e->width, x, n);
     double sum = 0;
     for (int64_t j = 0; j < dim; j++) sum += (double)y[j] * y[j];
     double unit = sum > 0 ? 1 / sqrt(sum) : 0;
@@ -391,7 +394,7 @@ static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cul
             cap = r.cap;
             CULL_TRY(CULL_TMP(cx, x, cap));
         }
-        embed_row(e, &r, x, y, a->out + rec[i].row * e->o.dim);
+        embed_row(a, &r, x, y, a->out + rec[i].row * e->o.dim);
     }
     return CULL_OK;
 }
@@ -399,18 +402,17 @@ static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cul
 cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpus *c,
                              cull_pool **out)
 {
-    struct applying a = {.e = e};
-    cull_array m = {.dtype = CULL_F32, .ndim = 2, .shape = {cull_corpus_n(c), e->o.dim}};
-    void *at;
+    struct applying a = {.e = e, .kern = cull__kernels(cx)};
+    cull_pool *p;
     *out = NULL;
-    CULL_TRY(cull__array_memory(cx, (uint64_t)m.shape[0] * (uint64_t)m.shape[1] * sizeof *a.out,
-                                &m.mem_, &at));
-    m.at = a.out = at;
+    CULL_TRY(cull__pool_spill(cx, cull_corpus_n(c), e->o.dim, &a.out, &p));
     const char *phase = cull__phase(cx, "embedding");
     cull_status s = cull__corpus_pass(cx, c, 0, embed_texts, NULL, &a);
     cull__phase(cx, phase);
-    if (s == CULL_OK) s = cull__pool_of(cx, &m, "text features", out);
-    if (s != CULL_OK) cull_array_free(&m);
+    if (s == CULL_OK)
+        *out = p;
+    else
+        cull_pool_free(p);
     return s;
 }
 
@@ -433,8 +435,8 @@ cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t cor
     double features = (double)(INT64_C(1) << f.bits), width = (double)cull__svd_width(f.dim);
     double entries = n > 0 ? least(size * each * m / n, CAP + SLACK) : 0;
     double cols = least(features, entries);
-    double sample = entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) +
-                    m * 2 * sizeof(struct text);
+    double sample =
+        entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) + m * 2 * sizeof(struct text);
     double grams = least(PARTIAL_SUMS, (1 + m / 512 + cols / 512) * width * width * 8);
     double counting = sample + 4 * features * (1 + cull__workers(cx));
     double solving = sample + 16 * features + 5 * cols + m * (8 + 4 * (CULL__PARTS + 1)) +
