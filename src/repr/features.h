@@ -34,6 +34,10 @@ typedef cull_status cull__row_fn(cull_ctx *cx, void *arg, int64_t row, const cul
 cull_status cull__document_counts(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                                   uint32_t *df, cull__row_fn *each, void *arg);
 
+/* cull_embed_fit with a limit of its own on the features that the texts of the basis hold in all. */
+cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                            int64_t cap, cull_embed **out);
+
 /* ---- sparse rows (sparse.c) ---- */
 
 /* (n, cols). Columns are cut into `parts` ranges [bound[p], bound[p+1]) that hold about as many
