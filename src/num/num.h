@@ -19,10 +19,11 @@ typedef struct {
     void (*axpy)(float *y, float a, const float *x, int64_t d);           /* y += a x */
     double (*dist2)(const float *a, const float *b, int64_t d);           /* |a - b|^2, f64 sums */
     void (*add)(double *y, const float *x, int64_t d);                    /* y += x */
-    void (*scale)(float *y, const float *x, double a, int64_t d);         /* y = a x, one rounding */
+    void (*scale)(float *y, const float *x, double a, int64_t d); /* y = a x, one rounding */
     /* max of s[i] - b[i] (b may be NULL = 0), NaN left out; -FLT_MAX when there is nothing */
     float (*max_sub)(const float *s, const float *b, int64_t n);
-    /* which i have s[i] - b[i] > above (s[i] * b[i] > above): their number, ascending in out (n) */
+    /* which i have s[i] (s[i] - b[i], s[i] * b[i]) > above: their number, ascending in out (n) */
+    int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
     int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
     int64_t (*scan_mul)(const float *s, const float *b, int64_t n, float above, int32_t *out);
     /* y (k) = sum of val * x[col] over the n entries, in order; rows of x are `stride` apart */
