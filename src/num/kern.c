@@ -294,7 +294,6 @@ static void to_f32(cull_dtype t, const void *src, int64_t n, float *out)
 #define NAME_(isa) cull__kern_##isa
 #define NAME(isa) NAME_(isa)
 extern const cull__kern NAME(CULL_ISA);
-<<<<<<< HEAD
 const cull__kern NAME(CULL_ISA) = {
     .dot = dot,
     .to_f32 = to_f32,
