@@ -27,8 +27,8 @@ static bool set(cull_embed_opts *o, const char *arg)
     const struct {
         const char *name;
         int *at;
-    } ints[] = {{"word_lo", &o->word_lo},       {"word_hi", &o->word_hi}, {"char_lo", &o->char_lo},
-                {"char_hi", &o->char_hi},       {"bits", &o->bits},       {"dim", &o->dim},
+    } ints[] = {{"word_lo", &o->word_lo},      {"word_hi", &o->word_hi}, {"char_lo", &o->char_lo},
+                {"char_hi", &o->char_hi},      {"bits", &o->bits},       {"dim", &o->dim},
                 {"iterations", &o->iterations}};
     const char *eq = strchr(arg, '=');
     if (!eq) return false;

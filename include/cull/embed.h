@@ -19,7 +19,7 @@ typedef struct {
     int word_lo, word_hi; /* word n-grams, 1 to 8; 0,0 = none */
     int char_lo, char_hi; /* character n-grams inside words, ends marked, 1 to 16; 0,0 = none */
     int bits;             /* 2^bits hashed features, 4 to 22 */
-    int dim;              /* numbers a text, 1 to 4096 */
+    int dim;              /* numbers a text, 1 to 1024 */
     int64_t sample;       /* texts that the basis is fitted on, at most */
     int iterations;       /* subspace iterations of the randomized SVD, 0 to 32 */
     bool sublinear;       /* 1 + log(count) instead of the count */

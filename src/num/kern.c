@@ -229,6 +229,34 @@ static int64_t scan(const float *s, int64_t n, float above, int32_t *out)
     return scan_self(s, s, n, above, out);
 }
 
+/* `runs` registers of y at a time, summed over all entries before they are stored. */
+static inline void gather_run(float *y, const float *x, int64_t stride, const cull__entry *e,
+                              int64_t n, int runs)
+{
+    vf s[4 * VN];
+    for (int v = 0; v < runs; v++) s[v] = vf_set(0);
+    for (int64_t i = 0; i < n; i++) {
+        const float *r = x + (int64_t)e[i].col * stride;
+        vf a = vf_set(e[i].val);
+        for (int v = 0; v < runs; v++) s[v] = vf_add(s[v], vf_mul(a, vf_load(r + v * W)));
+    }
+    for (int v = 0; v < runs; v++) vf_store(y + v * W, s[v]);
+}
+
+static void gather(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
+                   int64_t n)
+{
+    enum { RUN = VN < 4 ? 4 * VN : 2 * VN }; /* at most 8 registers of 16 */
+    int64_t j = 0;
+    for (; j + RUN * W <= k; j += RUN * W) gather_run(y + j, x + j, stride, e, n, RUN);
+    for (; j < k; j += 16) gather_run(y + j, x + j, stride, e, n, VN);
+}
+
+static void scatter(float *g, int64_t k, const cull__entry *e, int64_t n, const float *y)
+{
+    for (int64_t i = 0; i < n; i++) axpy(g + (int64_t)e[i].col * k, e[i].val, y, k);
+}
+
 /* Halves by integers: shift into place, then 2^112 moves the exponent's bias and makes subnormals
  * normal in one exact multiplication; infinities and NaN get their exponent back. */
 static void from_f16(const uint16_t *restrict h, int64_t n, float *restrict out)
@@ -266,5 +294,18 @@ static void to_f32(cull_dtype t, const void *src, int64_t n, float *out)
 #define NAME_(isa) cull__kern_##isa
 #define NAME(isa) NAME_(isa)
 extern const cull__kern NAME(CULL_ISA);
-const cull__kern NAME(CULL_ISA) = {dot,   to_f32,  dotf, axpy,     dist2,   add,
-                                   scale, max_sub, scan, scan_sub, scan_mul};
+const cull__kern NAME(CULL_ISA) = {
+    .dot = dot,
+    .to_f32 = to_f32,
+    .dotf = dotf,
+    .axpy = axpy,
+    .dist2 = dist2,
+    .add = add,
+    .scale = scale,
+    .max_sub = max_sub,
+    .scan = scan,
+    .scan_sub = scan_sub,
+    .scan_mul = scan_mul,
+    .gather = gather,
+    .scatter = scatter,
+};

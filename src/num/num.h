@@ -4,6 +4,12 @@
 #include "base/base.h"
 #include "cull/pool.h"
 
+/* One number of a sparse row. */
+typedef struct {
+    uint32_t col;
+    float val;
+} cull__entry;
+
 /* Our own inner loops, compiled once for each instruction set (kern.c). All sums run over 16 fixed
  * lanes without contraction, so that their bits are the same on every one of them. */
 typedef struct {
@@ -20,7 +26,12 @@ typedef struct {
     int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
     int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
     int64_t (*scan_mul)(const float *s, const float *b, int64_t n, float above, int32_t *out);
-} cull__kern;
+    /* y (k) = sum of val * x[col] over the n entries, in order; rows of x are `stride` apart */
+    void (*gather)(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
+                   int64_t n);
+    /* g[col] += val * y for each of the n entries; rows of g have k numbers */
+    void (*scatter)(float *g, int64_t k, const cull__entry *e, int64_t n, const float *y);
+} cull__kern; /* k of gather and scatter: a multiple of 16 */
 const cull__kern *cull__kernels(const cull_ctx *cx);
 
 /* C (m, n) = A (m, k) B (n, k)^T, row-major with leading dimensions, all of them < 2^31. Bits depend

@@ -1,13 +1,13 @@
 /* embed.c - fit a basis on a corpus of text, and embed texts with it (see cull/embed.h).
  *
  * The texts of the basis must not depend on how threads raced: a text is taken when its hash is at
- * most a limit; when more than CAP features are held, the texts of largest hash are dropped and the
+ * most a limit; when more features than fit are held, the texts of largest hash are dropped and the
  * limit falls to the least hash dropped. What is left at the end is the longest prefix, in order of
- * hash, that fits CAP: no order of arrival changes it.
+ * hash, that fits: no order of arrival changes it.
  *
  * idf is folded into the rows of the basis, so that embedding a text is one weighted sum of rows. */
 #define _GNU_SOURCE
-#include "io/io.h"
+#include "num/num.h"
 #include "repr/features.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAP = 12000000, SLACK = CAP / 4, BLOCK = 1 << 18, PARTIAL_SUMS = 32 << 20 };
+enum { CAP = 12000000, BLOCK = 1 << 18, PARTIAL_SUMS = 32 << 20 };
 static const uint64_t SAMPLE = 0x73616d706c65; /* stream of the key that picks texts */
 static const uint32_t NONE = UINT32_MAX;
 
@@ -75,6 +75,7 @@ struct text {
 
 struct sample {
     uint64_t key;
+    int64_t cap, step;      /* features held at most; of one block */
     _Atomic uint64_t limit; /* texts with a larger hash are not wanted */
     pthread_mutex_t lock;   /* of what follows */
     struct text *text;
@@ -98,7 +99,7 @@ static cull_status room(cull_ctx *cx, struct sample *s, int64_t n, cull__entry *
     while (s->at < s->blocks && s->block[s->at]->cap - s->block[s->at]->used < n) s->at++;
     if (s->at == s->blocks) {
         struct block *b;
-        int64_t cap = n > BLOCK ? n : BLOCK;
+        int64_t cap = n > s->step ? n : s->step;
         CULL_TRY(CULL_GROW(cx, s->block, &s->blocks_cap, s->blocks + 1));
         CULL_TRY(cull__alloc(cx, (void **)&b, 1, sizeof *b + (size_t)cap * sizeof b->e[0]));
         b->cap = cap;
@@ -128,13 +129,13 @@ static int by_row(const void *x, const void *y)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-/* Drop the texts of largest hash until the rest fits CAP, and close the gaps. */
+/* Drop the texts of largest hash until the rest fits, and close the gaps. */
 static cull_status shrink(cull_ctx *cx, struct sample *s)
 {
     int64_t keep = 0, held = 0;
-    if (s->held <= CAP) return CULL_OK;
+    if (s->held <= s->cap) return CULL_OK;
     qsort(s->text, (size_t)s->texts, sizeof *s->text, by_hash);
-    while (keep < s->texts && held + s->text[keep].n <= CAP) held += s->text[keep++].n;
+    while (keep < s->texts && held + s->text[keep].n <= s->cap) held += s->text[keep++].n;
     atomic_store(&s->limit, s->text[keep].hash - 1);
     s->texts = keep;
     s->held = held;
@@ -162,7 +163,7 @@ static cull_status take(cull_ctx *cx, struct sample *s, int64_t row, uint64_t ha
     for (int64_t i = 0; i < r->n; i++) e[i] = (cull__entry){r->col[i], (float)r->count[i]};
     s->text[s->texts++] = (struct text){hash, row, e, (uint32_t)r->n, (uint32_t)s->at};
     s->held += r->n;
-    return s->held > CAP + SLACK ? shrink(cx, s) : CULL_OK;
+    return s->held > s->cap + s->cap / 4 ? shrink(cx, s) : CULL_OK;
 }
 
 static cull_status sample_row(cull_ctx *cx, void *arg, int64_t row, const cull__row *r)
@@ -317,6 +318,12 @@ static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cul
 cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                            cull_embed **out)
 {
+    return cull__embed_fit(cx, c, o, CAP, out);
+}
+
+cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                            int64_t cap, cull_embed **out)
+{
     cull_embed_opts full;
     cull_embed *e;
     *out = NULL;
@@ -325,7 +332,8 @@ cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_
     e->o = full;
     e->width = cull__svd_width(full.dim);
     cull_rng r = cull__rng(cx, SAMPLE);
-    struct sample s = {.key = cull__rng_u64(&r), .limit = UINT64_MAX};
+    struct sample s = {.key = cull__rng_u64(&r), .cap = cap, .limit = UINT64_MAX};
+    s.step = cap / 8 + 1 < BLOCK ? cap / 8 + 1 : BLOCK;
     pthread_mutex_init(&s.lock, NULL);
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "counting words");
@@ -355,17 +363,20 @@ int64_t cull_embed_sampled(const cull_embed *e) { return e->sampled; }
 
 struct applying {
     const cull_embed *e;
+    const cull__kern *kern;
     float *out; /* (n, dim) */
 };
 
-static void embed_row(const cull_embed *e, const cull__row *r, cull__entry *x, float *y, float *out)
+static void embed_row(const struct applying *a, const cull__row *r, cull__entry *x, float *y,
+                      float *out)
 {
+    const cull_embed *e = a->e;
     int64_t n = 0, dim = e->o.dim, k = (dim + 15) / 16 * 16;
     for (int64_t i = 0; i < r->n; i++) {
         uint32_t at = e->place[r->col[i]];
         if (at != NONE) x[n++] = (cull__entry){at, cull__tf(&e->o, r->count[i])};
     }
-    cull__sparse_gather(y, e->basis, k, e->width, x, n);
+    a->kern->gather(y, e->basis, k, e->width, x, n);
     double sum = 0;
     for (int64_t j = 0; j < dim; j++) sum += (double)y[j] * y[j];
     double unit = sum > 0 ? 1 / sqrt(sum) : 0;
@@ -391,7 +402,7 @@ static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cul
             cap = r.cap;
             CULL_TRY(CULL_TMP(cx, x, cap));
         }
-        embed_row(e, &r, x, y, a->out + rec[i].row * e->o.dim);
+        embed_row(a, &r, x, y, a->out + rec[i].row * e->o.dim);
     }
     return CULL_OK;
 }
@@ -399,18 +410,17 @@ static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cul
 cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpus *c,
                              cull_pool **out)
 {
-    struct applying a = {.e = e};
-    cull_array m = {.dtype = CULL_F32, .ndim = 2, .shape = {cull_corpus_n(c), e->o.dim}};
-    void *at;
+    struct applying a = {.e = e, .kern = cull__kernels(cx)};
+    cull_pool *p;
     *out = NULL;
-    CULL_TRY(cull__array_memory(cx, (uint64_t)m.shape[0] * (uint64_t)m.shape[1] * sizeof *a.out,
-                                &m.mem_, &at));
-    m.at = a.out = at;
+    CULL_TRY(cull__pool_spill(cx, cull_corpus_n(c), e->o.dim, &a.out, &p));
     const char *phase = cull__phase(cx, "embedding");
     cull_status s = cull__corpus_pass(cx, c, 0, embed_texts, NULL, &a);
     cull__phase(cx, phase);
-    if (s == CULL_OK) s = cull__pool_of(cx, &m, "text features", out);
-    if (s != CULL_OK) cull_array_free(&m);
+    if (s == CULL_OK)
+        *out = p;
+    else
+        cull_pool_free(p);
     return s;
 }
 
@@ -431,10 +441,10 @@ cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t cor
     double each = (f.word_hi ? f.word_hi - f.word_lo + 1 : 0) / 5.0 +
                   (f.char_hi ? f.char_hi - f.char_lo + 1 : 0) * 1.2;
     double features = (double)(INT64_C(1) << f.bits), width = (double)cull__svd_width(f.dim);
-    double entries = n > 0 ? least(size * each * m / n, CAP + SLACK) : 0;
+    double entries = n > 0 ? least(size * each * m / n, CAP * 1.25) : 0;
     double cols = least(features, entries);
-    double sample = entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) +
-                    m * 2 * sizeof(struct text);
+    double sample =
+        entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) + m * 2 * sizeof(struct text);
     double grams = least(PARTIAL_SUMS, (1 + m / 512 + cols / 512) * width * width * 8);
     double counting = sample + 4 * features * (1 + cull__workers(cx));
     double solving = sample + 16 * features + 5 * cols + m * (8 + 4 * (CULL__PARTS + 1)) +

@@ -39,7 +39,7 @@ cull_status cull__embed_check(cull_ctx *cx, const cull_embed_opts *o, cull_embed
                           "word_lo to char_hi are all 0: there is no feature to count; set "
                           "word_lo and word_hi, or char_lo and char_hi");
     CULL_TRY(bounds(cx, "bits", full->bits, 4, 22));
-    CULL_TRY(bounds(cx, "dim", full->dim, 1, 4096));
+    CULL_TRY(bounds(cx, "dim", full->dim, 1, 1024));
     CULL_TRY(bounds(cx, "sample", full->sample, 1, INT64_C(1) << 31));
     return bounds(cx, "iterations", full->iterations, 0, 32);
 }

@@ -2,6 +2,7 @@
 #ifndef CULL__FEATURES_H
 #define CULL__FEATURES_H
 #include "cull/embed.h"
+#include "num/num.h"
 #include "repr/repr.h"
 
 /* ---- a text as hashed features (features.c) ---- */
@@ -12,12 +13,12 @@ typedef struct {
     cull_ctx *cx;
     cull_embed_opts o;
     cull_status status;
-    int64_t n, cap;    /* distinct features so far, room */
-    uint32_t *col;     /* n: 0 .. 2^bits - 1 */
-    uint32_t *count;   /* n */
-    uint32_t *slot;    /* hash table of 2 cap: 1 + place in col, 0 = free */
-    uint64_t gram[8];  /* gram[k]: hash of the k + 1 words that end here */
-    int have;          /* of them that exist */
+    int64_t n, cap;   /* distinct features so far, room */
+    uint32_t *col;    /* n: 0 .. 2^bits - 1 */
+    uint32_t *count;  /* n */
+    uint32_t *slot;   /* hash table of 2 cap: 1 + place in col, 0 = free */
+    uint64_t gram[8]; /* gram[k]: hash of the k + 1 words that end here */
+    int have;         /* of them that exist */
 } cull__row;
 /* Options checked one by one, each refusal by its name; *full = o, or the defaults for NULL. */
 cull_status cull__embed_check(cull_ctx *cx, const cull_embed_opts *o, cull_embed_opts *full);
@@ -33,20 +34,20 @@ typedef cull_status cull__row_fn(cull_ctx *cx, void *arg, int64_t row, const cul
 cull_status cull__document_counts(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                                   uint32_t *df, cull__row_fn *each, void *arg);
 
+/* cull_embed_fit with a limit of its own on the features that the texts of the basis hold in all. */
+cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                            int64_t cap, cull_embed **out);
+
 /* ---- sparse rows (sparse.c) ---- */
 
-typedef struct {
-    uint32_t col;
-    float val;
-} cull__entry;
 /* (n, cols). Columns are cut into `parts` ranges [bound[p], bound[p+1]) that hold about as many
  * entries each; the entries of a row lie in order of range. The grid is fixed by the data, so that
  * A^T Y has one owner for each column and one order of sums. */
 enum { CULL__PARTS = 32 };
 typedef struct {
     int64_t n, cols;
-    cull__entry *const *row;   /* n */
-    const uint32_t *cut;       /* (n, CULL__PARTS + 1): where the ranges of a row begin and end */
+    cull__entry *const *row; /* n */
+    const uint32_t *cut;     /* (n, CULL__PARTS + 1): where the ranges of a row begin and end */
     int64_t bound[CULL__PARTS + 1];
 } cull__sparse;
 /* Y (n, k) = A X, X (cols, k); and G (cols, k) = A^T Y. k must be a multiple of 16. */
@@ -54,9 +55,6 @@ cull_status cull__sparse_times(cull_ctx *cx, const cull__sparse *a, const float 
                                float *y);
 cull_status cull__sparse_transpose_times(cull_ctx *cx, const cull__sparse *a, const float *y,
                                          int64_t k, float *g);
-/* y (k) = sum of val * row col of x (.., stride), k a multiple of 16. */
-void cull__sparse_gather(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
-                         int64_t n);
 
 /* ---- randomized SVD (svd.c) ---- */
 

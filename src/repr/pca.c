@@ -150,8 +150,7 @@ static cull_status project_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t 
     CULL_TRY(CULL_TMP(cx, c, m * a->d));
     const float *x = cull_pool_rows(a->p, lo, hi, buf);
     for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < a->d; j++)
-            c[i * a->d + j] = (float)(x[i * a->d + j] - a->mean[j]);
+        for (int64_t j = 0; j < a->d; j++) c[i * a->d + j] = (float)(x[i * a->d + j] - a->mean[j]);
     cull__gemm_nt(m, a->k, a->d, c, a->d, a->components, a->d, a->out + lo * a->k, a->k);
     return CULL_OK;
 }

@@ -8,43 +8,9 @@
 
 #include <string.h>
 
-typedef float v16 __attribute__((vector_size(64), aligned(4), may_alias));
-
-/* y (k) = sum of val * x[col], the sums held in registers. */
-void cull__sparse_gather(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
-                         int64_t n)
-{
-    int64_t j = 0;
-    for (; j + 64 <= k; j += 64) {
-        v16 a = {0}, b = {0}, c = {0}, d = {0};
-        for (int64_t i = 0; i < n; i++) {
-            const v16 *r = (const v16 *)(x + (int64_t)e[i].col * stride + j);
-            float w = e[i].val;
-            a += r[0] * w, b += r[1] * w, c += r[2] * w, d += r[3] * w;
-        }
-        v16 *o = (v16 *)(y + j);
-        o[0] = a, o[1] = b, o[2] = c, o[3] = d;
-    }
-    for (; j < k; j += 16) {
-        v16 a = {0};
-        for (int64_t i = 0; i < n; i++)
-            a += *(const v16 *)(x + (int64_t)e[i].col * stride + j) * e[i].val;
-        *(v16 *)(y + j) = a;
-    }
-}
-
-/* g[col] += val * y */
-static void scatter(float *g, const float *y, int64_t k, const cull__entry *e, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        float *r = g + (int64_t)e[i].col * k;
-        float w = e[i].val;
-        for (int64_t j = 0; j < k; j += 16) *(v16 *)(r + j) += *(const v16 *)(y + j) * w;
-    }
-}
-
 struct product {
     const cull__sparse *a;
+    const cull__kern *kern;
     const float *in;
     float *out;
     int64_t k;
@@ -55,15 +21,15 @@ static cull_status rows_times(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     const struct product *p = arg;
     (void)cx, (void)chunk;
     for (int64_t i = lo; i < hi; i++)
-        cull__sparse_gather(p->out + i * p->k, p->in, p->k, p->k, p->a->row[i],
-               p->a->cut[i * (CULL__PARTS + 1) + CULL__PARTS]);
+        p->kern->gather(p->out + i * p->k, p->in, p->k, p->k, p->a->row[i],
+                        p->a->cut[i * (CULL__PARTS + 1) + CULL__PARTS]);
     return CULL_OK;
 }
 
 cull_status cull__sparse_times(cull_ctx *cx, const cull__sparse *a, const float *x, int64_t k,
                                float *y)
 {
-    struct product p = {a, x, y, k};
+    struct product p = {a, cull__kernels(cx), x, y, k};
     return cull__for(cx, a->n, 64, rows_times, &p);
 }
 
@@ -76,7 +42,7 @@ static cull_status part_times(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
            (size_t)((a->bound[lo + 1] - a->bound[lo]) * p->k) * sizeof *p->out);
     for (int64_t i = 0; i < a->n; i++) {
         const uint32_t *cut = a->cut + i * (CULL__PARTS + 1) + lo;
-        scatter(p->out, p->in + i * p->k, p->k, a->row[i] + cut[0], cut[1] - cut[0]);
+        p->kern->scatter(p->out, p->k, a->row[i] + cut[0], cut[1] - cut[0], p->in + i * p->k);
         if (i % 4096 == 0) CULL_TRY(cull__tick(cx, (double)i, (double)a->n));
     }
     return CULL_OK;
@@ -85,6 +51,6 @@ static cull_status part_times(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
 cull_status cull__sparse_transpose_times(cull_ctx *cx, const cull__sparse *a, const float *y,
                                          int64_t k, float *g)
 {
-    struct product p = {a, y, g, k};
+    struct product p = {a, cull__kernels(cx), y, g, k};
     return cull__for(cx, CULL__PARTS, 1, part_times, &p);
 }

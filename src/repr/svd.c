@@ -64,8 +64,8 @@ static cull_status turn_chunk(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
 /* The first k columns of t (n, w) become the left singular vectors of t, times scale of their row;
  * the columns beyond k or beyond the rank become 0. sigma (k) may be NULL. Singular values below
  * `least` of the largest count as 0. */
-static cull_status orthonormal(cull_ctx *cx, float *t, int64_t n, int64_t w, int64_t k, double least,
-                               const float *scale, double *sigma)
+static cull_status orthonormal(cull_ctx *cx, float *t, int64_t n, int64_t w, int64_t k,
+                               double least, const float *scale, double *sigma)
 {
     struct tall a = {.t = t, .n = n, .w = w, .k = k, .scale = scale};
     int64_t most = (INT64_C(32) << 20) / (w * w * 8); /* partial sums take at most 32 MiB */

@@ -11,8 +11,8 @@
 struct profile {
     const cull_embed_opts *o;
     const float *idf;
-    int64_t **sum;  /* one a worker */
-    double *mean;   /* 2^bits, unit length */
+    int64_t **sum; /* one a worker */
+    double *mean;  /* 2^bits, unit length */
     double *out;
 };
 

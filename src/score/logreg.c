@@ -54,8 +54,7 @@ static cull_status part_of(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
     CULL_TRY(CULL_TMP(cx, p, BLOCK * m->classes));
     for (int64_t at = lo; at < hi; at += BLOCK) {
         int64_t rows = hi - at < BLOCK ? hi - at : BLOCK;
-        softmax_rows(m->x + at * m->d, m->d, rows, m->classes, m->w, x, p, m->y + at,
-                     nll);
+        softmax_rows(m->x + at * m->d, m->d, rows, m->classes, m->w, x, p, m->y + at, nll);
         for (int64_t i = 0; i < rows; i++) {
             double *q = p + i * m->classes, s = m->share[m->y[at + i]] / m->total;
             loss += s * nll[i];
