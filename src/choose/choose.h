@@ -9,7 +9,7 @@
 typedef struct {
     uint64_t key; /* of the score; a smaller key is a larger score */
     int64_t i;
-} cull__ranked;
+} cull__scored;
 uint64_t cull__rank_key(double score);
 double cull__rank_score(uint64_t key);
 /* order[0..n) = indices, best first. Radix sort: O(n), 32 n bytes of scratch. */
@@ -20,7 +20,7 @@ cull_status cull__topk(cull_ctx *cx, const double *score, int64_t n, int64_t k, 
 /* The k best of a stream whose indices ascend: twice k are held, and when they are full the worse
  * half goes. O(1) a push on average, 32 k bytes of scratch. */
 typedef struct {
-    cull__ranked *at;
+    cull__scored *at;
     int64_t k, n;
     uint64_t worst; /* what does not beat this is not among the k best */
 } cull__best;
@@ -31,7 +31,7 @@ static inline void cull__best_push(cull__best *b, double score, int64_t i)
     uint64_t key = cull__rank_key(score);
     if (key >= b->worst) return;
     if (b->n == 2 * b->k) cull__best_trim(b);
-    if (key < b->worst) b->at[b->n++] = (cull__ranked){key, i};
+    if (key < b->worst) b->at[b->n++] = (cull__scored){key, i};
 }
 void cull__best_end(cull__best *b); /* b->at[0 .. b->n) best first */
 

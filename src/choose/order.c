@@ -22,7 +22,7 @@ double cull__rank_score(uint64_t key)
 
 /* Stable, so that ties stay in order of index; a byte that all keys share costs nothing. Returns
  * which of the two arrays holds the sorted entries. */
-static cull__ranked *radix(cull__ranked *a, cull__ranked *b, int64_t n)
+static cull__scored *radix(cull__scored *a, cull__scored *b, int64_t n)
 {
     int64_t count[8][256] = {{0}};
     for (int64_t i = 0; i < n; i++)
@@ -36,7 +36,7 @@ static cull__ranked *radix(cull__ranked *a, cull__ranked *b, int64_t n)
             sum += here;
         }
         for (int64_t i = 0; i < n; i++) b[c[a[i].key >> 8 * d & 255]++] = a[i];
-        cull__ranked *t = a;
+        cull__scored *t = a;
         a = b;
         b = t;
     }
@@ -46,10 +46,10 @@ static cull__ranked *radix(cull__ranked *a, cull__ranked *b, int64_t n)
 cull_status cull__order(cull_ctx *cx, const double *score, int64_t n, int64_t *order)
 {
     cull__mark_t m = cull__mark(cx);
-    cull__ranked *a, *b;
+    cull__scored *a, *b;
     CULL_TRY(CULL_TMP(cx, a, n));
     CULL_TRY(CULL_TMP(cx, b, n));
-    for (int64_t i = 0; i < n; i++) a[i] = (cull__ranked){cull__rank_key(score[i]), i};
+    for (int64_t i = 0; i < n; i++) a[i] = (cull__scored){cull__rank_key(score[i]), i};
     a = radix(a, b, n);
     for (int64_t i = 0; i < n; i++) order[i] = a[i].i;
     cull__release(cx, m);
@@ -64,7 +64,7 @@ cull_status cull__best_new(cull_ctx *cx, int64_t k, cull__best *b)
 }
 
 /* The k-th smallest key of n, and how many of the entries that have it are among the first k. */
-static uint64_t select_key(const cull__ranked *a, int64_t n, int64_t k, int64_t *ties)
+static uint64_t select_key(const cull__scored *a, int64_t n, int64_t k, int64_t *ties)
 {
     uint64_t prefix = 0, mask = 0;
     for (int shift = 56; shift >= 0; shift -= 8) {

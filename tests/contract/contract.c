@@ -305,7 +305,7 @@ static void missing(void **state)
             p = fixture_plain(small_);
             p.text = NULL;
             REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "text");
-            p.text = one->text;
+            p.text = one->text_file.corpus;
             REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "1 rows, the pool has");
         }
         if ((m->flags & CULL_NEEDS_TEXT) && (m->flags & CULL_NEEDS_TARGET)) {

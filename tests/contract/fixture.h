@@ -1,7 +1,7 @@
 /* fixture.h - one problem of task data with everything that a method may read. */
 #ifndef FIXTURE_H
 #define FIXTURE_H
-#include "test.h"
+#include "textfile.h"
 
 #include "base/base.h"
 #include "cull/data.h"
@@ -17,8 +17,7 @@ typedef struct {
     double *col[MOST_COLUMNS];
     float *pool_at, *target_at;
     cull_pool *pool, *target;
-    cull_corpus *text, *target_text;
-    char text_path[64], target_path[64];
+    textfile text_file, target_file;
     double *cost, quota[GROUPS];
     int32_t *group, task[TARGETS];
     uint8_t *avoid;
@@ -41,7 +40,30 @@ static inline void fixture_columns(fixture *f, const char *list, cull_rng *r)
     }
 }
 
-static inline void fixture_text(fixture *f, cull_rng *r) { (void)f, (void)r; }
+/* Sentences over a vocabulary that shifts with the cluster; the targets are like three of them. */
+static inline char *fixture_sentence(int64_t cluster, cull_rng *r)
+{
+    char *s = malloc(256), *at = s;
+    int64_t words = 3 + cull__rng_below(r, 9);
+    for (int64_t w = 0; w < words; w++) {
+        int64_t common = cull__rng_below(r, 2) * 1000;
+        at += sprintf(at, "w%d ", (int)(common ? common + cull__rng_below(r, 50)
+                                               : 20 * cluster + cull__rng_below(r, 20)));
+    }
+    return s;
+}
+
+static inline void fixture_text(fixture *f, cull_rng *r)
+{
+    char **pool = malloc((size_t)f->n * sizeof *pool), *target[TARGETS];
+    for (int64_t i = 0; i < f->n; i++) pool[i] = fixture_sentence(i % 10, r);
+    for (int64_t i = 0; i < TARGETS; i++) target[i] = fixture_sentence(i % 3, r);
+    f->text_file = textfile_new(f->cx, (const char *const *)pool, f->n);
+    f->target_file = textfile_new(f->cx, (const char *const *)target, TARGETS);
+    for (int64_t i = 0; i < f->n; i++) free(pool[i]);
+    for (int64_t i = 0; i < TARGETS; i++) free(target[i]);
+    free(pool);
+}
 
 /* Ten loose clusters of rows; the targets lie about three of them. */
 static inline fixture *fixture_new(int64_t n)
@@ -86,8 +108,8 @@ static inline cull_data_problem fixture_plain(const fixture *f)
         .score = {f->n, f->cols, f->names, (const double *const *)f->col},
         .pool = f->pool,
         .target = f->target,
-        .text = f->text,
-        .target_text = f->target_text,
+        .text = f->text_file.corpus,
+        .target_text = f->target_file.corpus,
         .budget = (double)(f->n >= 10 ? f->n / 10 : 1),
     };
 }
@@ -108,11 +130,10 @@ static inline cull_data_problem fixture_full(fixture *f)
     return p;
 }
 
-static inline void fixture_text_free(fixture *f) { (void)f; }
-
 static inline void fixture_free(fixture *f)
 {
-    fixture_text_free(f);
+    textfile_free(&f->text_file);
+    textfile_free(&f->target_file);
     cull_pool_free(f->pool);
     cull_pool_free(f->target);
     cull_ctx_free(f->cx);
