@@ -314,59 +314,80 @@ cull_status cull_compare_write(cull_ctx *cx, const cull_compare *c, cull_form fo
 
 /* ---- terminal ---- */
 
-static void line(cull_buf *b, const cull_compare_line *l, int name, bool color, bool unicode)
+typedef struct {
+    int name;
+    bool color, unicode, memory, best; /* what the width has room for */
+} layout;
+
+static void add_padded_change(cull_buf *b, double v, double lo, double hi)
+{
+    size_t from = b->n;
+    add_change(b, v, lo, hi, " ");
+    cull__add_pad(b, 24 - (int)(b->n - from));
+}
+
+static void line(cull_buf *b, const cull_compare_line *l, const layout *y)
 {
     char v[32], range[80];
-    if (color) add(b, l->baseline ? "\033[2m" : "\033[1m");
+    if (y->color && !l->baseline) add(b, "\033[1m");
     add(b, "  ");
-    cull__add_pad(b, name - cull__add_cut(b, l->method, name, unicode));
-    if (color) add(b, "\033[0m");
+    cull__add_pad(b, y->name - cull__add_cut(b, l->method, y->name, y->unicode));
+    if (y->color && !l->baseline) add(b, "\033[0m");
     if (isnan(l->mean)) {
         add(b, "        -  ");
-        cull__add_cut(b, l->why ? l->why : "not measured", 60, unicode);
+        cull__add_cut(b, l->why ? l->why : "not measured", 60, y->unicode);
         add(b, "\n");
         return;
     }
     cull__buf_printf(b, "%9s  %-18s%4d  ", cull__human(l->mean, v),
                      cull__range(l->lo, l->hi, range), l->runs);
-    size_t from = b->n;
-    add_change(b, l->to_chance, l->to_chance_lo, l->to_chance_hi, " ");
-    cull__add_pad(b, 24 - (int)(b->n - from));
+    add_padded_change(b, l->to_chance, l->to_chance_lo, l->to_chance_hi);
+    if (y->best) add_padded_change(b, l->to_best, l->to_best_lo, l->to_best_hi);
     cull__buf_printf(b, "%9s", cull__duration(l->seconds, v));
-    if (l->peak_bytes) cull__buf_printf(b, "%10s", cull__format_bytes(l->peak_bytes, v));
+    if (y->memory && l->peak_bytes)
+        cull__buf_printf(b, "%10s", cull__format_bytes(l->peak_bytes, v));
     add(b, "\n");
+}
+
+static void heading(cull_buf *b, const cull_compare *c, int m, const char *best, const layout *y)
+{
+    if (y->color) add(b, "\033[2m");
+    cull__add_cut(b, c->metric[m], 0, y->unicode);
+    add(b, "\n");
+    cull__add_pad(b, y->name + 2);
+    add(b, "     mean  95 % interval    runs  to ");
+    cull__add_pad(b, 21 - cull__add_cut(b, chance_of(c), 20, y->unicode));
+    if (y->best) add(b, "to "), cull__add_pad(b, 21 - cull__add_cut(b, best, 20, y->unicode));
+    add(b, y->memory ? "     time    memory" : "     time");
+    add(b, y->color ? "\033[0m\n" : "\n");
 }
 
 static cull_status screen(cull_ctx *cx, const cull_compare *c, int width, unsigned flags,
                           cull_buf *b)
 {
     cull_compare_line *l;
-    bool color = flags & CULL_TEXT_COLOR, unicode = flags & CULL_TEXT_UNICODE;
-    int name = 8, most = width > 0 && width < 100 ? 20 : 32;
+    layout y = {.name = 8, .color = flags & CULL_TEXT_COLOR, .unicode = flags & CULL_TEXT_UNICODE};
+    int most = width > 0 && width < 90 ? 12 : 24;
     CULL_TRY(check(cx, c));
     CULL_TRY(CULL_TMP(cx, l, c->rows));
     for (int i = 0; i < c->rows; i++) {
         int w = cull__columns(c->row[i].method);
-        if (w > name) name = w < most ? w : most;
+        if (w > y.name) y.name = w < most ? w : most;
     }
+    width = width > 0 ? width : 80;
+    y.memory = width >= y.name + 80;
     for (int m = 0; m < c->metrics; m++) {
         const char *best;
         int n;
         CULL_TRY(cull_compare_table(cx, c, m, l, &n, &best));
+        y.best = width >= y.name + 104 && best && strcmp(best, chance_of(c));
         if (m) add(b, "\n");
-        if (color) add(b, "\033[2m");
-        add(b, "  ");
-        cull__add_pad(b, name - cull__add_cut(b, c->metric[m], name, unicode));
-        add(b, "     mean  95 % interval    runs  to ");
-        cull__add_pad(b, 21 - cull__add_cut(b, chance_of(c), 20, unicode));
-        add(b, "     time    memory");
-        if (color) add(b, "\033[0m");
-        add(b, "\n");
-        for (int i = 0; i < n; i++) line(b, &l[i], name, color, unicode);
+        heading(b, c, m, best, &y);
+        for (int i = 0; i < n; i++) line(b, &l[i], &y);
     }
     for (int i = 0; i < c->notes; i++) {
         if (!i) add(b, "\n");
-        cull__add_cut(b, c->note[i], 0, unicode);
+        cull__add_cut(b, c->note[i], 0, y.unicode);
         add(b, "\n");
     }
     return b->status;

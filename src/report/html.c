@@ -133,7 +133,7 @@ static void rows(cull_buf *b, const cull__facts *f)
         cull__buf_printf(b, "<tr><td class=\"n\">%" PRId64 "</td>", p->idx[i]);
         if (s) {
             add(b, "<td>");
-            cull__add_html(b, s->id[i]);
+            cull__add_html_cut(b, s->id[i], CULL__SNIPPET / 2);
             add(b, "</td>");
         }
         if (scores) cull__buf_printf(b, "<td class=\"n\">%s</td>", cull__human(p->score[i], v));
@@ -143,7 +143,7 @@ static void rows(cull_buf *b, const cull__facts *f)
             add(b, "<td></td>");
         if (text) {
             add(b, "<td>");
-            cull__add_html(b, s->text[i]);
+            cull__add_html_cut(b, s->text[i], CULL__SNIPPET);
             add(b, "</td>");
         }
         add(b, "</tr>\n");

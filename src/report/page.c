@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST = 100 }; /* notes, inputs, words of a command: a page stays a page */
+
 static void add(cull_buf *b, const char *s) { cull__buf_add(b, s, strlen(s)); }
 
 static const char style[] =
@@ -28,9 +30,10 @@ static const char style[] =
     "font-variant-numeric:tabular-nums;overflow-wrap:anywhere}.card span{color:var(--soft);"
     "font-size:13px}\n"
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}"
-    "th,td{text-align:left;padding:6px 12px 6px 0;border-bottom:1px solid var(--line);"
+    "th,td{text-align:left;padding:6px 8px;border-bottom:1px solid var(--line);"
     "vertical-align:top;overflow-wrap:anywhere;unicode-bidi:isolate}"
-    "th{font-weight:600;color:var(--soft);white-space:nowrap}"
+    "th:first-child,td:first-child{padding-left:0}th{font-weight:600;color:var(--soft);white-space:"
+    "nowrap}"
     ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     "tr.strong td{font-weight:650}.facts th{width:150px}.text td:last-child{color:var(--soft);"
     "width:60%}\n"
@@ -47,7 +50,7 @@ static const char style[] =
     ".fourth{fill:var(--fourth);stroke:var(--fourth)}.fifth{fill:var(--fifth);stroke:var(--fifth)}"
     "rect.kept,rect.pool,path.pool{stroke:none}path.pool{fill-opacity:.5}"
     ".area{fill-opacity:.35;stroke-width:1.5}.whisker{stroke-width:2.5;stroke-linecap:round}"
-    ".run{fill:var(--soft);fill-opacity:.45}.curve{fill:none;stroke-width:2.2;"
+    ".run{fill:var(--bg);stroke-width:1.2}.curve{fill:none;stroke-width:2.2;"
     "stroke-linejoin:round}\n"
     "footer{margin-top:44px;padding-top:12px;border-top:1px solid var(--line);color:var(--soft);"
     "font-size:13px}\n"
@@ -84,10 +87,11 @@ void cull__page_command(cull_buf *b, const char *const *argv, int argc)
 {
     if (argc < 1) return;
     cull_buf line = CULL_BUF(b->cx);
-    for (int i = 0; i < argc; i++) {
+    for (int i = 0; i < argc && i < MOST; i++) {
         if (i) cull__buf_add(&line, " ", 1);
         cull__add_shell(&line, argv[i]);
     }
+    if (argc > MOST) cull__buf_printf(&line, " ... and %d more", argc - MOST);
     if (line.status != CULL_OK && b->status == CULL_OK) b->status = line.status;
     add(b, "<h3>Command</h3>\n<pre>");
     cull__add_html(b, line.at ? line.at : "");
@@ -102,7 +106,7 @@ void cull__page_inputs(cull_buf *b, const cull_run_input *in, int n)
     add(b, "<h3>Inputs</h3>\n<div class=\"wide\"><table><thead><tr><th>role</th><th>file</th>"
            "<th class=\"n\">rows</th><th class=\"n\">size</th><th>XXH3-128</th></tr></thead>"
            "<tbody>\n");
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && i < MOST; i++) {
         const cull_input_file *f = &in[i].file;
         add(b, "<tr><td>");
         cull__add_html(b, in[i].role ? in[i].role : "");
@@ -114,16 +118,18 @@ void cull__page_inputs(cull_buf *b, const cull_run_input *in, int n)
         add(b, "</code></td></tr>\n");
     }
     add(b, "</tbody></table></div>\n");
+    if (n > MOST) cull__buf_printf(b, "<p class=\"sub\">and %d more</p>\n", n - MOST);
 }
 
 void cull__page_notes(cull_buf *b, const char *const *note, int n)
 {
     if (n < 1) return;
     add(b, "<ul>\n");
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && i < MOST; i++) {
         add(b, "<li>");
-        cull__add_html(b, note[i]);
+        cull__add_html_cut(b, note[i], 2 * CULL__SNIPPET);
         add(b, "</li>\n");
     }
+    if (n > MOST) cull__buf_printf(b, "<li>and %d more</li>\n", n - MOST);
     add(b, "</ul>\n");
 }

@@ -26,27 +26,26 @@ static double nice_step(double span, int want)
     return ten * (m <= 1.0000001 ? 1 : m <= 2.0000001 ? 2 : m <= 5.0000001 ? 5 : 10);
 }
 
-/* lo <= hi, finite; a span of nothing is widened. `ends` moves both out to ticks. */
+/* lo <= hi, finite. A span of nothing is widened, ends past half of what a double holds are cut, so
+ * that sums of them are finite; `ends` moves both out to ticks. */
 static axis axis_of(double lo, double hi, int want, bool ends, double from, double to)
 {
-    double least = 1e-9 * (fabs(lo) + fabs(hi)) + 1e-300;
-    if (!(hi - lo > least)) {
-        double pad = fabs(lo) > 0 ? 0.5 * fabs(lo) : 0.5;
+    const double most = 8e307;
+    lo = fmax(-most, fmin(lo, most)), hi = fmax(-most, fmin(hi, most));
+    if (!(hi - lo > 1e-9 * (fabs(lo) / 2 + fabs(hi) / 2) + 1e-290)) {
+        double pad = fabs(lo) > 1e-280 ? fabs(lo) / 2 : 0.5;
         lo -= pad, hi += pad;
     }
-    double span = hi / 2 - lo / 2; /* halves, for -1e308 to 1e308 too */
-    axis x = {lo, hi, isfinite(2 * span) ? nice_step(2 * span, want) : span, from, to, false};
-    if (ends && isfinite(ceil(hi / x.step) * x.step - floor(lo / x.step) * x.step)) {
-        x.lo = floor(lo / x.step + 1e-9) * x.step;
-        x.hi = ceil(hi / x.step - 1e-9) * x.step;
-    }
+    axis x = {lo, hi, nice_step(hi - lo, want), from, to, false};
+    double a = floor(lo / x.step + 1e-9) * x.step, b = ceil(hi / x.step - 1e-9) * x.step;
+    if (ends && isfinite(b - a)) x.lo = a, x.hi = b;
     return x;
 }
 
 static double at(const axis *x, double v)
 {
-    double t = (v / 2 - x->lo / 2) / (x->hi / 2 - x->lo / 2);
-    return x->from + (t < 0 ? 0 : t > 1 ? 1 : t) * (x->to - x->from);
+    double t = (fmax(x->lo, fmin(v, x->hi)) - x->lo) / (x->hi - x->lo);
+    return x->from + t * (x->to - x->from);
 }
 
 static void tick_text(cull_buf *b, const axis *x, double v)
@@ -172,13 +171,13 @@ static void draw_dot(cull_buf *b, const cull__dot *d, const axis *x, double y)
     char p[32], q[32], r[32], s[32], n[32];
     const char *cls = d->strong ? "kept" : "pool";
     row_name(b, d->label, y, d->strong);
-    for (int i = 0; i < d->n; i++)
-        if (isfinite(d->at[i]))
-            cull__buf_printf(b, "<circle class=\"run\" cx=\"%s\" cy=\"%s\" r=\"2.5\"/>",
-                             px(at(x, d->at[i]), p), px(y, q));
     if (isfinite(d->lo) && isfinite(d->hi))
         cull__buf_printf(b, "<line class=\"whisker %s\" x1=\"%s\" x2=\"%s\" y1=\"%s\" y2=\"%s\"/>",
                          cls, px(at(x, d->lo), p), px(at(x, d->hi), q), px(y, r), r);
+    for (int i = 0; i < d->n; i++)
+        if (isfinite(d->at[i]))
+            cull__buf_printf(b, "<circle class=\"%s run\" cx=\"%s\" cy=\"%s\" r=\"3\"/>", cls,
+                             px(at(x, d->at[i]), p), px(y, q));
     if (isfinite(d->value))
         cull__buf_printf(b, "<circle class=\"dot %s\" cx=\"%s\" cy=\"%s\" r=\"5\"/>", cls,
                          px(at(x, d->value), p), px(y, q));
@@ -207,17 +206,17 @@ void cull__plot_dots(cull_buf *b, const char *title, const cull__dot *d, int n)
 
 /* ---- scores: the shares of pool and kept in each bin ---- */
 
-static void steps(cull_buf *b, const char *cls, const int64_t *count, int bins, const axis *x,
-                  const axis *y)
+static void steps(cull_buf *b, const char *cls, const cull_run_histogram *h, const int64_t *count,
+                  const axis *x, const axis *y)
 {
     char p[32], q[32];
-    double all = 0, wide = (x->to - x->from) / bins;
-    for (int i = 0; i < bins; i++) all += (double)count[i];
-    cull__buf_printf(b, "<path class=\"%s\" d=\"M%s %s", cls, px(x->from, p), px(y->from, q));
-    for (int i = 0; i < bins; i++) {
-        double share = all > 0 ? (double)count[i] / all : 0;
+    double all = 0;
+    for (int i = 0; i < h->bins; i++) all += (double)count[i];
+    cull__buf_printf(b, "<path class=\"%s\" d=\"M%s %s", cls, px(at(x, h->lo), p), px(y->from, q));
+    for (int i = 0; i < h->bins; i++) {
+        double share = all > 0 ? (double)count[i] / all : 0, end = (i + 1.0) / h->bins;
         cull__buf_printf(b, "V%s", px(at(y, share), p));
-        cull__buf_printf(b, "H%s", px(x->from + wide * (i + 1), p));
+        cull__buf_printf(b, "H%s", px(at(x, h->lo * (1 - end) + h->hi * end), p));
     }
     cull__buf_printf(b, "V%sZ\"/>\n", px(y->from, p));
 }
@@ -247,8 +246,8 @@ void cull__plot_scores(cull_buf *b, const cull_run_histogram *h)
     y_axis(b, &y, x.from, x.to, "share of rows");
     double next = legend(b, "kept", "kept", WIDE - 150, 11);
     if (h->pool) legend(b, "pool", "pool", next, 11);
-    if (h->pool) steps(b, "pool", h->pool, h->bins, &x, &y);
-    steps(b, "kept area", h->kept, h->bins, &x, &y);
+    if (h->pool) steps(b, "pool", h, h->pool, &x, &y);
+    steps(b, "kept area", h, h->kept, &x, &y);
     x_axis(b, &x, BOTTOM, BOTTOM + 4, "score");
     close_svg(b);
 }
@@ -299,7 +298,7 @@ cull_status cull__plot_tally(cull_ctx *cx, cull_buf *b, const char *title, const
     s.x = axis_of(0, top > 0 ? top : 1, 5, true, LEFT, WIDE - RIGHT - 36);
     s.x.percent = true;
     double above = 26, below = above + 26 * (shown + (n > shown));
-    open_svg(b, below + 40, title, "Share of the kept rows and of the pool for each name.");
+    open_svg(b, below + 24, title, "Share of the kept rows and of the pool for each name.");
     double next = legend(b, "kept", "share of the kept", LEFT, 12);
     legend(b, "pool", "share of the pool", next, 12);
     x_axis(b, &s.x, above - 4, below, NULL);
@@ -313,7 +312,7 @@ cull_status cull__plot_tally(cull_ctx *cx, cull_buf *b, const char *title, const
 
 void cull__plot_coverage(cull_buf *b, const cull__facts *f)
 {
-    enum { HIGH = 286, TOP = 34, BOTTOM = 240, LAST = CULL__QUANTILES - 1, CURVES = 5 };
+    enum { HIGH = 292, TOP = 46, BOTTOM = 246, LAST = CULL__QUANTILES - 1, CURVES = 5 };
     static const char *const cls[CURVES] = {"kept", "pool", "third", "fourth", "fifth"};
     const cull_run *r = f->r;
     char p[32], q[32];
@@ -341,7 +340,7 @@ void cull__plot_coverage(cull_buf *b, const cull__facts *f)
         cull_buf cut = CULL_BUF(b->cx);
         cull__add_cut(&cut, r->coverage[i].name, 18, true);
         if (cut.status != CULL_OK && b->status == CULL_OK) b->status = cut.status;
-        next = legend(b, cls[i], cut.at ? cut.at : "", next, 28);
+        next = legend(b, cls[i], cut.at ? cut.at : "", next, 32);
         cull__buf_free(&cut);
     }
     close_svg(b);

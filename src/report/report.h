@@ -28,15 +28,16 @@ void cull__add_shell(cull_buf *b, const char *s);
 void cull__add_md(cull_buf *b, const char *s);
 /* Text or attribute value of a page. */
 void cull__add_html(cull_buf *b, const char *s);
-void cull__json_text(cull_json *j, const char *s);             /* any bytes, made UTF-8 */
-void cull__json_line(cull_json *j);                            /* what follows starts a line */
-void cull__json_exact(cull_json *j, double v);                 /* reads back to the bit, -0 too */
+void cull__add_html_cut(cull_buf *b, const char *s, int64_t most); /* characters */
+void cull__json_text(cull_json *j, const char *s);                 /* any bytes, made UTF-8 */
+void cull__json_line(cull_json *j);                                /* what follows starts a line */
+void cull__json_exact(cull_json *j, double v);               /* reads back to the bit, -0 too */
 void cull__json_pair(cull_json *j, const char *k, double v); /* key and value */
 
 void cull__json_seed(cull_json *j, uint64_t seed);
 
 /* ---- the facts of a run (scratch of the ctx's arena) ---- */
-enum { CULL__QUANTILES = 101, CULL__BINS = 40, CULL__SHOWN = 50 };
+enum { CULL__QUANTILES = 101, CULL__BINS = 40, CULL__SHOWN = 50, CULL__SNIPPET = 400 };
 typedef struct {
     const cull_run *r;
     const char *task, *slug, *title, *paper, *version, *build, *unit;

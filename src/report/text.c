@@ -41,12 +41,12 @@ const char *cull__human(double v, char buf[32])
         int e = (int)floor(log10(a));
         char m[32];
         double lead = v / pow(10, e);
-        /* a subnormal's power of ten has no double: its shortest text will do */
-        if (!isfinite(lead)) return cull__format_f64(v, buf);
+        /* a subnormal's power of ten is no double */
+        if (!isfinite(lead)) return strcpy(buf, v < 0 ? "-0.000" : "0.000");
         snprintf(buf, 32, "%.20se%d", cull__fixed(lead, 2, m), e);
         return buf;
     }
-    if (a >= 1000) return cull__count((int64_t)round(v), buf);
+    if (a >= 1000 || (a >= 10 && v == floor(v))) return cull__count((int64_t)round(v), buf);
     if (a >= 100) return cull__fixed(v, 1, buf);
     if (a >= 10) return cull__fixed(v, 2, buf);
     return cull__fixed(v, a >= 0.001 || a == 0 ? 3 : 5, buf);
@@ -214,10 +214,16 @@ void cull__add_md(cull_buf *b, const char *s)
     }
 }
 
-void cull__add_html(cull_buf *b, const char *s)
+void cull__add_html(cull_buf *b, const char *s) { cull__add_html_cut(b, s, INT64_MAX); }
+
+void cull__add_html_cut(cull_buf *b, const char *s, int64_t most)
 {
     int bytes;
     for (; *s; s += bytes) {
+        if (!most--) {
+            cull__buf_add(b, "\xE2\x80\xA6", 3);
+            return;
+        }
         uint32_t c = character(s, &bytes);
         const char *e = c == '&'                                           ? "&amp;"
                         : c == '<'                                         ? "&lt;"
