@@ -16,7 +16,8 @@ static cull_ctx *isa_ctx(const char *isa)
 static void fill(float *v, int64_t n, uint64_t seed)
 {
     cull_rng r = cull__rng_seeded(seed, 0);
-    for (int64_t i = 0; i < n; i++) v[i] = (float)(cull__rng_normal(&r) * exp(cull__rng_normal(&r)));
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (float)(cull__rng_normal(&r) * exp(cull__rng_normal(&r)));
 }
 
 /* Lane i % 16, then a tree: what the header promises, written plainly. */

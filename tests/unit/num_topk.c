@@ -70,7 +70,8 @@ static void check(const problem *p, bool unit, const answer *a, double size)
         int64_t n = 0;
         for (int64_t i = 0; i < p->n; i++)
             if (!p->skip || !p->skip[i])
-                r[n++] = (cull__ranked){similarity(p->x + i * p->d, p->q + q * p->d, p->d, unit), i};
+                r[n++] =
+                    (cull__ranked){similarity(p->x + i * p->d, p->q + q * p->d, p->d, unit), i};
         qsort(r, (size_t)n, sizeof *r, by_rank);
         int64_t want = n < p->k ? n : p->k;
         assert_int_equal(a->found[q], want);
@@ -160,8 +161,7 @@ static void copies(void **state)
 {
     (void)state;
     problem p = make(4000, 40, 9, 25, 77);
-    for (int64_t i = 7; i < p.n; i++)
-        memcpy(p.x + i * p.d, p.x + i * i % 7 * p.d, (size_t)p.d * 4);
+    for (int64_t i = 7; i < p.n; i++) memcpy(p.x + i * p.d, p.x + i * i % 7 * p.d, (size_t)p.d * 4);
     everywhere(&p, true, 1);
     everywhere(&p, false, 100);
     drop(&p);
@@ -195,7 +195,8 @@ static void extremes(void **state)
     for (int64_t i = 0; i < p.n; i += 7)
         for (int64_t t = 0; t < p.d; t++) p.x[i * p.d + t] *= 1e25f;
     for (int64_t t = 0; t < p.d; t++) p.q[p.d + t] *= 1e-25f, p.q[2 * p.d + t] *= 1e30f;
-    answer a = solve(&p, p.x, CULL_F32, false, 1, NULL), b = solve(&p, p.x, CULL_F32, false, 2, "v2");
+    answer a = solve(&p, p.x, CULL_F32, false, 1, NULL),
+           b = solve(&p, p.x, CULL_F32, false, 2, "v2");
     check(&p, false, &a, 1e57);
     assert_true(equal(&p, &a, &b));
     answer_free(&a), answer_free(&b);
@@ -276,9 +277,8 @@ static void memory(void **state)
     cull_ctx *cx = hooked_ctx(&h, 2);
     cull_pool *pool;
     ok(cx, cull_pool_from(cx, p.x, CULL_F32, p.n, p.d, &pool));
-    assert_int_equal(
-        cull__pool_topk(cx, pool, p.q, p.m, p.k, true, NULL, b.idx, b.score, b.found),
-        CULL_ECANCEL);
+    assert_int_equal(cull__pool_topk(cx, pool, p.q, p.m, p.k, true, NULL, b.idx, b.score, b.found),
+                     CULL_ECANCEL);
     cull_pool_free(pool);
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
