@@ -13,13 +13,15 @@ typedef struct {
     cull_corpus *c;
 } texts;
 
+enum { WORDS = 14 };
+
 static uint32_t next(uint64_t *s)
 {
     *s = *s * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(*s >> 33);
 }
 
-/* Words w0 .. w39, the low ones likelier, the more so the larger `skew`; text 7 is empty, and so is
+/* Words w0 .. w13, the low ones likelier, the more so the larger `skew`; text 7 is empty, and so is
  * the only one of n = -1. */
 static texts *make_texts(cull_ctx *cx, int n, unsigned skew, uint64_t seed)
 {
@@ -29,9 +31,9 @@ static texts *make_texts(cull_ctx *cx, int n, unsigned skew, uint64_t seed)
     FILE *f = fdopen(mkstemp(t->path), "w");
     for (int i = 0; i < t->n; i++) {
         for (unsigned k = i == 7 || n < 0 ? 0 : 1 + next(&seed) % 30; k; k--) {
-            uint32_t a = next(&seed) % 40;
+            uint32_t a = next(&seed) % WORDS;
             for (unsigned s = 0; s < skew; s++) {
-                uint32_t b = next(&seed) % 40;
+                uint32_t b = next(&seed) % WORDS;
                 a = a < b ? a : b;
             }
             sprintf(t->text[i] + strlen(t->text[i]), next(&seed) % 2 ? "w%u " : "W%u. ", a);
@@ -56,9 +58,9 @@ static void free_texts(texts *t)
     free(t);
 }
 
-/* Counts by number of the word, pair by pair: no hash. [40][41]: the word before, 40 = none. */
+/* Counts by number of the word, pair by pair: no hash.. */
 typedef struct {
-    double one[40], two[40][40], total;
+    double one[WORDS], two[WORDS][WORDS], total;
 } table;
 
 static int words_of(const char *s, int *w)
@@ -85,7 +87,7 @@ static void count(const texts *t, table *k)
 static void reference(void **state)
 {
     (void)state;
-    enum { BUCKETS = 1 << 26 };
+    enum { BUCKETS = 1 << 20 };
     const double alpha = 1e-6;
     double out[3][400];
     for (int threads = 1; threads <= 2; threads++) {
@@ -112,7 +114,7 @@ static void reference(void **state)
                 if (want > 0) likely++;
                 if (want < 0) unlikely++;
             }
-            assert_true(likely > 3 && unlikely > 100);
+            assert_true(likely > 3 && unlikely > 20);
             assert_true(out[1][7] == 0);
         }
         free_texts(pool), free_texts(target);
