@@ -42,8 +42,7 @@ static cull_status fill(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int6
     cull_rng r = cull__rng(cx, (uint64_t)chunk + 7);
     for (int64_t i = lo; i < hi; i++) {
         const float *c = b->centres ? b->centre + cull__rng_below(&r, b->centres) * b->d : NULL;
-        for (int64_t j = 0; j < b->d; j++)
-            b->x[i * b->d + j] = noise(&r) + (c ? c[j] : 0);
+        for (int64_t j = 0; j < b->d; j++) b->x[i * b->d + j] = noise(&r) + (c ? c[j] : 0);
     }
     return CULL_OK;
 }
@@ -59,7 +58,8 @@ static void write_npy(const bench *b, const char *name, const float *a, int64_t 
                        (long long)n, (long long)d);
     memset(head + len, ' ', sizeof head - (size_t)len);
     head[117] = '\n';
-    if (!f || fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, f) != 10 || fwrite(head, 1, 118, f) != 118 ||
+    if (!f || fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, f) != 10 ||
+        fwrite(head, 1, 118, f) != 118 ||
         fwrite(a, sizeof *a, (size_t)(n * d), f) != (size_t)(n * d) || fclose(f)) {
         fprintf(stderr, "bench_num: cannot write %s\n", path);
         exit(1);

@@ -1,6 +1,7 @@
 /* text.c - numbers as text whatever the locale, names, UTF-8, growing strings. */
 #define _GNU_SOURCE
 #include "base/base.h"
+#include "cull/text.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -264,4 +265,17 @@ void cull__buf_free(cull_buf *b)
 {
     cull__free(b->at);
     *b = (cull_buf){.cx = b->cx};
+}
+
+/* ---- the public face of these ---- */
+
+bool cull_same_name(const char *a, const char *b) { return cull__same_name(a, b); }
+bool cull_parse_number(const char *s, double *out) { return cull__parse_f64(s, strlen(s), out); }
+bool cull_parse_bytes(const char *s, uint64_t *out) { return cull__parse_bytes(s, out); }
+const char *cull_format_number(double v, char buf[32]) { return cull__format_f64(v, buf); }
+const char *cull_format_bytes(uint64_t b, char buf[32]) { return cull__format_bytes(b, buf); }
+
+const char *cull_nearest(const char *s, const char *const *cand, int n)
+{
+    return cull__nearest(s, cand, n);
 }

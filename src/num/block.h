@@ -22,7 +22,10 @@ static inline double cull__dot_bound(int64_t d)
 
 /* Norms between these keep f32 products away from overflow and underflow; a row outside (other than
  * zero) is "wild": its products are replaced by canonical ones. */
-static inline bool cull__tame(double norm) { return (norm >= 0x1p-50 && norm <= 0x1p50) || norm == 0; }
+static inline bool cull__tame(double norm)
+{
+    return (norm >= 0x1p-50 && norm <= 0x1p50) || norm == 0;
+}
 
 /* The canonical similarity of a row and a query with their norms. */
 static inline double cull__similarity(const cull__kern *kern, bool unit, const float *x, double nx,
@@ -42,9 +45,10 @@ static inline bool cull__before(cull__ranked a, cull__ranked b)
 {
     return a.v > b.v || (a.v == b.v && a.i < b.i);
 }
-void cull__rank_top(cull__ranked *v, int64_t n, int64_t k);  /* the k first to the front, any order */
-void cull__rank_sort(cull__ranked *v, int64_t n);            /* all in order */
-float cull__kth_largest(float *v, int64_t n, int64_t k);     /* reorders v; 1 <= k <= n */
+void cull__rank_top(cull__ranked *v, int64_t n,
+                    int64_t k);                          /* the k first to the front, any order */
+void cull__rank_sort(cull__ranked *v, int64_t n);        /* all in order */
+float cull__kth_largest(float *v, int64_t n, int64_t k); /* reorders v; 1 <= k <= n */
 
 /* S (m, n) = A B^T where m is too few for a product of matrices, else by g. */
 static inline void cull__scores(const cull__kern *kern, const cull__gemm *g, int64_t m, int64_t n,

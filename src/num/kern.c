@@ -63,7 +63,10 @@ static inline vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm_mul_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
-static inline unsigned vf_above(vf a, vf b) { return (unsigned)_mm_movemask_ps(_mm_cmpgt_ps(a, b)); }
+static inline unsigned vf_above(vf a, vf b)
+{
+    return (unsigned)_mm_movemask_ps(_mm_cmpgt_ps(a, b));
+}
 static inline vd vd_set(double a) { return _mm_set1_pd(a); }
 static inline vd vd_widen(const float *p)
 {
@@ -194,7 +197,7 @@ static float max_sub(const float *restrict s, const float *restrict b, int64_t n
     return top;
 }
 
-/* The two scans differ in one operation; a block of 32 with nothing above is left at one test. */
+/* The scans differ in one operation; a block of 32 with nothing above is left at one test. */
 #define SCAN(name, vop, op)                                                                        \
     static int64_t name(const float *restrict s, const float *restrict b, int64_t n, float above,  \
                         int32_t *restrict out)                                                     \
@@ -204,16 +207,55 @@ static float max_sub(const float *restrict s, const float *restrict b, int64_t n
         for (; i + 32 <= n; i += 32) {                                                             \
             uint32_t m = 0;                                                                        \
             for (int v = 0; v < 2 * VN; v++)                                                       \
-                m |= (uint32_t)vf_above(vop(vf_load(s + i + v * W), vf_load(b + i + v * W)), t)    \
-                     << (v * W);                                                                   \
+                m |= (uint32_t)vf_above(vop(vf_load(s + i + v * W), b + i + v * W), t) << (v * W); \
             for (; m; m &= m - 1) out[k++] = (int32_t)i + __builtin_ctz(m);                        \
         }                                                                                          \
         for (; i < n; i++)                                                                         \
-            if (s[i] op b[i] > above) out[k++] = (int32_t)i;                                       \
+            if (op(s[i], b[i]) > above) out[k++] = (int32_t)i;                                     \
         return k;                                                                                  \
     }
-SCAN(scan_sub, vf_sub, -)
-SCAN(scan_mul, vf_mul, *)
+#define SUB_V(a, p) vf_sub(a, vf_load(p))
+#define MUL_V(a, p) vf_mul(a, vf_load(p))
+#define SELF_V(a, p) ((void)(p), a)
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define SELF(a, b) (a)
+SCAN(scan_sub, SUB_V, SUB)
+SCAN(scan_mul, MUL_V, MUL)
+SCAN(scan_self, SELF_V, SELF)
+
+static int64_t scan(const float *s, int64_t n, float above, int32_t *out)
+{
+    return scan_self(s, s, n, above, out);
+}
+
+/* `runs` registers of y at a time, summed over all entries before they are stored. */
+static inline void gather_run(float *y, const float *x, int64_t stride, const cull__entry *e,
+                              int64_t n, int runs)
+{
+    vf s[4 * VN];
+    for (int v = 0; v < runs; v++) s[v] = vf_set(0);
+    for (int64_t i = 0; i < n; i++) {
+        const float *r = x + (int64_t)e[i].col * stride;
+        vf a = vf_set(e[i].val);
+        for (int v = 0; v < runs; v++) s[v] = vf_add(s[v], vf_mul(a, vf_load(r + v * W)));
+    }
+    for (int v = 0; v < runs; v++) vf_store(y + v * W, s[v]);
+}
+
+static void gather(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
+                   int64_t n)
+{
+    enum { RUN = VN < 4 ? 4 * VN : 2 * VN }; /* at most 8 registers of 16 */
+    int64_t j = 0;
+    for (; j + RUN * W <= k; j += RUN * W) gather_run(y + j, x + j, stride, e, n, RUN);
+    for (; j < k; j += 16) gather_run(y + j, x + j, stride, e, n, VN);
+}
+
+static void scatter(float *g, int64_t k, const cull__entry *e, int64_t n, const float *y)
+{
+    for (int64_t i = 0; i < n; i++) axpy(g + (int64_t)e[i].col * k, e[i].val, y, k);
+}
 
 /* Halves by integers: shift into place, then 2^112 moves the exponent's bias and makes subnormals
  * normal in one exact multiplication; infinities and NaN get their exponent back. */
@@ -252,5 +294,18 @@ static void to_f32(cull_dtype t, const void *src, int64_t n, float *out)
 #define NAME_(isa) cull__kern_##isa
 #define NAME(isa) NAME_(isa)
 extern const cull__kern NAME(CULL_ISA);
-const cull__kern NAME(CULL_ISA) = {dot,  to_f32, dotf,    axpy,     dist2,
-                                   add, scale,  max_sub, scan_sub, scan_mul};
+const cull__kern NAME(CULL_ISA) = {
+    .dot = dot,
+    .to_f32 = to_f32,
+    .dotf = dotf,
+    .axpy = axpy,
+    .dist2 = dist2,
+    .add = add,
+    .scale = scale,
+    .max_sub = max_sub,
+    .scan = scan,
+    .scan_sub = scan_sub,
+    .scan_mul = scan_mul,
+    .gather = gather,
+    .scatter = scatter,
+};

@@ -2,6 +2,8 @@
  * partition goes bad, so that no input costs more than n log n). */
 #include "num/block.h"
 
+#include <float.h>
+
 static void sift(cull__ranked *v, int64_t at, int64_t n)
 {
     cull__ranked x = v[at];
@@ -82,7 +84,7 @@ static void sort_range(cull__ranked *v, int64_t n, int depth)
 
 void cull__rank_sort(cull__ranked *v, int64_t n) { sort_range(v, n, 64); }
 
-float cull__kth_largest(float *v, int64_t n, int64_t k)
+static float kth_by_parts(float *v, int64_t n, int64_t k)
 {
     int64_t lo = 0, hi = n; /* the k-th is in v[lo..hi) */
     while (hi - lo > 1) {
@@ -109,4 +111,27 @@ float cull__kth_largest(float *v, int64_t n, int64_t k)
             lo = e;
     }
     return v[lo];
+}
+
+/* Values are counted in equal bins between the least and the largest (no branch to mispredict), and
+ * only the bin that holds the k-th is searched. The bin of a value does not fall as it grows, so bins
+ * order values rightly however they are rounded. */
+float cull__kth_largest(float *v, int64_t n, int64_t k)
+{
+    enum { BINS = 256 };
+    if (n < 64) return kth_by_parts(v, n, k);
+    float lo = v[0], hi = v[0];
+    for (int64_t i = 1; i < n; i++) {
+        lo = v[i] < lo ? v[i] : lo;
+        hi = v[i] > hi ? v[i] : hi;
+    }
+    float by = (BINS - 1) / (hi - lo);
+    if (!(by > 0 && by < FLT_MAX) || !(hi - lo < FLT_MAX)) return kth_by_parts(v, n, k);
+    int64_t count[BINS] = {0}, above = 0, m = 0;
+    for (int64_t i = 0; i < n; i++) count[(int)((v[i] - lo) * by)]++;
+    int b = BINS - 1;
+    for (; above + count[b] < k; b--) above += count[b];
+    for (int64_t i = 0; i < n; i++)
+        if ((int)((v[i] - lo) * by) == b) v[m++] = v[i];
+    return kth_by_parts(v, m, k - above);
 }

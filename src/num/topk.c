@@ -133,10 +133,12 @@ static void tame(const job *j, state *w, const float *x, int64_t n, int64_t q0, 
         if (cull__tame(w->norm[r])) continue;
         for (int64_t i = 0; i < m; i++) {
             int64_t q = q0 + i;
-            double v = cull__similarity(j->kern, j->unit, x + r * j->d, w->norm[r],
-                                        j->q + q * j->d, j->nq[q], j->d);
+            double v = cull__similarity(j->kern, j->unit, x + r * j->d, w->norm[r], j->q + q * j->d,
+                                        j->nq[q], j->d);
             if (!j->unit && j->nq[q] > 0) v /= j->nq[q];
-            w->s[i * n + r] = v > (double)FLT_MAX ? FLT_MAX : v < -(double)FLT_MAX ? -FLT_MAX : (float)v;
+            w->s[i * n + r] = v > (double)FLT_MAX    ? FLT_MAX
+                              : v < -(double)FLT_MAX ? -FLT_MAX
+                                                     : (float)v;
         }
     }
 }
@@ -189,15 +191,27 @@ static int64_t merge_into(const job *j, int workers, int64_t q, float *lows, cul
     return kept;
 }
 
+/* Finalists of one stretch of the pool. Where they outnumber its rows, norms are taken row by row. */
 static cull_status rescore(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const job *j = arg;
+    int64_t from = j->bucket[chunk], to = j->bucket[chunk + 1];
     float *buf;
-    (void)lo, (void)hi;
+    double *norm = NULL;
     CULL_TRY(CULL_TMP(cx, buf, j->d));
-    for (int64_t t = j->bucket[chunk]; t < j->bucket[chunk + 1]; t++) {
-        int64_t f = j->order[t];
-        j->fin[f].v = exact(j, j->whose[f], j->fin[f].i, buf);
+    if (j->unit && to - from > hi - lo) {
+        CULL_TRY(CULL_TMP(cx, norm, hi - lo));
+        for (int64_t r = lo; r < hi; r++) {
+            const float *x = cull_pool_rows(j->p, r, r + 1, buf);
+            norm[r - lo] = sqrt(j->kern->dot(x, x, j->d));
+        }
+    }
+    for (int64_t t = from; t < to; t++) {
+        cull__ranked *f = &j->fin[j->order[t]];
+        int64_t q = j->whose[j->order[t]];
+        const float *x = cull_pool_rows(j->p, f->i, f->i + 1, buf);
+        double nx = !j->unit ? 0 : norm ? norm[f->i - lo] : sqrt(j->kern->dot(x, x, j->d));
+        f->v = cull__similarity(j->kern, j->unit, x, nx, j->q + q * j->d, j->nq[q], j->d);
     }
     return CULL_OK;
 }
