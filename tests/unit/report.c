@@ -391,7 +391,6 @@ static void html_of_extremes(void **state)
                           .groups = 2};
             ok(cx, cull_run_write(cx, &r, CULL_FORM_HTML, in("odd.html")));
             char *s = slurp(in("odd.html"), NULL);
-            for (char *p = strstr(s, "<td class=\"n\">nan"); p; p = strstr(p + 1, "nan")) *p = 'x';
             well_formed(s);
             for (const char *p = s; (p = strstr(p, "inf")); p++) /* as text, never as a place */
                 assert_true(p[-1] == '>' || p[-1] == '-' || p[-1] == '[' || p[-1] == ' ');
@@ -466,6 +465,28 @@ static void terminal(void **state)
     cull_ctx_free(cx);
 }
 
+static void markdown(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    static fixture f;
+    build(&f);
+    f.run.groups = 2, f.run.figures = 3;
+    f.group[0].name = "a|b*<i>\n";
+    ok(cx, cull_run_write(cx, &f.run, CULL_FORM_MD, in("a.md")));
+    char *s = slurp(in("a.md"), NULL);
+    assert_string_equal(s,
+                        "**random** kept 120 of 4,000 rows (3.0 %), seed 18446744073709551612.\n\n"
+                        "| method | metric | value | 95 % interval |\n| --- | --- | --: | --- |\n"
+                        "| random | label precision | 0.612 | [0.580, 0.643] |\n"
+                        "| tf-idf | label precision | 0.371 | [0.330, 0.410] |\n"
+                        "| random pick | label precision | 0.038 | [0.031, 0.046] |\n\n"
+                        "| group | kept | of the pool | share kept |\n| --- | --: | --: | --: |\n"
+                        "| language | 7 | 161 | 4.3 % |\n| a\\|b\\*&lt;i>  | 0 | 100 | 0 % |\n");
+    free(s);
+    cull_ctx_free(cx);
+}
+
 static void forms(void **state)
 {
     (void)state;
@@ -527,7 +548,6 @@ static void memory(void **state)
             cull_status s = form < CULL_FORMS ? cull_run_write(cx, &f.run, (cull_form)form, in("m"))
                                               : cull_run_summary(cx, &f.run, 80, 3, &text);
             assert_true(s == CULL_OK || (s == CULL_ENOMEM && *cull_error(cx)));
-            assert_true((s == CULL_OK) == (h.calls < k) || s == CULL_OK);
             cull_text_free(text);
             cull_ctx_free(cx);
             assert_int_equal(h.live, 0);
@@ -562,7 +582,6 @@ static int leave(void **state)
 {
     (void)state;
     char line[100];
-    if (getenv("KEEP")) return printf("%s\n", dir) < 0;
     snprintf(line, sizeof line, "rm -r %s", dir);
     return system(line);
 }
@@ -577,6 +596,7 @@ int main(void)
         cmocka_unit_test(html_of_extremes),
         cmocka_unit_test(terminal),
         cmocka_unit_test(forms),
+        cmocka_unit_test(markdown),
         cmocka_unit_test(options_for_replay),
         cmocka_unit_test(memory),
     };
