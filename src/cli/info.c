@@ -64,7 +64,7 @@ static int of_pick(cli *c, const char *path)
         if (rc == DONE) printf("kind      pick\n%s", text);
         cull_text_free(text);
         for (int i = 0; rc == DONE && i < f.run.argc; i++)
-            printf("%s%s", i ? " " : "command   cull ", f.run.argv[i]);
+            printf("%s%s", i ? " " : "command   ", f.run.argv[i]);
         if (rc == DONE && f.run.argc) puts("");
     }
     cull_pick_file_free(&f);
