@@ -29,8 +29,9 @@ static cull_status format_named(cull_ctx *cx, const char *name, cull__format *ou
             return CULL_OK;
         }
     const char *near = cull__nearest(name, formats, 4);
-    return cull__fail(cx, CULL_EOPTION, "format '%s' is unknown%s%s; there are jsonl, csv, tsv, txt",
-                      name, near ? ", did you mean " : "", near ? near : "");
+    return cull__fail(cx, CULL_EOPTION,
+                      "format '%s' is unknown%s%s; there are jsonl, csv, tsv, txt", name,
+                      near ? ", did you mean " : "", near ? near : "");
 }
 
 static cull_status format_of(cull_ctx *cx, const char *path, cull__format *out)
@@ -215,8 +216,7 @@ static cull_status look(cull_ctx *cx, void *arg, int64_t chunk, const cull__raw 
             CULL_TRY(intern(cx, &seen[LABEL], k->buf + got[i].label, got[i].label_n,
                             &s->name[LABEL][i]));
     }
-    if (o->c->want.ncol)
-        memcpy(s + 1, numbers, (size_t)(n * o->c->want.ncol) * sizeof *numbers);
+    if (o->c->want.ncol) memcpy(s + 1, numbers, (size_t)(n * o->c->want.ncol) * sizeof *numbers);
     return CULL_OK;
 }
 
@@ -322,8 +322,11 @@ static cull_status fit(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
         const cull__source *f = &c->file[i];
         bool rest = c->want.ntext || o->id || o->group || o->label || o->ncolumns;
         if (f->format == CULL__TXT && rest)
-            return cull__fail(cx, CULL_EOPTION,
-                              "%s: plain text has no fields; each line is a text", f->path);
+            return cull__fail(cx, CULL_EOPTION, "%s: plain text has no fields; each line is a text",
+                              f->path);
+        if ((f->format == CULL__TXT) != (c->file[0].format == CULL__TXT))
+            return cull__fail(cx, CULL_EINPUT, "%s and %s: plain text does not mix with records",
+                              c->file[0].path, f->path);
     }
     c->n = 0;
     CULL_TRY(read_through(cx, c));
