@@ -4,7 +4,7 @@
 #include "base/base.h"
 #include "cull/data.h"
 
-enum { N = 500, M = 20, D = 16, TASKS = 4, GROUPS = 3 };
+enum { N = 500, M = 16, D = 16, TASKS = 4, GROUPS = 3 };
 
 typedef struct {
     float x[N * D], q[M * D];
@@ -14,7 +14,7 @@ typedef struct {
     cull_pool *pool, *target;
 } problem;
 
-/* Small whole numbers: sums are exact, and ties are many. */
+/* Small whole numbers: sums, and means over 16, are exact, and ties are many. */
 static problem *make(cull_ctx *cx, uint64_t seed, bool whole)
 {
     problem *p = calloc(1, sizeof *p);
