@@ -285,6 +285,8 @@ static cull_status fill(cull_ctx *cx, const cull_compare *c, cull_form form, cul
 {
     cull_compare_line *l;
     CULL_TRY(check(cx, c));
+    if ((unsigned)form >= CULL_FORMS)
+        return cull__fail(cx, CULL_EINPUT, "no form of a report has the number %d", (int)form);
     CULL_TRY(CULL_TMP(cx, l, c->rows));
     if (form == CULL_FORM_JSON) return to_json(cx, c, l, b);
     if (form == CULL_FORM_HTML) return to_html(cx, c, l, b);

@@ -501,6 +501,11 @@ static cull_status read_root(cull__reading *g, cull__json_value root, cull_run *
     if (n != 4 || memcmp(kind, "pick", 4))
         return cull__fail(g->cx, CULL_EINPUT, "%s: kind '%s' cannot be read here; 'pick' can",
                           g->path, cull__quote(kind, n, q, sizeof q));
+    const char *key;
+    CULL_TRY(cull__json_twice(g->cx, root, &key, &n));
+    if (key)
+        return cull__fail(g->cx, CULL_EINPUT, "%s: field '%s' is there twice", g->path,
+                          cull__quote(key, n, q, sizeof q));
     CULL_TRY(read_head(g, root, run));
     if (run->n > 0) g->n = run->n;
     if (!cull__json_get(root, "pick", &v))

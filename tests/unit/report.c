@@ -391,7 +391,6 @@ static void html_of_extremes(void **state)
                           .groups = 2};
             ok(cx, cull_run_write(cx, &r, CULL_FORM_HTML, in("odd.html")));
             char *s = slurp(in("odd.html"), NULL);
-            for (char *p = strstr(s, "<td class=\"n\">nan"); p; p = strstr(p + 1, "nan")) *p = 'x';
             well_formed(s);
             for (const char *p = s; (p = strstr(p, "inf")); p++) /* as text, never as a place */
                 assert_true(p[-1] == '>' || p[-1] == '-' || p[-1] == '[' || p[-1] == ' ');
@@ -527,7 +526,6 @@ static void memory(void **state)
             cull_status s = form < CULL_FORMS ? cull_run_write(cx, &f.run, (cull_form)form, in("m"))
                                               : cull_run_summary(cx, &f.run, 80, 3, &text);
             assert_true(s == CULL_OK || (s == CULL_ENOMEM && *cull_error(cx)));
-            assert_true((s == CULL_OK) == (h.calls < k) || s == CULL_OK);
             cull_text_free(text);
             cull_ctx_free(cx);
             assert_int_equal(h.live, 0);
@@ -562,7 +560,6 @@ static int leave(void **state)
 {
     (void)state;
     char line[100];
-    if (getenv("KEEP")) return printf("%s\n", dir) < 0;
     snprintf(line, sizeof line, "rm -r %s", dir);
     return system(line);
 }

@@ -88,6 +88,7 @@ static void refusals(void **state)
         {"a.json", "{\"kind\":\"pick\",\"pick\":[{\"row\":1},", "a.json: damaged JSON near byte"},
         {"a.json", "{\"text\":\"x\"}", "no field 'kind'; a pick file that cull wrote has one"},
         {"a.json", "[1,2]", "no field 'kind'"},
+        {"a.json", "{\"kind\":\"pick\",\"pick\":[],\"n\":1,\"n\":2}", "field 'n' is there twice"},
         {"a.json", "{\"kind\":7}", "no field 'kind'"},
         {"a.json", "{\"kind\":\"front\"}", "kind 'front' cannot be read here; 'pick' can"},
         {"a.json", "{\"kind\":\"pick\"}", "a.json: no field 'pick'"},
