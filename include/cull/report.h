@@ -126,6 +126,8 @@ CULL_API cull_status cull_pick_file_opts(cull_ctx *cx, const cull_pick_file *f,
 /* ---- many methods on one problem ---- */
 /* Mean of n values and its two-sided 95 % interval by Student's t; lo, hi NAN when n < 2. */
 CULL_API void cull_interval(const double *v, int64_t n, double *mean, double *lo, double *hi);
+/* Two-sided 95 % interval of the share hits / n (Wilson 1927); n >= 1. */
+CULL_API void cull_interval_share(double hits, double n, double *lo, double *hi);
 
 typedef struct {
     const char *method; /* slug, or a name of the caller's */

@@ -30,9 +30,9 @@ static int add_method(cli *c, const char *part, void *arg)
     work *w = arg;
     const char *near = NULL;
     const cull_method *m = cull_method_find(part, &near);
-    if (!m)
-        return fail(c, USAGE, "there is no method '%s'; %s %s", part,
-                    near ? "did you mean" : "see cull", near ? near : "list");
+    if (!m && near)
+        return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
+    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", part);
     for (int i = 0; i < w->methods; i++)
         if (w->method[i] == m) return fail(c, USAGE, "--methods names %s twice", m->slug);
     if (w->methods < MAX_METHODS) w->method[w->methods++] = m;
@@ -72,7 +72,12 @@ static int run_one(cli *c, work *w, const cull_method *m, uint64_t seed)
     cull_pick k = {0};
     measured got = {0};
     *r = (cull_compare_row){m->slug, seed, m->flags & CULL_BASELINE, NULL, 0, 0, NULL};
-    r->why = problem_lacks(&w->q, m);
+    const char *why = problem_lacks(&w->q, m);
+    if (why && why == m->columns) {
+        snprintf(w->why[w->rows], sizeof *w->why, "needs columns %s", why);
+        why = w->why[w->rows];
+    }
+    r->why = why;
     w->rows++;
     if (r->why) return DONE;
     int rc = context_for(c, seed, &cx);

@@ -64,7 +64,7 @@ static int of_pick(cli *c, const char *path)
         if (rc == DONE) printf("kind      pick\n%s", text);
         cull_text_free(text);
         for (int i = 0; rc == DONE && i < f.run.argc; i++)
-            printf("%s%s", i ? " " : "command   cull ", f.run.argv[i]);
+            printf("%s%s", i ? " " : "command   ", f.run.argv[i]);
         if (rc == DONE && f.run.argc) puts("");
     }
     cull_pick_file_free(&f);
@@ -90,9 +90,9 @@ int run_info(cli *c)
     const char *name = c->input[0], *near = NULL;
     const cull_method *m = cull_method_find(name, &near);
     if (!m && (file_exists(name) || strpbrk(name, "./"))) return of_file(c, name);
-    if (!m)
-        return fail(c, USAGE, "'%s' is neither a method nor a file; %s %s", name,
-                    near ? "did you mean" : "see cull", near ? near : "list");
+    if (!m && near)
+        return fail(c, USAGE, "'%s' is neither a method nor a file; did you mean %s?", name, near);
+    if (!m) return fail(c, USAGE, "'%s' is neither a method nor a file; see cull list", name);
     if (has(c, "markdown"))
         say_method_markdown(stdout, m);
     else

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- budget ---- */
 
@@ -183,14 +184,15 @@ static int list_overlaps(cli *c, const problem *q, const char *path)
                 (long long)h->shared, (long long)h->total, h->sample ? h->sample : "");
     }
     bool bad = ferror(f) != 0;
-    if (fclose(f) || bad) return fail(c, FAILED, "%s: cannot write", path);
-    return DONE;
+    if (!fclose(f) && !bad) return DONE;
+    unlink(path);
+    return fail(c, FAILED, "%s: cannot write", path);
 }
 
 static int find_overlaps(cli *c, problem *q, const char **path, int n)
 {
     double ngram, share;
-    TRY(number_of(c, "avoid-ngram", 13, 1, 64, true, &ngram));
+    TRY(number_of(c, "avoid-ngram", 13, 2, 64, true, &ngram));
     TRY(number_of(c, "avoid-share", 0, 0, 1, false, &share));
     cull_corpus_opts o = CULL_CORPUS_OPTS;
     cull_corpus *eval = NULL;
@@ -209,15 +211,16 @@ static int set_avoid(cli *c, problem *q)
     int n = values_of(c, "avoid", path, MAX_FILES);
     if (!n && list) return fail(c, USAGE, "--avoid-list needs --avoid");
     if (!n) return DONE;
+    if (list) TRY(check_writable(c, list));
     if (n > MAX_FILES) return fail(c, USAGE, "--avoid is given more than %d times", MAX_FILES);
     q->avoid = calloc((size_t)q->n + 1, 1);
     if (!q->avoid) return fail(c, FAILED, "out of memory");
     TRY(find_overlaps(c, q, path, n));
     q->avoided = q->overlap.n;
-    talk(c, "avoid     %lld of %lld records overlap with %s%s", (long long)q->avoided,
-         (long long)q->n, path[0], n > 1 ? ", ..." : "");
     if (q->avoided == q->n)
         return fail(c, FAILED, "every record overlaps with %s: nothing is left to keep", path[0]);
+    talk(c, "avoid     %lld of %lld records overlap with %s%s", (long long)q->avoided,
+         (long long)q->n, path[0], n > 1 ? ", ..." : "");
     return list ? list_overlaps(c, q, list) : DONE;
 }
 

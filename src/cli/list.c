@@ -27,7 +27,7 @@ int run_list(cli *c)
     if (c->inputs && want < 0) {
         const char *near = cull_nearest(c->input[0], tasks, CULL_TASKS);
         return fail(c, USAGE, "there is no task '%s'; %s%s", c->input[0],
-                    near ? "did you mean " : "the tasks are: ", near ? near : "data");
+                    near ? "did you mean " : "the tasks are: ", near ? "data?" : "data");
     }
     if (c->json) return catalogue(c);
     for (int i = 0; i < cull_method_count(); i++) {

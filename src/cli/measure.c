@@ -6,18 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two-sided 95 % interval of a proportion (Wilson 1927). */
-static void wilson(double hits, double n, double *lo, double *hi)
-{
-    const double z = 1.959963984540054;
-    double p = hits / n, z2 = z * z, mid = p + z2 / (2 * n);
-    double half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-    *lo = (mid - half) / (1 + z2 / n);
-    *hi = (mid + half) / (1 + z2 / n);
-    if (*lo < 0) *lo = 0;
-    if (*hi > 1) *hi = 1;
-}
-
 int measure(cli *c, cull_ctx *cx, const problem *q, const cull_pick *k, measured *out)
 {
     *out = (measured){.precision = NAN, .lo = NAN, .hi = NAN, .coverage = NAN};
@@ -26,7 +14,7 @@ int measure(cli *c, cull_ctx *cx, const problem *q, const cull_pick *k, measured
         int64_t hits = 0;
         for (int64_t i = 0; i < k->n; i++) hits += q->label[k->idx[i]] == q->wanted;
         out->precision = (double)hits / (double)k->n;
-        wilson((double)hits, (double)k->n, &out->lo, &out->hi);
+        cull_interval_share((double)hits, (double)k->n, &out->lo, &out->hi);
     }
     if (!q->p.pool || !q->p.target) return DONE;
     out->targets = cull_pool_n(q->p.target);

@@ -325,7 +325,7 @@ const char *problem_lacks(const problem *q, const cull_method *m)
 {
     bool target = m->flags & CULL_NEEDS_TARGET;
     if ((m->flags & CULL_NEEDS_TEXT) && !q->p.text) return "needs the pool's text";
-    if ((m->flags & CULL_NEEDS_POOL) && !q->pool) return "needs embeddings";
+    if ((m->flags & CULL_NEEDS_POOL) && !q->p.pool) return "needs embeddings";
     if ((m->flags & CULL_NEEDS_POOL) && target && !q->p.target) return "needs target examples";
     if ((m->flags & CULL_NEEDS_TEXT) && target && !q->p.target_text)
         return "needs target examples as text";
@@ -333,7 +333,7 @@ const char *problem_lacks(const problem *q, const cull_method *m)
         char name[64];
         size_t n = strcspn(s, ",");
         snprintf(name, sizeof name, "%.*s", (int)n, s);
-        if (!cull_table_col(&q->p.score, name)) return "needs score columns";
+        if (!cull_table_col(&q->p.score, name)) return m->columns;
         s += n + (s[n] == ',');
     }
     return NULL;

@@ -53,7 +53,7 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
                  problem *q);
 void problem_close(problem *q);
 int problem_hashes(cli *c, problem *q); /* fills q->input */
-/* Why m cannot run on q ("needs target examples"), or NULL. */
+/* Why m cannot run on q ("needs target examples", or the score columns that it must have), or NULL. */
 const char *problem_lacks(const problem *q, const cull_method *m);
 int embed_settings(cli *c, const char *prefix, cull_embed_opts *o);
 int pool_of_files(cli *c, const char **path, int n, void **joined, cull_pool **out);

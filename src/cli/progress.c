@@ -48,6 +48,7 @@ void signals_start(void)
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails */
 }
 
 bool stopped(void) { return interrupted != 0; }
@@ -110,7 +111,8 @@ int tick(void *user, const char *what, double done, double total)
 void note(void *user, cull_level level, const char *msg)
 {
     const cli *c = user;
-    if (c->quiet || (level == CULL_LOG_DEBUG && !c->verbose)) return;
+    bool detail = level == CULL_LOG_DEBUG || (level == CULL_LOG_INFO && c->cmd->run == run_compare);
+    if (c->quiet || (detail && !c->verbose)) return;
     progress_end();
     fprintf(stderr, "%s\n", msg);
 }

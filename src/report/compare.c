@@ -12,6 +12,11 @@ void cull_interval(const double *v, int64_t n, double *mean, double *lo, double 
     if (n > 1) cull__t_interval(v, n, lo, hi);
 }
 
+void cull_interval_share(double hits, double n, double *lo, double *hi)
+{
+    cull__wilson(hits, n, lo, hi);
+}
+
 static double value_of(const cull_compare *c, int i, int m)
 {
     return c->row[i].value ? c->row[i].value[m] : NAN;
