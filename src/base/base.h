@@ -51,6 +51,9 @@ const char *cull__tmpdir(const cull_ctx *cx); /* where big intermediates go */
 /* In outer loops. CULL_ECANCEL when the caller or the deadline says stop. In a worker it only
  * looks: cull__for reports. */
 cull_status cull__tick(cull_ctx *cx, double done, double total);
+/* From now on a tick's done/total is the part lo .. hi of `of` (0 = itself again): loops that are
+ * steps of something longer then count for that. */
+void cull__span(cull_ctx *cx, double lo, double hi, double of);
 /* Name the phase that ticks belong to (static string); returns the one before. */
 const char *cull__phase(cull_ctx *cx, const char *what);
 double cull__now(void); /* seconds, monotonic: for reports and plans, never for choices */

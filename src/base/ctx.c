@@ -270,9 +270,21 @@ const char *cull__phase(cull_ctx *cx, const char *what)
     return before;
 }
 
+void cull__span(cull_ctx *cx, double lo, double hi, double of)
+{
+    cx->span[0] = lo;
+    cx->span[1] = hi;
+    cx->span[2] = of;
+}
+
 cull_status cull__tick(cull_ctx *cx, double done, double total)
 {
     cull__root *r = cx->root;
+    if (cx->span[2] > 0) {
+        double part = total > 0 ? done / total : 1;
+        done = cx->span[0] + part * (cx->span[1] - cx->span[0]);
+        total = cx->span[2];
+    }
     if (atomic_load(&r->stop)) return cull__fail(cx, CULL_ECANCEL, "stopped");
     double now = r->o.seconds > 0 || r->o.tick ? cull__now() : 0;
     if (r->o.seconds > 0 && now - r->born > r->o.seconds)

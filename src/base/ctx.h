@@ -27,6 +27,7 @@ struct cull_ctx {
     cull__root *root;
     int worker; /* -1: the caller's own */
     const char *phase;
+    double span[3]; /* cull__span */
     struct cull__block *arena, *spare;
     char err[1024];
 };

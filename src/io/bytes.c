@@ -175,11 +175,20 @@ cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
     } else {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         s = fd < 0 ? cull__fail_errno(cx, path, "cannot open")
-                   : map(cx, fd, path, (size_t)cull__reader_size(r), PROT_READ, MAP_PRIVATE, out);
+                   : cull__bytes_map_fd(cx, fd, path, out);
         if (fd >= 0) close(fd);
     }
     cull__reader_close(r);
     return s;
+}
+
+cull_status cull__bytes_map_fd(cull_ctx *cx, int fd, const char *name, cull__bytes *out)
+{
+    struct stat st;
+    *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
+    if (fstat(fd, &st) != 0) return cull__fail_errno(cx, name, "cannot read");
+    if (!st.st_size) return CULL_OK;
+    return map(cx, fd, name, (size_t)st.st_size, PROT_READ, MAP_SHARED, out);
 }
 
 void cull__bytes_close(cull__bytes *b)

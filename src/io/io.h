@@ -35,6 +35,8 @@ cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out);
 void cull__bytes_close(cull__bytes *b);
 /* An unlinked file in tmpdir, open for reading and writing; close(2) removes it. */
 cull_status cull__spool_new(cull_ctx *cx, int *fd);
+/* All of a file that is open, mapped. */
+cull_status cull__bytes_map_fd(cull_ctx *cx, int fd, const char *name, cull__bytes *out);
 /* All of p[0..n) to fd; false with errno set. */
 bool cull__write_all(int fd, const void *p, size_t n);
 /* n zeroed bytes to read and write: in memory, or of an unlinked, mapped file in tmpdir when `disk`. */

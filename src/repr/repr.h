@@ -28,7 +28,9 @@ cull_status cull__corpus_pass(cull_ctx *cx, const cull_corpus *c, size_t slot,
 
 /* ---- words and n-grams (words.c): one definition for features, overlap and DSIR ---- */
 /* Words are maximal runs of letters and digits (ASCII, and every code point from U+00AA that is no
- * punctuation or space), ASCII-lower-cased. Calls fn with the 64-bit hash of every word, in order. */
+ * punctuation, symbol or space), ASCII-lower-cased; a character of a script that is written without
+ * spaces (Han, kana, Thai, Lao, Khmer, Myanmar) is a word of its own. Bytes that are not UTF-8 end a
+ * word. Calls fn with the 64-bit hash of every word, in order, and where it stands as written. */
 typedef void cull__word_fn(void *arg, uint64_t hash, const char *at, size_t n);
 void cull__words(const char *text, size_t n, cull__word_fn *fn, void *arg);
 /* Hashes of all words of text into out (room for cap); returns how many there are. */
@@ -45,7 +47,11 @@ static inline uint64_t cull__ngram(uint64_t left, uint64_t word)
  * that is mapped when it would take more than a quarter of the memory limit. */
 cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, cull_pool **out);
 
-/* PCA of a pool: mean (d), components (k, d) orthonormal rows, variance explained (k), largest first;
+/* A pool that owns the array a (cull_array_free is the pool's to call, on success only). */
+cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out);
+
+/* PCA of a pool: mean (d), components (k, d) orthonormal rows, variance along each (k; n - 1 below),
+ * largest first;
  * exact, by the covariance in f64. One pass and O(d^2) memory. */
 cull_status cull__pca(cull_ctx *cx, const cull_pool *p, int64_t k, double *mean, float *components,
                       double *variance);
