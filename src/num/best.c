@@ -51,7 +51,7 @@ static void look(const job *j, const float *x, double nx, const float *s, int64_
         return;
     }
     double err = j->e * nx * j->top, so_far = j->unit ? w->v * nx : w->v;
-    double top = j->kern->max_sub(s, NULL, m), above = top - 2 * err;
+    double top = j->kern->max(s, m), above = top - 2 * err;
     if (w->q >= 0 && top + err < so_far) return;
     if (w->q >= 0 && above < so_far - err) above = so_far - err;
     int64_t hits = j->kern->scan(s, m, (float)(above - 0x1p-20 * err), at);

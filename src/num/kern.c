@@ -6,6 +6,7 @@
  * compilers need to see; on other machines a "register" is one number and the loops stay as they are. */
 #include "num/num.h"
 
+#include <float.h>
 #include <string.h>
 
 #if CULL_ISA_LEVEL >= 4 && defined(__AVX512F__)
@@ -20,6 +21,7 @@ static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline vd vd_set(double a) { return _mm512_set1_pd(a); }
 static inline vd vd_widen(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
@@ -40,6 +42,7 @@ static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b)
 {
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
@@ -63,6 +66,7 @@ static inline vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm_mul_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
+static inline vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b)
 {
     return (unsigned)_mm_movemask_ps(_mm_cmpgt_ps(a, b));
@@ -88,6 +92,7 @@ static inline vf vf_add(vf a, vf b) { return a + b; }
 static inline vf vf_sub(vf a, vf b) { return a - b; }
 static inline vf vf_mul(vf a, vf b) { return a * b; }
 static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
+static inline vf vf_min(vf a, vf b) { return a < b ? a : b; }
 static inline unsigned vf_above(vf a, vf b) { return a > b; }
 static inline vd vd_set(double a) { return a; }
 static inline vd vd_widen(const float *p) { return *p; }
@@ -175,26 +180,57 @@ static void scale(float *y, const float *x, double a, int64_t d)
     for (int64_t i = 0; i < d; i++) y[i] = (float)((double)x[i] * a);
 }
 
-static float max_sub(const float *restrict s, const float *restrict b, int64_t n)
+static float larger(float a, float b) { return a > b ? a : b; }
+static float smaller(float a, float b) { return a < b ? a : b; }
+
+/* Two registers' worth of maxima: one alone would wait for itself. */
+static float max(const float *s, int64_t n)
 {
-    vf m[VN];
-    float l[16], top = -3.402823466e38f;
+    enum { M = 2 * VN };
+    vf m[M];
+    float l[16];
     int64_t i = 0;
-    for (int v = 0; v < VN; v++) m[v] = vf_set(top);
-    if (b)
-        for (; i + 16 <= n; i += 16)
-            for (int v = 0; v < VN; v++)
-                m[v] = vf_max(vf_sub(vf_load(s + i + v * W), vf_load(b + i + v * W)), m[v]);
-    else
-        for (; i + 16 <= n; i += 16)
-            for (int v = 0; v < VN; v++) m[v] = vf_max(vf_load(s + i + v * W), m[v]);
-    for (int v = 0; v < VN; v++) vf_store(l + v * W, m[v]);
-    for (int j = 0; j < 16; j++) top = l[j] > top ? l[j] : top;
-    for (; i < n; i++) {
-        float t = b ? s[i] - b[i] : s[i];
-        top = t > top ? t : top;
+    for (int v = 0; v < M; v++) m[v] = vf_set(-FLT_MAX);
+    for (; i + 32 <= n; i += 32)
+        for (int v = 0; v < M; v++) m[v] = vf_max(vf_load(s + i + v * W), m[v]);
+    for (int v = 0; v < VN; v++) vf_store(l + v * W, vf_max(m[v], m[v + VN]));
+    for (int h = 8; h; h /= 2)
+        for (int j = 0; j < h; j++) l[j] = larger(l[j], l[j + h]);
+    for (; i < n; i++) l[0] = larger(s[i], l[0]);
+    return l[0];
+}
+
+/* A lane keeps its two largest. Two pairs (a, a') and (b, b') merge to max(a, b) and the largest of
+ * min(a, b), a', b'. */
+static void top2_sub(const float *restrict s, const float *restrict b, int64_t n, float top[2])
+{
+    enum { M = 2 * VN };
+    vf m[M], u[M];
+    float l[16], k[16];
+    int64_t i = 0;
+    for (int v = 0; v < M; v++) m[v] = u[v] = vf_set(-FLT_MAX);
+    for (; i + 32 <= n; i += 32)
+        for (int v = 0; v < M; v++) {
+            vf t = vf_sub(vf_load(s + i + v * W), vf_load(b + i + v * W));
+            u[v] = vf_max(vf_min(t, m[v]), u[v]);
+            m[v] = vf_max(t, m[v]);
+        }
+    for (int v = 0; v < VN; v++) {
+        vf_store(k + v * W, vf_max(vf_min(m[v], m[v + VN]), vf_max(u[v], u[v + VN])));
+        vf_store(l + v * W, vf_max(m[v], m[v + VN]));
     }
-    return top;
+    for (int h = 8; h; h /= 2)
+        for (int j = 0; j < h; j++) {
+            k[j] = larger(smaller(l[j], l[j + h]), larger(k[j], k[j + h]));
+            l[j] = larger(l[j], l[j + h]);
+        }
+    for (; i < n; i++) {
+        float t = s[i] - b[i];
+        k[0] = larger(smaller(t, l[0]), k[0]);
+        l[0] = larger(t, l[0]);
+    }
+    top[0] = l[0];
+    top[1] = k[0];
 }
 
 /* The scans differ in one operation; a block of 32 with nothing above is left at one test. */
@@ -302,7 +338,8 @@ const cull__kern NAME(CULL_ISA) = {
     .dist2 = dist2,
     .add = add,
     .scale = scale,
-    .max_sub = max_sub,
+    .max = max,
+    .top2_sub = top2_sub,
     .scan = scan,
     .scan_sub = scan_sub,
     .scan_mul = scan_mul,

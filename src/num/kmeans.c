@@ -6,6 +6,11 @@
  * far from the origin. Centroids within twice the bound of the best are compared by canonical f64
  * scores (ties: the lower index), so no assignment depends on the product's bits.
  *
+ * Rows that cannot have moved are not scored again (Hamerly 2010): each row keeps an upper bound of the
+ * distance from its centroid and a lower bound of that from any other, both loosened by how far the
+ * centroids have gone. The bounds only ever spare work: an assignment that they settle is the one that
+ * the canonical scores would give, and sums are taken in the order of rows either way.
+ *
  * Sums are f64, one set for each chunk of a grid that n, d and k fix (at most 64 chunks, fewer when
  * their sums would pass 256 MiB, at least 16), added in order of chunk. Spherical (Dhillon and Modha
  * 2001): rows count as unit vectors and centroids are brought to unit length. */
@@ -18,17 +23,21 @@ typedef struct {
     const cull_pool *p;
     const cull__kern *kern;
     bool spherical, measure; /* measure: the last pass, squared distances and no sums */
-    int64_t n, d, k, grain, chunks, block;
+    int64_t n, d, k, grain, chunks, block, window;
     float *c;             /* (k, d) centroids */
     float *moved;         /* (k, d) less their mean */
     float *bias;          /* (k) what the product is lessened by */
     double *half;         /* (k) |c|^2 / 2 */
     double e, far, slack; /* bound, largest |moved|, rounding of the bias */
     float *norm;          /* (n) |x|, once known */
-    bool known;
-    double *sum;    /* (chunks, k, d) */
-    int64_t *count; /* (chunks, k) */
-    double *square; /* (chunks) sum of |x|^2, or of squared distances */
+    float *up, *low;      /* (n) bounds of the distances from the own and the other centroids */
+    double *drift; /* (k) how far each went since the last sweep; the farthest and the next */
+    double drift1, drift2;
+    int64_t farthest;
+    bool known, track, bounded; /* bounds are being made; are there */
+    double *sum;                /* (chunks, k, d) */
+    int64_t *count;             /* (chunks, k) */
+    double *square;             /* (chunks) sum of |x|^2, or of squared distances */
     int64_t *changed;
     int32_t *assign;
     double *total; /* (k, d) */
@@ -91,60 +100,113 @@ static int32_t decide(const job *j, const float *x, const int32_t *at, int64_t m
     return best;
 }
 
-/* The centroid of a row with scores s (k). */
-static int32_t nearest(const job *j, const float *x, float norm, const float *s, int32_t *at)
+/* Assign row x of the pool by its scores s (k), and set its bounds. Returns whether it moved. */
+static bool settle(const job *j, const float *x, int64_t row, const float *s, int32_t *at)
 {
-    double err = j->e * norm * j->far + j->slack + (double)j->d * 0x1p-148;
-    if (!(norm < 0x1p60f) || !(j->far < 0x1p60) || !(j->slack < 0x1p60)) return decide(j, x, at, 0);
-    float top = j->kern->max_sub(s, j->bias, j->k);
-    int64_t m = j->kern->scan_sub(s, j->bias, j->k, (float)(top - 2.0001 * err), at);
-    return m == 1 ? at[0] : decide(j, x, at, m);
+    float norm = j->norm[row], top[2] = {0, 0};
+    double err = j->e * norm * j->far + j->slack + (double)j->d * 0x1p-148, low = 0;
+    int32_t a, before = j->assign[row];
+    int64_t m = 0;
+    bool wild = !(norm < 0x1p60f) || !(j->far < 0x1p60) || !(j->slack < 0x1p60);
+    if (!wild) {
+        j->kern->top2_sub(s, j->bias, j->k, top);
+        bool clear = (double)top[0] - (double)top[1] > 2.0001 * err;
+        m = j->kern->scan_sub(s, j->bias, j->k, clear ? top[1] : (float)(top[0] - 2.0001 * err),
+                              at);
+    }
+    a = m == 1 ? at[0] : decide(j, x, at, m);
+    j->assign[row] = a;
+    j->low[row] = 0;
+    if (!j->track) return a != before;
+    double own = j->kern->dist2(x, j->c + a * j->d, j->d);
+    if (m == 1) low = own + 2 * ((double)top[0] - (double)top[1]) - 4.0002 * err;
+    j->up[row] = (float)(sqrt(own) * (1 + 0x1p-22));
+    if (low > 0) j->low[row] = (float)(sqrt(low) * (1 - 0x1p-22));
+    return a != before;
 }
 
-static void tally(const job *j, int64_t chunk, const float *x, int64_t row, int32_t a)
+/* Loosen the bounds of rows [lo, lo + n), which x holds, and list those that may have moved. Where it
+ * may settle a row, its upper bound is taken anew. */
+static int64_t open_rows(const job *j, const float *x, int64_t lo, int64_t n, int32_t *list)
 {
-    j->count[chunk * j->k + a]++;
-    if (j->assign[row] != a) {
-        j->changed[chunk]++;
-        j->assign[row] = a;
+    int64_t m = 0;
+    for (int64_t r = 0; r < n; r++) {
+        int64_t i = lo + r, a = j->assign[i];
+        double u = (double)j->up[i] + j->drift[a];
+        double l = (double)j->low[i] - (a == j->farthest ? j->drift2 : j->drift1);
+        if (l <= u && l > u - 2 * j->drift[a])
+            u = sqrt(j->kern->dist2(x + r * j->d, j->c + a * j->d, j->d)) * (1 + 0x1p-22);
+        double safe = 0x1p-40 * (double)j->norm[i] * ((double)j->norm[i] + u);
+        j->up[i] = (float)(u * (1 + 0x1p-22));
+        j->low[i] = l > 0 ? (float)(l * (1 - 0x1p-22)) : 0;
+        if (!(u * (1 + 0x1p-20) < l && (l - u) * (l + u) > safe)) list[m++] = (int32_t)r;
     }
+    return m;
+}
+
+static void tally(const job *j, int64_t chunk, const float *x, int64_t row)
+{
+    int32_t a = j->assign[row];
+    j->count[chunk * j->k + a]++;
     if (j->measure)
         j->square[chunk] += j->kern->dist2(x, j->c + a * j->d, j->d);
     else
         j->kern->add(j->sum + (chunk * j->k + a) * j->d, x, j->d);
 }
 
+typedef struct {
+    float *s, *window, *some; /* scores; rows made f32; open rows side by side */
+    int32_t *at, *list;
+    cull__gemm g;
+} scratch; /* of one chunk */
+
+/* Rows [lo, lo + n), which x holds. Where nearly all are open, all are scored where they lie. */
+static void score_rows(const job *j, scratch *w, int64_t chunk, const float *x, int64_t lo,
+                       int64_t n)
+{
+    int64_t open = j->bounded ? open_rows(j, x, lo, n, w->list) : n, d = j->d;
+    bool all = open > n / 8 * 7;
+    if (all) open = n;
+    for (int64_t b = 0; b < open; b += j->block) {
+        int64_t m = open - b < j->block ? open - b : j->block;
+        const float *from = all ? x + b * d : w->some;
+        for (int64_t r = 0; r < m && !all; r++)
+            memcpy(w->some + r * d, x + w->list[b + r] * d, (size_t)d * sizeof *x);
+        cull__scores(j->kern, &w->g, m, j->k, from, j->moved, w->s);
+        for (int64_t r = 0; r < m; r++)
+            j->changed[chunk] += settle(j, from + r * d, lo + (all ? b + r : w->list[b + r]),
+                                        w->s + r * j->k, w->at);
+    }
+}
+
 static cull_status assign(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const job *j = arg;
-    float *s, *buf = NULL;
-    int32_t *at;
-    cull__gemm g;
-    CULL_TRY(CULL_TMP(cx, s, j->block * j->k));
-    CULL_TRY(CULL_TMP(cx, at, j->k));
+    scratch w = {0};
+    CULL_TRY(CULL_TMP(cx, w.s, j->block * j->k));
+    CULL_TRY(CULL_TMP(cx, w.some, j->block * j->d));
+    CULL_TRY(CULL_TMP(cx, w.at, j->k));
+    CULL_TRY(CULL_TMP(cx, w.list, j->window));
     if (j->spherical || cull_pool_dtype(j->p) != CULL_F32)
-        CULL_TRY(CULL_TMP(cx, buf, j->block * j->d));
+        CULL_TRY(CULL_TMP(cx, w.window, j->window * j->d));
     if (!j->measure)
         memset(j->sum + chunk * j->k * j->d, 0, (size_t)(j->k * j->d) * sizeof *j->sum);
     memset(j->count + chunk * j->k, 0, (size_t)j->k * sizeof *j->count);
     j->changed[chunk] = 0;
     if (j->measure || !j->known) j->square[chunk] = 0;
-    CULL_TRY(cull__gemm_open(cx, j->block, j->k, j->d, &g));
-    for (int64_t b = lo; b < hi; b += j->block) {
-        int64_t n = hi - b < j->block ? hi - b : j->block;
-        const float *x = cull__kmeans_rows(j->p, j->kern, j->spherical, b, b + n, buf);
-        if (!j->known)
-            for (int64_t r = 0; r < n; r++) {
-                double v = j->kern->dot(x + r * j->d, x + r * j->d, j->d);
-                if (!j->measure) j->square[chunk] += v;
-                j->norm[b + r] = (float)sqrt(v);
-            }
-        cull__scores(j->kern, &g, n, j->k, x, j->moved, s);
-        for (int64_t r = 0; r < n; r++)
-            tally(j, chunk, x + r * j->d, b + r,
-                  nearest(j, x + r * j->d, j->norm[b + r], s + r * j->k, at));
+    CULL_TRY(cull__gemm_open(cx, j->block, j->k, j->d, &w.g));
+    for (int64_t b = lo; b < hi; b += j->window) {
+        int64_t n = hi - b < j->window ? hi - b : j->window;
+        const float *x = cull__kmeans_rows(j->p, j->kern, j->spherical, b, b + n, w.window);
+        for (int64_t r = 0; r < n && !j->known; r++) {
+            double v = j->kern->dot(x + r * j->d, x + r * j->d, j->d);
+            if (!j->measure) j->square[chunk] += v;
+            j->norm[b + r] = (float)sqrt(v);
+        }
+        score_rows(j, &w, chunk, x, b, n);
+        for (int64_t r = 0; r < n; r++) tally(j, chunk, x + r * j->d, b + r);
     }
-    cull__gemm_close(&g);
+    cull__gemm_close(&w.g);
     return CULL_OK;
 }
 
@@ -222,6 +284,7 @@ static cull_status fill_empty(cull_ctx *cx, job *j, int64_t empty)
         j->size[from]--;
         j->size[i] = 1;
         j->assign[row] = (int32_t)i;
+        j->low[row] = 0; /* to be scored again */
         j->changed[0]++;
     }
     return CULL_OK;
@@ -240,11 +303,13 @@ static double objective(const job *j)
     return v > 0 ? v : 0;
 }
 
-static void recentre(job *j)
+/* New centroids, and how far they went. Bounds are worth their making once that is little beside the
+ * distance of a typical row. */
+static void recentre(job *j, double squares)
 {
     for (int64_t i = 0; i < j->k; i++) {
         const double *s = j->total + i * j->d;
-        double by = 0;
+        double by = 0, gone = 0;
         if (!j->size[i]) continue;
         if (j->spherical) {
             for (int64_t t = 0; t < j->d; t++) by += s[t] * s[t];
@@ -253,8 +318,23 @@ static void recentre(job *j)
             by = (double)j->size[i];
         }
         if (!(by > 0)) continue; /* the rows cancel out: the old direction stays */
-        for (int64_t t = 0; t < j->d; t++) j->c[i * j->d + t] = (float)(s[t] / by);
+        for (int64_t t = 0; t < j->d; t++) {
+            float c = (float)(s[t] / by);
+            double step = (double)c - (double)j->c[i * j->d + t];
+            gone += step * step;
+            j->c[i * j->d + t] = c;
+        }
+        j->drift[i] = sqrt(gone) * (1 + 0x1p-40);
     }
+    for (int64_t i = 0; i < j->k; i++)
+        if (j->drift[i] > j->drift1) {
+            j->drift2 = j->drift1;
+            j->drift1 = j->drift[i];
+            j->farthest = i;
+        } else if (j->drift[i] > j->drift2) {
+            j->drift2 = j->drift[i];
+        }
+    j->track = j->drift1 < 0.3 * sqrt(squares / (double)j->n);
 }
 
 static cull_status sweep(cull_ctx *cx, job *j)
@@ -262,6 +342,9 @@ static cull_status sweep(cull_ctx *cx, job *j)
     CULL_TRY(prepare(cx, j));
     CULL_TRY(cull__for(cx, j->n, j->grain, assign, j));
     j->known = true;
+    j->bounded = j->track;
+    j->drift1 = j->drift2 = 0; /* until recentre */
+    memset(j->drift, 0, (size_t)j->k * sizeof *j->drift);
     return cull__for(cx, j->k, 16, reduce, j);
 }
 
@@ -280,7 +363,7 @@ static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
         CULL_TRY(s);
         for (int64_t c = 0; c < j->chunks; c++) changed += j->changed[c];
         if (!changed) break;
-        recentre(j);
+        recentre(j, now);
         if (o->tol > 0 && before - now < o->tol * before) break;
         before = now;
     }
@@ -290,6 +373,7 @@ static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
 static cull_status measure(cull_ctx *cx, job *j, double *out)
 {
     j->measure = true;
+    j->track = false;
     cull_status s = sweep(cx, j);
     j->measure = false;
     *out = 0;
@@ -314,7 +398,7 @@ static cull_status restarts(cull_ctx *cx, job *j, const cull__kmeans_opts *o, fl
                                   j->c);
         cull__release(cx, mark);
         CULL_TRY(s);
-        j->known = false;
+        j->known = j->bounded = j->track = false;
         CULL_TRY(lloyd(cx, j, o));
         CULL_TRY(measure(cx, j, &v));
         if (r && !(v < *obj)) continue;
@@ -323,6 +407,7 @@ static cull_status restarts(cull_ctx *cx, job *j, const cull__kmeans_opts *o, fl
         memcpy(best, j->c, (size_t)(j->k * j->d) * sizeof *best);
     }
     if (last == runs - 1) return CULL_OK;
+    j->bounded = false;
     memcpy(j->c, best, (size_t)(j->k * j->d) * sizeof *best);
     return measure(cx, j, obj);
 }
@@ -342,12 +427,17 @@ static cull_status kmeans(cull_ctx *cx, job *j, const cull__kmeans_opts *o, floa
     j->chunks = (j->n - 1) / j->grain + 1;
     j->block = 131072 / j->k / 16 * 16;
     j->block = j->block > 512 ? 512 : j->block < 128 ? 128 : j->block;
+    j->window = (1 << 20) / j->d;
+    j->window = j->window > 8192 ? 8192 : j->window < j->block ? j->block : j->window;
     j->e = cull__dot_bound(j->d);
     CULL_TRY(CULL_TMP(cx, j->c, kd));
     CULL_TRY(CULL_TMP(cx, j->moved, kd));
     CULL_TRY(CULL_TMP(cx, j->bias, j->k));
     CULL_TRY(CULL_TMP(cx, j->half, j->k));
     CULL_TRY(CULL_TMP(cx, j->norm, j->n));
+    CULL_TRY(CULL_TMP(cx, j->up, j->n));
+    CULL_TRY(CULL_TMP(cx, j->low, j->n));
+    CULL_TRY(CULL_TMP0(cx, j->drift, j->k));
     CULL_TRY(CULL_TMP(cx, j->sum, j->chunks * kd));
     CULL_TRY(CULL_TMP(cx, j->count, j->chunks * j->k));
     CULL_TRY(CULL_TMP0(cx, j->square, j->chunks));

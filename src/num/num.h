@@ -20,8 +20,10 @@ typedef struct {
     double (*dist2)(const float *a, const float *b, int64_t d);           /* |a - b|^2, f64 sums */
     void (*add)(double *y, const float *x, int64_t d);                    /* y += x */
     void (*scale)(float *y, const float *x, double a, int64_t d); /* y = a x, one rounding */
-    /* max of s[i] - b[i] (b may be NULL = 0), NaN left out; -FLT_MAX when there is nothing */
-    float (*max_sub)(const float *s, const float *b, int64_t n);
+    /* the largest s[i], NaN left out; -FLT_MAX when there is nothing */
+    float (*max)(const float *s, int64_t n);
+    /* the two largest s[i] - b[i], equal ones counted apart; no NaN */
+    void (*top2_sub)(const float *s, const float *b, int64_t n, float top[2]);
     /* which i have s[i] (s[i] - b[i], s[i] * b[i]) > above: their number, ascending in out (n) */
     int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
     int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
@@ -87,8 +89,8 @@ typedef struct {
  * row farthest from its centroid (one more pass); with fewer than k distinct rows some stay empty.
  * Stops early when no row moves. Reads the pool iterations + 1 times, for each restart. Sums are taken
  * over a grid fixed by n, k and d, in order, and assignments are canonical: same bits for any number
- * of threads and any instruction set. EOPTION unless 1 <= k <= n. O(n d k) time an iteration;
- * 4 n bytes and 16 to 64 sets of k d doubles. */
+ * of threads and any instruction set. EOPTION unless 1 <= k <= n. O(n d k) time an iteration at most;
+ * 12 n bytes and 16 to 64 sets of k d doubles. */
 cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
                          float *centroid, int32_t *assign, int64_t *count, double *objective);
 
