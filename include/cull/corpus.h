@@ -29,13 +29,15 @@ typedef struct {
      * Comma-separated paths are joined by a newline, as are the elements of []; empty parts take no
      * line, and null is passed over inside [] only. NULL = the first that the first record has of:
      * text, content, messages[].content, conversations[].value, instruction+input+output (input if
-     * it is there), prompt+completion, question+answer. */
+     * it is there), prompt+completion, question+answer. "" = records have no
+     * text. */
     const char *text;
     const char *id;             /* NULL = "id" where records have it */
     const char *group;          /* strings or numbers; NULL = none */
     const char *label;          /* strings or numbers; NULL = none */
     const char *const *columns; /* numeric fields, read into the table */
     int ncolumns;
+    bool text_optional; /* text NULL and none of the usual fields: no error, but no text */
 } cull_corpus_opts;
 /* clang-format off */
 #define CULL_CORPUS_OPTS \
@@ -47,6 +49,7 @@ CULL_API cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o,
                                       cull_corpus **out) CULL_CHECKED;
 CULL_API void cull_corpus_free(cull_corpus *c);
 CULL_API int64_t cull_corpus_n(const cull_corpus *c);
+CULL_API bool cull_corpus_has_text(const cull_corpus *c);
 CULL_API uint64_t cull_corpus_bytes(const cull_corpus *c); /* uncompressed */
 CULL_API const cull_table *cull_corpus_table(const cull_corpus *c);
 /* Group and label of each row as codes 0..count-1 in order of first appearance; NULL if none. */
@@ -110,45 +113,12 @@ CULL_API cull_status cull_corpus_overlap(cull_ctx *cx, const cull_corpus *c,
 CULL_API void cull_overlaps_free(cull_overlaps *h);
 /* Groups of near copies: rows that share a word n-gram which at most `cap` rows have are joined
  * (connected components), and so are rows of the same words throughout, however many. Of texts
- * with more than 16 n-grams a fixed quarter of them counts (those whose hash is 0 modulo 4), so a
+ * with more than 16 n-grams a fixed quarter of them counts (told by their hash), so a
  * copy that shares k n-grams is missed with probability 0.75^k. group has n entries, codes in
  * order of first appearance. Two passes, more where memory is short (16 bytes for each n-gram that
  * counts). */
 CULL_API cull_status cull_corpus_copies(cull_ctx *cx, const cull_corpus *c, int ngram, int64_t cap,
                                         int32_t *group, int32_t *groups) CULL_CHECKED;
-
-/* Text features: hashed word and character n-grams, TF-IDF, randomized SVD to `dim` numbers a text,
- * each row of unit length. Deterministic. The basis is fitted on at most `sample` texts of the
- * fitting corpus, chosen by the seed; everything else streams. */
-typedef struct cull_embed cull_embed;
-typedef struct {
-    size_t size;
-    int word_lo, word_hi; /* word n-grams; 0,0 = none */
-    int char_lo, char_hi; /* character n-grams inside words; 0,0 = none */
-    int bits;             /* 2^bits hashed features */
-    int dim;              /* numbers a text */
-    int64_t sample;       /* texts that the basis is fitted on */
-    int iterations;       /* subspace iterations of the randomized SVD */
-    bool sublinear;       /* 1 + log(count) instead of the count */
-} cull_embed_opts;
-/* clang-format off */
-#define CULL_EMBED_OPTS \
-    {.size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = \
-    0,            .bits = 18, .dim = 128, .sample = 65536, .iterations = 2, .sublinear = \
-    true}
-/* clang-format on */
-CULL_API cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
-                                    cull_embed **out) CULL_CHECKED;
-/* Rows of c embedded: (n, dim) f32, in memory, or mapped from a file in tmpdir when that would take
- * more than a quarter of the memory limit (the numbers are the same). */
-CULL_API cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpus *c,
-                                      cull_pool **out) CULL_CHECKED;
-CULL_API void cull_embed_free(cull_embed *e);
-/* Plain TF-IDF cosine of every row of c to the mean of the rows of target: the baseline that
- * needs no basis. out has n doubles. Fitted on c. */
-CULL_API cull_status cull_corpus_tfidf(cull_ctx *cx, const cull_corpus *c,
-                                       const cull_corpus *target, const cull_embed_opts *o,
-                                       double *out) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -21,11 +21,16 @@ typedef struct {
     void *mem_;
 } cull_array;
 
-/* Open `path`: .npy, .npz, .safetensors (or its .index.json), IDX (.idx*-ubyte), CIFAR .bin,
- * .svmlight/.libsvm (made dense), each also as .gz or .zst. The form is told from the bytes, not
- * from the name, where the form has a signature. `name` picks a member of an npz or safetensors
- * file; NULL takes the only one, or "embeddings" where there are several, else it is an error that
- * lists them. A path may end in `:NAME` to the same effect. */
+/* Open `path`: .npy, .npz, .safetensors (or its .safetensors.index.json), IDX (.idx*-ubyte), CIFAR
+ * .bin, .svmlight/.libsvm/.svm (made dense), each also as .gz or .zst. The form is told from the
+ * bytes, not from the name, where the form has a signature. `name` picks a member of an npz or
+ * safetensors file; NULL takes the only one, or "embeddings" where there are several, else it is an
+ * error that lists them. CIFAR and svmlight have members x (the default) and y (the labels), CIFAR-100
+ * also coarse. A path may end in `:NAME` to the same effect, unless a file of that name exists.
+ * bfloat16 is F32's upper half: in npy it is dtype V2, as ml_dtypes saves it. Numbers are used where
+ * the file has them, at any address; big-endian, IDX, CIFAR, svmlight and deflated ones are made in
+ * memory. CULL_EIO: cut or damaged; CULL_EINPUT: a form, dtype or order that is not read. Pickles
+ * are never loaded. */
 CULL_API cull_status cull_array_open(cull_ctx *cx, const char *path, const char *name,
                                      cull_array *out) CULL_CHECKED;
 CULL_API void cull_array_free(cull_array *a);
@@ -33,12 +38,14 @@ CULL_API void cull_array_free(cull_array *a);
  * integer, 1e300 into f32) becomes what IEEE conversion gives. */
 CULL_API void cull_array_f32(const cull_array *a, int64_t lo, int64_t n, float *out);
 CULL_API void cull_array_f64(const cull_array *a, int64_t lo, int64_t n, double *out);
-/* Write one array; the form follows the name (.npy, .npz, .safetensors; with .gz or .zst). Atomic. */
+/* Write one array; the form follows the name (.npy, .npz, .safetensors; with .gz or .zst; "-" is npy
+ * to standard output). In npz and safetensors it is called a->name, or "embeddings". Atomic. */
 CULL_API cull_status cull_array_write(cull_ctx *cx, const char *path,
                                       const cull_array *a) CULL_CHECKED;
 
 typedef struct cull_pool cull_pool;
-/* From a file (see cull_array_open); an array of one dimension is (n, 1), of more is (n, rest). */
+/* From a file (see cull_array_open); an array of one dimension is (n, 1), of more is (n, rest). There
+ * may be 0 rows: who needs rows says so. */
 CULL_API cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out) CULL_CHECKED;
 /* From the caller's memory, which must outlive the pool. */
 CULL_API cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n,
@@ -48,11 +55,19 @@ CULL_API int64_t cull_pool_n(const cull_pool *p);
 CULL_API int64_t cull_pool_d(const cull_pool *p);
 CULL_API cull_dtype cull_pool_dtype(const cull_pool *p);
 CULL_API const char *cull_pool_name(const cull_pool *p); /* the file it came from, or "memory" */
+/* The pool as a borrowed array (n, d), to write it. */
+CULL_API cull_array cull_pool_array(const cull_pool *p);
 /* Rows [lo, hi) as f32 (hi-lo, d): a pointer into the pool where it holds f32, else into `buf`,
  * which has room for (hi-lo)*d. Safe from many threads. */
 CULL_API const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf);
 /* Refuses a pool with a NaN or an infinity, naming the row and the column. One pass, in parallel. */
 CULL_API cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p) CULL_CHECKED;
+/* How well rows idx[0..k) of p cover a target: best[j] = the largest cosine similarity of row j of
+ * target to one of them (m numbers); k >= 1, idx within the pool, both of one dimension. The mean of
+ * `best` is what reports call coverage. O(k m d) time, O(m + min(k, 4096) d) memory. */
+CULL_API cull_status cull_pool_coverage(cull_ctx *cx, const cull_pool *p, const int64_t *idx,
+                                        int64_t k, const cull_pool *target,
+                                        double *best) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -87,19 +87,62 @@ bool cull__json_number(cull__json_value v, double *out);      /* of a number onl
 bool cull__json_integer(cull__json_value v, int64_t *out); /* exact; false when it does not fit */
 bool cull__json_truth(cull__json_value v);
 
-/* ---- arrays: one reader for each form, told apart in array.c ---- */
-cull_status cull__npy_parse(cull_ctx *cx, const char *path, const unsigned char *at, size_t n,
-                            cull_array *out);
-cull_status cull__npz_open(cull_ctx *cx, const char *path, const char *name, cull__bytes *file,
-                           cull_array *out);
-cull_status cull__safetensors_parse(cull_ctx *cx, const char *path, const char *name,
-                                    const unsigned char *at, size_t n, cull_array *out);
-cull_status cull__idx_parse(cull_ctx *cx, const char *path, const unsigned char *at, size_t n,
-                            cull_array *out);
-cull_status cull__cifar_parse(cull_ctx *cx, const char *path, const char *name,
-                              const unsigned char *at, size_t n, cull_array *out);
-cull_status cull__svmlight_parse(cull_ctx *cx, const char *path, const char *name,
-                                 const unsigned char *at, size_t n, cull_array *out);
+/* ---- arrays: one reader for each form, told apart in array.c ----
+ * A reader gets the bytes of a file, expanded, and leaves out->at inside them (mem_ NULL) or in memory
+ * that it made (mem_). `name` is the member asked for, or NULL. EIO = bytes that contradict the form;
+ * EINPUT = sound, but nothing that cull takes. cull_array_free(out) afterwards, whatever comes back. */
+typedef cull_status cull__array_reader(cull_ctx *cx, const char *path, const char *name,
+                                       const unsigned char *at, size_t n, cull_array *out);
+cull__array_reader cull__npy_parse, cull__npz_parse, cull__safetensors_parse, cull__idx_parse,
+    cull__cifar_parse, cull__svmlight_parse;
+/* The names of the members, in the arena. */
+typedef cull_status cull__array_lister(cull_ctx *cx, const char *path, const unsigned char *at,
+                                       size_t n, const char ***names, int64_t *count);
+cull__array_lister cull__npz_names, cull__safetensors_names;
+/* Which file of a sharded checkpoint (its .safetensors.index.json) holds the tensor; in the arena. */
+cull_status cull__safetensors_shard(cull_ctx *cx, const char *path, const char *name,
+                                    const unsigned char *at, size_t n, char **shard,
+                                    const char **tensor);
+/* The form of bytes, by signature, else by the name of the file: a phrase for sentences ("npy",
+ * "safetensors") and its reader; refused when there is none. */
+cull_status cull__array_form(cull_ctx *cx, const char *path, const unsigned char *at, size_t n,
+                             const char **form, cull__array_reader **reader);
+/* The last extension, lower-case, without dot; .gz and .zst do not count. "" when there is none. */
+const char *cull__extension(const char *path, char buf[16]);
+/* Which of `names` is meant: the one called `name`; without a name the only one or "embeddings". */
+cull_status cull__member(cull_ctx *cx, const char *path, const char *const *names, int64_t count,
+                         const char *name, int64_t *which);
+/* Bytes of a's shape; false when they do not fit 63 bits. */
+bool cull__array_bytes(const cull_array *a, uint64_t *bytes);
+/* EIO unless a's shape takes exactly the `have` bytes that the file has for it. */
+cull_status cull__array_fits(cull_ctx *cx, const char *path, const cull_array *a, uint64_t have);
+/* "(3, 4)". Returns buf. */
+const char *cull__shape_text(const cull_array *a, char buf[208]);
+/* Zeroed memory for an array to stand on (its mem_), on disk when over a quarter of the limit. */
+cull_status cull__array_memory(cull_ctx *cx, uint64_t bytes, void **mem, void **at);
+/* n elements of `size` bytes, each turned around. */
+void cull__swap_bytes(void *out, const unsigned char *in, int64_t n, size_t size);
+/* The head of an npy file, with its padding: how many bytes. */
+size_t cull__npy_head(const cull_array *a, char buf[512]);
+/* The head of a safetensors file of one tensor, its length first. */
+cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char *name,
+                                   cull_buf *out);
+/* CRC-32 of n bytes, in parallel, going on from `before`. */
+cull_status cull__crc32(cull_ctx *cx, const void *at, size_t n, uint32_t before, uint32_t *out);
+
+/* ---- little-endian integers at any address ---- */
+static inline uint32_t cull__le16(const unsigned char *p)
+{
+    return (uint32_t)(p[0] | p[1] << 8);
+}
+static inline uint32_t cull__le32(const unsigned char *p)
+{
+    return cull__le16(p) | cull__le16(p + 2) << 16;
+}
+static inline uint64_t cull__le64(const unsigned char *p)
+{
+    return cull__le32(p) | (uint64_t)cull__le32(p + 4) << 32;
+}
 
 #ifdef __cplusplus
 }

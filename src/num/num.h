@@ -4,6 +4,12 @@
 #include "base/base.h"
 #include "cull/pool.h"
 
+/* One number of a sparse row. */
+typedef struct {
+    uint32_t col;
+    float val;
+} cull__entry;
+
 /* Our own inner loops, compiled once for each instruction set (kern.c). All sums run over 16 fixed
  * lanes without contraction, so that their bits are the same on every one of them. */
 typedef struct {
@@ -11,25 +17,57 @@ typedef struct {
     void (*to_f32)(cull_dtype t, const void *src, int64_t n, float *out); /* f16, bf16 */
     float (*dotf)(const float *a, const float *b, int64_t d);             /* f32 sums */
     void (*axpy)(float *y, float a, const float *x, int64_t d);           /* y += a x */
-} cull__kern;
+    double (*dist2)(const float *a, const float *b, int64_t d);           /* |a - b|^2, f64 sums */
+    void (*add)(double *y, const float *x, int64_t d);                    /* y += x */
+    void (*scale)(float *y, const float *x, double a, int64_t d); /* y = a x, one rounding */
+    /* max of s[i] - b[i] (b may be NULL = 0), NaN left out; -FLT_MAX when there is nothing */
+    float (*max_sub)(const float *s, const float *b, int64_t n);
+    /* which i have s[i] (s[i] - b[i], s[i] * b[i]) > above: their number, ascending in out (n) */
+    int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
+    int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
+    int64_t (*scan_mul)(const float *s, const float *b, int64_t n, float above, int32_t *out);
+    /* y (k) = sum of val * x[col] over the n entries, in order; rows of x are `stride` apart */
+    void (*gather)(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
+                   int64_t n);
+    /* g[col] += val * y for each of the n entries; rows of g have k numbers */
+    void (*scatter)(float *g, int64_t k, const cull__entry *e, int64_t n, const float *y);
+} cull__kern; /* k of gather and scatter: a multiple of 16 */
 const cull__kern *cull__kernels(const cull_ctx *cx);
 
-/* C (m, n) = A (m, k) B (n, k)^T on the calling thread, row-major with leading dimensions. Bits
- * depend on the shape and the instruction set: what a choice turns on is decided by `dot`. */
+/* C (m, n) = A (m, k) B (n, k)^T, row-major with leading dimensions, all of them < 2^31. Bits depend
+ * on the shape and the instruction set: what a choice turns on is decided by `dot`. On the calling
+ * thread alone when called from inside a cull__for, as all of this library does. */
 void cull__gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                    int64_t ldb, float *c, int64_t ldc);
 
+/* The same product for many blocks of one shape, dense (lda = ldb = k, ldc = n), by oneDNN where that
+ * is faster. A loop's worker opens its own (about 25 us), runs it, closes it; scratch is cx's arena.
+ * A block of fewer rows of A or B runs too, by cull__gemm_nt. */
+typedef struct {
+    int64_t m, n, k;
+    void *impl; /* NULL: OpenBLAS */
+} cull__gemm;
+cull_status cull__gemm_open(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g);
+void cull__gemm_run(const cull__gemm *g, int64_t m, int64_t n, const float *a, const float *b,
+                    float *c);
+void cull__gemm_close(cull__gemm *g);
+
+/* ---- searches over a pool (finite numbers; the doors of tasks check that) ---- */
 /* For each of the m queries its k best rows of the pool by dot product (cosine if `unit`), rows with
  * skip[row] left out (skip may be NULL): idx, score (m, k), best first, ties by index, found[i] <= k
- * of them. Blocked products with a running threshold; every row that could be among the best by the
- * product's rounding bound is scored again by the canonical dot, so the answer does not depend on
- * block shape, threads or memory. O(n d m) time, O(block + m k) memory, one pass over the pool. */
+ * of them; places past found[i] hold -1 and -inf. The cosine with a zero row or query is 0. Blocked
+ * products with a running threshold; every row that could be among the best by the product's rounding
+ * bound is scored again by the canonical dot, so the answer does not depend on block shape, threads,
+ * memory or instruction set. O(n d m) time; one pass over the pool and a look at its finalists;
+ * O(block + m k) memory for each worker, where that is more than a quarter of what is left (or 4 GiB)
+ * the queries go in several passes. Many copies of a row at the k-th place cost more, not memory. */
 cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
                             bool unit, const uint8_t *skip, int64_t *idx, double *score,
                             int64_t *found);
 
-/* For each row of the pool the best (max) and the mean over the m queries of its similarity; either
- * output may be NULL. best_q: which query (n). Canonical like cull__pool_topk. */
+/* For each row of the pool the best (max) and the mean over the m >= 1 queries of its similarity, and
+ * which query was the best (ties: the lower); each output (n) may be NULL. Canonical like
+ * cull__pool_topk; mean alone costs O(n d), else O(n d m). O(block) memory for each worker. */
 cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, bool unit,
                             double *best, int32_t *best_q, double *mean);
 
@@ -39,33 +77,43 @@ cull_status cull__pool_unit(cull_ctx *cx, const cull_pool *p, float *q);
 /* ---- k-means (Lloyd 1957/1982; seeding: Arthur and Vassilvitskii 2007, k-means++) ---- */
 typedef struct {
     int64_t k, iterations; /* at most */
-    int restarts;          /* best of */
+    int restarts;          /* best of; below 2 = one */
     double tol;         /* stop when the objective falls by less than this share; 0 = never early */
     const float *start; /* (k, d) centroids to start from, or NULL = k-means++ on a sample */
-    bool spherical;     /* centroids renormalised */
+    bool spherical;     /* rows count as unit vectors, centroids are brought to unit length */
 } cull__kmeans_opts;
-/* centroid (k, d), assign (n) and count (k) out; *objective = sum of squared distances. An empty
- * cluster takes the row farthest from its centroid. Reads the pool iterations + 1 times. Sums are
- * taken over a grid fixed by n, in order: same bits for any number of threads. */
+/* centroid (k, d), assign (n) and count (k) out; *objective = sum of squared distances from the
+ * centroids (of the unit rows if spherical). Ties go to the lower centroid. An empty cluster takes the
+ * row farthest from its centroid (one more pass); with fewer than k distinct rows some stay empty.
+ * Stops early when no row moves. Reads the pool iterations + 1 times, for each restart. Sums are taken
+ * over a grid fixed by n, k and d, in order, and assignments are canonical: same bits for any number
+ * of threads and any instruction set. EOPTION unless 1 <= k <= n. O(n d k) time an iteration;
+ * 4 n bytes and 16 to 64 sets of k d doubles. */
 cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
                          float *centroid, int32_t *assign, int64_t *count, double *objective);
 
-/* ---- statistics ---- */
+/* ---- statistics (NaN where there is nothing to tell) ---- */
 double cull__mean(const double *v, int64_t n);
-double cull__sd(const double *v, int64_t n); /* n - 1 below */
-double cull__quantile(cull_ctx *cx, const double *v, int64_t n,
-                      double q); /* linear, like numpy's default */
+double cull__sd(const double *v, int64_t n); /* n - 1 below; NaN for n < 2 */
+/* Linear between order statistics, like numpy's default; q in [0, 1]. O(n) time and memory. */
+cull_status cull__quantile(cull_ctx *cx, const double *v, int64_t n, double q, double *out);
 /* Two-sided 95 % interval of a proportion (Wilson 1927). */
 void cull__wilson(double hits, double n, double *lo, double *hi);
-/* 95 % interval of a mean over few runs: Student's t. */
+/* The 97.5 % point of Student's t, so that |T| stays below it 95 times in 100; inf for df < 1. */
+double cull__t_95(int64_t df);
+/* 95 % interval of a mean over few runs: Student's t. One run: -inf, inf. */
 void cull__t_interval(const double *v, int64_t n, double *lo, double *hi);
-/* Percentile bootstrap of the mean (Efron 1979), B draws. */
+/* Percentile bootstrap of the mean (Efron 1979), 95 %. O(n draws) time. */
 cull_status cull__bootstrap(cull_ctx *cx, cull_rng *r, const double *v, int64_t n, int draws,
                             double *lo, double *hi);
 
-/* ---- small linear algebra (f64, LAPACK on the calling thread) ---- */
-/* Eigenvalues descending and vectors (rows of v) of the symmetric a (d, d), which is overwritten. */
+/* ---- small linear algebra ---- */
+/* Eigenvalues w (d) descending and unit eigenvectors (rows of v (d, d), the largest entry of each
+ * positive) of the symmetric a (d, d), of which the lower triangle is read and all is overwritten.
+ * LAPACK's divide and conquer in f64, on one thread: O(d^3) time, 2 d^2 doubles of scratch. */
 cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v);
-/* Orthonormal columns of a (n, k) f32 in place, by Cholesky of the Gram matrix twice, f64 sums. */
+/* Orthonormal columns of a (n, k) f32 in place, spanning the first columns first, by Cholesky of the
+ * Gram matrix twice, f64 sums over a grid fixed by n. A column that depends on those before it becomes
+ * zero. O(n k^2) time, up to 32 k^2 doubles. */
 cull_status cull__orthonormal(cull_ctx *cx, float *a, int64_t n, int64_t k);
 #endif

@@ -23,6 +23,7 @@ void cull__field_free(cull__field *f);
 typedef struct {
     cull__field *text; /* (ntext) parts, joined by a newline */
     int ntext;
+    bool no_text, text_optional; /* not even the usual fields; where there are none, none */
     cull__field id, group, label;
     bool id_asked;    /* else an id is taken where there is one */
     cull__field *col; /* (ncol) */

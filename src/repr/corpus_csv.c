@@ -1,8 +1,8 @@
 /* corpus_csv.c - records and cells of csv (RFC 4180) and tsv.
  *
- * A quote is special at the start of a field only; inside, two stand for one, and separators and line
- * ends are text. tsv is the same with a tab. A header is required. Stricter than many readers: every
- * record has as many fields as the header, and nothing follows a closing quote. */
+ * A quote is special at the start of a field only; inside, two stand for one, and separators and
+ * line ends are text. tsv is the same with a tab. A header is required. Stricter than many
+ * readers: every record has as many fields as the header, and nothing follows a closing quote. */
 #include "repr/corpus.h"
 
 #include <inttypes.h>
@@ -155,7 +155,8 @@ cull_status cull__csv_header(cull_ctx *cx, const cull_corpus *c, cull__source *f
     cull_status s = CULL_TMP(cx, cell, k);
     if (s == CULL_OK) {
         cull__csv_cells(f->header, n, sep, cell, k);
-        if (!c->want.ntext) s = cull__guess_csv(cx, (cull_corpus *)(uintptr_t)c, f->path, cell, k);
+        if (!c->want.ntext && !c->want.no_text)
+            s = cull__guess_csv(cx, (cull_corpus *)(uintptr_t)c, f->path, cell, k);
         if (s == CULL_OK) s = map_names(cx, c, f, line, cell, k);
     }
     cull__release(cx, mark);

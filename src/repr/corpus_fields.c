@@ -1,8 +1,8 @@
 /* corpus_fields.c - fields by path, and what a record has at them.
  *
  * A path is keys with '.' between them; [3] is an element of an array, [] all of them; a backslash
- * takes the next character as it is. Strings of a chunk's rows are gathered in one buffer, since the
- * parser's own live until its next record only. */
+ * takes the next character as it is. Strings of a chunk's rows are gathered in one buffer, since
+ * the parser's own live until its next record only. */
 #include "repr/corpus.h"
 
 #include <inttypes.h>
@@ -521,14 +521,14 @@ static bool json_has(void *arg, const char *path)
 cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw, const char *at)
 {
     const cull__source *f = &c->file[raw->file];
-    if (f->format == CULL__TXT || c->want.ntext) return CULL_OK;
+    if (f->format == CULL__TXT || c->want.ntext || c->want.no_text) return CULL_OK;
     cull__picker k = {0};
     cull__json_value root;
     char paths[128] = "";
     cull_status s = parse_record(cx, &k, f->path, raw, at, &root);
     for (int i = 0; s == CULL_OK && i < USUAL; i++)
         if (fits(usual[i], json_has, &root, paths)) break;
-    if (s == CULL_OK && !*paths) {
+    if (s == CULL_OK && !*paths && !c->want.text_optional) {
         struct list l = {"", 0};
         cull__json_each(root, add_key, &l);
         s = cull__fail(cx, CULL_EINPUT,
@@ -536,7 +536,7 @@ cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw,
                        "usual names, such as text, content or messages[].content",
                        f->path, raw->line, l.n ? l.at : "no field");
     }
-    if (s == CULL_OK) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
+    if (s == CULL_OK && *paths) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
     cull__picker_free(&k);
     return s;
 }
@@ -562,6 +562,7 @@ cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const char *path, cons
     for (int i = 0; i < USUAL; i++)
         if (fits(usual[i], header_has, &h, paths))
             return cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
+    if (c->want.text_optional) return CULL_OK;
     struct list l = {"", 0};
     for (int64_t i = 0; i < n && l.n < sizeof l.at - 60; i++)
         l.n += (size_t)snprintf(l.at + l.n, sizeof l.at - l.n, "%s%s", i ? ", " : "",

@@ -1,11 +1,15 @@
 /* pool.c - a matrix of embedded examples, read as f32 a block of rows at a time. */
+#define _GNU_SOURCE
 #include "cull/pool.h"
 #include "base/base.h"
+#include "io/io.h"
+#include "repr/repr.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct cull_pool {
     cull_array a;
@@ -13,16 +17,31 @@ struct cull_pool {
     char name[256];
 };
 
-static cull_status make(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
+cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
 {
-    int64_t n = a->ndim ? a->shape[0] : 1, d = 1;
-    for (int i = 1; i < a->ndim; i++) d *= a->shape[i];
+    char shape[208];
+    int64_t d = 1;
+    bool fits = a->ndim >= 1;
+    for (int i = 1; i < a->ndim; i++) fits = fits && !__builtin_mul_overflow(d, a->shape[i], &d);
+    if (!fits || d < 1)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: shape %s is no pool; it takes rows of at least one number", name,
+                          cull__shape_text(a, shape));
     CULL_TRY(CULL_ALLOC(cx, *out, 1));
     (*out)->a = *a;
-    (*out)->n = n;
+    (*out)->n = a->shape[0];
     (*out)->d = d;
     cull__quote(name, strlen(name), (*out)->name, sizeof(*out)->name);
     return CULL_OK;
+}
+
+/* Passes go from front to back, so the kernel may read well ahead. Only advice: no failure counts. */
+static void read_ahead(const cull_array *a)
+{
+    uint64_t bytes = 0;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)a->at & ~(page - 1);
+    if (cull__array_bytes(a, &bytes) && bytes >= 16 << 20)
+        posix_madvise((void *)at, (size_t)bytes + ((uintptr_t)a->at - at), POSIX_MADV_SEQUENTIAL);
 }
 
 cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out)
@@ -30,8 +49,11 @@ cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out)
     cull_array a;
     *out = NULL;
     CULL_TRY(cull_array_open(cx, path, NULL, &a));
-    cull_status s = make(cx, &a, path, out);
-    if (s != CULL_OK) cull_array_free(&a);
+    cull_status s = cull__pool_of(cx, &a, path, out);
+    if (s == CULL_OK)
+        read_ahead(&a);
+    else
+        cull_array_free(&a);
     return s;
 }
 
@@ -39,10 +61,36 @@ cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n
                            cull_pool **out)
 {
     cull_array a = {.dtype = t, .ndim = 2, .shape = {n, d}, .at = at};
+    uint64_t bytes;
     *out = NULL;
-    if (n < 0 || d < 1)
+    if (n < 0 || d < 1 || !cull_dtype_size(t) || !cull__array_bytes(&a, &bytes))
+        return cull__fail(cx, CULL_EINPUT, "a pool of shape (%" PRId64 ", %" PRId64 ") of %s", n, d,
+                          cull_dtype_name(t));
+    return cull__pool_of(cx, &a, "memory", out);
+}
+
+cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, cull_pool **out)
+{
+    cull_array a = {.dtype = CULL_F32, .ndim = 2, .shape = {n, d}};
+    uint64_t bytes;
+    void *at;
+    *rows = NULL;
+    *out = NULL;
+    if (n < 0 || d < 1 || !cull__array_bytes(&a, &bytes))
         return cull__fail(cx, CULL_EINPUT, "a pool of shape (%" PRId64 ", %" PRId64 ")", n, d);
-    return make(cx, &a, "memory", out);
+    CULL_TRY(cull__array_memory(cx, bytes, &a.mem_, &at));
+    a.at = at;
+    cull_status s = cull__pool_of(cx, &a, "memory", out);
+    if (s == CULL_OK)
+        *rows = at;
+    else
+        cull_array_free(&a);
+    return s;
+}
+
+cull_array cull_pool_array(const cull_pool *p)
+{
+    return (cull_array){.dtype = p->a.dtype, .ndim = 2, .shape = {p->n, p->d}, .at = p->a.at};
 }
 
 void cull_pool_free(cull_pool *p)

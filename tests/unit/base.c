@@ -2,7 +2,9 @@
 #include "test.h"
 
 #include <locale.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <xmmintrin.h>
 
 #include "base/base.h"
 
@@ -125,6 +127,51 @@ static void loops(void **state)
     }
 }
 
+/* A loop computes with denormals whatever the host program set, and leaves the host's floating-point
+ * mode, CPU mask and OpenMP setting as they were. */
+static cull_status denormal(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    volatile double *out = arg, tiny = 5e-324;
+    (void)cx, (void)lo, (void)hi;
+    out[chunk] = tiny / 2 + tiny; /* 0 when denormals are flushed */
+    return CULL_OK;
+}
+
+static void host(void **state)
+{
+    (void)state;
+    cpu_set_t before, after;
+    double out[8];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    unsigned csr = _mm_getcsr();
+    _mm_setcsr(csr | 0x8040); /* flush to zero, denormals are zero */
+    ok(cx, cull__for(cx, 8, 1, denormal, out));
+    assert_int_equal(_mm_getcsr() & 0x8040, 0x8040);
+    _mm_setcsr(csr);
+    for (int i = 0; i < 8; i++) assert_true(out[i] > 0);
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+    assert_true(CPU_EQUAL(&before, &after));
+    cull_ctx_free(cx);
+}
+
+static void hashes(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    char hex[33], text[5000];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 37 >> 3);
+    cull__hash_hex(cull__hash128("", 0), hex);
+    assert_string_equal(hex, "99aa06d3014798d86001c324468d497f"); /* xxhsum -H2 of nothing */
+    cull__hasher *h;
+    ok(cx, cull__hasher_new(cx, &h)); /* in pieces as in one */
+    for (size_t i = 0; i < sizeof text; i += 700)
+        cull__hasher_add(h, text + i, sizeof text - i < 700 ? sizeof text - i : 700);
+    cull_hash128 a = cull__hasher_end(h), b = cull__hash128(text, sizeof text);
+    assert_memory_equal(&a, &b, sizeof a);
+    cull_ctx_free(cx);
+}
+
 static void memory(void **state)
 {
     (void)state;
@@ -191,8 +238,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers), cmocka_unit_test(halves), cmocka_unit_test(philox),
-        cmocka_unit_test(loops),   cmocka_unit_test(memory), cmocka_unit_test(names),
-        cmocka_unit_test(json),
+        cmocka_unit_test(loops),   cmocka_unit_test(host),   cmocka_unit_test(hashes),
+        cmocka_unit_test(memory),  cmocka_unit_test(names),  cmocka_unit_test(json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

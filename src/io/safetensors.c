@@ -1,0 +1,428 @@
+/* safetensors.c - Hugging Face's file of named tensors.
+ *
+ * u64 length of the head (at most 100,000,000), a JSON object {name: {dtype, shape, data_offsets}} with
+ * an optional "__metadata__", then the numbers, little-endian, without holes. As the format demands,
+ * tensors must cover the data exactly and names be unique, and all are checked whichever is read.
+ * F8, F6 and F4 tensors may be in the file but are not read. Numbers may lie at any address.
+ *
+ * A sharded checkpoint has a .safetensors.index.json with weight_map {name: file of its folder}. */
+#include "io/io.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD_MOST = 100000000, JSON_SPARE = 64 };
+
+static const struct {
+    const char *name;
+    int dtype; /* -1: not read */
+    int size;  /* bytes; 0: less than one */
+} types[] = {
+    {"F32", CULL_F32, 4},   {"F16", CULL_F16, 2}, {"BF16", CULL_BF16, 2}, {"F64", CULL_F64, 8},
+    {"I8", CULL_I8, 1},     {"U8", CULL_U8, 1},   {"I16", CULL_I16, 2},   {"U16", CULL_U16, 2},
+    {"I32", CULL_I32, 4},   {"U32", CULL_U32, 4}, {"I64", CULL_I64, 8},   {"U64", CULL_U64, 8},
+    {"BOOL", CULL_BOOL, 1}, {"F8_E4M3", -1, 1},   {"F8_E5M2", -1, 1},     {"F8_E8M0", -1, 1},
+    {"C64", -1, 8},
+};
+
+typedef struct {
+    const char *name;
+    char dtype[16];
+    int type; /* of types; -1: unknown */
+    int ndim;
+    int64_t shape[8];
+    uint64_t lo, hi; /* in the data */
+} tensor;
+
+typedef struct {
+    cull_ctx *cx;
+    const char *path;
+    tensor *t;
+    int64_t n;
+    uint64_t data_n;
+    cull_status status;
+    tensor *now; /* whose members are visited */
+    int have;    /* 1 dtype, 2 shape, 4 data_offsets */
+    uint64_t pair[2];
+    int pairs;
+} reading;
+
+static cull_status damaged(reading *r, const char *name, const char *what)
+{
+    char shown[80];
+    return cull__fail(r->cx, CULL_EIO, "%s: tensor '%s' %s", r->path,
+                      cull__quote(name, strlen(name), shown, sizeof shown), what);
+}
+
+/* A NUL-terminated copy in the arena. */
+static cull_status keep(cull_ctx *cx, const char *s, size_t n, const char **out)
+{
+    char *p;
+    CULL_TRY(CULL_TMP(cx, p, (int64_t)n + 1));
+    memcpy(p, s, n);
+    p[n] = 0;
+    *out = p;
+    return CULL_OK;
+}
+
+/* Parse n bytes that have no room behind them. The text is copied to the arena. */
+static cull_status parse(cull_ctx *cx, const char *path, cull__json_parser *p, const void *at,
+                         size_t n, size_t offset, cull__json_value *root)
+{
+    char *copy;
+    const char *why, *key;
+    size_t where, key_n;
+    CULL_TRY(CULL_TMP(cx, copy, (int64_t)n + JSON_SPARE));
+    memcpy(copy, at, n);
+    memset(copy + n, 0, JSON_SPARE);
+    if (!cull__json_parse(p, copy, n, root, &why, &where)) {
+        if (where == SIZE_MAX) return cull__fail(cx, CULL_ENOMEM, "%s: its JSON: %s", path, why);
+        return cull__fail(cx, CULL_EIO, "%s: byte %zu: damaged JSON: %s", path, offset + where,
+                          why);
+    }
+    if (cull__json_kind(*root) != CULL__JSON_OBJECT)
+        return cull__fail(cx, CULL_EIO, "%s: its JSON is no object", path);
+    CULL_TRY(cull__json_twice(cx, *root, &key, &key_n));
+    if (!key) return CULL_OK;
+    char shown[80];
+    return cull__fail(cx, CULL_EIO, "%s: it names '%s' twice", path,
+                      cull__quote(key, key_n, shown, sizeof shown));
+}
+
+/* ---- one tensor's entry ---- */
+
+static bool whole(cull__json_value v, int64_t *out)
+{
+    return cull__json_kind(v) == CULL__JSON_NUMBER && cull__json_integer(v, out) && *out >= 0;
+}
+
+static bool on_length(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    reading *r = arg;
+    tensor *t = r->now;
+    (void)key, (void)key_n;
+    if (t->ndim < 8 && whole(v, &t->shape[t->ndim])) return t->ndim++, true;
+    r->status = t->ndim == 8
+                    ? cull__fail(r->cx, CULL_EINPUT,
+                                 "%s: tensor '%.70s' has more than 8 dimensions", r->path, t->name)
+                    : damaged(r, t->name, "has a length that is no whole number from 0");
+    return false;
+}
+
+static bool on_offset(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    reading *r = arg;
+    int64_t o;
+    (void)key, (void)key_n;
+    if (r->pairs < 2 && whole(v, &o)) {
+        r->pair[r->pairs++] = (uint64_t)o;
+        return true;
+    }
+    r->status = damaged(r, r->now->name, "has data_offsets that are no two whole numbers from 0");
+    return false;
+}
+
+static bool on_member(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    static const char *const keys[] = {"dtype", "shape", "data_offsets"};
+    reading *r = arg;
+    tensor *t = r->now;
+    int k = 0;
+    while (k < 3 && (strlen(keys[k]) != key_n || memcmp(keys[k], key, key_n))) k++;
+    if (k == 3) return true; /* the format may grow */
+    if (r->have & 1 << k) {
+        r->status = damaged(r, t->name, "says dtype, shape or data_offsets twice");
+        return false;
+    }
+    r->have |= 1 << k;
+    if (k == 0) {
+        size_t n;
+        const char *s = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &n) : NULL;
+        if (!s) {
+            r->status = damaged(r, t->name, "has a dtype that is no string");
+            return false;
+        }
+        cull__quote(s, n, t->dtype, sizeof t->dtype);
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+            if (!strcmp(types[i].name, t->dtype)) t->type = (int)i;
+        return true;
+    }
+    if (cull__json_kind(v) != CULL__JSON_ARRAY) {
+        r->status = damaged(r, t->name, "has a shape or data_offsets that are no array");
+        return false;
+    }
+    return cull__json_each(v, k == 1 ? on_length : on_offset, r);
+}
+
+static cull_status check_size(reading *r, const tensor *t)
+{
+    cull_array a = {.dtype = CULL_U8, .ndim = t->ndim};
+    char shape[208];
+    uint64_t n;
+    memcpy(a.shape, t->shape, sizeof a.shape);
+    if (t->type < 0) return CULL_OK; /* its size is not known */
+    if (!cull__array_bytes(&a, &n) ||
+        __builtin_mul_overflow(n, (uint64_t)types[t->type].size, &n) || n != t->hi - t->lo)
+        return cull__fail(r->cx, CULL_EIO,
+                          "%s: tensor '%.70s': shape %s of %s does not take the %" PRIu64
+                          " bytes of its data_offsets",
+                          r->path, t->name, cull__shape_text(&a, shape), t->dtype, t->hi - t->lo);
+    return CULL_OK;
+}
+
+static cull_status on_tensor(reading *r, const char *name, size_t name_n, cull__json_value v)
+{
+    tensor *t = &r->t[r->n];
+    if (memchr(name, 0, name_n))
+        return cull__fail(r->cx, CULL_EIO, "%s: the name of a tensor has a NUL", r->path);
+    *t = (tensor){.type = -1};
+    CULL_TRY(keep(r->cx, name, name_n, &t->name));
+    r->now = t;
+    r->have = r->pairs = 0;
+    if (cull__json_kind(v) != CULL__JSON_OBJECT) return damaged(r, t->name, "is no object");
+    if (!cull__json_each(v, on_member, r)) return r->status;
+    if (r->have != 7) return damaged(r, t->name, "lacks dtype, shape or data_offsets");
+    if (r->pairs != 2) return damaged(r, t->name, "has data_offsets that are no two numbers");
+    t->lo = r->pair[0], t->hi = r->pair[1];
+    if (t->lo > t->hi) return damaged(r, t->name, "ends before it begins (data_offsets)");
+    if (t->hi > r->data_n)
+        return cull__fail(r->cx, CULL_EIO,
+                          "%s: tensor '%.70s' ends at byte %" PRIu64 " of data of %" PRIu64
+                          " bytes: the file is cut",
+                          r->path, t->name, t->hi, r->data_n);
+    CULL_TRY(check_size(r, t));
+    r->n++;
+    return CULL_OK;
+}
+
+static bool on_entry(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    reading *r = arg;
+    if (key_n == 12 && !memcmp(key, "__metadata__", 12)) return true;
+    r->status = on_tensor(r, key, key_n, v);
+    return r->status == CULL_OK;
+}
+
+/* ---- the head ---- */
+
+static int by_place(const void *a, const void *b)
+{
+    const tensor *x = *(const tensor *const *)a, *y = *(const tensor *const *)b;
+    return x->lo != y->lo   ? (x->lo < y->lo ? -1 : 1)
+           : x->hi != y->hi ? (x->hi < y->hi ? -1 : 1)
+                            : 0;
+}
+
+static cull_status check_places(reading *r)
+{
+    const tensor **by;
+    uint64_t at = 0;
+    CULL_TRY(CULL_TMP(r->cx, by, r->n));
+    for (int64_t i = 0; i < r->n; i++) by[i] = &r->t[i];
+    qsort(by, (size_t)r->n, sizeof *by, by_place);
+    for (int64_t i = 0; i < r->n; i++) {
+        if (by[i]->lo < at) return damaged(r, by[i]->name, "overlaps another (data_offsets)");
+        if (by[i]->lo > at)
+            return damaged(r, by[i]->name, "leaves a hole before it (data_offsets)");
+        at = by[i]->hi;
+    }
+    if (at != r->data_n)
+        return cull__fail(r->cx, CULL_EIO, "%s: %" PRIu64 " bytes at the end belong to no tensor",
+                          r->path, r->data_n - at);
+    return CULL_OK;
+}
+
+static cull_status read_head(reading *r, const unsigned char *at, size_t len, cull__json_parser *p)
+{
+    cull__json_value root;
+    CULL_TRY(parse(r->cx, r->path, p, at + 8, len, 8, &root));
+    CULL_TRY(CULL_TMP(r->cx, r->t, cull__json_count(root)));
+    if (!cull__json_each(root, on_entry, r)) return r->status;
+    return check_places(r);
+}
+
+/* All tensors into r->t, in the order of the head; *data = where their bytes begin. */
+static cull_status open_head(reading *r, const unsigned char *at, size_t n,
+                             const unsigned char **data)
+{
+    cull__json_parser *p;
+    if (n < 8)
+        return cull__fail(r->cx, CULL_EIO, "%s: %zu bytes are too few for safetensors", r->path, n);
+    uint64_t len = cull__le64(at);
+    if (n > 8 && at[8] != '{')
+        return cull__fail(r->cx, CULL_EIO, "%s: no safetensors file: byte 8 is no '{'", r->path);
+    if (len > HEAD_MOST && len <= n - 8)
+        return cull__fail(r->cx, CULL_EIO,
+                          "%s: a safetensors head of %" PRIu64 " bytes; at most %d are allowed",
+                          r->path, len, HEAD_MOST);
+    if (len > n - 8)
+        return cull__fail(r->cx, CULL_EIO,
+                          "%s: the safetensors head is said to take %" PRIu64
+                          " bytes, %zu are left: the file is cut, or is something else",
+                          r->path, len, n - 8);
+    r->data_n = n - 8 - len;
+    *data = at + 8 + len;
+    CULL_TRY(cull__json_parser_new(r->cx, &p));
+    cull_status s = read_head(r, at, (size_t)len, p);
+    cull__json_parser_free(p);
+    return s;
+}
+
+static cull_status name_all(reading *r, const char ***names)
+{
+    CULL_TRY(CULL_TMP(r->cx, *names, r->n));
+    for (int64_t i = 0; i < r->n; i++) (*names)[i] = r->t[i].name;
+    return CULL_OK;
+}
+
+cull_status cull__safetensors_names(cull_ctx *cx, const char *path, const unsigned char *at,
+                                    size_t n, const char ***names, int64_t *count)
+{
+    reading r = {.cx = cx, .path = path};
+    const unsigned char *data = at;
+    CULL_TRY(open_head(&r, at, n, &data));
+    *count = r.n;
+    return name_all(&r, names);
+}
+
+cull_status cull__safetensors_parse(cull_ctx *cx, const char *path, const char *name,
+                                    const unsigned char *at, size_t n, cull_array *out)
+{
+    reading r = {.cx = cx, .path = path};
+    const unsigned char *data = at;
+    const char **names;
+    int64_t which = 0;
+    *out = (cull_array){0};
+    CULL_TRY(open_head(&r, at, n, &data));
+    CULL_TRY(name_all(&r, &names));
+    CULL_TRY(cull__member(cx, path, names, r.n, name, &which));
+    const tensor *t = &r.t[which];
+    if (t->type < 0 || types[t->type].dtype < 0)
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "%s: tensor '%.70s' has dtype %s, which cull does not read; it takes F16, "
+            "BF16, F32, F64, BOOL and I8 to U64",
+            path, t->name, t->dtype);
+    out->dtype = (cull_dtype)types[t->type].dtype;
+    out->ndim = t->ndim;
+    memcpy(out->shape, t->shape, sizeof out->shape);
+    out->at = data + t->lo;
+    cull__quote(t->name, strlen(t->name), out->name, sizeof out->name);
+    return CULL_OK;
+}
+
+/* ---- shards ---- */
+
+typedef struct {
+    cull_ctx *cx;
+    const char **names, **files;
+    int64_t n;
+    cull_status status;
+} shards;
+
+static bool on_weight(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    shards *h = arg;
+    size_t n = 0;
+    const char *s = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &n) : "";
+    h->status = keep(h->cx, key, key_n, &h->names[h->n]);
+    if (h->status == CULL_OK) h->status = keep(h->cx, s, n, &h->files[h->n]);
+    h->n++;
+    return h->status == CULL_OK;
+}
+
+static cull_status read_index(shards *h, const char *path, const unsigned char *at, size_t n,
+                              cull__json_parser *p)
+{
+    cull__json_value root, map;
+    const char *key;
+    size_t key_n;
+    CULL_TRY(parse(h->cx, path, p, at, n, 0, &root));
+    if (!cull__json_get(root, "weight_map", &map) || cull__json_kind(map) != CULL__JSON_OBJECT)
+        return cull__fail(h->cx, CULL_EIO, "%s: no object 'weight_map'", path);
+    CULL_TRY(cull__json_twice(h->cx, map, &key, &key_n));
+    if (key)
+        return cull__fail(h->cx, CULL_EIO, "%s: weight_map names '%.*s' twice", path,
+                          key_n > 70 ? 70 : (int)key_n, key);
+    int64_t count = cull__json_count(map);
+    CULL_TRY(CULL_TMP(h->cx, h->names, count));
+    CULL_TRY(CULL_TMP(h->cx, h->files, count));
+    return cull__json_each(map, on_weight, h) ? CULL_OK : h->status;
+}
+
+/* Not absolute, and no way up. */
+static bool stays(const char *file)
+{
+    if (!*file || *file == '/') return false;
+    for (const char *s = file; s; s = strchr(s, '/')) {
+        s += *s == '/';
+        if (!strncmp(s, "..", 2) && (!s[2] || s[2] == '/')) return false;
+    }
+    return true;
+}
+
+cull_status cull__safetensors_shard(cull_ctx *cx, const char *path, const char *name,
+                                    const unsigned char *at, size_t n, char **shard,
+                                    const char **tensor_name)
+{
+    shards h = {.cx = cx};
+    cull__json_parser *p;
+    int64_t which = 0;
+    CULL_TRY(cull__json_parser_new(cx, &p));
+    cull_status s = read_index(&h, path, at, n, p);
+    cull__json_parser_free(p);
+    CULL_TRY(s);
+    CULL_TRY(cull__member(cx, path, h.names, h.n, name, &which));
+    const char *file = h.files[which], *slash = strrchr(path, '/');
+    if (!stays(file)) {
+        char shown[80];
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "%s: weight_map sends '%.70s' to '%s'; a shard is a file of the same folder", path,
+            h.names[which], cull__quote(file, strlen(file), shown, sizeof shown));
+    }
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
+    CULL_TRY(CULL_TMP(cx, *shard, (int64_t)(folder + strlen(file) + 1)));
+    memcpy(*shard, path, folder);
+    strcpy(*shard + folder, file);
+    *tensor_name = h.names[which];
+    return CULL_OK;
+}
+
+/* ---- writing ---- */
+
+cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char *name,
+                                   cull_buf *out)
+{
+    cull_json j = {.b = CULL_BUF(cx)};
+    const char *dtype = "";
+    uint64_t bytes;
+    unsigned char len[8] = {0};
+    if (!cull__array_bytes(a, &bytes)) return cull__fail(cx, CULL_EINPUT, "an impossible shape");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].dtype == (int)a->dtype) dtype = types[i].name;
+    cull__buf_add(&j.b, (const char *)len, 8);
+    cull__json_open(&j, '{');
+    cull__json_key(&j, name);
+    cull__json_open(&j, '{');
+    cull__json_key(&j, "dtype");
+    cull__json_str(&j, dtype);
+    cull__json_key(&j, "shape");
+    cull__json_open(&j, '[');
+    for (int i = 0; i < a->ndim; i++) cull__json_i64(&j, a->shape[i]);
+    cull__json_close(&j, ']');
+    cull__json_key(&j, "data_offsets");
+    cull__json_open(&j, '[');
+    cull__json_i64(&j, 0);
+    cull__json_i64(&j, (int64_t)bytes);
+    cull__json_close(&j, ']');
+    cull__json_close(&j, '}');
+    cull__json_close(&j, '}');
+    while (j.b.status == CULL_OK && j.b.n % 64) cull__buf_add(&j.b, " ", 1);
+    if (j.b.status == CULL_OK)
+        for (int i = 0; i < 8; i++) j.b.at[i] = (char)((j.b.n - 8) >> 8 * i & 255);
+    *out = j.b;
+    return j.b.status;
+}

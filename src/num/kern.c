@@ -1,0 +1,311 @@
+/* kern.c - inner loops, compiled once for each instruction set (CULL_ISA_LEVEL 2, 3, 4).
+ *
+ * Sums run over 16 fixed lanes (element i goes to lane i % 16, lanes are added as a tree) with
+ * contraction off, so the bits are the same on every level: only how many lanes one register holds
+ * differs. In `dot` each product of two floats is exact in f64. The vector layer below is what the
+ * compilers need to see; on other machines a "register" is one number and the loops stay as they are. */
+#include "num/num.h"
+
+#include <string.h>
+
+#if CULL_ISA_LEVEL >= 4 && defined(__AVX512F__)
+#include <immintrin.h>
+enum { W = 16, VN = 1, VM = 2 }; /* floats in a register; registers for 16 floats, 16 doubles */
+typedef __m512 vf;
+typedef __m512d vd;
+static inline vf vf_set(float a) { return _mm512_set1_ps(a); }
+static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline unsigned vf_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline vd vd_set(double a) { return _mm512_set1_pd(a); }
+static inline vd vd_widen(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline void vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
+static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
+static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
+static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
+#elif CULL_ISA_LEVEL >= 3 && defined(__AVX2__)
+#include <immintrin.h>
+enum { W = 8, VN = 2, VM = 4 };
+typedef __m256 vf;
+typedef __m256d vd;
+static inline vf vf_set(float a) { return _mm256_set1_ps(a); }
+static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline unsigned vf_above(vf a, vf b)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+static inline vd vd_set(double a) { return _mm256_set1_pd(a); }
+static inline vd vd_widen(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline vd vd_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline void vd_store(double *p, vd a) { _mm256_storeu_pd(p, a); }
+static inline vd vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
+static inline vd vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
+static inline vd vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+enum { W = 4, VN = 4, VM = 8 };
+typedef __m128 vf;
+typedef __m128d vd;
+static inline vf vf_set(float a) { return _mm_set1_ps(a); }
+static inline vf vf_load(const float *p) { return _mm_loadu_ps(p); }
+static inline void vf_store(float *p, vf a) { _mm_storeu_ps(p, a); }
+static inline vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm_mul_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
+static inline unsigned vf_above(vf a, vf b)
+{
+    return (unsigned)_mm_movemask_ps(_mm_cmpgt_ps(a, b));
+}
+static inline vd vd_set(double a) { return _mm_set1_pd(a); }
+static inline vd vd_widen(const float *p)
+{
+    return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+static inline vd vd_load(const double *p) { return _mm_loadu_pd(p); }
+static inline void vd_store(double *p, vd a) { _mm_storeu_pd(p, a); }
+static inline vd vd_add(vd a, vd b) { return _mm_add_pd(a, b); }
+static inline vd vd_sub(vd a, vd b) { return _mm_sub_pd(a, b); }
+static inline vd vd_mul(vd a, vd b) { return _mm_mul_pd(a, b); }
+#else
+enum { W = 1, VN = 16, VM = 16 };
+typedef float vf;
+typedef double vd;
+static inline vf vf_set(float a) { return a; }
+static inline vf vf_load(const float *p) { return *p; }
+static inline void vf_store(float *p, vf a) { *p = a; }
+static inline vf vf_add(vf a, vf b) { return a + b; }
+static inline vf vf_sub(vf a, vf b) { return a - b; }
+static inline vf vf_mul(vf a, vf b) { return a * b; }
+static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
+static inline unsigned vf_above(vf a, vf b) { return a > b; }
+static inline vd vd_set(double a) { return a; }
+static inline vd vd_widen(const float *p) { return *p; }
+static inline vd vd_load(const double *p) { return *p; }
+static inline void vd_store(double *p, vd a) { *p = a; }
+static inline vd vd_add(vd a, vd b) { return a + b; }
+static inline vd vd_sub(vd a, vd b) { return a - b; }
+static inline vd vd_mul(vd a, vd b) { return a * b; }
+#endif
+enum { D = 16 / VM }; /* doubles in a register */
+
+static double tree(double l[16])
+{
+    for (int h = 8; h; h /= 2)
+        for (int i = 0; i < h; i++) l[i] += l[i + h];
+    return l[0];
+}
+
+static double dot(const float *a, const float *b, int64_t d)
+{
+    vd s[VM];
+    double l[16];
+    int64_t i = 0;
+    for (int v = 0; v < VM; v++) s[v] = vd_set(0);
+    for (; i + 16 <= d; i += 16)
+        for (int v = 0; v < VM; v++)
+            s[v] = vd_add(s[v], vd_mul(vd_widen(a + i + v * D), vd_widen(b + i + v * D)));
+    for (int v = 0; v < VM; v++) vd_store(l + v * D, s[v]);
+    for (int j = 0; i < d; i++, j++) l[j] += (double)a[i] * (double)b[i];
+    return tree(l);
+}
+
+static double dist2(const float *a, const float *b, int64_t d)
+{
+    vd s[VM];
+    double l[16];
+    int64_t i = 0;
+    for (int v = 0; v < VM; v++) s[v] = vd_set(0);
+    for (; i + 16 <= d; i += 16)
+        for (int v = 0; v < VM; v++) {
+            vd t = vd_sub(vd_widen(a + i + v * D), vd_widen(b + i + v * D));
+            s[v] = vd_add(s[v], vd_mul(t, t));
+        }
+    for (int v = 0; v < VM; v++) vd_store(l + v * D, s[v]);
+    for (int j = 0; i < d; i++, j++) {
+        double t = (double)a[i] - (double)b[i];
+        l[j] += t * t;
+    }
+    return tree(l);
+}
+
+static float dotf(const float *a, const float *b, int64_t d)
+{
+    vf s[VN];
+    float l[16];
+    int64_t i = 0;
+    for (int v = 0; v < VN; v++) s[v] = vf_set(0);
+    for (; i + 16 <= d; i += 16)
+        for (int v = 0; v < VN; v++)
+            s[v] = vf_add(s[v], vf_mul(vf_load(a + i + v * W), vf_load(b + i + v * W)));
+    for (int v = 0; v < VN; v++) vf_store(l + v * W, s[v]);
+    for (int j = 0; i < d; i++, j++) l[j] += a[i] * b[i];
+    for (int h = 8; h; h /= 2)
+        for (int j = 0; j < h; j++) l[j] += l[j + h];
+    return l[0];
+}
+
+static void axpy(float *y, float a, const float *x, int64_t d)
+{
+    vf f = vf_set(a);
+    int64_t i = 0;
+    for (; i + W <= d; i += W) vf_store(y + i, vf_add(vf_load(y + i), vf_mul(f, vf_load(x + i))));
+    for (; i < d; i++) y[i] += a * x[i];
+}
+
+static void add(double *y, const float *x, int64_t d)
+{
+    int64_t i = 0;
+    for (; i + D <= d; i += D) vd_store(y + i, vd_add(vd_load(y + i), vd_widen(x + i)));
+    for (; i < d; i++) y[i] += (double)x[i];
+}
+
+static void scale(float *y, const float *x, double a, int64_t d)
+{
+    for (int64_t i = 0; i < d; i++) y[i] = (float)((double)x[i] * a);
+}
+
+static float max_sub(const float *restrict s, const float *restrict b, int64_t n)
+{
+    vf m[VN];
+    float l[16], top = -3.402823466e38f;
+    int64_t i = 0;
+    for (int v = 0; v < VN; v++) m[v] = vf_set(top);
+    if (b)
+        for (; i + 16 <= n; i += 16)
+            for (int v = 0; v < VN; v++)
+                m[v] = vf_max(vf_sub(vf_load(s + i + v * W), vf_load(b + i + v * W)), m[v]);
+    else
+        for (; i + 16 <= n; i += 16)
+            for (int v = 0; v < VN; v++) m[v] = vf_max(vf_load(s + i + v * W), m[v]);
+    for (int v = 0; v < VN; v++) vf_store(l + v * W, m[v]);
+    for (int j = 0; j < 16; j++) top = l[j] > top ? l[j] : top;
+    for (; i < n; i++) {
+        float t = b ? s[i] - b[i] : s[i];
+        top = t > top ? t : top;
+    }
+    return top;
+}
+
+/* The scans differ in one operation; a block of 32 with nothing above is left at one test. */
+#define SCAN(name, vop, op)                                                                        \
+    static int64_t name(const float *restrict s, const float *restrict b, int64_t n, float above,  \
+                        int32_t *restrict out)                                                     \
+    {                                                                                              \
+        vf t = vf_set(above);                                                                      \
+        int64_t i = 0, k = 0;                                                                      \
+        for (; i + 32 <= n; i += 32) {                                                             \
+            uint32_t m = 0;                                                                        \
+            for (int v = 0; v < 2 * VN; v++)                                                       \
+                m |= (uint32_t)vf_above(vop(vf_load(s + i + v * W), b + i + v * W), t) << (v * W); \
+            for (; m; m &= m - 1) out[k++] = (int32_t)i + __builtin_ctz(m);                        \
+        }                                                                                          \
+        for (; i < n; i++)                                                                         \
+            if (op(s[i], b[i]) > above) out[k++] = (int32_t)i;                                     \
+        return k;                                                                                  \
+    }
+#define SUB_V(a, p) vf_sub(a, vf_load(p))
+#define MUL_V(a, p) vf_mul(a, vf_load(p))
+#define SELF_V(a, p) ((void)(p), a)
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define SELF(a, b) (a)
+SCAN(scan_sub, SUB_V, SUB)
+SCAN(scan_mul, MUL_V, MUL)
+SCAN(scan_self, SELF_V, SELF)
+
+static int64_t scan(const float *s, int64_t n, float above, int32_t *out)
+{
+    return scan_self(s, s, n, above, out);
+}
+
+/* `runs` registers of y at a time, summed over all entries before they are stored. */
+static inline void gather_run(float *y, const float *x, int64_t stride, const cull__entry *e,
+                              int64_t n, int runs)
+{
+    vf s[4 * VN];
+    for (int v = 0; v < runs; v++) s[v] = vf_set(0);
+    for (int64_t i = 0; i < n; i++) {
+        const float *r = x + (int64_t)e[i].col * stride;
+        vf a = vf_set(e[i].val);
+        for (int v = 0; v < runs; v++) s[v] = vf_add(s[v], vf_mul(a, vf_load(r + v * W)));
+    }
+    for (int v = 0; v < runs; v++) vf_store(y + v * W, s[v]);
+}
+
+static void gather(float *y, const float *x, int64_t k, int64_t stride, const cull__entry *e,
+                   int64_t n)
+{
+    enum { RUN = VN < 4 ? 4 * VN : 2 * VN }; /* at most 8 registers of 16 */
+    int64_t j = 0;
+    for (; j + RUN * W <= k; j += RUN * W) gather_run(y + j, x + j, stride, e, n, RUN);
+    for (; j < k; j += 16) gather_run(y + j, x + j, stride, e, n, VN);
+}
+
+static void scatter(float *g, int64_t k, const cull__entry *e, int64_t n, const float *y)
+{
+    for (int64_t i = 0; i < n; i++) axpy(g + (int64_t)e[i].col * k, e[i].val, y, k);
+}
+
+/* Halves by integers: shift into place, then 2^112 moves the exponent's bias and makes subnormals
+ * normal in one exact multiplication; infinities and NaN get their exponent back. */
+static void from_f16(const uint16_t *restrict h, int64_t n, float *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t a = (uint32_t)(h[i] & 0x7FFF) << 13, sign = (uint32_t)(h[i] & 0x8000) << 16, u;
+        float f;
+        memcpy(&f, &a, 4);
+        f *= 0x1p112f;
+        memcpy(&u, &f, 4);
+        u = a >= 0x0F800000u ? a | 0x7F800000u : u;
+        u |= sign;
+        memcpy(out + i, &u, 4);
+    }
+}
+
+static void from_bf16(const uint16_t *restrict h, int64_t n, float *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t u = (uint32_t)h[i] << 16;
+        memcpy(out + i, &u, 4);
+    }
+}
+
+static void to_f32(cull_dtype t, const void *src, int64_t n, float *out)
+{
+    if (t == CULL_F16)
+        from_f16(src, n, out);
+    else if (t == CULL_BF16)
+        from_bf16(src, n, out);
+    else if (t == CULL_F32)
+        memcpy(out, src, (size_t)n * sizeof *out);
+}
+
+#define NAME_(isa) cull__kern_##isa
+#define NAME(isa) NAME_(isa)
+extern const cull__kern NAME(CULL_ISA);
+const cull__kern NAME(CULL_ISA) = {
+    .dot = dot,
+    .to_f32 = to_f32,
+    .dotf = dotf,
+    .axpy = axpy,
+    .dist2 = dist2,
+    .add = add,
+    .scale = scale,
+    .max_sub = max_sub,
+    .scan = scan,
+    .scan_sub = scan_sub,
+    .scan_mul = scan_mul,
+    .gather = gather,
+    .scatter = scatter,
+};

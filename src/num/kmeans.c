@@ -1,0 +1,383 @@
+/* kmeans.c - Lloyd's algorithm (1957, 1982) with exact, thread-independent answers.
+ *
+ * Assignment maximises x.c - |c|^2/2, by one product of matrices per block of rows whose scores are
+ * searched while they are in L2. The product runs on centroids less their mean, since x.mean is the
+ * same for all of them: the rounding bound e |x| |c - mean| then does not suffer from data that lie
+ * far from the origin. Centroids within twice the bound of the best are compared by canonical f64
+ * scores (ties: the lower index), so no assignment depends on the product's bits.
+ *
+ * Sums are f64, one set for each chunk of a grid that n, d and k fix (at most 64 chunks, fewer when
+ * their sums would pass 256 MiB, at least 16), added in order of chunk. Spherical (Dhillon and Modha
+ * 2001): rows count as unit vectors and centroids are brought to unit length. */
+#include "num/kmeans.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct {
+    const cull_pool *p;
+    const cull__kern *kern;
+    bool spherical, measure; /* measure: the last pass, squared distances and no sums */
+    int64_t n, d, k, grain, chunks, block;
+    float *c;             /* (k, d) centroids */
+    float *moved;         /* (k, d) less their mean */
+    float *bias;          /* (k) what the product is lessened by */
+    double *half;         /* (k) |c|^2 / 2 */
+    double e, far, slack; /* bound, largest |moved|, rounding of the bias */
+    float *norm;          /* (n) |x|, once known */
+    bool known;
+    double *sum;    /* (chunks, k, d) */
+    int64_t *count; /* (chunks, k) */
+    double *square; /* (chunks) sum of |x|^2, or of squared distances */
+    int64_t *changed;
+    int32_t *assign;
+    double *total; /* (k, d) */
+    int64_t *size; /* (k) */
+} job;
+
+const float *cull__kmeans_rows(const cull_pool *p, const cull__kern *kern, bool spherical,
+                               int64_t lo, int64_t hi, float *buf)
+{
+    int64_t d = cull_pool_d(p);
+    const float *x = cull_pool_rows(p, lo, hi, buf);
+    if (!spherical) return x;
+    for (int64_t i = 0; i < hi - lo; i++) {
+        double s = kern->dot(x + i * d, x + i * d, d);
+        kern->scale(buf + i * d, x + i * d, s > 0 ? 1 / sqrt(s) : 0, d);
+    }
+    return buf;
+}
+
+/* ---- the centroids as the product wants them ---- */
+static cull_status prepare(cull_ctx *cx, job *j)
+{
+    cull__mark_t mark = cull__mark(cx);
+    double *mean, top = 0;
+    float *m;
+    CULL_TRY(CULL_TMP0(cx, mean, j->d));
+    CULL_TRY(CULL_TMP(cx, m, j->d));
+    for (int64_t i = 0; i < j->k; i++) j->kern->add(mean, j->c + i * j->d, j->d);
+    for (int64_t t = 0; t < j->d; t++) m[t] = (float)(mean[t] / (double)j->k);
+    double half_mean = j->kern->dot(m, m, j->d) / 2;
+    j->far = 0;
+    for (int64_t i = 0; i < j->k; i++) {
+        const float *c = j->c + i * j->d;
+        float *to = j->moved + i * j->d;
+        for (int64_t t = 0; t < j->d; t++) to[t] = c[t] - m[t];
+        j->half[i] = j->kern->dot(c, c, j->d) / 2;
+        double b = j->half[i] - half_mean, f = sqrt(j->kern->dot(to, to, j->d));
+        j->bias[i] = (float)b;
+        if (fabs(b) > top) top = fabs(b);
+        if (f > j->far) j->far = f;
+    }
+    j->slack = top * 0x1p-22;
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
+/* ---- assignment ---- */
+static int32_t decide(const job *j, const float *x, const int32_t *at, int64_t m)
+{
+    int32_t best = m ? at[0] : 0;
+    double top = -INFINITY;
+    for (int64_t t = 0; t < (m ? m : j->k); t++) {
+        int32_t i = m ? at[t] : (int32_t)t;
+        double v = j->kern->dot(x, j->c + i * j->d, j->d) - j->half[i];
+        if (v > top) {
+            top = v;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* The centroid of a row with scores s (k). */
+static int32_t nearest(const job *j, const float *x, float norm, const float *s, int32_t *at)
+{
+    double err = j->e * norm * j->far + j->slack + (double)j->d * 0x1p-148;
+    if (!(norm < 0x1p60f) || !(j->far < 0x1p60) || !(j->slack < 0x1p60)) return decide(j, x, at, 0);
+    float top = j->kern->max_sub(s, j->bias, j->k);
+    int64_t m = j->kern->scan_sub(s, j->bias, j->k, (float)(top - 2.0001 * err), at);
+    return m == 1 ? at[0] : decide(j, x, at, m);
+}
+
+static void tally(const job *j, int64_t chunk, const float *x, int64_t row, int32_t a)
+{
+    j->count[chunk * j->k + a]++;
+    if (j->assign[row] != a) {
+        j->changed[chunk]++;
+        j->assign[row] = a;
+    }
+    if (j->measure)
+        j->square[chunk] += j->kern->dist2(x, j->c + a * j->d, j->d);
+    else
+        j->kern->add(j->sum + (chunk * j->k + a) * j->d, x, j->d);
+}
+
+static cull_status assign(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const job *j = arg;
+    float *s, *buf = NULL;
+    int32_t *at;
+    cull__gemm g;
+    CULL_TRY(CULL_TMP(cx, s, j->block * j->k));
+    CULL_TRY(CULL_TMP(cx, at, j->k));
+    if (j->spherical || cull_pool_dtype(j->p) != CULL_F32)
+        CULL_TRY(CULL_TMP(cx, buf, j->block * j->d));
+    if (!j->measure)
+        memset(j->sum + chunk * j->k * j->d, 0, (size_t)(j->k * j->d) * sizeof *j->sum);
+    memset(j->count + chunk * j->k, 0, (size_t)j->k * sizeof *j->count);
+    j->changed[chunk] = 0;
+    if (j->measure || !j->known) j->square[chunk] = 0;
+    CULL_TRY(cull__gemm_open(cx, j->block, j->k, j->d, &g));
+    for (int64_t b = lo; b < hi; b += j->block) {
+        int64_t n = hi - b < j->block ? hi - b : j->block;
+        const float *x = cull__kmeans_rows(j->p, j->kern, j->spherical, b, b + n, buf);
+        if (!j->known)
+            for (int64_t r = 0; r < n; r++) {
+                double v = j->kern->dot(x + r * j->d, x + r * j->d, j->d);
+                if (!j->measure) j->square[chunk] += v;
+                j->norm[b + r] = (float)sqrt(v);
+            }
+        cull__scores(j->kern, &g, n, j->k, x, j->moved, s);
+        for (int64_t r = 0; r < n; r++)
+            tally(j, chunk, x + r * j->d, b + r,
+                  nearest(j, x + r * j->d, j->norm[b + r], s + r * j->k, at));
+    }
+    cull__gemm_close(&g);
+    return CULL_OK;
+}
+
+/* ---- update ---- */
+static cull_status reduce(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    job *j = arg;
+    (void)cx, (void)chunk;
+    for (int64_t i = lo; i < hi; i++) {
+        double *to = j->total + i * j->d;
+        j->size[i] = 0;
+        if (!j->measure) memset(to, 0, (size_t)j->d * sizeof *to);
+        for (int64_t c = 0; c < j->chunks; c++) {
+            const double *from = j->sum + (c * j->k + i) * j->d;
+            int64_t m = j->count[c * j->k + i];
+            j->size[i] += m;
+            if (m && !j->measure)
+                for (int64_t t = 0; t < j->d; t++) to[t] += from[t];
+        }
+    }
+    return CULL_OK;
+}
+
+typedef struct {
+    job *j;
+    int64_t want;
+    cull__ranked *far; /* (chunks, want) farthest rows of each chunk */
+    int64_t *have;
+} farthest_job;
+
+static cull_status farthest(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    farthest_job *f = arg;
+    const job *j = f->j;
+    float *buf;
+    cull__ranked *v;
+    CULL_TRY(CULL_TMP(cx, buf, j->d));
+    CULL_TRY(CULL_TMP(cx, v, hi - lo));
+    for (int64_t i = lo; i < hi; i++) {
+        const float *x = cull__kmeans_rows(j->p, j->kern, j->spherical, i, i + 1, buf);
+        v[i - lo] = (cull__ranked){j->kern->dist2(x, j->c + j->assign[i] * j->d, j->d), i};
+    }
+    int64_t m = hi - lo < f->want ? hi - lo : f->want;
+    cull__rank_top(v, hi - lo, m);
+    memcpy(f->far + chunk * f->want, v, (size_t)m * sizeof *v);
+    f->have[chunk] = m;
+    return CULL_OK;
+}
+
+/* Each empty cluster takes the farthest row whose own cluster keeps another one. Rows that lie on
+ * their centroid are not moved: then the pool has too few distinct rows, and the cluster stays empty
+ * where it was. */
+static cull_status fill_empty(cull_ctx *cx, job *j, int64_t empty)
+{
+    farthest_job f = {.j = j, .want = empty + j->k < j->grain ? empty + j->k : j->grain};
+    float *buf;
+    int64_t all = 0;
+    CULL_TRY(CULL_TMP(cx, buf, j->d));
+    CULL_TRY(CULL_TMP(cx, f.far, j->chunks * f.want));
+    CULL_TRY(CULL_TMP(cx, f.have, j->chunks));
+    CULL_TRY(cull__for(cx, j->n, j->grain, farthest, &f));
+    for (int64_t c = 0; c < j->chunks; c++)
+        for (int64_t i = 0; i < f.have[c]; i++) f.far[all++] = f.far[c * f.want + i];
+    cull__rank_sort(f.far, all);
+    for (int64_t i = 0, next = 0; i < j->k; i++) {
+        if (j->size[i]) continue;
+        while (next < all && f.far[next].v > 0 && j->size[j->assign[f.far[next].i]] < 2) next++;
+        if (next >= all || !(f.far[next].v > 0)) break;
+        int64_t row = f.far[next++].i, from = j->assign[row];
+        const float *x = cull__kmeans_rows(j->p, j->kern, j->spherical, row, row + 1, buf);
+        for (int64_t t = 0; t < j->d; t++) {
+            j->total[from * j->d + t] -= (double)x[t];
+            j->total[i * j->d + t] = (double)x[t];
+        }
+        j->size[from]--;
+        j->size[i] = 1;
+        j->assign[row] = (int32_t)i;
+        j->changed[0]++;
+    }
+    return CULL_OK;
+}
+
+/* Sum of squared distances of the rows from the centroids they were assigned by, out of the sums. */
+static double objective(const job *j)
+{
+    double v = 0;
+    for (int64_t c = 0; c < j->chunks; c++) v += j->square[c];
+    for (int64_t i = 0; i < j->k; i++) {
+        double s = 0;
+        for (int64_t t = 0; t < j->d; t++) s += j->total[i * j->d + t] * (double)j->c[i * j->d + t];
+        v += 2 * ((double)j->size[i] * j->half[i] - s);
+    }
+    return v > 0 ? v : 0;
+}
+
+static void recentre(job *j)
+{
+    for (int64_t i = 0; i < j->k; i++) {
+        const double *s = j->total + i * j->d;
+        double by = 0;
+        if (!j->size[i]) continue;
+        if (j->spherical) {
+            for (int64_t t = 0; t < j->d; t++) by += s[t] * s[t];
+            by = sqrt(by);
+        } else {
+            by = (double)j->size[i];
+        }
+        if (!(by > 0)) continue; /* the rows cancel out: the old direction stays */
+        for (int64_t t = 0; t < j->d; t++) j->c[i * j->d + t] = (float)(s[t] / by);
+    }
+}
+
+static cull_status sweep(cull_ctx *cx, job *j)
+{
+    CULL_TRY(prepare(cx, j));
+    CULL_TRY(cull__for(cx, j->n, j->grain, assign, j));
+    j->known = true;
+    return cull__for(cx, j->k, 16, reduce, j);
+}
+
+static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
+{
+    double before = INFINITY;
+    memset(j->assign, -1, (size_t)j->n * sizeof *j->assign);
+    for (int64_t it = 0; it < o->iterations; it++) {
+        int64_t empty = 0, changed = 0;
+        CULL_TRY(sweep(cx, j));
+        double now = objective(j);
+        for (int64_t i = 0; i < j->k; i++) empty += !j->size[i];
+        cull__mark_t mark = cull__mark(cx);
+        cull_status s = empty ? fill_empty(cx, j, empty) : CULL_OK;
+        cull__release(cx, mark);
+        CULL_TRY(s);
+        for (int64_t c = 0; c < j->chunks; c++) changed += j->changed[c];
+        if (!changed) break;
+        recentre(j);
+        if (o->tol > 0 && before - now < o->tol * before) break;
+        before = now;
+    }
+    return CULL_OK;
+}
+
+static cull_status measure(cull_ctx *cx, job *j, double *out)
+{
+    j->measure = true;
+    cull_status s = sweep(cx, j);
+    j->measure = false;
+    *out = 0;
+    for (int64_t c = 0; c < j->chunks; c++) *out += j->square[c];
+    return s;
+}
+
+/* The sums of squares are overwritten by `measure`; the next restart takes them again. */
+static cull_status restarts(cull_ctx *cx, job *j, const cull__kmeans_opts *o, float *best,
+                            double *obj)
+{
+    int64_t runs = o->start || o->restarts < 2 ? 1 : o->restarts, last = 0;
+    *obj = INFINITY;
+    for (int64_t r = 0; r < runs; r++) {
+        double v;
+        cull__mark_t mark = cull__mark(cx);
+        cull_status s = CULL_OK;
+        if (o->start)
+            memcpy(j->c, o->start, (size_t)(j->k * j->d) * sizeof *j->c);
+        else
+            s = cull__kmeans_seed(cx, j->p, j->k, o->spherical, 0x6B6D65616E73u + (uint64_t)r,
+                                  j->c);
+        cull__release(cx, mark);
+        CULL_TRY(s);
+        j->known = false;
+        CULL_TRY(lloyd(cx, j, o));
+        CULL_TRY(measure(cx, j, &v));
+        if (r && !(v < *obj)) continue;
+        *obj = v;
+        last = r;
+        memcpy(best, j->c, (size_t)(j->k * j->d) * sizeof *best);
+    }
+    if (last == runs - 1) return CULL_OK;
+    memcpy(j->c, best, (size_t)(j->k * j->d) * sizeof *best);
+    return measure(cx, j, obj);
+}
+
+static int64_t chunks_of(int64_t n, int64_t k, int64_t d)
+{
+    double most = 0x1p28 / (8.0 * (double)k * (double)d);
+    int64_t c = most > 64 ? 64 : most < 16 ? 16 : (int64_t)most, rows = (n - 1) / 256 + 1;
+    return c < rows ? c : rows;
+}
+
+static cull_status kmeans(cull_ctx *cx, job *j, const cull__kmeans_opts *o, float *centroid,
+                          int64_t *count, double *obj)
+{
+    int64_t kd = j->k * j->d, chunks = chunks_of(j->n, j->k, j->d);
+    j->grain = (j->n - 1) / chunks + 1;
+    j->chunks = (j->n - 1) / j->grain + 1;
+    j->block = 131072 / j->k / 16 * 16;
+    j->block = j->block > 512 ? 512 : j->block < 128 ? 128 : j->block;
+    j->e = cull__dot_bound(j->d);
+    CULL_TRY(CULL_TMP(cx, j->c, kd));
+    CULL_TRY(CULL_TMP(cx, j->moved, kd));
+    CULL_TRY(CULL_TMP(cx, j->bias, j->k));
+    CULL_TRY(CULL_TMP(cx, j->half, j->k));
+    CULL_TRY(CULL_TMP(cx, j->norm, j->n));
+    CULL_TRY(CULL_TMP(cx, j->sum, j->chunks * kd));
+    CULL_TRY(CULL_TMP(cx, j->count, j->chunks * j->k));
+    CULL_TRY(CULL_TMP0(cx, j->square, j->chunks));
+    CULL_TRY(CULL_TMP0(cx, j->changed, j->chunks));
+    CULL_TRY(CULL_TMP0(cx, j->total, kd));
+    CULL_TRY(CULL_TMP(cx, j->size, j->k));
+    CULL_TRY(restarts(cx, j, o, centroid, obj));
+    memcpy(count, j->size, (size_t)j->k * sizeof *count);
+    return CULL_OK;
+}
+
+cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
+                         float *centroid, int32_t *assigned, int64_t *count, double *obj)
+{
+    job j = {.p = p, .kern = cull__kernels(cx), .spherical = o->spherical, .assign = assigned};
+    j.n = cull_pool_n(p);
+    j.d = cull_pool_d(p);
+    j.k = o->k;
+    if (j.k < 1 || j.k > j.n || j.k > INT32_MAX)
+        return cull__fail(cx, CULL_EOPTION,
+                          "%" PRId64 " clusters of %" PRId64
+                          " rows; there must be 1 to as many clusters as rows",
+                          j.k, j.n);
+    if (j.k > INT64_MAX / 4096 / j.d)
+        return cull__fail(cx, CULL_ENOMEM, "out of memory: %" PRId64 " centroids of %" PRId64, j.k,
+                          j.d);
+    cull__mark_t mark = cull__mark(cx);
+    const char *phase = cull__phase(cx, "k-means");
+    cull_status s = kmeans(cx, &j, o, centroid, count, obj);
+    cull__phase(cx, phase);
+    cull__release(cx, mark);
+    return s;
+}

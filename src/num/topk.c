@@ -1,0 +1,360 @@
+/* topk.c - the k best rows of a pool for each query, exact and the same for any number of threads.
+ *
+ * One pass of blocked products S = Q X^T. Each worker keeps, for each query, rows whose interval
+ * [low, up] around the product (block.h: the bound) may still hold one of the k best: a buffer of
+ * 2k is filled, then its k-th largest `low` becomes the threshold and what lies below it is dropped.
+ * Only products above the threshold are looked at, 32 to a test. Where near-ties alone fill a buffer
+ * (copies of one row), they are scored canonically on the spot and cut to k. A worker meets rows in
+ * ascending order, so a later row must beat the threshold, not equal it. In the end the workers'
+ * buffers are merged, cut at the common threshold, and the finalists scored canonically, a stretch of
+ * the pool at a time, in ascending order.
+ *
+ * Queries are brought to unit length for the product in either mode, so the bound is e for cosine and
+ * e |x| for the dot product, in which the product and its threshold stand for x.q / |q|. */
+#include "num/block.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { BX = 512, TILE = 512, GRAIN_MAX = 8192 };
+
+typedef struct {
+    float low, up;
+    int64_t row;
+} candidate;
+
+typedef struct {
+    int64_t *n;      /* candidates of each query */
+    float *above;    /* threshold of each query; -inf until k were seen */
+    candidate *cand; /* (m, cap) */
+    float *s, *x, *inv, *lows, *one;
+    double *norm;
+    int32_t *at;
+    cull__ranked *rank;
+} state; /* of one worker */
+
+typedef struct {
+    const cull_pool *p;
+    const cull__kern *kern;
+    const float *q;   /* (m, d) as given */
+    const double *nq; /* their norms */
+    const float *qu;  /* (m, d) unit */
+    const uint8_t *skip;
+    int64_t n, d, m, k, cap, tile, grain;
+    bool unit;
+    double e;
+    state *w;
+    /* finalists */
+    int64_t *first; /* m + 1: where a query's finalists begin */
+    cull__ranked *fin;
+    int64_t *order, *bucket; /* finalists by stretch of the pool; where each stretch begins */
+    int32_t *whose;
+    int64_t *idx, *found;
+    double *score;
+} job;
+
+static double exact(const job *j, int64_t q, int64_t row, float *buf)
+{
+    const float *x = cull_pool_rows(j->p, row, row + 1, buf);
+    double nx = j->unit ? sqrt(j->kern->dot(x, x, j->d)) : 0;
+    return cull__similarity(j->kern, j->unit, x, nx, j->q + q * j->d, j->nq[q], j->d);
+}
+
+/* Near-ties fill the buffer: keep the k best by canonical score. */
+static void cut_exact(const job *j, state *w, int64_t q)
+{
+    candidate *c = w->cand + q * j->cap;
+    int64_t n = w->n[q];
+    double by = j->unit || j->nq[q] == 0 ? 1 : 1 / j->nq[q];
+    for (int64_t i = 0; i < n; i++)
+        w->rank[i] = (cull__ranked){exact(j, q, c[i].row, w->one), c[i].row};
+    cull__rank_top(w->rank, n, j->k);
+    float least = INFINITY;
+    for (int64_t i = 0; i < j->k; i++) {
+        float v = (float)(w->rank[i].v * by);
+        c[i] = (candidate){nextafterf(v, -INFINITY), nextafterf(v, INFINITY), w->rank[i].i};
+        if (c[i].low < least) least = c[i].low;
+    }
+    w->n[q] = j->k;
+    w->above[q] = least;
+}
+
+static void cut(const job *j, state *w, int64_t q)
+{
+    candidate *c = w->cand + q * j->cap;
+    int64_t n = w->n[q], kept = 0;
+    for (int64_t i = 0; i < n; i++) w->lows[i] = c[i].low;
+    float t = cull__kth_largest(w->lows, n, j->k);
+    for (int64_t i = 0; i < n; i++)
+        if (c[i].up >= t) c[kept++] = c[i];
+    w->n[q] = kept;
+    w->above[q] = t;
+    if (kept > j->k + (j->cap - j->k) / 2) cut_exact(j, w, q);
+}
+
+/* Candidates of query q among the w->at[0..hits) of a block that begins at row lo. */
+static void take(const job *j, state *w, int64_t q, const float *s, int64_t hits, int64_t lo,
+                 float err)
+{
+    candidate *c = w->cand + q * j->cap;
+    for (int64_t h = 0; h < hits; h++) {
+        int32_t r = w->at[h];
+        float v = s[r] * w->inv[r], up = v + err;
+        if (!(up > w->above[q]) || (j->skip && j->skip[lo + r])) continue;
+        if (w->n[q] == j->cap) {
+            cut(j, w, q);
+            if (!(up > w->above[q])) continue;
+        }
+        c[w->n[q]++] = (candidate){v - err, up, lo + r};
+    }
+    if (w->above[q] == -INFINITY && w->n[q] >= j->k) cut(j, w, q);
+}
+
+/* Norms of a block's rows and their inverses; the largest norm. */
+static double norms(const job *j, state *w, const float *x, int64_t n, bool *wild)
+{
+    double top = 0;
+    *wild = false;
+    for (int64_t r = 0; r < n; r++) {
+        double nx = sqrt(j->kern->dot(x + r * j->d, x + r * j->d, j->d));
+        w->norm[r] = nx;
+        w->inv[r] = !j->unit || !cull__tame(nx) ? 1 : nx > 0 ? (float)(1 / nx) : 0;
+        if (!cull__tame(nx)) *wild = true;
+        if (nx > top) top = nx;
+    }
+    return top;
+}
+
+static void tame(const job *j, state *w, const float *x, int64_t n, int64_t q0, int64_t m)
+{
+    for (int64_t r = 0; r < n; r++) {
+        if (cull__tame(w->norm[r])) continue;
+        for (int64_t i = 0; i < m; i++) {
+            int64_t q = q0 + i;
+            double v = cull__similarity(j->kern, j->unit, x + r * j->d, w->norm[r], j->q + q * j->d,
+                                        j->nq[q], j->d);
+            if (!j->unit && j->nq[q] > 0) v /= j->nq[q];
+            w->s[i * n + r] = v > (double)FLT_MAX    ? FLT_MAX
+                              : v < -(double)FLT_MAX ? -FLT_MAX
+                                                     : (float)v;
+        }
+    }
+}
+
+static cull_status scan(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const job *j = arg;
+    state *w = j->w + cull__worker(cx);
+    cull__gemm g;
+    (void)chunk;
+    CULL_TRY(cull__gemm_open(cx, j->tile, BX, j->d, &g));
+    for (int64_t b = lo; b < hi; b += BX) {
+        int64_t n = hi - b < BX ? hi - b : BX;
+        const float *x = cull_pool_rows(j->p, b, b + n, w->x);
+        bool wild;
+        double top = norms(j, w, x, n, &wild);
+        float err = (float)(j->unit ? j->e : j->e * top);
+        for (int64_t q0 = 0; q0 < j->m; q0 += j->tile) {
+            int64_t m = j->m - q0 < j->tile ? j->m - q0 : j->tile;
+            cull__scores(j->kern, &g, m, n, j->qu + q0 * j->d, x, w->s);
+            if (wild) tame(j, w, x, n, q0, m);
+            for (int64_t i = 0; i < m; i++) {
+                const float *s = w->s + i * n;
+                float above = w->above[q0 + i] - err;
+                int64_t hits = j->kern->scan_mul(s, w->inv, n, above, w->at);
+                if (hits) take(j, w, q0 + i, s, hits, b, err);
+            }
+        }
+    }
+    cull__gemm_close(&g);
+    return CULL_OK;
+}
+
+/* ---- finalists ---- */
+
+static int64_t merge_into(const job *j, int workers, int64_t q, float *lows, cull__ranked *out)
+{
+    int64_t n = 0, kept = 0;
+    for (int t = 0; t < workers; t++)
+        for (int64_t i = 0; i < j->w[t].n[q]; i++) lows[n++] = j->w[t].cand[q * j->cap + i].low;
+    if (!n) return 0;
+    float least = cull__kth_largest(lows, n, n < j->k ? n : j->k);
+    for (int t = 0; t < workers; t++)
+        for (int64_t i = 0; i < j->w[t].n[q]; i++) {
+            const candidate *c = j->w[t].cand + q * j->cap + i;
+            if (n > j->k && c->up < least) continue;
+            if (out) out[kept] = (cull__ranked){0, c->row};
+            kept++;
+        }
+    return kept;
+}
+
+/* Finalists of one stretch of the pool. Where they outnumber its rows, norms are taken row by row. */
+static cull_status rescore(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const job *j = arg;
+    int64_t from = j->bucket[chunk], to = j->bucket[chunk + 1];
+    float *buf;
+    double *norm = NULL;
+    CULL_TRY(CULL_TMP(cx, buf, j->d));
+    if (j->unit && to - from > hi - lo) {
+        CULL_TRY(CULL_TMP(cx, norm, hi - lo));
+        for (int64_t r = lo; r < hi; r++) {
+            const float *x = cull_pool_rows(j->p, r, r + 1, buf);
+            norm[r - lo] = sqrt(j->kern->dot(x, x, j->d));
+        }
+    }
+    for (int64_t t = from; t < to; t++) {
+        cull__ranked *f = &j->fin[j->order[t]];
+        int64_t q = j->whose[j->order[t]];
+        const float *x = cull_pool_rows(j->p, f->i, f->i + 1, buf);
+        double nx = !j->unit ? 0 : norm ? norm[f->i - lo] : sqrt(j->kern->dot(x, x, j->d));
+        f->v = cull__similarity(j->kern, j->unit, x, nx, j->q + q * j->d, j->nq[q], j->d);
+    }
+    return CULL_OK;
+}
+
+static cull_status finish(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const job *j = arg;
+    (void)cx, (void)chunk;
+    for (int64_t q = lo; q < hi; q++) {
+        cull__ranked *f = j->fin + j->first[q];
+        int64_t n = j->first[q + 1] - j->first[q], keep = n < j->k ? n : j->k;
+        cull__rank_top(f, n, keep);
+        cull__rank_sort(f, keep);
+        j->found[q] = keep;
+        for (int64_t i = 0; i < j->k; i++) {
+            j->idx[q * j->k + i] = i < keep ? f[i].i : -1;
+            j->score[q * j->k + i] = i < keep ? f[i].v : -INFINITY;
+        }
+    }
+    return CULL_OK;
+}
+
+static cull_status finalists(cull_ctx *cx, job *j)
+{
+    int workers = cull__workers(cx);
+    int64_t stretches = (j->n - 1) / j->grain + 1;
+    float *lows;
+    CULL_TRY(CULL_TMP(cx, lows, workers * j->cap));
+    CULL_TRY(CULL_TMP(cx, j->first, j->m + 1));
+    j->first[0] = 0;
+    for (int64_t q = 0; q < j->m; q++)
+        j->first[q + 1] = j->first[q] + merge_into(j, workers, q, lows, NULL);
+    int64_t all = j->first[j->m];
+    CULL_TRY(CULL_TMP(cx, j->fin, all));
+    CULL_TRY(CULL_TMP(cx, j->order, all));
+    CULL_TRY(CULL_TMP(cx, j->whose, all));
+    CULL_TRY(CULL_TMP0(cx, j->bucket, stretches + 2));
+    for (int64_t q = 0; q < j->m; q++) {
+        merge_into(j, workers, q, lows, j->fin + j->first[q]);
+        for (int64_t f = j->first[q]; f < j->first[q + 1]; f++) {
+            j->whose[f] = (int32_t)q;
+            j->bucket[j->fin[f].i / j->grain + 2]++;
+        }
+    }
+    for (int64_t b = 1; b <= stretches + 1; b++) j->bucket[b] += j->bucket[b - 1];
+    for (int64_t f = 0; f < all; f++) j->order[j->bucket[j->fin[f].i / j->grain + 1]++] = f;
+    CULL_TRY(cull__for(cx, j->n, j->grain, rescore, j));
+    return cull__for(cx, j->m, 8, finish, j);
+}
+
+/* ---- the pass over the pool ---- */
+
+static cull_status state_new(cull_ctx *cx, const job *j, state *w)
+{
+    CULL_TRY(CULL_TMP0(cx, w->n, j->m));
+    CULL_TRY(CULL_TMP(cx, w->above, j->m));
+    CULL_TRY(CULL_TMP(cx, w->cand, j->m * j->cap));
+    CULL_TRY(CULL_TMP(cx, w->s, j->tile * BX));
+    if (cull_pool_dtype(j->p) != CULL_F32) CULL_TRY(CULL_TMP(cx, w->x, BX * j->d));
+    CULL_TRY(CULL_TMP(cx, w->inv, BX));
+    CULL_TRY(CULL_TMP(cx, w->norm, BX));
+    CULL_TRY(CULL_TMP(cx, w->at, BX));
+    CULL_TRY(CULL_TMP(cx, w->lows, j->cap));
+    CULL_TRY(CULL_TMP(cx, w->rank, j->cap));
+    CULL_TRY(CULL_TMP(cx, w->one, j->d));
+    for (int64_t q = 0; q < j->m; q++) w->above[q] = -INFINITY;
+    return CULL_OK;
+}
+
+static cull_status pass(cull_ctx *cx, job *j)
+{
+    int workers = cull__workers(cx);
+    CULL_TRY(CULL_TMP0(cx, j->w, workers));
+    for (int t = 0; t < workers; t++) CULL_TRY(state_new(cx, j, &j->w[t]));
+    CULL_TRY(cull__for(cx, j->n, j->grain, scan, j));
+    return finalists(cx, j);
+}
+
+/* How many queries one pass serves: all, unless their candidates would take more than a quarter of
+ * the memory left or 4 GiB. The answer does not depend on it. */
+static int64_t queries_at_once(cull_ctx *cx, const job *j, int64_t m)
+{
+    double left = (double)cull__memory_left(cx) / 4;
+    if (left > 0x1p32) left = 0x1p32;
+    double each = (double)j->cap * (double)sizeof(candidate) * cull__workers(cx);
+    int64_t most = (int64_t)(left / each);
+    return most >= m ? m : most > 1 ? most : 1;
+}
+
+static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
+                        bool unit, const uint8_t *skip, int64_t *idx, double *score, int64_t *found)
+{
+    int64_t n = cull_pool_n(p), d = cull_pool_d(p);
+    job j = {.p = p, .kern = cull__kernels(cx), .skip = skip, .n = n, .d = d, .k = k, .unit = unit};
+    double *nq;
+    float *qu;
+    j.e = cull__dot_bound(d);
+    int64_t real = k < n ? k : n; /* no query finds more */
+    j.cap = n - real < real + 64 ? n : 2 * real + 64;
+    j.grain = n / 256 / BX * BX;
+    j.grain = j.grain < BX ? BX : j.grain > GRAIN_MAX ? GRAIN_MAX : j.grain;
+    CULL_TRY(CULL_TMP(cx, nq, m));
+    CULL_TRY(CULL_TMP(cx, qu, m * d));
+    for (int64_t i = 0; i < m; i++) {
+        nq[i] = sqrt(j.kern->dot(q + i * d, q + i * d, d));
+        j.kern->scale(qu + i * d, q + i * d, nq[i] > 0 ? 1 / nq[i] : 0, d);
+    }
+    int64_t step = queries_at_once(cx, &j, m);
+    for (int64_t q0 = 0; q0 < m; q0 += step) {
+        j.m = m - q0 < step ? m - q0 : step;
+        j.tile = (j.m - 1) / ((j.m - 1) / TILE + 1) + 1;
+        j.q = q + q0 * d;
+        j.qu = qu + q0 * d;
+        j.nq = nq + q0;
+        j.idx = idx + q0 * k;
+        j.score = score + q0 * k;
+        j.found = found + q0;
+        cull__mark_t mark = cull__mark(cx);
+        cull_status s = pass(cx, &j);
+        cull__release(cx, mark);
+        CULL_TRY(s);
+    }
+    return CULL_OK;
+}
+
+cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
+                            bool unit, const uint8_t *skip, int64_t *idx, double *score,
+                            int64_t *found)
+{
+    int64_t n = cull_pool_n(p);
+    if (m > INT32_MAX || k < 0)
+        return cull__fail(cx, CULL_EOPTION, "the best %" PRId64 " rows for %" PRId64 " queries", k,
+                          m);
+    if (m < 1) return CULL_OK;
+    if (n < 1 || k < 1) {
+        for (int64_t i = 0; i < m; i++) found[i] = 0;
+        for (int64_t i = 0; i < m * k; i++) idx[i] = -1, score[i] = -INFINITY;
+        return CULL_OK;
+    }
+    cull__mark_t mark = cull__mark(cx);
+    const char *phase = cull__phase(cx, "nearest rows");
+    cull_status s = topk(cx, p, q, m, k, unit, skip, idx, score, found);
+    cull__phase(cx, phase);
+    cull__release(cx, mark);
+    return s;
+}

@@ -1,0 +1,461 @@
+/* embed.c - fit a basis on a corpus of text, and embed texts with it (see cull/embed.h).
+ *
+ * The texts of the basis must not depend on how threads raced: a text is taken when its hash is at
+ * most a limit; when more features than fit are held, the texts of largest hash are dropped and the
+ * limit falls to the least hash dropped. What is left at the end is the longest prefix, in order of
+ * hash, that fits: no order of arrival changes it.
+ *
+ * idf is folded into the rows of the basis, so that embedding a text is one weighted sum of rows. */
+#define _GNU_SOURCE
+#include "num/num.h"
+#include "repr/features.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CAP = 12000000, BLOCK = 1 << 18, PARTIAL_SUMS = 32 << 20 };
+static const uint64_t SAMPLE = 0x73616d706c65; /* stream of the key that picks texts */
+static const uint32_t NONE = UINT32_MAX;
+
+struct cull_embed {
+    cull_embed_opts o;
+    int64_t cols, width, sampled;
+    uint32_t *place; /* 2^bits: a feature's row in basis, or NONE */
+    float *basis;    /* (cols, width): dim numbers, then 0 */
+};
+
+/* ---- which texts the basis is fitted on ---- */
+
+/* One-to-one in row, so that no two rows tie. */
+static uint64_t row_hash(uint64_t key, int64_t row)
+{
+    uint64_t z = key + (uint64_t)row * 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* The m-th smallest hash of rows 0..n-1, 1 <= m <= n: 16 bits at a time, from the top. */
+static cull_status hash_limit(cull_ctx *cx, uint64_t key, int64_t n, int64_t m, uint64_t *limit)
+{
+    int64_t *count;
+    uint64_t prefix = 0;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(CULL_TMP(cx, count, 65536));
+    for (int shift = 48; shift >= 0; shift -= 16) {
+        memset(count, 0, 65536 * sizeof *count);
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t h = row_hash(key, i);
+            if (shift == 48 || h >> (shift + 16) == prefix) count[h >> shift & 65535]++;
+        }
+        uint64_t digit = 0;
+        while (m > count[digit]) m -= count[digit++];
+        prefix = prefix << 16 | digit;
+    }
+    *limit = prefix;
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
+struct block {
+    int64_t cap, used;
+    cull__entry e[];
+};
+
+struct text {
+    uint64_t hash;
+    int64_t row;
+    cull__entry *at;
+    uint32_t n, block;
+};
+
+struct sample {
+    uint64_t key;
+    int64_t cap, step;      /* features held at most; of one block */
+    _Atomic uint64_t limit; /* texts with a larger hash are not wanted */
+    pthread_mutex_t lock;   /* of what follows */
+    struct text *text;
+    int64_t texts, texts_cap;
+    struct block **block;
+    int64_t blocks, blocks_cap, at; /* block[at] is being filled; later ones are empty */
+    int64_t held;                   /* features of all texts */
+};
+
+static void sample_free(struct sample *s)
+{
+    for (int64_t b = 0; b < s->blocks; b++) cull__free(s->block[b]);
+    cull__free(s->block);
+    cull__free(s->text);
+    pthread_mutex_destroy(&s->lock);
+}
+
+/* Room for n features in one block, never straddling two. */
+static cull_status room(cull_ctx *cx, struct sample *s, int64_t n, cull__entry **at)
+{
+    while (s->at < s->blocks && s->block[s->at]->cap - s->block[s->at]->used < n) s->at++;
+    if (s->at == s->blocks) {
+        struct block *b;
+        int64_t cap = n > s->step ? n : s->step;
+        CULL_TRY(CULL_GROW(cx, s->block, &s->blocks_cap, s->blocks + 1));
+        CULL_TRY(cull__alloc(cx, (void **)&b, 1, sizeof *b + (size_t)cap * sizeof b->e[0]));
+        b->cap = cap;
+        s->block[s->blocks++] = b;
+    }
+    *at = s->block[s->at]->e + s->block[s->at]->used;
+    s->block[s->at]->used += n;
+    return CULL_OK;
+}
+
+static int by_hash(const void *x, const void *y)
+{
+    const struct text *a = x, *b = y;
+    return (a->hash > b->hash) - (a->hash < b->hash);
+}
+
+static int by_memory(const void *x, const void *y)
+{
+    const struct text *a = x, *b = y;
+    if (a->block != b->block) return a->block < b->block ? -1 : 1;
+    return (a->at > b->at) - (a->at < b->at);
+}
+
+static int by_row(const void *x, const void *y)
+{
+    const struct text *a = x, *b = y;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* Drop the texts of largest hash until the rest fits, and close the gaps. */
+static cull_status shrink(cull_ctx *cx, struct sample *s)
+{
+    int64_t keep = 0, held = 0;
+    if (s->held <= s->cap) return CULL_OK;
+    qsort(s->text, (size_t)s->texts, sizeof *s->text, by_hash);
+    while (keep < s->texts && held + s->text[keep].n <= s->cap) held += s->text[keep++].n;
+    atomic_store(&s->limit, s->text[keep].hash - 1);
+    s->texts = keep;
+    s->held = held;
+    qsort(s->text, (size_t)keep, sizeof *s->text, by_memory);
+    for (int64_t b = 0; b < s->blocks; b++) s->block[b]->used = 0;
+    s->at = 0;
+    for (int64_t i = 0; i < keep; i++) { /* each lands where it was or before */
+        struct text *t = &s->text[i];
+        cull__entry *to;
+        CULL_TRY(room(cx, s, t->n, &to));
+        memmove(to, t->at, t->n * sizeof *to);
+        t->at = to;
+        t->block = (uint32_t)s->at;
+    }
+    return CULL_OK;
+}
+
+static cull_status take(cull_ctx *cx, struct sample *s, int64_t row, uint64_t hash,
+                        const cull__row *r)
+{
+    cull__entry *e;
+    if (hash > atomic_load(&s->limit)) return CULL_OK; /* it may have fallen since */
+    CULL_TRY(CULL_GROW(cx, s->text, &s->texts_cap, s->texts + 1));
+    CULL_TRY(room(cx, s, r->n, &e));
+    for (int64_t i = 0; i < r->n; i++) e[i] = (cull__entry){r->col[i], (float)r->count[i]};
+    s->text[s->texts++] = (struct text){hash, row, e, (uint32_t)r->n, (uint32_t)s->at};
+    s->held += r->n;
+    return s->held > s->cap + s->cap / 4 ? shrink(cx, s) : CULL_OK;
+}
+
+static cull_status sample_row(cull_ctx *cx, void *arg, int64_t row, const cull__row *r)
+{
+    struct sample *s = arg;
+    uint64_t hash = row_hash(s->key, row);
+    if (r->n == 0 || hash > atomic_load(&s->limit)) return CULL_OK;
+    pthread_mutex_lock(&s->lock);
+    cull_status st = take(cx, s, row, hash, r);
+    pthread_mutex_unlock(&s->lock);
+    return st;
+}
+
+/* ---- from counts to sparse rows ---- */
+
+/* Features of the sample in order of falling frequency, so that the rows of the basis that are read
+ * most lie together: place (2^bits), df_sample of each place. Counting sort, capped. */
+static cull_status order_features(cull_ctx *cx, const struct sample *s, int bits, uint32_t *place,
+                                  uint32_t *df, int64_t *cols)
+{
+    enum { TOP = 1 << 16 };
+    int64_t *start, features = INT64_C(1) << bits, n = 0;
+    uint32_t *raw;
+    CULL_TRY(CULL_TMP0(cx, raw, features));
+    CULL_TRY(CULL_TMP0(cx, start, TOP));
+    for (int64_t i = 0; i < s->texts; i++)
+        for (uint32_t j = 0; j < s->text[i].n; j++) raw[s->text[i].at[j].col]++;
+    for (int64_t f = 0; f < features; f++) start[raw[f] < TOP ? raw[f] : TOP - 1]++;
+    for (int64_t k = TOP - 1; k > 0; k--) {
+        int64_t here = start[k];
+        start[k] = n;
+        n += here;
+    }
+    for (int64_t f = 0; f < features; f++) {
+        place[f] = NONE;
+        if (!raw[f]) continue;
+        place[f] = (uint32_t)start[raw[f] < TOP ? raw[f] : TOP - 1]++;
+        df[place[f]] = raw[f];
+    }
+    *cols = n;
+    return CULL_OK;
+}
+
+/* Ranges of columns with about as many entries each. */
+static void cut_columns(const uint32_t *df, cull__sparse *a, int64_t entries, uint8_t *part)
+{
+    int64_t sum = 0, p = 0;
+    for (int64_t c = 0; c < a->cols; c++) {
+        int64_t now = sum * CULL__PARTS / entries;
+        while (p < now) a->bound[++p] = c;
+        part[c] = (uint8_t)p;
+        sum += df[c];
+    }
+    while (p < CULL__PARTS) a->bound[++p] = a->cols;
+}
+
+struct rows {
+    const cull_embed_opts *o;
+    const struct sample *s;
+    const uint32_t *place;
+    const float *idf; /* by place */
+    const uint8_t *part;
+    uint32_t *cut;
+    cull__entry **row;
+};
+
+/* Weights, unit length, columns by place, entries in order of range. */
+static cull_status make_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    struct rows *m = arg;
+    int64_t most = 0;
+    cull__entry *e;
+    (void)chunk;
+    for (int64_t i = lo; i < hi; i++)
+        if (m->s->text[i].n > most) most = m->s->text[i].n;
+    CULL_TRY(CULL_TMP(cx, e, most));
+    for (int64_t i = lo; i < hi; i++) {
+        const struct text *t = &m->s->text[i];
+        uint32_t *cut = m->cut + i * (CULL__PARTS + 1), next[CULL__PARTS];
+        double sum = 0;
+        memset(cut, 0, (CULL__PARTS + 1) * sizeof *cut);
+        for (uint32_t j = 0; j < t->n; j++) {
+            uint32_t col = m->place[t->at[j].col];
+            float w = cull__tf(m->o, (uint32_t)t->at[j].val) * m->idf[col];
+            e[j] = (cull__entry){col, w};
+            sum += (double)w * w;
+            cut[m->part[col] + 1]++;
+        }
+        for (int p = 0; p < CULL__PARTS; p++) cut[p + 1] += cut[p], next[p] = cut[p];
+        float unit = (float)(1 / sqrt(sum));
+        for (uint32_t j = 0; j < t->n; j++)
+            t->at[next[m->part[e[j].col]]++] = (cull__entry){e[j].col, e[j].val * unit};
+        m->row[i] = t->at;
+    }
+    return CULL_OK;
+}
+
+static cull_status fit_basis(cull_ctx *cx, struct sample *s, const uint32_t *df, int64_t texts,
+                             cull_embed *e)
+{
+    struct rows m = {.o = &e->o, .s = s};
+    cull__sparse a = {.n = s->texts};
+    uint32_t *sample_df;
+    uint8_t *part;
+    float *idf;
+    double *sigma;
+    CULL_TRY(CULL_ALLOC(cx, e->place, INT64_C(1) << e->o.bits));
+    CULL_TRY(CULL_TMP(cx, sample_df, INT64_C(1) << e->o.bits));
+    CULL_TRY(order_features(cx, s, e->o.bits, e->place, sample_df, &a.cols));
+    CULL_TRY(CULL_TMP(cx, part, a.cols));
+    CULL_TRY(CULL_TMP(cx, idf, a.cols));
+    CULL_TRY(CULL_TMP(cx, m.row, a.n));
+    CULL_TRY(CULL_TMP(cx, m.cut, a.n * (CULL__PARTS + 1)));
+    CULL_TRY(CULL_TMP(cx, sigma, e->o.dim));
+    for (int64_t f = 0; f < INT64_C(1) << e->o.bits; f++)
+        if (e->place[f] != NONE) idf[e->place[f]] = cull__idf(texts, df[f]);
+    cut_columns(sample_df, &a, s->held, part);
+    m.place = e->place;
+    m.idf = idf;
+    m.part = part;
+    CULL_TRY(cull__for(cx, a.n, 64, make_rows, &m));
+    a.row = m.row;
+    a.cut = m.cut;
+    e->cols = a.cols;
+    CULL_TRY(CULL_ALLOC(cx, e->basis, e->cols * e->width));
+    return cull__sparse_svd(cx, &a, e->o.dim, e->o.iterations, idf, e->basis, sigma);
+}
+
+static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cull_embed *e)
+{
+    int64_t n = cull_corpus_n(c);
+    uint32_t *df;
+    CULL_TRY(CULL_TMP(cx, df, INT64_C(1) << e->o.bits));
+    if (n > e->o.sample) {
+        uint64_t limit;
+        CULL_TRY(hash_limit(cx, s->key, n, e->o.sample, &limit));
+        atomic_store(&s->limit, limit);
+    }
+    CULL_TRY(cull__document_counts(cx, c, &e->o, df, sample_row, s));
+    CULL_TRY(shrink(cx, s));
+    if (!s->texts)
+        return cull__fail(cx, CULL_EINPUT,
+                          "there is no word in the %" PRId64
+                          " texts that text features are to be fitted on",
+                          n < e->o.sample ? n : e->o.sample);
+    qsort(s->text, (size_t)s->texts, sizeof *s->text, by_row);
+    e->sampled = s->texts;
+    cull__phase(cx, "fitting the basis");
+    return fit_basis(cx, s, df, n, e);
+}
+
+cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                           cull_embed **out)
+{
+    return cull__embed_fit(cx, c, o, CAP, out);
+}
+
+cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                            int64_t cap, cull_embed **out)
+{
+    cull_embed_opts full;
+    cull_embed *e;
+    *out = NULL;
+    CULL_TRY(cull__embed_check(cx, o, &full));
+    CULL_TRY(CULL_ALLOC(cx, e, 1));
+    e->o = full;
+    e->width = cull__svd_width(full.dim);
+    cull_rng r = cull__rng(cx, SAMPLE);
+    struct sample s = {.key = cull__rng_u64(&r), .cap = cap, .limit = UINT64_MAX};
+    s.step = cap / 8 + 1 < BLOCK ? cap / 8 + 1 : BLOCK;
+    pthread_mutex_init(&s.lock, NULL);
+    cull__mark_t mark = cull__mark(cx);
+    const char *phase = cull__phase(cx, "counting words");
+    cull_status st = fit(cx, c, &s, e);
+    cull__phase(cx, phase);
+    cull__release(cx, mark);
+    sample_free(&s);
+    if (st == CULL_OK)
+        *out = e;
+    else
+        cull_embed_free(e);
+    return st;
+}
+
+void cull_embed_free(cull_embed *e)
+{
+    if (!e) return;
+    cull__free(e->place);
+    cull__free(e->basis);
+    cull__free(e);
+}
+
+int64_t cull_embed_dim(const cull_embed *e) { return e->o.dim; }
+int64_t cull_embed_sampled(const cull_embed *e) { return e->sampled; }
+
+/* ---- embedding ---- */
+
+struct applying {
+    const cull_embed *e;
+    const cull__kern *kern;
+    float *out; /* (n, dim) */
+};
+
+static void embed_row(const struct applying *a, const cull__row *r, cull__entry *x, float *y,
+                      float *out)
+{
+    const cull_embed *e = a->e;
+    int64_t n = 0, dim = e->o.dim, k = (dim + 15) / 16 * 16;
+    for (int64_t i = 0; i < r->n; i++) {
+        uint32_t at = e->place[r->col[i]];
+        if (at != NONE) x[n++] = (cull__entry){at, cull__tf(&e->o, r->count[i])};
+    }
+    a->kern->gather(y, e->basis, k, e->width, x, n);
+    double sum = 0;
+    for (int64_t j = 0; j < dim; j++) sum += (double)y[j] * y[j];
+    double unit = sum > 0 ? 1 / sqrt(sum) : 0;
+    for (int64_t j = 0; j < dim; j++) out[j] = (float)(y[j] * unit);
+}
+
+static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cull__record *rec,
+                               int64_t n, void *slot)
+{
+    const struct applying *a = arg;
+    const cull_embed *e = a->e;
+    cull__row r;
+    cull__entry *x;
+    float *y;
+    int64_t cap = 1024;
+    (void)chunk, (void)slot;
+    CULL_TRY(cull__row_new(cx, &e->o, &r));
+    CULL_TRY(CULL_TMP(cx, x, cap));
+    CULL_TRY(CULL_TMP(cx, y, e->width));
+    for (int64_t i = 0; i < n; i++) {
+        CULL_TRY(cull__row_read(&r, rec[i].text, rec[i].text_n));
+        if (r.n > cap) {
+            cap = r.cap;
+            CULL_TRY(CULL_TMP(cx, x, cap));
+        }
+        embed_row(a, &r, x, y, a->out + rec[i].row * e->o.dim);
+    }
+    return CULL_OK;
+}
+
+cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpus *c,
+                             cull_pool **out)
+{
+    struct applying a = {.e = e, .kern = cull__kernels(cx)};
+    cull_pool *p;
+    *out = NULL;
+    CULL_TRY(cull__pool_spill(cx, cull_corpus_n(c), e->o.dim, &a.out, &p));
+    const char *phase = cull__phase(cx, "embedding");
+    cull_status s = cull__corpus_pass(cx, c, 0, embed_texts, NULL, &a);
+    cull__phase(cx, phase);
+    if (s == CULL_OK)
+        *out = p;
+    else
+        cull_pool_free(p);
+    return s;
+}
+
+/* ---- what it takes ---- */
+
+static double least(double a, double b) { return a < b ? a : b; }
+static double most(double a, double b) { return a > b ? a : b; }
+
+cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t corpus_bytes,
+                            int64_t rows, uint64_t *bytes)
+{
+    cull_embed_opts f;
+    *bytes = 0;
+    CULL_TRY(cull__embed_check(cx, o, &f));
+    if (rows < 0) return cull__fail(cx, CULL_EINPUT, "a plan for %" PRId64 " rows", rows);
+    double size = (double)corpus_bytes, n = (double)rows, m = least(n, (double)f.sample);
+    /* distinct features of a text for each byte of it, and how many of them are new to the corpus:
+     * measured on encyclopaedia entries of 500 bytes; longer or more uniform texts have fewer */
+    double each = 0, fresh = 0;
+    for (int k = f.word_lo; k && k <= f.word_hi; k++) {
+        each += 0.16;
+        fresh += 0.16 * (k == 1 ? 0.08 : k == 2 ? 0.5 : 0.9);
+    }
+    if (f.char_hi) each += 0.5 * (f.char_hi - f.char_lo + 1), fresh += 0.06 * each;
+    double features = (double)(INT64_C(1) << f.bits), width = (double)cull__svd_width(f.dim);
+    double entries = n > 0 ? least(size * each * m / n, CAP * 1.25) : 0;
+    double cols = least(features * (1 - exp(-entries * fresh / each / features)), entries);
+    double sample =
+        entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) + m * 2 * sizeof(struct text);
+    double grams = least(32 * width * width * 8, PARTIAL_SUMS);
+    double counting = sample + 4 * features * (1 + cull__workers(cx));
+    double solving = sample + 16 * features + 5 * cols + m * (8 + 4 * (CULL__PARTS + 1)) +
+                     (cols + m) * width * 4 + grams + 5 * width * width * 8;
+    double out = n * f.dim * 4, limit = (double)cull__memory_limit(cx);
+    double applying = 4 * features + cols * width * 4 + (out > limit / 4 ? 0 : out);
+    *bytes = (uint64_t)most(most(counting, solving), applying) + (4u << 20);
+    return CULL_OK;
+}
