@@ -148,32 +148,23 @@ static void random_text(cull_rng *r, char *out, int count, int vocabulary)
                 (int)cull__rng_below(r, vocabulary));
 }
 
-/* The words of a text as lower-cased strings; the texts above only. */
-static int split(const char *text, char (*out)[16])
+/* The numbers of the words of a text of the kind above. */
+static int split(const char *text, int *out)
 {
     int n = 0;
     for (const char *p = text; *p;) {
         size_t k = strcspn(p, " ,");
-        if (k) {
-            snprintf(out[n], 16, "%.*s", (int)k, p);
-            out[n][0] = 'w';
-            n++;
-        }
+        if (k) out[n++] = atoi(p + 1);
         p += k + (p[k] != 0);
     }
     return n;
 }
 
-static bool same(char (*a)[16], char (*b)[16], int n)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(a[i], b[i])) return false;
-    return true;
-}
+static bool same(const int *a, const int *b, int n) { return !memcmp(a, b, (size_t)n * sizeof *a); }
 
 typedef struct {
     char pool[POOL][600], eval[EVAL][600];
-    char pw[POOL][MOST][16], ew[EVAL][MOST][16];
+    int pw[POOL][MOST], ew[EVAL][MOST];
     int pn[POOL], en[EVAL];
 } planted;
 
@@ -190,12 +181,13 @@ static planted *plant(void)
         if (i % 9 == 0) strcpy(t->pool[i], t->eval[e]);
     }
     for (int i = 0; i < POOL; i++) {
-        char w[100][16];
+        int w[100];
         t->pn[i] = split(t->pool[i], w);
         if (t->pn[i] > MOST) { /* keep to what the arrays hold */
             t->pn[i] = MOST;
             t->pool[i][0] = 0;
-            for (int k = 0; k < MOST; k++) strcat(strcat(t->pool[i], k ? " " : ""), w[k]);
+            for (int k = 0; k < MOST; k++)
+                sprintf(t->pool[i] + strlen(t->pool[i]), "%sw%d", k ? " " : "", w[k]);
         }
         memcpy(t->pw[i], w, sizeof t->pw[i]);
     }
@@ -246,7 +238,7 @@ static void against_eval(void **state)
                     assert_int_equal(o->shared, shared);
                     assert_int_equal(o->total, total);
                     assert_int_equal(o->eval_row, first);
-                    char w[MOST][16];
+                    int w[MOST];
                     assert_int_equal(split(o->sample, w), len);
                     assert_true(same(w, t->pw[i] + at, len));
                 }
@@ -277,7 +269,8 @@ static void copies(void **state)
 {
     (void)state;
     enum { N = 600, G = 5 };
-    static char text[N][600], w[N][MOST][16];
+    static char text[N][600];
+    static int w[N][MOST];
     static int wn[N], up[N], want[N];
     cull_rng r = cull__rng_seeded(5, 8);
     for (int i = 0; i < N; i++) {
