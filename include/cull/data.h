@@ -35,6 +35,12 @@ typedef struct cull_data_problem {
 CULL_API cull_status cull_data_pick(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                     const cull_data_problem *p, cull_pick *out) CULL_CHECKED;
 
+/* What cull_data_pick would take with cx's threads, within a tenth of the bytes; from shapes and
+ * costs alone, without reading the pool. bytes 0: the method does not say. Checks the problem like
+ * cull_data_pick, except for the numbers in pools and columns. */
+CULL_API cull_status cull_data_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                    const cull_data_problem *p, cull_plan *out) CULL_CHECKED;
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,20 +33,31 @@ enum {
     CULL_NEEDS_POOL = 1,   /* reads embeddings of the pool */
     CULL_NEEDS_TARGET = 2, /* reads target examples, in the form in which it reads the pool */
     CULL_NEEDS_TEXT = 4,   /* reads the pool's text */
-    CULL_STOCHASTIC = 8,   /* the seed changes the answer */
-    CULL_ANYTIME = 16,     /* stopped early it returns the best so far */
-    CULL_BASELINE = 32     /* what others are compared with */
+    CULL_STOCHASTIC = 8, /* the seed changes the answer, with the options as they are by default */
+    CULL_ANYTIME = 16,   /* stopped early it returns the best so far */
+    CULL_BASELINE = 32   /* what others are compared with */
 };
 
 struct cull_data_problem;
 typedef cull_status cull_data_fn(cull_ctx *, const struct cull_data_problem *, const void *opts,
                                  cull_pick *);
 
+/* What a run will take: the most bytes held at once beyond what the problem holds, passes over the
+ * pool (embeddings, text or columns, whichever is read), and floating-point operations. 0 =
+ * not known beforehand. */
+typedef struct {
+    uint64_t bytes;
+    double passes, flops;
+} cull_plan;
+typedef void cull_data_plan_fn(const struct cull_data_problem *, const void *opts, int threads,
+                               cull_plan *out);
+
 typedef struct {
     const char *slug;    /* "rds-plus" */
     const char *title;   /* one line: what it keeps */
     const char *paper;   /* authors, year, title; "" for a baseline */
     const char *columns; /* score columns it must have, comma-separated; "" = none */
+    const char *may;     /* score columns it uses where the problem has them; NULL = none */
     cull_task task;
     int rev; /* bumped when a default or a result changes */
     unsigned flags;
@@ -55,6 +66,9 @@ typedef struct {
     union {
         cull_data_fn *data;
     } run; /* one typed entry a task */
+    union {
+        cull_data_plan_fn *data;
+    } plan; /* NULL = none */
 } cull_method;
 
 CULL_API int cull_method_count(void);
@@ -70,6 +84,7 @@ CULL_API cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name,
 /* The value in force, as text that cull_opts_set reads back; NULL when there is no such option. */
 CULL_API const char *cull_opts_get(const cull_opts *o, const char *name, char *buf, size_t size);
 CULL_API const void *cull_opts_raw(const cull_opts *o); /* the method's private struct */
+CULL_API const cull_method *cull_opts_method(const cull_opts *o);
 CULL_API void cull_opts_free(cull_opts *o);
 
 /* Inputs of a task that every method of it shares (pool, target, budget, ...): what the command,

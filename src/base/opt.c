@@ -61,6 +61,7 @@ cull_status cull_opts_new(cull_ctx *cx, const cull_method *m, cull_opts **out)
 
 void cull_opts_free(cull_opts *o) { cull__free(o); }
 const void *cull_opts_raw(const cull_opts *o) { return o->raw; }
+const cull_method *cull_opts_method(const cull_opts *o) { return o->method; }
 
 static const cull_opt *row(const cull_method *m, const char *name)
 {

@@ -19,6 +19,14 @@ cull_status cull__sample(cull_ctx *cx, cull_rng *r, int64_t n, int64_t m, int64_
     return CULL_OK;
 }
 
+void cull__sample_mark(cull_rng *r, int64_t n, int64_t m, uint8_t *mark)
+{
+    for (int64_t i = 0; i < n; i++) {
+        mark[i] = m > 0 && cull__rng_below(r, n - i) < m;
+        m -= mark[i];
+    }
+}
+
 cull_status cull__weighted_order(cull_ctx *cx, cull_rng *r, const double *logw, int64_t n,
                                  int64_t *order)
 {
@@ -54,6 +62,7 @@ cull_status cull__apportion(cull_ctx *cx, const double *weight, const int64_t *c
             double want = (double)left * (even ? 1.0 / (double)open : weight[j] / sum);
             int64_t whole = (int64_t)floor(want), room = cap[j] - share[j];
             if (whole > room) whole = room;
+            if (whole > left - given) whole = left - given; /* products are rounded */
             share[j] += whole;
             given += whole;
             rest[j] = share[j] < cap[j] ? want - floor(want) : -1;

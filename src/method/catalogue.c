@@ -91,6 +91,7 @@ static void method(sink *k, const cull_method *m)
     text(k, "paper", m->paper);
     number(k, "rev", m->rev);
     text(k, "columns", m->columns);
+    text(k, "may_columns", m->may ? m->may : "");
     for (int i = 0; i < 6; i++) {
         key(k, flag[i]);
         put(k, m->flags >> i & 1 ? "true" : "false");

@@ -12,9 +12,10 @@ const cull_input *cull_task_inputs(cull_task t)
     static const cull_input data[] = {
         {"budget", "N|P%|COST",
          "how much to keep: a count, a percentage of the pool, or a sum of costs"},
-        {"target", "FILE",
-         "examples of what the choice is for (text or embeddings, like the pool); repeat for "
-         "several tasks"},
+        {"target", "FILE...",
+         "examples of what the choice is for (text or embeddings, like the pool); each FILE is a "
+         "task of its own"},
+        {"target-text", "PATH", "field with the text of the target (as --text)"},
         {"embeddings", "FILE", "embeddings of the pool, a row each (npy, npz, safetensors)"},
         {"target-embeddings", "FILE", "embeddings of the target examples"},
         {"scores", "FILE", "score columns made elsewhere (csv, tsv, jsonl, npz), a row each"},
@@ -26,8 +27,9 @@ const cull_input *cull_task_inputs(cull_task t)
         {"group", "PATH", "field that quotas go by, and that splits keep together"},
         {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
         {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
-        {"avoid", "FILE", "evaluation set: examples that overlap with it are never kept"},
+        {"avoid", "FILE...", "evaluation set: examples that overlap with it are never kept"},
         {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
+        {"avoid-share", "S", "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
         {NULL, NULL, NULL}};
     static const cull_input none[] = {{NULL, NULL, NULL}};
     return t == CULL_TASK_DATA ? data : none;
@@ -35,26 +37,36 @@ const cull_input *cull_task_inputs(cull_task t)
 
 /* ---- the problem ---- */
 
-static cull_status check_columns(cull_ctx *cx, const cull_method *m, const cull_table *t, int64_t n)
+static cull_status check_column(cull_ctx *cx, const cull_table *t, const char *name, int64_t n)
 {
-    for (const char *c = m->columns; *c;) {
+    const double *v = cull_table_col(t, name);
+    if (t->n != n)
+        return cull__fail(cx, CULL_EINPUT,
+                          "the score columns have %" PRId64 " rows, the pool has %" PRId64, t->n,
+                          n);
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(v[i]))
+            return cull__fail(cx, CULL_EINPUT, "%s[%" PRId64 "] is %s; scores must be finite", name,
+                              i, isnan(v[i]) ? "nan" : "infinite");
+    return CULL_OK;
+}
+
+/* Columns of a comma-separated list: there, as long as the pool, and finite if `values`. */
+static cull_status check_columns(cull_ctx *cx, const cull_method *m, const char *list, bool must,
+                                 const cull_data_problem *p, bool values)
+{
+    while (list && *list) {
         char name[64];
-        size_t len = strcspn(c, ",");
+        size_t len = strcspn(list, ",");
         if (len >= sizeof name)
             return cull__fail(cx, CULL_EINTERNAL, "%s: a column name is too long", m->slug);
-        memcpy(name, c, len);
+        memcpy(name, list, len);
         name[len] = 0;
-        c += len + (c[len] == ',');
-        const double *v = cull_table_col(t, name);
-        if (!v) return cull__fail(cx, CULL_EINPUT, "%s needs a score column '%s'", m->slug, name);
-        if (t->n != n)
-            return cull__fail(cx, CULL_EINPUT,
-                              "the score columns have %" PRId64 " rows, the pool has %" PRId64,
-                              t->n, n);
-        for (int64_t i = 0; i < n; i++)
-            if (!isfinite(v[i]))
-                return cull__fail(cx, CULL_EINPUT, "%s[%" PRId64 "] is %s; scores must be finite",
-                                  name, i, isnan(v[i]) ? "nan" : "infinite");
+        list += len + (list[len] == ',');
+        bool has = cull_table_col(&p->score, name) != NULL;
+        if (!has && must)
+            return cull__fail(cx, CULL_EINPUT, "%s needs a score column '%s'", m->slug, name);
+        if (has && values) CULL_TRY(check_column(cx, &p->score, name, p->n));
     }
     return CULL_OK;
 }
@@ -63,11 +75,13 @@ static cull_status check_limits(cull_ctx *cx, const cull_data_problem *p)
 {
     if (p->n < 1) return cull__fail(cx, CULL_EINPUT, "the pool is empty");
     if (!(p->budget > 0) || !isfinite(p->budget))
-        return cull__fail(cx, CULL_EINPUT, "budget %g: it must be above 0", p->budget);
+        return cull__fail(cx, CULL_EINPUT, "budget %g: it must be a finite number above 0",
+                          p->budget);
     double least = 1;
     for (int64_t i = 0; p->cost && i < p->n; i++) {
         if (!(p->cost[i] > 0) || !isfinite(p->cost[i]))
-            return cull__fail(cx, CULL_EINPUT, "cost[%" PRId64 "] is %g; costs must be above 0", i,
+            return cull__fail(cx, CULL_EINPUT,
+                              "cost[%" PRId64 "] is %g; costs must be finite and above 0", i,
                               p->cost[i]);
         if (i == 0 || p->cost[i] < least) least = p->cost[i];
     }
@@ -76,6 +90,8 @@ static cull_status check_limits(cull_ctx *cx, const cull_data_problem *p)
                           "budget %g is below the cost of any example (the least is %g)", p->budget,
                           least);
     if (p->quota && !p->group) return cull__fail(cx, CULL_EINPUT, "quotas need groups");
+    if (p->group && p->groups < 1)
+        return cull__fail(cx, CULL_EINPUT, "there are groups, but their number is %d", p->groups);
     for (int64_t i = 0; p->group && i < p->n; i++)
         if (p->group[i] < 0 || p->group[i] >= p->groups)
             return cull__fail(cx, CULL_EINPUT, "group[%" PRId64 "] is %d; it must be 0 to %d", i,
@@ -112,6 +128,8 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_da
                           cull_pool_d(p->target));
     if (p->target && cull_pool_n(p->target) < 1)
         return cull__fail(cx, CULL_EINPUT, "there is no target example");
+    if (target && p->target_text && cull_corpus_n(p->target_text) < 1)
+        return cull__fail(cx, CULL_EINPUT, "there is no target example");
     for (int64_t i = 0; p->target && p->target_task && i < cull_pool_n(p->target); i++)
         if (p->target_task[i] < 0 || p->target_task[i] >= p->target_tasks)
             return cull__fail(cx, CULL_EINPUT, "target_task[%" PRId64 "] is %d; it must be 0 to %d",
@@ -119,16 +137,24 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_da
     return CULL_OK;
 }
 
-static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_data_problem *p)
+/* values: the numbers in columns and pools too. */
+static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                 const cull_data_problem *p, bool values)
 {
     if (m->task != CULL_TASK_DATA)
         return cull__fail(cx, CULL_EINPUT, "%s is of task %s, not data", m->slug,
                           cull_task_name(m->task));
+    if (opts && cull_opts_method(opts) != m)
+        return cull__fail(cx, CULL_EINPUT, "the options are those of %s, not of %s",
+                          cull_opts_method(opts)->slug, m->slug);
     CULL_TRY(check_limits(cx, p));
-    CULL_TRY(check_columns(cx, m, &p->score, p->n));
+    CULL_TRY(check_columns(cx, m, m->columns, true, p, values));
+    CULL_TRY(check_columns(cx, m, m->may, false, p, values));
     CULL_TRY(check_needs(cx, m, p));
-    if ((m->flags & CULL_NEEDS_POOL) && p->pool) CULL_TRY(cull_pool_check(cx, p->pool));
-    if ((m->flags & CULL_NEEDS_POOL) && p->target) CULL_TRY(cull_pool_check(cx, p->target));
+    if (values && (m->flags & CULL_NEEDS_POOL)) {
+        CULL_TRY(cull_pool_check(cx, p->pool));
+        if (m->flags & CULL_NEEDS_TARGET) CULL_TRY(cull_pool_check(cx, p->target));
+    }
     return CULL_OK;
 }
 
@@ -165,17 +191,30 @@ cull_status cull_data_pick(cull_ctx *cx, const cull_method *m, const cull_opts *
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, m->slug);
     cull_opts *def = NULL;
-    cull_status s = check_problem(cx, m, p);
+    cull_status s = check_problem(cx, m, opts, p, true);
     if (s == CULL_OK && !opts) s = cull_opts_new(cx, m, &def);
     if (s == CULL_OK) s = m->run.data(cx, p, cull_opts_raw(opts ? opts : def), out);
+    cull__release(cx, mark);
     bool best_so_far = s == CULL_ECANCEL && (m->flags & CULL_ANYTIME);
     if (s == CULL_OK || best_so_far) {
         cull_status bad = check_pick(cx, m, p, out);
         if (bad != CULL_OK) s = bad, best_so_far = false;
+        cull__release(cx, mark);
     }
-    cull__release(cx, mark);
     cull__phase(cx, phase);
     cull_opts_free(def);
     if (s != CULL_OK && !best_so_far) cull_pick_free(out);
     return s;
+}
+
+cull_status cull_data_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                           const cull_data_problem *p, cull_plan *out)
+{
+    *out = (cull_plan){0};
+    cull_opts *def = NULL;
+    CULL_TRY(check_problem(cx, m, opts, p, false));
+    if (!opts) CULL_TRY(cull_opts_new(cx, m, &def));
+    if (m->plan.data) m->plan.data(p, cull_opts_raw(opts ? opts : def), cull_ctx_threads(cx), out);
+    cull_opts_free(def);
+    return CULL_OK;
 }

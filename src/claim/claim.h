@@ -1,0 +1,42 @@
+/* claim.h - what the checks share: their list, their result, data, and picks from plain arrays. */
+#ifndef CULL__CLAIM_H
+#define CULL__CLAIM_H
+#include "base/base.h"
+#include "cull/claim.h"
+#include "cull/data.h"
+
+typedef cull_status cull__claim_fn(cull_ctx *cx, const char *data_dir, int seeds,
+                                   cull_claim_result *out);
+typedef struct {
+    cull_claim about;
+    int seeds; /* of a full run */
+    cull__claim_fn *run;
+} cull__claim;
+
+/* One value a seed, in `v`. `worst`: the threshold must hold for every seed, not for the mean. */
+void cull__claim_line(cull_claim_result *r, const char *what, const double *v, bool below,
+                      double threshold, bool worst);
+void cull__claim_figure(cull_claim_result *r, const char *what, const double *v);
+
+/* Fashion-MNIST (Xiao, Rasul, Vollgraf 2017) as its first d principal components: x (n, d) and
+ * test (tests, d), pixels from 0 to 1, centred; labels 0..9. Scratch of cx. */
+typedef struct {
+    int64_t n, tests, d;
+    float *x, *test;
+    int32_t *y, *test_y;
+} cull__fashion;
+cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f);
+
+/* The pick of `slug` with options "name=value name=value" from x (n, d), towards q (m, d) where that
+ * is not NULL; `keep` rows into idx. */
+cull_status cull__claim_pick(cull_ctx *cx, const char *slug, const char *options, const float *x,
+                             int64_t n, const float *q, int64_t m, int64_t d, int64_t keep,
+                             int64_t *idx);
+/* Share of test rows (tests, d) that a logistic regression fitted on rows idx[0..k) of x labels
+ * rightly. */
+cull_status cull__claim_accuracy(cull_ctx *cx, const float *x, const int32_t *y, const int64_t *idx,
+                                 int64_t k, int64_t d, const float *test, const int32_t *test_y,
+                                 int64_t tests, double *accuracy);
+/* rows idx[0..k) of x (., d) one after the other. */
+void cull__gather(const float *x, const int64_t *idx, int64_t k, int64_t d, float *out);
+#endif

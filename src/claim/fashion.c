@@ -1,0 +1,94 @@
+/* fashion.c - Fashion-MNIST as Debian installs it, in principal components. */
+#define _GNU_SOURCE
+#include "claim/claim.h"
+#include "repr/repr.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static cull_status path_of(cull_ctx *cx, const char *dir, const char *name, char *path, size_t size)
+{
+    int n = snprintf(path, size, "%s/fashion-mnist/%s", dir, name);
+    if (n < 0 || (size_t)n >= size)
+        return cull__fail(cx, CULL_EINPUT, "the data directory's name is too long");
+    if (access(path, R_OK) != 0)
+        return cull__fail(cx, CULL_ENODATA,
+                          "%s is not there: install the Debian package dataset-fashion-mnist",
+                          path);
+    return CULL_OK;
+}
+
+static cull_status labels(cull_ctx *cx, const char *path, int64_t n, int32_t *y)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull_array a;
+    double *v;
+    CULL_TRY(CULL_TMP(cx, v, n));
+    CULL_TRY(cull_array_open(cx, path, NULL, &a));
+    bool good = a.ndim == 1 && a.shape[0] == n;
+    if (good) cull_array_f64(&a, 0, n, v);
+    cull_array_free(&a);
+    if (!good) return cull__fail(cx, CULL_EINPUT, "%s: there must be %d labels", path, (int)n);
+    for (int64_t i = 0; i < n; i++) {
+        if (!(v[i] >= 0 && v[i] <= 9))
+            return cull__fail(cx, CULL_EINPUT, "%s: label %d is %g; it must be 0 to 9", path,
+                              (int)i, v[i]);
+        y[i] = (int32_t)v[i];
+    }
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
+typedef struct {
+    double *mean;
+    float *components;
+} basis;
+
+static cull_status fit(cull_ctx *cx, const cull_pool *p, int64_t d, basis *b)
+{
+    double *variance;
+    CULL_TRY(CULL_TMP(cx, b->mean, cull_pool_d(p)));
+    CULL_TRY(CULL_TMP(cx, b->components, d * cull_pool_d(p)));
+    CULL_TRY(CULL_TMP(cx, variance, d));
+    return cull__pca(cx, p, d, b->mean, b->components, variance);
+}
+
+static cull_status project(cull_ctx *cx, const cull_pool *p, int64_t d, const basis *b, float **x)
+{
+    int64_t n = cull_pool_n(p);
+    CULL_TRY(CULL_TMP(cx, *x, n * d));
+    CULL_TRY(cull__project(cx, p, d, b->mean, b->components, *x));
+    for (int64_t i = 0; i < n * d; i++) (*x)[i] *= 1.0f / 255;
+    return CULL_OK;
+}
+
+cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f)
+{
+    static const char *const name[] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                                       "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
+    char path[4][512];
+    for (int i = 0; i < 4; i++) CULL_TRY(path_of(cx, dir, name[i], path[i], sizeof path[i]));
+    const char *phase = cull__phase(cx, "reading Fashion-MNIST");
+    cull_pool *train = NULL, *test = NULL;
+    basis b;
+    cull_status s = cull_pool_open(cx, path[0], &train);
+    if (s == CULL_OK) s = cull_pool_open(cx, path[2], &test);
+    if (s == CULL_OK && cull_pool_d(train) != cull_pool_d(test))
+        s = cull__fail(cx, CULL_EINPUT, "%s: its images are of another size than those of %s",
+                       path[2], path[0]);
+    if (s == CULL_OK) {
+        *f = (cull__fashion){.n = cull_pool_n(train), .tests = cull_pool_n(test), .d = d};
+        s = fit(cx, train, d, &b);
+    }
+    if (s == CULL_OK) s = project(cx, train, d, &b, &f->x);
+    if (s == CULL_OK) s = project(cx, test, d, &b, &f->test);
+    cull_pool_free(train);
+    cull_pool_free(test);
+    CULL_TRY(s);
+    CULL_TRY(CULL_TMP(cx, f->y, f->n));
+    CULL_TRY(CULL_TMP(cx, f->test_y, f->tests));
+    CULL_TRY(labels(cx, path[1], f->n, f->y));
+    CULL_TRY(labels(cx, path[3], f->tests, f->test_y));
+    cull__phase(cx, phase);
+    return CULL_OK;
+}

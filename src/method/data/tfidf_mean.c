@@ -1,0 +1,44 @@
+/* tfidf-mean - TF-IDF nearest to the target's mean: the weakest sensible use of a target.
+ *
+ * Chooses   texts whose words are those of the target.
+ * Idea      Cosine between each text's TF-IDF vector and the mean of the target's, best first.
+ * Reads     the pool's text and the target's text.
+ * Deviates  -
+ * Cost      O(bytes) time; 8 n bytes and one vector of the hashed vocabulary.
+ * Example   cull data tfidf-mean --budget 5% --target target.jsonl pool.jsonl
+ */
+#include "base/base.h"
+#include "choose/choose.h"
+#include "cull/data.h"
+#include "cull/embed.h"
+
+typedef struct {
+    char none;
+} opts;
+static const cull_opt table[] = {CULL_OPT_END};
+
+static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o, cull_pick *out)
+{
+    (void)o;
+    cull__taker t;
+    double *score;
+    cull_embed_opts features = CULL_EMBED_OPTS;
+    CULL_TRY(cull__taker_new(cx, p, &t));
+    CULL_TRY(CULL_TMP(cx, score, p->n));
+    CULL_TRY(cull_corpus_tfidf(cx, p->text, p->target_text, &features, score));
+    CULL_TRY(cull__take_best(cx, &t, NULL, score, NULL));
+    return cull__taker_pick(cx, &t, "", out);
+}
+
+const cull_method cull__method_tfidf_mean = {
+    .slug = "tfidf-mean",
+    .title = "texts whose TF-IDF is nearest to the target's mean",
+    .paper = "",
+    .columns = "",
+    .task = CULL_TASK_DATA,
+    .rev = 1,
+    .flags = CULL_NEEDS_TEXT | CULL_NEEDS_TARGET | CULL_BASELINE,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.data = run,
+};

@@ -1,0 +1,522 @@
+/* contract: what every method of task data keeps, checked on all that are registered. A method is
+ * covered the day its file appears. */
+#include "fixture.h"
+
+#include <dirent.h>
+
+static int index_of(const cull_method *m)
+{
+    for (int i = 0;; i++)
+        if (cull_method_at(i) == m) return i;
+}
+
+static const cull_method *next(const cull_method *m) { return cull_method_at(index_of(m) + 1); }
+#define EACH(m) for (const cull_method *m = cull_method_at(0); m; m = next(m))
+
+static fixture *big, *small_, *one;
+
+static int threads_now(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/task");
+    for (struct dirent *e; d && (e = readdir(d));) n += e->d_name[0] != '.';
+    if (d) closedir(d);
+    return n;
+}
+
+static cull_pick pick_with(const cull_method *m, const cull_data_problem *p, int threads,
+                           uint64_t seed)
+{
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, threads);
+    cull_pick k;
+    cull_ctx_reseed(cx, seed);
+    ok(cx, cull_data_pick(cx, m, NULL, p, &k));
+    if (threads == 2 && (m->flags & CULL_NEEDS_POOL) && p->n > 20000)
+        assert_true(threads_now() >= 2);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 1 - (k.n == 0 && !k.mem_)); /* the pick outlives the ctx */
+    return k;
+}
+
+/* ---- the descriptor ---- */
+
+static char *slurp(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return NULL;
+    char *s = calloc(1, 1 << 20);
+    size_t n = fread(s, 1, (1 << 20) - 1, f);
+    s[n] = 0;
+    fclose(f);
+    return s;
+}
+
+static void descriptor(void **state)
+{
+    (void)state;
+    char *papers = slurp(CULL_SOURCE_DIR "/docs/papers.csv");
+    EACH(m)
+    {
+        static const char *const field[] = {"Chooses",  "Idea", "Reads",
+                                            "Deviates", "Cost", "Example"};
+        char file[64], path[512], want[96];
+        snprintf(file, sizeof file, "%s", m->slug);
+        for (char *c = file; *c; c++)
+            if (*c == '-') *c = '_';
+        snprintf(path, sizeof path, "%s/src/method/%s/%s.c", CULL_SOURCE_DIR,
+                 cull_task_name(m->task), file);
+        char *source = slurp(path);
+        if (!source) fail_msg("%s: there is no %s", m->slug, path);
+        snprintf(want, sizeof want, "cull__method_%s = {", file);
+        CHECK(m, strstr(source, want));
+        snprintf(want, sizeof want, "/* %s - ", m->slug);
+        CHECK(m, !strncmp(source, want, strlen(want)));
+        const char *at = source;
+        for (int i = 0; i < 6; i++) {
+            snprintf(want, sizeof want, "\n * %-9s ", field[i]);
+            at = strstr(at, want);
+            if (!at) fail_msg("%s: the head comment lacks '%s' in its place", m->slug, field[i]);
+            CHECK(m, at < strstr(source, "*/"));
+        }
+        CHECK(m, strstr(strstr(source, "\n * Example"), "cull data ") != NULL);
+        snprintf(path, sizeof path, "%s/tests/method/%s.c", CULL_SOURCE_DIR, file);
+        char *test = slurp(path);
+        if (!test) fail_msg("%s: there is no oracle test %s", m->slug, path);
+        CHECK(m, *m->title && m->rev >= 1 && m->run.data && m->columns && m->paper);
+        CHECK(m, (m->flags & CULL_BASELINE) || *m->paper);
+        CHECK(m, m->opts_size > 0);
+        for (const cull_opt *o = m->opts; o->name; o++) {
+            CHECK(m, *o->help && o->lo <= o->hi && o->off < m->opts_size);
+            CHECK(m, o->def >= o->lo && o->def <= o->hi);
+            CHECK(m, (o->kind == CULL_KIND_ENUM) == (o->choices != NULL));
+            EACH(other)
+            for (const cull_opt *q = other->opts; q->name;
+                 q++) if (!strcmp(q->name, o->name) && q->kind != o->kind)
+                fail_msg("option %s is of two kinds: %s, %s", o->name, m->slug, other->slug);
+        }
+        snprintf(want, sizeof want, ",%s,", m->slug);
+        if (papers && !(m->flags & CULL_BASELINE)) CHECK(m, strstr(papers, want));
+        free(source), free(test);
+    }
+    free(papers);
+}
+
+/* ---- results ---- */
+
+static void results(void **state)
+{
+    (void)state;
+    fixture *const at[] = {big, small_, one};
+    EACH(m) for (int f = 0; f < 3; f++)
+    {
+        cull_data_problem p[2] = {fixture_plain(at[f]), fixture_full(at[f])};
+        for (int full = 0; full < 2; full++) {
+            cull_pick a = pick_with(m, &p[full], 1, 1), b = pick_with(m, &p[full], 1, 1);
+            check_valid(m, &p[full], &a);
+            CHECK(m, same_pick(&a, &b));
+            CHECK(m, f == 2 || a.n > 10);
+            for (int threads = 2; threads <= 4; threads += 2) {
+                cull_pick c = pick_with(m, &p[full], threads, 1);
+                CHECK(m, same_pick(&a, &c));
+                cull_pick_free(&c);
+            }
+            if (f < 2) {
+                cull_pick c = pick_with(m, &p[full], 1, 2);
+                bool same = a.n == c.n && !memcmp(a.idx, c.idx, (size_t)a.n * sizeof *a.idx);
+                CHECK(m, same == !(m->flags & CULL_STOCHASTIC));
+                cull_pick_free(&c);
+            }
+            cull_pick_free(&a), cull_pick_free(&b);
+        }
+    }
+}
+
+static void all_of_it(void **state)
+{
+    (void)state;
+    EACH(m)
+    {
+        cull_data_problem p = fixture_plain(small_);
+        int64_t allowed = 0;
+        p.budget = 1e12, p.avoid = small_->avoid;
+        for (int64_t i = 0; i < p.n; i++) allowed += !p.avoid[i];
+        for (int costs = 0; costs < 2; costs++) {
+            p.cost = costs ? small_->cost : NULL;
+            cull_pick k = pick_with(m, &p, 2, 1);
+            check_valid(m, &p, &k);
+            CHECK(m, k.n == allowed);
+            cull_pick_free(&k);
+        }
+        uint8_t *none = malloc((size_t)p.n); /* nothing is allowed: an empty pick, not a failure */
+        memset(none, 1, (size_t)p.n);
+        p.avoid = none;
+        cull_pick k = pick_with(m, &p, 1, 1);
+        CHECK(m, k.n == 0 && k.spent == 0);
+        cull_pick_free(&k);
+        free(none);
+    }
+}
+
+/* ---- refusals ---- */
+
+#define REFUSED(call, status, part)                                                                \
+    do {                                                                                           \
+        k = (cull_pick){.n = 7};                                                                   \
+        refused(cx, call, status, part);                                                           \
+        CHECK(m, k.n == 0 && !k.idx && !k.mem_);                                                   \
+    } while (0)
+
+static void budgets(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_pick k;
+    EACH(m)
+    {
+        static const double bad[] = {0, -1, NAN, INFINITY, -INFINITY};
+        cull_data_problem p = fixture_plain(small_);
+        for (int i = 0; i < 5; i++) {
+            p.budget = bad[i];
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "budget");
+        }
+        p.budget = 0.5;
+        REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "below the cost of any");
+        double keep = small_->cost[50];
+        static const double bad_cost[] = {0, -2, NAN, INFINITY};
+        p.budget = 20, p.cost = small_->cost;
+        for (int i = 0; i < 4; i++) {
+            small_->cost[50] = bad_cost[i];
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "cost[50]");
+        }
+        small_->cost[50] = keep;
+        p = fixture_full(small_);
+        small_->group[7] = GROUPS;
+        REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "group[7] is 4");
+        small_->group[7] = 0;
+        small_->quota[2] = NAN;
+        REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "quota[2]");
+        p = fixture_full(small_);
+        p.group = NULL;
+        REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "quotas need groups");
+        p = fixture_plain(small_);
+        p.n = 0;
+        REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "empty");
+    }
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+static void bad_numbers(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 2);
+    cull_pick k;
+    static const double bad[] = {NAN, INFINITY, -INFINITY};
+    static const char *const word[] = {"nan", "infinite", "infinite"};
+    EACH(m)
+    {
+        cull_data_problem p = fixture_plain(small_);
+        char part[128];
+        for (int c = 0; c < small_->cols; c++) {
+            char listed[700], name[80];
+            snprintf(listed, sizeof listed, ",%s,%s,", m->columns, m->may ? m->may : "");
+            snprintf(name, sizeof name, ",%s,", small_->names[c]);
+            double keep = small_->col[c][137];
+            for (int b = 0; b < 3; b++) {
+                small_->col[c][137] = bad[b];
+                snprintf(part, sizeof part, "%s[137] is %s", small_->names[c], word[b]);
+                if (strstr(listed, name)) {
+                    REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, part);
+                } else { /* what it does not read is not its business */
+                    ok(cx, cull_data_pick(cx, m, NULL, &p, &k));
+                    cull_pick_free(&k);
+                }
+            }
+            small_->col[c][137] = keep;
+        }
+        float *const at[] = {small_->pool_at + 137 * DIM + 5, small_->target_at + 3 * DIM + 11};
+        static const char *const place[] = {"memory[137, 5] is", "memory[3, 11] is"};
+        unsigned need[] = {CULL_NEEDS_POOL, CULL_NEEDS_POOL | CULL_NEEDS_TARGET};
+        for (int t = 0; t < 2; t++) {
+            float keep = *at[t];
+            for (int b = 0; b < 3; b++) {
+                *at[t] = (float)bad[b];
+                snprintf(part, sizeof part, "%s %s", place[t], word[b]);
+                if ((m->flags & need[t]) == need[t])
+                    REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, part);
+            }
+            *at[t] = keep;
+        }
+    }
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+static void missing(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_pick k;
+    EACH(m)
+    {
+        cull_data_problem p = fixture_plain(small_);
+        for (const char *c = m->columns; *c;) {
+            char name[64], part[128];
+            size_t len = strcspn(c, ",");
+            snprintf(name, sizeof name, "%.*s", (int)len, c);
+            c += len + (c[len] == ',');
+            for (int i = 0; i < small_->cols; i++)
+                if (!strcmp(small_->names[i], name)) small_->names[i] = "other";
+            snprintf(part, sizeof part, "%s needs a score column '%s'", m->slug, name);
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, part);
+            for (int i = 0; i < small_->cols; i++) small_->names[i] = small_->name[i];
+            p.score.n--;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "score columns have");
+            p.score.n++;
+        }
+        if (m->flags & CULL_NEEDS_POOL) {
+            p = fixture_plain(small_);
+            p.pool = NULL;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "embeddings of the pool");
+            p = fixture_plain(small_);
+            p.pool = one->pool;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "1 rows, the pool has");
+        }
+        if ((m->flags & CULL_NEEDS_POOL) && (m->flags & CULL_NEEDS_TARGET)) {
+            p = fixture_plain(small_);
+            p.target = NULL;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "target");
+            p = fixture_full(small_);
+            small_->task[2] = TASKS;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "target_task[2] is 3");
+            small_->task[2] = 2;
+            cull_pool *narrow;
+            ok(cx, cull_pool_from(cx, small_->target_at, CULL_F32, 4, DIM - 1, &narrow));
+            p = fixture_plain(small_);
+            p.target = narrow;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "one embedding");
+            cull_pool_free(narrow);
+        }
+        if (m->flags & CULL_NEEDS_TEXT) {
+            p = fixture_plain(small_);
+            p.text = NULL;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "text");
+            p.text = one->text_file.corpus;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "1 rows, the pool has");
+        }
+        if ((m->flags & CULL_NEEDS_TEXT) && (m->flags & CULL_NEEDS_TARGET)) {
+            p = fixture_plain(small_);
+            p.target_text = NULL;
+            REFUSED(cull_data_pick(cx, m, NULL, &p, &k), CULL_EINPUT, "target");
+        }
+    }
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+/* ---- options ---- */
+
+static void run_option(cull_ctx *cx, const cull_method *m, const char *name, const char *value)
+{
+    cull_data_problem p[2] = {fixture_plain(small_), fixture_full(small_)};
+    cull_opts *o;
+    char buf[64], again[64];
+    ok(cx, cull_opts_new(cx, m, &o));
+    ok(cx, cull_opts_set(cx, o, name, value));
+    CHECK(m, cull_opts_get(o, name, buf, sizeof buf) == buf);
+    ok(cx, cull_opts_set(cx, o, name, buf));
+    CHECK(m, !strcmp(cull_opts_get(o, name, again, sizeof again), buf));
+    for (int full = 0; full < 2; full++) {
+        cull_pick k;
+        cull_status s = cull_data_pick(cx, m, o, &p[full], &k);
+        if (s != CULL_OK) fail_msg("%s --%s %s: %d, %s", m->slug, name, value, s, cull_error(cx));
+        check_valid(m, &p[full], &k);
+        cull_pick_free(&k);
+    }
+    cull_opts_free(o);
+}
+
+static void number_option(cull_ctx *cx, const cull_method *m, cull_opts *o, const cull_opt *r)
+{
+    char buf[32];
+    static const char *const bad[] = {"nan", "", "1,5", "many", "1x"};
+    run_option(cx, m, r->name, cull__format_f64(r->lo, buf));
+    run_option(cx, m, r->name, cull__format_f64(r->hi, buf));
+    cull__format_f64(r->lo - (r->kind == CULL_KIND_I64 ? 1 : 1e-6 * (1 + fabs(r->lo))), buf);
+    refused(cx, cull_opts_set(cx, o, r->name, buf), CULL_EOPTION, "outside");
+    cull__format_f64(r->hi + (r->kind == CULL_KIND_I64 ? 1 : 1e-6 * (1 + fabs(r->hi))), buf);
+    refused(cx, cull_opts_set(cx, o, r->name, buf), CULL_EOPTION, "outside");
+    for (int i = 0; i < 5; i++)
+        refused(cx, cull_opts_set(cx, o, r->name, bad[i]), CULL_EOPTION, "is no number");
+    if (r->kind == CULL_KIND_I64)
+        refused(cx, cull_opts_set(cx, o, r->name, "1.5"), CULL_EOPTION, "whole");
+}
+
+static void options(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 2);
+    EACH(m)
+    {
+        cull_opts *o;
+        ok(cx, cull_opts_new(cx, m, &o));
+        refused(cx, cull_opts_set(cx, o, "no-such-thing", "1"), CULL_EOPTION, "has no option");
+        for (const cull_opt *r = m->opts; r->name; r++) {
+            char name[64];
+            snprintf(name, sizeof name, "%sx", r->name);
+            if (strlen(r->name) > 2)
+                refused(cx, cull_opts_set(cx, o, name, "1"), CULL_EOPTION, "did you mean");
+            if (r->kind == CULL_KIND_BOOL) {
+                run_option(cx, m, r->name, "true");
+                run_option(cx, m, r->name, "false");
+                refused(cx, cull_opts_set(cx, o, r->name, "maybe"), CULL_EOPTION, "neither");
+            } else if (r->kind == CULL_KIND_ENUM) {
+                char list[256];
+                snprintf(list, sizeof list, "%s", r->choices);
+                for (char *c = strtok(list, "|"); c; c = strtok(NULL, "|"))
+                    run_option(cx, m, r->name, c);
+                refused(cx, cull_opts_set(cx, o, r->name, "nonsense"), CULL_EOPTION, "none of");
+            } else {
+                number_option(cx, m, o, r);
+            }
+        }
+        EACH(other)
+        {
+            cull_data_problem p = fixture_plain(small_);
+            cull_pick k;
+            if (other != m)
+                REFUSED(cull_data_pick(cx, other, o, &p, &k), CULL_EINPUT, "the options are those");
+        }
+        cull_opts_free(o);
+    }
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+/* ---- stopping and failing ---- */
+
+static void cancels(void **state)
+{
+    (void)state;
+    EACH(m)
+    {
+        static const long tick[] = {1, 2, 3, 10, 100};
+        cull_data_problem p = fixture_full(small_);
+        int stopped = 0;
+        for (int i = 0; i < 10; i++) {
+            hooks h = {.stop_at = tick[i % 5]};
+            cull_ctx *cx = hooked_ctx(&h, 1 + i / 5);
+            cull_pick k = {.n = 7};
+            cull_status s = cull_data_pick(cx, m, NULL, &p, &k);
+            CHECK(m, s == CULL_ECANCEL || (s == CULL_OK && h.ticks < h.stop_at));
+            stopped += s == CULL_ECANCEL;
+            if (s == CULL_ECANCEL && !(m->flags & CULL_ANYTIME)) {
+                CHECK(m, k.n == 0 && !k.mem_);
+                CHECK(m, strstr(cull_error(cx), "stopped"));
+            }
+            cull_pick_free(&k);
+            if (s == CULL_ECANCEL) { /* the ctx goes on, and the answer is that of a fresh one */
+                cull_pick fresh = pick_with(m, &p, 1, 1);
+                h.stop_at = 0;
+                ok(cx, cull_data_pick(cx, m, NULL, &p, &k));
+                CHECK(m, same_pick(&k, &fresh));
+                cull_pick_free(&fresh);
+                cull_pick_free(&k);
+            }
+            cull_ctx_free(cx);
+            CHECK(m, h.live == 0);
+        }
+        CHECK(m, stopped > 0);
+    }
+}
+
+static void no_memory(void **state)
+{
+    (void)state;
+    EACH(m)
+    {
+        cull_data_problem p = fixture_full(small_);
+        cull_pick want = pick_with(m, &p, 1, 1);
+        for (long at = 1;; at = at < 200 ? at + 1 : 2 * at) {
+            hooks h = {0};
+            cull_ctx *cx = hooked_ctx(&h, 1 + (int)(at % 2));
+            h.calls = 0, h.fail_at = at;
+            cull_pick k = {.n = 7};
+            cull_status s = cull_data_pick(cx, m, NULL, &p, &k);
+            if (s == CULL_OK) CHECK(m, h.calls < at && same_pick(&k, &want));
+            if (s != CULL_OK) {
+                CHECK(m, s == CULL_ENOMEM && k.n == 0 && !k.mem_);
+                CHECK(m, strstr(cull_error(cx), "out of memory"));
+                ok(cx, cull_data_pick(cx, m, NULL, &p, &k));
+                CHECK(m, same_pick(&k, &want));
+            }
+            cull_pick_free(&k);
+            cull_ctx_free(cx);
+            CHECK(m, h.live == 0);
+            if (s == CULL_OK) break;
+        }
+        cull_pick_free(&want);
+    }
+}
+
+/* ---- plans ---- */
+
+static void plans(void **state)
+{
+    (void)state;
+    fixture *wide = fixture_new(60000);
+    EACH(m) for (int f = 0; f < 2; f++) for (int full = 0; full < 2; full++)
+    {
+        fixture *at = f ? wide : big;
+        cull_data_problem p = full ? fixture_full(at) : fixture_plain(at);
+        p.budget *= full ? 0.3 : 1;
+        cull_ctx_opts o = CULL_CTX_OPTS;
+        o.threads = 2;
+        cull_ctx *cx = cull_ctx_new(&o);
+        cull_plan plan = {.bytes = 7};
+        cull_pick k;
+        ok(cx, cull_data_plan(cx, m, NULL, &p, &plan));
+        assert_true(cull_ctx_peak(cx) < 4096);
+        ok(cx, cull_data_pick(cx, m, NULL, &p, &k));
+        double peak = (double)cull_ctx_peak(cx), said = (double)plan.bytes;
+        if (plan.bytes && (said > 1.1 * peak + 65536 || said * 1.1 + 131072 < peak))
+            fail_msg("%s: n %d%s: the plan said %.0f bytes, the run took %.0f", m->slug, (int)p.n,
+                     full ? ", with costs" : "", said, peak);
+        CHECK(m, plan.passes >= 0 && plan.flops >= 0);
+        cull_pick_free(&k);
+        cull_ctx_free(cx);
+    }
+    fixture_free(wide);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    big = fixture_new(21000);
+    small_ = fixture_new(300);
+    one = fixture_new(1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fixture_free(big), fixture_free(small_), fixture_free(one);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(descriptor), cmocka_unit_test(results),     cmocka_unit_test(all_of_it),
+        cmocka_unit_test(budgets),    cmocka_unit_test(bad_numbers), cmocka_unit_test(missing),
+        cmocka_unit_test(options),    cmocka_unit_test(cancels),     cmocka_unit_test(no_memory),
+        cmocka_unit_test(plans),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
