@@ -453,7 +453,7 @@ cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t cor
     double grams = least(32 * width * width * 8, PARTIAL_SUMS);
     double counting = sample + 4 * features * (1 + cull__workers(cx));
     double solving = sample + 16 * features + 5 * cols + m * (8 + 4 * (CULL__PARTS + 1)) +
-                     (cols + m) * width * 4 + grams + 5 * width * width * 8;
+                     (cols + m) * width * 4 + grams + 8 * width * width * 8;
     double out = n * f.dim * 4, limit = (double)cull__memory_limit(cx);
     double applying = 4 * features + cols * width * 4 + (out > limit / 4 ? 0 : out);
     *bytes = (uint64_t)most(most(counting, solving), applying) + (4u << 20);
