@@ -110,7 +110,8 @@ int split_make(cli *c, problem *q, split *s, uint64_t seed); /* changes q->p */
 void split_free(problem *q, split *s);
 
 /* ---- plan.c ---- */
-int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts);
+/* `opened`: the seconds that opening q took. */
+int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, double opened);
 
 /* ---- outputs.c: what -o names ---- */
 typedef enum { OUT_RECORDS, OUT_ARRAY, OUT_FORM } out_kind;

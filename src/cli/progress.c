@@ -45,7 +45,9 @@ void signals_start(void)
 {
     struct sigaction a = {.sa_handler = on_interrupt};
     a.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C kills */
-    sigaction(SIGINT, &a, NULL);
+    struct sigaction was;
+    if (sigaction(SIGINT, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails */
