@@ -1,7 +1,7 @@
 /* text.c - numbers as text whatever the locale, names, UTF-8, growing strings. */
 #define _GNU_SOURCE
-#include "base/base.h"
 #include "cull/text.h"
+#include "base/base.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -118,7 +118,7 @@ const char *cull__format_f64(double v, char buf[32])
         snprintf(buf, 32, "%.0f", v);
         return buf;
     }
-    for (int digits = 6; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) { /* %g drops trailing zeros by itself */
         snprintf(buf, 32, "%.*g", digits, v);
         const char *point = localeconv()->decimal_point; /* the host's locale may have a comma */
         char *at = strcmp(point, ".") ? strstr(buf, point) : NULL;

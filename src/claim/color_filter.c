@@ -3,8 +3,8 @@
  * 20 sources, each a Markov chain of order 2 over 16 symbols; the first is the target, nine of the
  * others repeat themselves (transitions drawn from a Dirichlet of 0.05, not 0.5). 40,000 sequences of
  * 64, 5 % of each source. The prior model counts 4,000 of them, which leave the pool; the tuned model
- * adds 60 sequences of the target, weighted to the mass of the prior's. A sixteenth of the pool is
- * kept, a model is counted on it and tested on new target sequences. */
+ * goes on to count 60 sequences of the target, once. A sixteenth of the pool is kept, a model is
+ * counted on it and tested on new target sequences. */
 #include "claim/claim.h"
 
 #include <math.h>
@@ -66,9 +66,9 @@ static void speak(cull_rng *r, const chain *c, uint8_t *out)
     }
 }
 
-static void learn(model *m, const uint8_t *x, double weight)
+static void learn(model *m, const uint8_t *x)
 {
-    for (int t = 2; t < T; t++) m->count[x[t - 2] * S + x[t - 1]][x[t]] += weight;
+    for (int t = 2; t < T; t++) m->count[x[t - 2] * S + x[t - 1]][x[t]]++;
 }
 
 /* Mean loss of a symbol, nats. */
@@ -105,12 +105,12 @@ static void make(cull_rng *r, world *w)
         w->from[j] = t;
     }
     for (int i = 0; i < ALL; i++) speak(r, &w->source[w->from[i]], w->all[i]);
-    for (int i = POOL; i < ALL; i++) learn(&w->prior, w->all[i], 1);
+    for (int i = POOL; i < ALL; i++) learn(&w->prior, w->all[i]);
     w->cond = w->prior;
     for (int i = 0; i < TARGETS; i++) {
         sequence x;
         speak(r, &w->source[0], x);
-        learn(&w->cond, x, (double)PRIOR / TARGETS);
+        learn(&w->cond, x);
     }
     for (int i = 0; i < TESTS; i++) speak(r, &w->source[0], w->test[i]);
 }
@@ -121,7 +121,7 @@ static double test_loss(world *w, const int64_t *idx, int64_t k, double *share)
     double sum = 0, hits = 0;
     memset(&w->own, 0, sizeof w->own);
     for (int64_t i = 0; i < k; i++) {
-        learn(&w->own, w->all[idx ? idx[i] : i], 1);
+        learn(&w->own, w->all[idx ? idx[i] : i]);
         hits += w->from[idx ? idx[i] : i] == 0;
     }
     for (int i = 0; i < TESTS; i++) sum += loss(&w->own, w->test[i]);

@@ -2,9 +2,11 @@
  *
  * Fashion-MNIST with class sizes that fall by 0.6 from one class to the next, and a quarter junk: ten
  * tight clouds with random labels. 300 rows are kept, by chance, by 64 clusters in proportion to
- * their sizes or in equal shares, or in three rounds: after each round a logistic regression is
- * fitted on what was kept, and a row's feedback is how much more a reference model believes its
- * label than the label that the regression gives it, p(gold) - p(predicted). */
+ * their sizes or in equal shares, or in three rounds with feedback on what was kept: how much a
+ * reference model believes a row's label more than another, p(gold) - p(predicted). What is predicted
+ * is the reference's own label. The paper has the label that a model trained on what was kept gives
+ * (here a logistic regression); that is run too, and shown, and does not help here: such a model has
+ * learnt the labels it was shown, wrong ones too, so the difference is nearly always 0. */
 #include "choose/choose.h"
 #include "claim/claim.h"
 #include "num/num.h"
@@ -82,9 +84,10 @@ static cull_status draw(cull_ctx *cx, const cull__fashion *f, cull_rng *r, setti
     return cull__logreg_fit(cx, rows, label, REFERENCE, D, CLASSES, &o, s->w);
 }
 
-/* p(gold) - p(predicted) under the reference, for what was kept. */
-static cull_status feedback(cull_ctx *cx, const setting *s, const int64_t *idx, int64_t k,
-                            double *value)
+/* p(gold) - p(predicted) under the reference, for what was kept; predicted by a model trained on it
+ * if `trained`, else by the reference. */
+static cull_status feedback(cull_ctx *cx, const setting *s, bool trained, const int64_t *idx,
+                            int64_t k, double *value)
 {
     float *rows;
     int32_t *label, *guess;
@@ -97,9 +100,11 @@ static cull_status feedback(cull_ctx *cx, const setting *s, const int64_t *idx, 
     CULL_TRY(CULL_TMP(cx, proba, k * CLASSES));
     cull__gather(s->x, idx, k, D, rows);
     for (int64_t i = 0; i < k; i++) label[i] = s->y[idx[i]];
-    CULL_TRY(cull__logreg_fit(cx, rows, label, k, D, CLASSES, &o, own));
-    CULL_TRY(cull__logreg_predict(cx, rows, k, D, CLASSES, own, NULL, guess));
-    CULL_TRY(cull__logreg_predict(cx, rows, k, D, CLASSES, s->w, proba, NULL));
+    CULL_TRY(cull__logreg_predict(cx, rows, k, D, CLASSES, s->w, proba, guess));
+    if (trained) {
+        CULL_TRY(cull__logreg_fit(cx, rows, label, k, D, CLASSES, &o, own));
+        CULL_TRY(cull__logreg_predict(cx, rows, k, D, CLASSES, own, NULL, guess));
+    }
     for (int64_t i = 0; i < k; i++)
         value[i] = proba[i * CLASSES + label[i]] - proba[i * CLASSES + guess[i]];
     return CULL_OK;
@@ -120,20 +125,18 @@ static cull_status clusters(cull_ctx *cx, const setting *s, int32_t *assign)
     return status;
 }
 
-static cull_status in_rounds(cull_ctx *cx, const setting *s, int64_t *idx)
+static cull_status in_rounds(cull_ctx *cx, const setting *s, const int32_t *assign, bool trained,
+                             int64_t *idx)
 {
-    int32_t *assign;
     double weight[K], value[KEEP];
     cull_data_problem p = {.n = s->n, .budget = KEEP};
     cull__taker t;
     cull_rng r = cull__rng(cx, 2000);
-    CULL_TRY(CULL_TMP(cx, assign, s->n));
-    CULL_TRY(clusters(cx, s, assign));
     CULL_TRY(cull__taker_new(cx, &p, &t));
     for (int j = 0; j < K; j++) weight[j] = 1.0 / K;
     for (int round = 0; round < ROUNDS; round++) {
         if (round > 0) {
-            CULL_TRY(feedback(cx, s, t.idx, t.count, value));
+            CULL_TRY(feedback(cx, s, trained, t.idx, t.count, value));
             CULL_TRY(cull__cluster_reweigh(cx, assign, K, t.idx, value, t.count, 1, weight));
         }
         CULL_TRY(cull__cluster_draw(cx, &t, &r, assign, K, weight, NULL, KEEP / ROUNDS));
@@ -142,7 +145,7 @@ static cull_status in_rounds(cull_ctx *cx, const setting *s, int64_t *idx)
     return t.count == KEEP ? CULL_OK : cull__fail(cx, CULL_EINTERNAL, "the rounds fell short");
 }
 
-enum { RANDOM, PROPORTIONAL, EQUAL, ITERATIVE, WAYS };
+enum { RANDOM, PROPORTIONAL, EQUAL, ITERATIVE, TRAINED, WAYS };
 typedef struct {
     double accuracy[WAYS][MOST], junk[WAYS][MOST];
 } figures;
@@ -151,12 +154,15 @@ static cull_status one_seed(cull_ctx *cx, const cull__fashion *f, int i, figures
 {
     setting s;
     int64_t idx[KEEP];
+    int32_t *assign;
     cull_rng r = cull__rng(cx, 1000);
     memset(s.w, 0, sizeof s.w);
     CULL_TRY(draw(cx, f, &r, &s));
+    CULL_TRY(CULL_TMP(cx, assign, s.n));
+    CULL_TRY(clusters(cx, &s, assign));
     for (int way = 0; way < WAYS; way++) {
-        if (way == ITERATIVE)
-            CULL_TRY(in_rounds(cx, &s, idx));
+        if (way >= ITERATIVE)
+            CULL_TRY(in_rounds(cx, &s, assign, way == TRAINED, idx));
         else
             CULL_TRY(cull__claim_pick(cx, way == RANDOM ? "random" : "kmq",
                                       way == RANDOM         ? ""
@@ -194,11 +200,17 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
                      false);
     static const char *const name[2][WAYS] = {
         {"accuracy, random", "accuracy, shares in proportion (share=1)",
-         "accuracy, equal shares (kmq)", "accuracy, three rounds with feedback"},
+         "accuracy, equal shares (kmq)", "accuracy, three rounds, the reference predicts",
+         "accuracy, three rounds, the trained model predicts"},
         {"junk share, random", "junk share, shares in proportion (share=1)",
-         "junk share, equal shares (kmq)", "junk share, three rounds with feedback"}};
+         "junk share, equal shares (kmq)", "junk share, three rounds, the reference predicts",
+         "junk share, three rounds, the trained model predicts"}};
     for (int way = 0; way < WAYS; way++) cull__claim_figure(out, name[0][way], v->accuracy[way]);
     for (int way = 0; way < WAYS; way++) cull__claim_figure(out, name[1][way], v->junk[way]);
+    out->note =
+        "the gain of rounds is shown for feedback in which the reference model predicts; with "
+        "the trained model's own predictions, the paper's formula to the letter, see the "
+        "last figures";
     return CULL_OK;
 }
 

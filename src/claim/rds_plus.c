@@ -119,7 +119,9 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     cull__claim_figure(out, "accuracy, random", v->random);
     cull__claim_figure(out, "accuracy, turns, pool and target even", v->even_turns);
     cull__claim_figure(out, "accuracy, random, pool and target even", v->even_random);
-    out->note = "where pool and target are even already, turns have nothing to gain over random";
+    out->note =
+        "where pool and target are even already there is nothing to gain, and turns may lose to "
+        "random: see the last two figures";
     return CULL_OK;
 }
 

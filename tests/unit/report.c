@@ -465,6 +465,28 @@ static void terminal(void **state)
     cull_ctx_free(cx);
 }
 
+static void markdown(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    static fixture f;
+    build(&f);
+    f.run.groups = 2, f.run.figures = 3;
+    f.group[0].name = "a|b*<i>\n";
+    ok(cx, cull_run_write(cx, &f.run, CULL_FORM_MD, in("a.md")));
+    char *s = slurp(in("a.md"), NULL);
+    assert_string_equal(s,
+                        "**random** kept 120 of 4,000 rows (3.0 %), seed 18446744073709551612.\n\n"
+                        "| method | metric | value | 95 % interval |\n| --- | --- | --: | --- |\n"
+                        "| random | label precision | 0.612 | [0.580, 0.643] |\n"
+                        "| tf-idf | label precision | 0.371 | [0.330, 0.410] |\n"
+                        "| random pick | label precision | 0.038 | [0.031, 0.046] |\n\n"
+                        "| group | kept | of the pool | share kept |\n| --- | --: | --: | --: |\n"
+                        "| language | 7 | 161 | 4.3 % |\n| a\\|b\\*&lt;i>  | 0 | 100 | 0 % |\n");
+    free(s);
+    cull_ctx_free(cx);
+}
+
 static void forms(void **state)
 {
     (void)state;
@@ -574,6 +596,7 @@ int main(void)
         cmocka_unit_test(html_of_extremes),
         cmocka_unit_test(terminal),
         cmocka_unit_test(forms),
+        cmocka_unit_test(markdown),
         cmocka_unit_test(options_for_replay),
         cmocka_unit_test(memory),
     };
