@@ -30,8 +30,7 @@ static int add_method(cli *c, const char *part, void *arg)
     work *w = arg;
     const char *near = NULL;
     const cull_method *m = cull_method_find(part, &near);
-    if (!m && near)
-        return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
+    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
     if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", part);
     for (int i = 0; i < w->methods; i++)
         if (w->method[i] == m) return fail(c, USAGE, "--methods names %s twice", m->slug);

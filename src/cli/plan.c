@@ -3,8 +3,8 @@
  * Bytes come from the library's own estimates. Seconds come from a short trial: an even sample of the
  * pool goes through the same steps, and each step's time grows with what it depends on: features
  * with the records (a straight line through two sample sizes), the method with its operations. */
-#include "problem.h"
 #include "cull/text.h"
+#include "problem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +23,16 @@ typedef struct {
     const double *values[MAX_COLUMNS];
     int32_t *group;
     cull_data_problem p;
+    cull_ctx *cx; /* its own, so that its peak is its own */
+    double seconds;
+    uint64_t peak; /* of making its features */
 } sample;
 
 typedef struct {
     double features, method; /* seconds, for the whole pool */
     cull_plan plan;
-    uint64_t bytes;
+    uint64_t held, rows, features_most; /* bytes: records; their features; while these are made */
+    uint64_t trial;                     /* what the method held in its trial */
     int64_t d;
     bool made; /* the features are made from text */
 } estimate;
@@ -39,7 +43,7 @@ static int sample_rows(cli *c, const problem *q, int64_t n, sample *s)
     s->row = malloc(((size_t)s->n + 1) * sizeof *s->row);
     if (!s->row) return fail(c, FAILED, "out of memory");
     for (int64_t i = 0; i < s->n; i++) s->row[i] = i * (q->n / s->n);
-    return DONE;
+    return context_for(c, cull_ctx_seed(c->cx), &s->cx);
 }
 
 static int sample_text(cli *c, const problem *q, sample *s)
@@ -58,18 +62,19 @@ static int sample_text(cli *c, const problem *q, sample *s)
     return check(c, cull_corpus_open(c->cx, &o, &s->text));
 }
 
-/* Features of the sample (and, with `target`, of the target); their time in *seconds. */
-static int sample_features(cli *c, const problem *q, sample *s, bool target, double *seconds)
+/* Features of the sample and of the target, timed. */
+static int sample_features(cli *c, const problem *q, sample *s)
 {
     cull_embed_opts o;
     cull_embed *e = NULL;
     double began = seconds_now();
     TRY(embed_settings(c, "embed-", &o));
-    int rc = check(c, cull_embed_fit(c->cx, s->text, &o, &e));
-    if (rc == DONE) rc = check(c, cull_embed_apply(c->cx, e, s->text, &s->pool));
-    *seconds = seconds_now() - began;
-    if (rc == DONE && target && q->target_text)
-        rc = check(c, cull_embed_apply(c->cx, e, q->target_text, &s->target));
+    int rc = check_in(c, s->cx, cull_embed_fit(s->cx, s->text, &o, &e));
+    if (rc == DONE) rc = check_in(c, s->cx, cull_embed_apply(s->cx, e, s->text, &s->pool));
+    s->seconds = seconds_now() - began;
+    if (rc == DONE && q->target_text)
+        rc = check_in(c, s->cx, cull_embed_apply(s->cx, e, q->target_text, &s->target));
+    s->peak = cull_ctx_peak(s->cx);
     cull_embed_free(e);
     return rc;
 }
@@ -102,8 +107,8 @@ static int sample_problem(cli *c, const problem *q, sample *s)
     if (q->pool && !s->pool) {
         s->rows = gather(q->pool, s->row, s->n);
         if (!s->rows) return fail(c, FAILED, "out of memory");
-        TRY(check(c, cull_pool_from(c->cx, s->rows, CULL_F32, s->n, cull_pool_d(q->pool),
-                                    &s->pool)));
+        TRY(check(c,
+                  cull_pool_from(c->cx, s->rows, CULL_F32, s->n, cull_pool_d(q->pool), &s->pool)));
     }
     s->p.pool = s->pool;
     s->p.target = s->target ? s->target : q->target;
@@ -119,6 +124,7 @@ static void sample_free(sample *s)
     if (s->file[0]) unlink(s->file), rmdir(s->dir);
     for (int i = 0; i < MAX_COLUMNS; i++) free(s->column[i]);
     free(s->cost), free(s->rows), free(s->row);
+    cull_ctx_free(s->cx);
 }
 
 /* ---- the whole from the sample ---- */
@@ -142,66 +148,82 @@ static int plan_method(cli *c, problem *q, const cull_method *m, const cull_opts
         p.target = target;
     }
     if (rc == DONE) rc = check(c, cull_data_plan(c->cx, m, opts, &p, &e->plan));
-    uint64_t held = cull_ctx_peak(c->cx), features = 0;
+    e->held = cull_ctx_peak(c->cx);
     if (rc == DONE && e->made)
-        rc = check(c, cull_embed_plan(c->cx, &o, cull_corpus_bytes(q->text), q->n, &features));
-    uint64_t rows = e->made ? (uint64_t)q->n * (uint64_t)o.dim * sizeof(float) : 0;
-    e->bytes = held + (features > rows + e->plan.bytes ? features : rows + e->plan.bytes);
+        rc = check(c,
+                   cull_embed_plan(c->cx, &o, cull_corpus_bytes(q->text), q->n, &e->features_most));
+    e->rows = e->made ? (uint64_t)q->n * (uint64_t)o.dim * sizeof(float) : 0;
     cull_pool_free(pool);
     cull_pool_free(target);
     return rc;
 }
 
-static int time_features(cli *c, const problem *q, sample *s, estimate *e)
+/* The value at n of the line through (small, a) and (large, b), never below b. */
+static double line(double small, double a, double large, double b, double n)
 {
-    double large, small = 0;
-    TRY(sample_text(c, q, s));
-    TRY(sample_features(c, q, s, true, &large));
-    e->features = large;
-    if (s->n == q->n) return DONE;
-    sample less = {0};
-    int rc = sample_rows(c, q, SMALL, &less);
-    if (rc == DONE) rc = sample_text(c, q, &less);
-    if (rc == DONE) rc = sample_features(c, q, &less, false, &small);
-    double slope = (large - small) / (double)(s->n - less.n);
-    if (rc == DONE && slope > 0) e->features = large + slope * (double)(q->n - s->n);
-    if (rc == DONE && slope <= 0) e->features = large * (double)q->n / (double)s->n;
-    sample_free(&less);
-    return rc;
+    double slope = (b - a) / (large - small);
+    return slope > 0 ? b + slope * (n - large) : b * n / large;
 }
 
-/* The trial has a context of its own: its peak stands in where a method does not say what it holds,
- * with a score and a place for each record more. */
-static int time_method(cli *c, problem *q, const cull_method *m, const cull_opts *opts, sample *s,
-                       estimate *e)
+static int try_features(cli *c, const problem *q, sample *s, estimate *e)
+{
+    TRY(sample_text(c, q, s));
+    TRY(sample_features(c, q, s));
+    e->features = s->seconds;
+    double most = (double)s->peak;
+    if (s->n < q->n) {
+        sample less = {0};
+        int rc = sample_rows(c, q, SMALL, &less);
+        if (rc == DONE) rc = sample_text(c, q, &less);
+        if (rc == DONE) rc = sample_features(c, q, &less);
+        double a = (double)less.n, b = (double)s->n, n = (double)q->n;
+        e->features = line(a, less.seconds, b, s->seconds, n);
+        most = line(a, (double)less.peak, b, (double)s->peak, n);
+        sample_free(&less);
+        TRY(rc);
+    }
+    if (most < (double)e->features_most) e->features_most = (uint64_t)most;
+    return DONE;
+}
+
+static int try_method(cli *c, problem *q, const cull_method *m, const cull_opts *opts, sample *s,
+                      estimate *e)
 {
     cull_plan part;
     cull_pick k = {0};
-    cull_ctx *cx = NULL;
     TRY(sample_problem(c, q, s));
-    TRY(context_for(c, cull_ctx_seed(c->cx), &cx));
-    int rc = check_in(c, cx, cull_data_plan(cx, m, opts, &s->p, &part));
+    TRY(check_in(c, s->cx, cull_data_plan(s->cx, m, opts, &s->p, &part)));
     double began = seconds_now();
-    if (rc == DONE) rc = check_in(c, cx, cull_data_pick(cx, m, opts, &s->p, &k));
+    TRY(check_in(c, s->cx, cull_data_pick(s->cx, m, opts, &s->p, &k)));
     double took = seconds_now() - began, grows = (double)q->n / (double)s->n;
     cull_pick_free(&k);
-    if (!e->plan.bytes) e->bytes += cull_ctx_peak(cx) + 16 * (uint64_t)(q->n - s->n);
     if (part.flops > 0 && e->plan.flops > 0) grows = e->plan.flops / part.flops;
     e->method = took * grows;
-    cull_ctx_free(cx);
-    return rc;
+    e->trial = cull_ctx_peak(s->cx);
+    return DONE;
+}
+
+/* The largest of its phases. A method that does not say what it holds is taken to hold what it held in
+ * its trial, and a score and a place for each record more. */
+static uint64_t most_bytes(const problem *q, const sample *s, const estimate *e)
+{
+    uint64_t method = e->plan.bytes;
+    if (!method) method = e->trial + 16 * (uint64_t)(q->n - s->n);
+    method += e->rows;
+    return e->held + (e->features_most > method ? e->features_most : method);
 }
 
 /* ---- said ---- */
 
-static void say(cli *c, const problem *q, const cull_method *m, const estimate *e, double opened)
+static void say(cli *c, const problem *q, const cull_method *m, const estimate *e, double opened,
+                uint64_t bytes)
 {
     char a[32];
     double all = opened + e->features + e->method;
     if (c->json) {
         printf("{\"method\":\"%s\",\"rows\":%lld,\"dim\":%lld,\"bytes\":%llu,\"passes\":%.1f,"
                "\"seconds\":%.3f}\n",
-               m->slug, (long long)q->n, (long long)e->d, (unsigned long long)e->bytes,
+               m->slug, (long long)q->n, (long long)e->d, (unsigned long long)bytes,
                e->plan.passes + (e->made ? 2 : 0) + 1, all);
         return;
     }
@@ -214,7 +236,7 @@ static void say(cli *c, const problem *q, const cull_method *m, const estimate *
                e->made ? ", made from the text" : "");
     printf("budget    %s of %s\n", q->budget.text, q->cost_unit ? q->cost_unit : "examples");
     printf("passes    %.0f over the pool\n", e->plan.passes + (e->made ? 2 : 0) + 1);
-    printf("memory    at most %s\n", cull_format_bytes(e->bytes, a));
+    printf("memory    at most %s\n", cull_format_bytes(bytes, a));
     printf("time      about %.1f s: %.1f s to read, %.1f s for features, %.1f s for %s\n", all,
            opened, e->features, e->method, m->slug);
 }
@@ -225,12 +247,13 @@ int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, do
     sample s = {0};
     TRY(plan_method(c, q, m, opts, &e));
     int rc = sample_rows(c, q, LARGE, &s);
-    if (rc == DONE && e.made) rc = time_features(c, q, &s, &e);
+    if (rc == DONE && e.made) rc = try_features(c, q, &s, &e);
     if (rc == DONE && !e.made && q->p.text && (m->flags & CULL_NEEDS_TEXT))
         rc = sample_text(c, q, &s);
-    if (rc == DONE) rc = time_method(c, q, m, opts, &s, &e);
+    if (rc == DONE) rc = try_method(c, q, m, opts, &s, &e);
+    uint64_t bytes = most_bytes(q, &s, &e);
     sample_free(&s);
     progress_end();
-    if (rc == DONE) say(c, q, m, &e, opened);
+    if (rc == DONE) say(c, q, m, &e, opened, bytes);
     return rc;
 }
