@@ -214,8 +214,10 @@ int parse(cli *c, int argc, char **argv)
     c->quiet = has(c, "quiet");
     c->verbose = has(c, "verbose");
     c->json = has(c, "json");
-    if (has(c, "help") || has(c, "version")) return DONE;
-    return check_words(c);
+    bool asks = has(c, "help") || has(c, "version");
+    if (asks && c->cmd->word == WORD_METHOD && c->inputs)
+        c->method = cull_method_find(c->input[0], NULL);
+    return asks ? DONE : check_words(c);
 }
 
 void parse_free(cli *c)

@@ -297,7 +297,7 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
     TRY(target_tasks(c, q));
     TRY(open_embeddings(c, q, array_target));
     TRY(limits_set(c, q));
-    bool wanted = embed || (judged && q->target_text);
+    bool wanted = embed || (judged && (q->target_text || has(c, "targets")));
     if (wanted && !q->pool && q->p.text && !dry) TRY(embed_texts(c, q));
     if (q->target_text && q->pool && !q->target && embed && !dry)
         return fail(c, USAGE,
