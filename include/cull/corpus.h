@@ -1,7 +1,14 @@
 /* cull/corpus.h - a pool as records of text: jsonl, csv, tsv or plain text, streamed.
  *
  * Opening makes one pass that counts records, checks every line and reads the columns asked for;
- * the text itself is never held. A row is a record's place over all files in the order given. */
+ * the text itself is never held. A row is a record's place over all files in the order given.
+ *
+ * Files may be .gz or .zst (told by their bytes). jsonl: an object a line, blank lines skipped,
+ * no key twice. csv: RFC 4180 with a header; tsv: the same with tabs, so a field that begins
+ * with a quote is quoted. txt: a text a line, blank lines skipped. All UTF-8, with or without a
+ * byte order mark. Memory of a pass: 4 MiB, or 256 records and a parser's buffers for the
+ * longest (about 3 times it, for each thread) where that is more. A file that changes between
+ * passes is CULL_EIO. */
 #ifndef CULL_CORPUS_H
 #define CULL_CORPUS_H
 #include "cull/base.h"
@@ -18,9 +25,11 @@ typedef struct {
     int npaths;
     const char *format; /* "jsonl", "csv", "tsv", "txt"; NULL = from each name, jsonl for stdin */
     /* Fields by path: "text", "meta.source", "turns[0].value", "messages[].content"; in csv and
-     * tsv a column's name. Comma-separated paths are joined by a newline. NULL = the first that
-     * the first record has of: text, content, messages[].content, conversations[].value,
-     * instruction+input+output, prompt+completion, question+answer. "" = records have no text. */
+     * tsv a column's name. A backslash takes the next character ('.', ',', '[') as it is.
+     * Comma-separated paths are joined by a newline, as are the elements of []; empty parts take no
+     * line, and null is passed over inside [] only. NULL = the first that the first record has of:
+     * text, content, messages[].content, conversations[].value, instruction+input+output (input if
+     * it is there), prompt+completion, question+answer. "" = records have no text. */
     const char *text;
     const char *id;             /* NULL = "id" where records have it */
     const char *group;          /* strings or numbers; NULL = none */
@@ -78,14 +87,19 @@ CULL_API void cull_strings_free(cull_strings *s);
 CULL_API cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c,
                                         cull_strings *out) CULL_CHECKED;
 /* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
- * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic. */
+ * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic.
+ * */
 CULL_API cull_status cull_corpus_write(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
                                        int64_t n, const char *path) CULL_CHECKED;
 
-/* Near copies of an evaluation set: avoid[row] = 1 where the row's text shares at least `share` of
- * its word n-grams (or any, if share is 0) with a text of `eval`. hits lists each such row.
- * Words are lower-cased runs of letters and digits. Source: the n-gram overlap of GPT-3's
- * decontamination (Brown et al. 2020, appendix C). O(bytes) time, O(n-grams of eval) memory. */
+/* Near copies of an evaluation set: avoid[row] = 1 where the row's text shares at least `share`
+ * of its word n-grams (or any, if share is 0) with a text of `eval`. hits (may be NULL) lists each
+ * such row, in order. ngram is 2 to 64, customarily 13. A text of eval with fewer words, but at
+ * least 5, is one n-gram of all its words, found inside longer texts too; with fewer than 5 it is
+ * not looked for. Words are lower-cased runs of letters and digits; characters of scripts without
+ * spaces (Han, kana, Thai, ...) are words of their own. Source: the n-gram overlap of GPT-3's
+ * decontamination (Brown et al. 2020, appendix C). O(bytes) time, O(n-grams of eval) memory; one
+ * pass, two over eval. */
 typedef struct {
     int64_t row, eval_row; /* the first text of eval that it overlaps */
     int64_t shared, total; /* n-grams of the row found in eval; all of the row */
@@ -101,7 +115,11 @@ CULL_API cull_status cull_corpus_overlap(cull_ctx *cx, const cull_corpus *c,
                                          uint8_t *avoid, cull_overlaps *hits) CULL_CHECKED;
 CULL_API void cull_overlaps_free(cull_overlaps *h);
 /* Groups of near copies: rows that share a word n-gram which at most `cap` rows have are joined
- * (connected components). group has n entries, codes in order of first appearance. */
+ * (connected components), and so are rows of the same words throughout, however many. Of texts
+ * with more than 16 n-grams a fixed quarter of them counts (those whose hash is 0 modulo 4), so a
+ * copy that shares k n-grams is missed with probability 0.75^k. group has n entries, codes in
+ * order of first appearance. Two passes, more where memory is short (16 bytes for each n-gram that
+ * counts). */
 CULL_API cull_status cull_corpus_copies(cull_ctx *cx, const cull_corpus *c, int ngram, int64_t cap,
                                         int32_t *group, int32_t *groups) CULL_CHECKED;
 

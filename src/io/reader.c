@@ -16,7 +16,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { IN = 256 * 1024, WINDOW_LOG = 27 };
+enum { IN = 64 * 1024, WINDOW_LOG = 27 };
 typedef enum { PLAIN, GZIP, ZSTD } form;
 
 struct cull__reader {

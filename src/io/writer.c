@@ -17,7 +17,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { OUT = 256 * 1024 };
+enum { OUT = 64 * 1024 };
 
 struct cull__writer {
     int fd;

@@ -108,9 +108,9 @@ typedef struct {
     size_t n;
     bool quoted; /* at, n without the quotes, which may hold "" */
 } cull__cell;
-/* Where the record at p ends: its bytes without the line's end in *rec, with it in *used, line ends in
- * *lines. False: more bytes are needed (never with `last`, but then *open says that a quote is not
- * closed). */
+/* Where the record at p ends: its bytes without the line's end in *rec, with it in *used, line
+ * ends in *lines. False: more bytes are needed (never with `last`, but then *open says that a
+ * quote is not closed). */
 bool cull__csv_split(const char *p, size_t n, char sep, bool last, size_t *rec, size_t *used,
                      int64_t *lines, bool *open);
 /* Cells of a record into out (room for cap); returns how many there are, or -1: text follows a

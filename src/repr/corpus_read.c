@@ -9,18 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAD = 64, BATCH = 4 << 20, RECORDS = 256 * CULL__CORPUS_CHUNK };
+enum { PAD = 64, FIRST = 64 << 10, BATCH = 4 << 20, RECORDS = 256 * CULL__CORPUS_CHUNK };
 
 cull_status cull__stream_new(cull_ctx *cx, const cull_corpus *c, size_t slot, cull__stream *s)
 {
     uint64_t some = cull__memory_limit(cx) / 16;
     *s = (cull__stream){.c = c, .file = -1, .most = RECORDS, .target = BATCH};
-    if (some < s->target) s->target = some < 65536 ? 65536 : (size_t)some;
+    if (some < s->target) s->target = some < FIRST ? FIRST : (size_t)some;
     /* slots of a batch stay below 64 MiB while each worker still has one */
     int64_t fit = (64 << 20) / (int64_t)(slot + 1), least = 2 * cull__workers(cx);
     if (fit < least) fit = least;
     if (fit < RECORDS / CULL__CORPUS_CHUNK) s->most = fit * CULL__CORPUS_CHUNK;
-    return CULL_GROW(cx, s->buf, &s->buf_cap, (int64_t)s->target + PAD);
+    return CULL_GROW(cx, s->buf, &s->buf_cap, FIRST + PAD); /* small files need no more */
 }
 
 void cull__stream_free(cull__stream *s)
@@ -167,12 +167,15 @@ static cull_status split_one(cull_ctx *cx, cull__stream *s, bool *more)
 static cull_status grow(cull_ctx *cx, cull__stream *s)
 {
     if (CULL_GROW(cx, s->buf, &s->buf_cap, s->buf_cap + 1) == CULL_OK) return CULL_OK;
-    char why[512];
+    char why[512], size[32];
+    const char *path = s->c->file[s->file].path;
+    size_t rest = s->hi - s->lo;
     snprintf(why, sizeof why, "%.480s", cull_error(cx));
-    char size[32];
-    return cull__fail(cx, CULL_ENOMEM, "%s:%" PRId64 ": %s and more without a record's end: %s",
-                      s->c->file[s->file].path, s->line, cull__format_bytes(s->hi - s->lo, size),
-                      why);
+    if (rest > s->hi / 2)
+        return cull__fail(cx, CULL_ENOMEM, "%s:%" PRId64 ": a record of more than %s: %s", path,
+                          s->line, cull__format_bytes(rest, size), why);
+    return cull__fail(cx, CULL_ENOMEM, "%s:%" PRId64 ": %d records together take more than %s: %s",
+                      path, s->line, CULL__CORPUS_CHUNK, cull__format_bytes(s->hi, size), why);
 }
 
 cull_status cull__stream_next(cull_ctx *cx, cull__stream *s, int64_t *n)
@@ -190,10 +193,15 @@ cull_status cull__stream_next(cull_ctx *cx, cull__stream *s, int64_t *n)
             CULL_TRY(end_file(cx, s));
         } else if (s->hi + PAD < (size_t)s->buf_cap) {
             CULL_TRY(fill(cx, s));
-        } else if (s->n >= CULL__CORPUS_CHUNK) {
+        } else if (s->n >= CULL__CORPUS_CHUNK && (size_t)s->buf_cap > s->target) {
             break;
         } else {
-            CULL_TRY(grow(cx, s));
+            cull_status g = grow(cx, s);
+            if (g != CULL_OK && s->n >= CULL__CORPUS_CHUNK) {
+                s->target = 0; /* then with what there is */
+                break;
+            }
+            CULL_TRY(g);
         }
     }
     *n = s->over ? s->n : s->n / CULL__CORPUS_CHUNK * CULL__CORPUS_CHUNK;
