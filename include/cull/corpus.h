@@ -20,13 +20,14 @@ typedef struct {
     /* Fields by path: "text", "meta.source", "turns[0].value", "messages[].content"; in csv and
      * tsv a column's name. Comma-separated paths are joined by a newline. NULL = the first that
      * the first record has of: text, content, messages[].content, conversations[].value,
-     * instruction+input+output, prompt+completion, question+answer. */
+     * instruction+input+output, prompt+completion, question+answer. "" = records have no text. */
     const char *text;
     const char *id;             /* NULL = "id" where records have it */
     const char *group;          /* strings or numbers; NULL = none */
     const char *label;          /* strings or numbers; NULL = none */
     const char *const *columns; /* numeric fields, read into the table */
     int ncolumns;
+    bool text_optional; /* text NULL and none of the usual fields: no error, but no text */
 } cull_corpus_opts;
 /* clang-format off */
 #define CULL_CORPUS_OPTS \
@@ -38,6 +39,7 @@ CULL_API cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o,
                                       cull_corpus **out) CULL_CHECKED;
 CULL_API void cull_corpus_free(cull_corpus *c);
 CULL_API int64_t cull_corpus_n(const cull_corpus *c);
+CULL_API bool cull_corpus_has_text(const cull_corpus *c);
 CULL_API uint64_t cull_corpus_bytes(const cull_corpus *c); /* uncompressed */
 CULL_API const cull_table *cull_corpus_table(const cull_corpus *c);
 /* Group and label of each row as codes 0..count-1 in order of first appearance; NULL if none. */

@@ -62,6 +62,12 @@ CULL_API cull_array cull_pool_array(const cull_pool *p);
 CULL_API const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf);
 /* Refuses a pool with a NaN or an infinity, naming the row and the column. One pass, in parallel. */
 CULL_API cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p) CULL_CHECKED;
+/* How well rows idx[0..k) of p cover a target: best[j] = the largest cosine similarity of row j of
+ * target to one of them (m numbers); k >= 1, idx within the pool, both of one dimension. The mean of
+ * `best` is what reports call coverage. O(k m d) time, O(m + min(k, 4096) d) memory. */
+CULL_API cull_status cull_pool_coverage(cull_ctx *cx, const cull_pool *p, const int64_t *idx,
+                                        int64_t k, const cull_pool *target,
+                                        double *best) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /* text.c - numbers as text whatever the locale, names, UTF-8, growing strings. */
 #define _GNU_SOURCE
+#include "cull/text.h"
 #include "base/base.h"
 
 #include <errno.h>
@@ -117,7 +118,7 @@ const char *cull__format_f64(double v, char buf[32])
         snprintf(buf, 32, "%.0f", v);
         return buf;
     }
-    for (int digits = 6; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) { /* %g drops trailing zeros by itself */
         snprintf(buf, 32, "%.*g", digits, v);
         const char *point = localeconv()->decimal_point; /* the host's locale may have a comma */
         char *at = strcmp(point, ".") ? strstr(buf, point) : NULL;
@@ -264,4 +265,17 @@ void cull__buf_free(cull_buf *b)
 {
     cull__free(b->at);
     *b = (cull_buf){.cx = b->cx};
+}
+
+/* ---- the public face of these ---- */
+
+bool cull_same_name(const char *a, const char *b) { return cull__same_name(a, b); }
+bool cull_parse_number(const char *s, double *out) { return cull__parse_f64(s, strlen(s), out); }
+bool cull_parse_bytes(const char *s, uint64_t *out) { return cull__parse_bytes(s, out); }
+const char *cull_format_number(double v, char buf[32]) { return cull__format_f64(v, buf); }
+const char *cull_format_bytes(uint64_t b, char buf[32]) { return cull__format_bytes(b, buf); }
+
+const char *cull_nearest(const char *s, const char *const *cand, int n)
+{
+    return cull__nearest(s, cand, n);
 }

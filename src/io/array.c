@@ -127,7 +127,8 @@ cull_status cull__member(cull_ctx *cx, const char *path, const char *const *name
             cx, CULL_EINPUT,
             "%s: it holds several arrays: %s; name one with a colon after the path, as %s:%s", path,
             all, path, cull__quote(names[0], strlen(names[0]), asked, sizeof asked));
-    const char *near = cull__nearest(name, names, count > 1000 ? 1000 : (int)count);
+    const char *near =
+        strlen(name) > 2 ? cull__nearest(name, names, count > 1000 ? 1000 : (int)count) : NULL;
     cull__quote(name, strlen(name), asked, sizeof asked);
     if (near)
         return cull__fail(cx, CULL_EINPUT, "%s: no array '%s'; did you mean '%s'? It holds %s",

@@ -29,14 +29,18 @@ static inline float bf16_at(const unsigned char *p, int64_t i)
     return cull__bf16_to_f32(u16_at(p, i));
 }
 
+/* A normal half needs its exponent rebased from 15 to 127, infinity and nan twice as much; a subnormal
+ * is its mantissa times 2^-24. Masks choose, and no subnormal float occurs on the way, so that a host
+ * that flushes those to zero sees the same numbers. */
 static inline float f16_at(const unsigned char *p, int64_t i)
 {
-    uint32_t h = u16_at(p, i), sign = (h & 0x8000) << 16, e = h & 0x7C00, m = h & 0x3FF;
-    float tiny = (float)(int32_t)m * 0x1p-24f, f;
-    uint32_t small, bits = (h & 0x7FFF) << 13;
+    uint32_t h = u16_at(p, i), sign = (h & 0x8000) << 16, a = h & 0x7FFF, small, bits;
+    float tiny = (float)(int32_t)a * 0x1p-24f, f;
+    uint32_t full = 0u - (uint32_t)((int32_t)a > 0x7BFF),
+             normal = 0u - (uint32_t)((int32_t)a > 0x3FF);
     memcpy(&small, &tiny, 4);
-    bits += e == 0x7C00 ? 0x70000000u : 0x38000000u; /* infinity and nan keep a full exponent */
-    bits = (e ? bits : small) | sign;
+    bits = (a << 13) + 0x38000000u + (full & 0x38000000u);
+    bits = (bits & normal) | (small & ~normal) | sign;
     memcpy(&f, &bits, 4);
     return f;
 }

@@ -88,7 +88,7 @@ typedef struct {
  * Stops early when no row moves. Reads the pool iterations + 1 times, for each restart. Sums are taken
  * over a grid fixed by n, k and d, in order, and assignments are canonical: same bits for any number
  * of threads and any instruction set. EOPTION unless 1 <= k <= n. O(n d k) time an iteration;
- * 8 n bytes and 16 to 64 sets of k d doubles. */
+ * 4 n bytes and 16 to 64 sets of k d doubles. */
 cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
                          float *centroid, int32_t *assign, int64_t *count, double *objective);
 

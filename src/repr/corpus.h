@@ -23,8 +23,9 @@ void cull__field_free(cull__field *f);
 typedef struct {
     cull__field *text; /* (ntext) parts, joined by a newline */
     int ntext;
+    bool no_text, text_optional; /* not even the usual fields; where there are none, none */
     cull__field id, group, label;
-    bool id_asked; /* else an id is taken where there is one */
+    bool id_asked;    /* else an id is taken where there is one */
     cull__field *col; /* (ncol) */
     int ncol;
 } cull__wanted;
@@ -73,17 +74,17 @@ typedef struct {
 typedef struct {
     const cull_corpus *c;
     cull__reader *r;
-    int file;          /* the one being read */
-    bool open, over;   /* over: no more files */
-    bool ended;        /* the current file has no more bytes */
-    bool head;         /* its csv header is still to come */
-    char *buf;         /* bytes [0, hi); 64 more may be read */
+    int file;        /* the one being read */
+    bool open, over; /* over: no more files */
+    bool ended;      /* the current file has no more bytes */
+    bool head;       /* its csv header is still to come */
+    char *buf;       /* bytes [0, hi); 64 more may be read */
     int64_t buf_cap;
-    size_t lo, hi;     /* bytes [lo, hi) are not split yet */
-    uint64_t off;      /* of `lo` in its file */
-    uint64_t bytes;    /* expanded so far, over all files */
-    uint64_t before;   /* on disk, of the files done */
-    cull__raw *rec;    /* (n) split */
+    size_t lo, hi;   /* bytes [lo, hi) are not split yet */
+    uint64_t off;    /* of `lo` in its file */
+    uint64_t bytes;  /* expanded so far, over all files */
+    uint64_t before; /* on disk, of the files done */
+    cull__raw *rec;  /* (n) split */
     int64_t n, rec_cap;
     int64_t line;      /* of `lo` */
     int64_t row, rows; /* of rec[0]; records of the current file so far */
@@ -148,8 +149,8 @@ typedef struct {
     cull__corpus_map *map;
     /* Instead of map, for what also wants positions and numbers; slot as in cull__corpus_pass. */
     cull_status (*raw_map)(cull_ctx *cx, void *arg, int64_t chunk, const cull__raw *raw,
-                           const cull__record *rec, const cull__picked *got,
-                           const cull__picker *k, const double *numbers, int64_t n, void *slot);
+                           const cull__record *rec, const cull__picked *got, const cull__picker *k,
+                           const double *numbers, int64_t n, void *slot);
     cull__corpus_reduce *reduce;
     void *arg;
     cull_corpus *opening;

@@ -155,7 +155,8 @@ cull_status cull__csv_header(cull_ctx *cx, const cull_corpus *c, cull__source *f
     cull_status s = CULL_TMP(cx, cell, k);
     if (s == CULL_OK) {
         cull__csv_cells(f->header, n, sep, cell, k);
-        if (!c->want.ntext) s = cull__guess_csv(cx, (cull_corpus *)(uintptr_t)c, f->path, cell, k);
+        if (!c->want.ntext && !c->want.no_text)
+            s = cull__guess_csv(cx, (cull_corpus *)(uintptr_t)c, f->path, cell, k);
         if (s == CULL_OK) s = map_names(cx, c, f, line, cell, k);
     }
     cull__release(cx, mark);

@@ -124,7 +124,7 @@ static bool add_key(void *arg, const char *key, size_t key_n, cull__json_value v
 
 /* ---- what is at a path ---- */
 
-typedef enum { STRING, NAME, NUMBER } as; /* NAME: a string, a number or a truth value */
+typedef enum { STRING, NAME, NUMBER } wish; /* NAME: a string, a number or a truth value */
 
 struct walk {
     cull_ctx *cx;
@@ -132,7 +132,7 @@ struct walk {
     const cull__field *f;
     const char *path; /* of the file */
     int64_t line;
-    as as;
+    wish as;
     bool many;    /* below [] */
     bool missing; /* may be absent, or of another type: then `found` stays false */
     size_t start; /* of the text in the buffer */
@@ -147,8 +147,8 @@ static bool no(struct walk *w, const char *fmt, const char *what)
     char q[128], body[256];
     cull__quote(w->f->name, strlen(w->f->name), q, sizeof q);
     snprintf(body, sizeof body, fmt, what);
-    w->status = cull__fail(w->cx, CULL_EINPUT, "%s:%" PRId64 ": field '%s' %s", w->path, w->line, q,
-                           body);
+    w->status =
+        cull__fail(w->cx, CULL_EINPUT, "%s:%" PRId64 ": field '%s' %s", w->path, w->line, q, body);
     return false;
 }
 
@@ -158,10 +158,9 @@ static bool absent(struct walk *w)
     struct list l = {"", 0};
     char q[128];
     cull__json_each(w->root, add_key, &l);
-    w->status = cull__fail(w->cx, CULL_EINPUT, "%s:%" PRId64 ": no field '%s'; the record has %s",
-                           w->path, w->line,
-                           cull__quote(w->f->name, strlen(w->f->name), q, sizeof q),
-                           l.n ? l.at : "none");
+    w->status = cull__fail(
+        w->cx, CULL_EINPUT, "%s:%" PRId64 ": no field '%s'; the record has %s", w->path, w->line,
+        cull__quote(w->f->name, strlen(w->f->name), q, sizeof q), l.n ? l.at : "none");
     return false;
 }
 
@@ -193,13 +192,15 @@ static bool leaf(struct walk *w, cull__json_value v)
         double d;
         bool numeric = cull__parse_f64(s, n, &d);
         cull__quote(s, n, q, sizeof q);
-        return no(w, numeric ? "is the string \"%s\"; it must be a number, without quotes"
-                             : "is the string \"%s\"; it must be a number", q);
+        return no(w,
+                  numeric ? "is the string \"%s\"; it must be a number, without quotes"
+                          : "is the string \"%s\"; it must be a number",
+                  q);
     }
     if (t == CULL__JSON_STRING) {
         const char *s = cull__json_string(v, &n);
-        w->status = w->as == STRING ? append_part(w->cx, w->k, w->start, s, n)
-                                    : append(w->cx, w->k, s, n);
+        w->status =
+            w->as == STRING ? append_part(w->cx, w->k, w->start, s, n) : append(w->cx, w->k, s, n);
         w->found = true;
         return w->status == CULL_OK;
     }
@@ -218,8 +219,10 @@ static bool leaf(struct walk *w, cull__json_value v)
     }
     if (w->missing) return true;
     if (w->many && t == CULL__JSON_NULL) return true; /* a turn that says nothing */
-    return no(w, w->as == STRING ? "is %s; it must be a string"
-                                 : "is %s; it must be a string or a number", kind_name(t));
+    return no(w,
+              w->as == STRING ? "is %s; it must be a string"
+                              : "is %s; it must be a string or a number",
+              kind_name(t));
 }
 
 struct nth {
@@ -260,13 +263,14 @@ static bool follow(struct walk *w, cull__json_value v, int step)
         if (s->key) {
             if (t != CULL__JSON_OBJECT)
                 return w->missing ? true
-                       : step     ? no(w, "leads through %s, where an object is needed", kind_name(t))
-                                  : absent(w);
+                       : step ? no(w, "leads through %s, where an object is needed", kind_name(t))
+                              : absent(w);
             if (!cull__json_get(v, s->key, &v)) return absent(w);
             continue;
         }
         if (t != CULL__JSON_ARRAY)
-            return w->missing ? true : no(w, "leads through %s, where an array is needed", kind_name(t));
+            return w->missing ? true
+                              : no(w, "leads through %s, where an array is needed", kind_name(t));
         if (s->at < 0) {
             w->many = true;
             struct deeper d = {w, step + 1};
@@ -282,7 +286,7 @@ static bool follow(struct walk *w, cull__json_value v, int step)
 
 /* ---- the fields of a record ---- */
 
-static cull_status walk(struct walk *w, const cull__field *f, as as, size_t start)
+static cull_status walk(struct walk *w, const cull__field *f, wish as, size_t start)
 {
     w->f = f;
     w->as = as;
@@ -305,8 +309,7 @@ static cull_status from_root(struct walk *w, const cull__wanted *want, int need,
 {
     if (need & CULL__TEXT) {
         out->text = w->k->n;
-        for (int i = 0; i < want->ntext; i++)
-            CULL_TRY(walk(w, &want->text[i], STRING, out->text));
+        for (int i = 0; i < want->ntext; i++) CULL_TRY(walk(w, &want->text[i], STRING, out->text));
         out->text_n = w->k->n - out->text;
     }
     if (need & CULL__ID && want->id.name) {
@@ -336,12 +339,12 @@ static cull_status parse_record(cull_ctx *cx, cull__picker *k, const char *path,
         if (bad == SIZE_MAX)
             return cull__fail(cx, CULL_ENOMEM, "%s:%" PRId64 ": a record of %s: %s", path,
                               raw->line, cull__format_bytes(raw->n, size), why);
-        return cull__fail(cx, CULL_EINPUT, "%s:%" PRId64 ": not JSON at byte %zu of the line: %s%s",
-                          path, raw->line, bad + 1, why,
-                          raw->line == 1 && *at == '[' ? "; a record a line is wanted, not one array"
-                          : raw->line == 1 && *at == '{' && bad + 1 >= raw->n
-                              ? "; a record must be one line"
-                              : "");
+        return cull__fail(
+            cx, CULL_EINPUT, "%s:%" PRId64 ": not JSON at byte %zu of the line: %s%s", path,
+            raw->line, bad + 1, why,
+            raw->line == 1 && *at == '[' ? "; a record a line is wanted, not one array"
+            : raw->line == 1 && *at == '{' && bad + 1 >= raw->n ? "; a record must be one line"
+                                                                : "");
     }
     cull__json_type t = cull__json_kind(*root);
     if (t == CULL__JSON_OBJECT) return CULL_OK;
@@ -420,17 +423,19 @@ static cull_status from_cells(cull_ctx *cx, const cull_corpus *c, cull__picker *
     CULL_TRY(CULL_GROW(cx, k->cell, &k->cell_cap, f->cells));
     int64_t n = cull__csv_cells(at, raw->n, f->format == CULL__TSV ? '\t' : ',', k->cell, f->cells);
     if (n < 0)
-        return cull__fail(cx, CULL_EINPUT, "%s:%" PRId64 ": text follows a closing quote; a quote "
-                          "inside a quoted field is written twice", f->path, raw->line);
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s:%" PRId64 ": text follows a closing quote; a quote "
+                          "inside a quoted field is written twice",
+                          f->path, raw->line);
     if (n != f->cells)
-        return cull__fail(cx, CULL_EINPUT, "%s:%" PRId64 ": the record has %" PRId64
-                          " fields, the header %d", f->path, raw->line, n, f->cells);
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s:%" PRId64 ": the record has %" PRId64 " fields, the header %d",
+                          f->path, raw->line, n, f->cells);
     if (need & CULL__REST) CULL_TRY(check_utf8(cx, c, raw, at));
     const int *m = f->map;
     if (need & CULL__TEXT) {
         out->text = k->n;
-        for (int i = 0; i < w->ntext; i++)
-            CULL_TRY(append_cell(cx, k, out->text, &k->cell[m[i]]));
+        for (int i = 0; i < w->ntext; i++) CULL_TRY(append_cell(cx, k, out->text, &k->cell[m[i]]));
         out->text_n = k->n - out->text;
     }
     m += w->ntext;
@@ -477,9 +482,13 @@ void cull__picker_free(cull__picker *k)
 /* ---- text by its usual names ---- */
 
 /* The usual fields, in the order of corpus.h; a part after '?' is taken if it is there. */
-static const char *const usual[] = {
-    "text", "content", "messages[].content", "conversations[].value",
-    "instruction,?input,output", "prompt,completion", "question,answer"};
+static const char *const usual[] = {"text",
+                                    "content",
+                                    "messages[].content",
+                                    "conversations[].value",
+                                    "instruction,?input,output",
+                                    "prompt,completion",
+                                    "question,answer"};
 enum { USUAL = sizeof usual / sizeof *usual };
 
 /* For each usual choice: are its parts there? Then its path without the marks, else "". */
@@ -512,14 +521,14 @@ static bool json_has(void *arg, const char *path)
 cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw, const char *at)
 {
     const cull__source *f = &c->file[raw->file];
-    if (f->format == CULL__TXT || c->want.ntext) return CULL_OK;
+    if (f->format == CULL__TXT || c->want.ntext || c->want.no_text) return CULL_OK;
     cull__picker k = {0};
     cull__json_value root;
     char paths[128] = "";
     cull_status s = parse_record(cx, &k, f->path, raw, at, &root);
     for (int i = 0; s == CULL_OK && i < USUAL; i++)
         if (fits(usual[i], json_has, &root, paths)) break;
-    if (s == CULL_OK && !*paths) {
+    if (s == CULL_OK && !*paths && !c->want.text_optional) {
         struct list l = {"", 0};
         cull__json_each(root, add_key, &l);
         s = cull__fail(cx, CULL_EINPUT,
@@ -527,7 +536,7 @@ cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw,
                        "usual names, such as text, content or messages[].content",
                        f->path, raw->line, l.n ? l.at : "no field");
     }
-    if (s == CULL_OK) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
+    if (s == CULL_OK && *paths) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
     cull__picker_free(&k);
     return s;
 }
@@ -553,11 +562,13 @@ cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const char *path, cons
     for (int i = 0; i < USUAL; i++)
         if (fits(usual[i], header_has, &h, paths))
             return cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);
+    if (c->want.text_optional) return CULL_OK;
     struct list l = {"", 0};
     for (int64_t i = 0; i < n && l.n < sizeof l.at - 60; i++)
         l.n += (size_t)snprintf(l.at + l.n, sizeof l.at - l.n, "%s%s", i ? ", " : "",
                                 cull__quote(cell[i].at, cell[i].n, q, sizeof q));
     return cull__fail(cx, CULL_EINPUT,
                       "%s: which column is the text? the header has %s; none of the usual names, "
-                      "such as text or content", path, l.at);
+                      "such as text or content",
+                      path, l.at);
 }

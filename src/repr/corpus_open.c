@@ -29,8 +29,9 @@ static cull_status format_named(cull_ctx *cx, const char *name, cull__format *ou
             return CULL_OK;
         }
     const char *near = cull__nearest(name, formats, 4);
-    return cull__fail(cx, CULL_EOPTION, "format '%s' is unknown%s%s; there are jsonl, csv, tsv, txt",
-                      name, near ? ", did you mean " : "", near ? near : "");
+    return cull__fail(cx, CULL_EOPTION,
+                      "format '%s' is unknown%s%s; there are jsonl, csv, tsv, txt", name,
+                      near ? ", did you mean " : "", near ? near : "");
 }
 
 static cull_status format_of(cull_ctx *cx, const char *path, cull__format *out)
@@ -215,8 +216,7 @@ static cull_status look(cull_ctx *cx, void *arg, int64_t chunk, const cull__raw 
             CULL_TRY(intern(cx, &seen[LABEL], k->buf + got[i].label, got[i].label_n,
                             &s->name[LABEL][i]));
     }
-    if (o->c->want.ncol)
-        memcpy(s + 1, numbers, (size_t)(n * o->c->want.ncol) * sizeof *numbers);
+    if (o->c->want.ncol) memcpy(s + 1, numbers, (size_t)(n * o->c->want.ncol) * sizeof *numbers);
     return CULL_OK;
 }
 
@@ -281,7 +281,7 @@ static cull_status read_through(cull_ctx *cx, cull_corpus *c)
         o.all[k].n = 0;
         names_free(&o.all[k]);
     }
-    if (s == CULL_OK && o.empty)
+    if (s == CULL_OK && o.empty && cull_corpus_has_text(c))
         cull__log(cx, CULL_LOG_WARN, "%" PRId64 " of %" PRId64 " records have an empty text",
                   o.empty, c->n);
     return s;
@@ -292,7 +292,9 @@ static cull_status read_through(cull_ctx *cx, cull_corpus *c)
 static cull_status wanted(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
 {
     cull__wanted *w = &c->want;
-    if (o->text) CULL_TRY(cull__fields_parse(cx, o->text, &w->text, &w->ntext));
+    w->no_text = o->text && !*o->text;
+    w->text_optional = o->text_optional;
+    if (o->text && *o->text) CULL_TRY(cull__fields_parse(cx, o->text, &w->text, &w->ntext));
     CULL_TRY(cull__field_parse(cx, o->id ? o->id : "id", &w->id));
     w->id_asked = o->id != NULL;
     if (o->group) CULL_TRY(cull__field_parse(cx, o->group, &w->group));
@@ -318,10 +320,13 @@ static cull_status fit(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
     for (int i = 0; i < o->npaths; i++) CULL_TRY(add_path(cx, c, o->paths[i], o->format));
     for (int i = 0; i < c->files; i++) {
         const cull__source *f = &c->file[i];
-        bool rest = o->text || o->id || o->group || o->label || o->ncolumns;
+        bool rest = c->want.ntext || o->id || o->group || o->label || o->ncolumns;
         if (f->format == CULL__TXT && rest)
-            return cull__fail(cx, CULL_EOPTION,
-                              "%s: plain text has no fields; each line is a text", f->path);
+            return cull__fail(cx, CULL_EOPTION, "%s: plain text has no fields; each line is a text",
+                              f->path);
+        if ((f->format == CULL__TXT) != (c->file[0].format == CULL__TXT))
+            return cull__fail(cx, CULL_EINPUT, "%s and %s: plain text does not mix with records",
+                              c->file[0].path, f->path);
     }
     c->n = 0;
     CULL_TRY(read_through(cx, c));
@@ -387,6 +392,14 @@ void cull_corpus_free(cull_corpus *c)
 /* ---- what is known of a corpus ---- */
 
 int64_t cull_corpus_n(const cull_corpus *c) { return c->n; }
+
+bool cull_corpus_has_text(const cull_corpus *c)
+{
+    for (int i = 0; i < c->files; i++)
+        if (c->file[i].format == CULL__TXT) return true;
+    return c->want.ntext > 0;
+}
+
 uint64_t cull_corpus_bytes(const cull_corpus *c) { return c->bytes; }
 const cull_table *cull_corpus_table(const cull_corpus *c) { return &c->table; }
 

@@ -34,12 +34,11 @@ static cull_status visit(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int
     if (p->need && !k->buf) CULL_TRY(CULL_GROW(cx, k->buf, &k->cap, 65536));
     k->n = 0;
     for (int64_t i = 0; p->need && i < n; i++)
-        CULL_TRY(cull__pick_fields(cx, p->c, k, p->need, &raw[i], r->stream.buf + raw[i].at, &got[i],
-                                   numbers + i * cols));
+        CULL_TRY(cull__pick_fields(cx, p->c, k, p->need, &raw[i], r->stream.buf + raw[i].at,
+                                   &got[i], numbers + i * cols));
     for (int64_t i = 0; i < n; i++) {
-        rec[i] = (cull__record){.row = r->stream.row + lo + i,
-                                .raw = r->stream.buf + raw[i].at,
-                                .raw_n = raw[i].n};
+        rec[i] = (cull__record){
+            .row = r->stream.row + lo + i, .raw = r->stream.buf + raw[i].at, .raw_n = raw[i].n};
         if (!p->need) continue;
         rec[i].text = k->buf + got[i].text;
         rec[i].text_n = got[i].text_n;

@@ -136,9 +136,8 @@ static cull_status split_one(cull_ctx *cx, cull__stream *s, bool *more)
     if (s->off == 0 && s->hi - s->lo >= 3 && !memcmp(s->buf + s->lo, "\xef\xbb\xbf", 3)) skip(s, 3);
     if (csv) {
         *more = s->lo == s->hi ||
-                !cull__csv_split(s->buf + s->lo, s->hi - s->lo,
-                                 f->format == CULL__TSV ? '\t' : ',', s->ended, &n, &used, &lines,
-                                 &open);
+                !cull__csv_split(s->buf + s->lo, s->hi - s->lo, f->format == CULL__TSV ? '\t' : ',',
+                                 s->ended, &n, &used, &lines, &open);
         blank = n == 0;
         if (open)
             return cull__fail(cx, CULL_EINPUT,
@@ -151,8 +150,8 @@ static cull_status split_one(cull_ctx *cx, cull__stream *s, bool *more)
     if (!blank && s->head) {
         s->head = false;
         if (s->opening)
-            CULL_TRY(cull__csv_header(cx, s->c, &s->opening->file[s->file], s->line,
-                                      s->buf + s->lo, n));
+            CULL_TRY(
+                cull__csv_header(cx, s->c, &s->opening->file[s->file], s->line, s->buf + s->lo, n));
         else if (n != f->header_n || memcmp(s->buf + s->lo, f->header, n))
             return changed(cx, f->path);
     } else if (!blank) {

@@ -104,8 +104,9 @@ struct ids {
 static size_t cut(const char *s, size_t n, int most)
 {
     size_t i = 0;
-    while (i < n && ((unsigned char)s[i] < 128 ? most-- > 0
-                                               : ((unsigned char)s[i] & 0xC0) == 0x80 || most-- > 0))
+    while (i < n &&
+           ((unsigned char)s[i] < 128 ? most-- > 0
+                                      : ((unsigned char)s[i] & 0xC0) == 0x80 || most-- > 0))
         i++;
     return i;
 }
@@ -146,10 +147,8 @@ cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *i
     if (s == CULL_OK && snippet > 0) s = CULL_ALLOC(cx, out->text, n);
     if (s == CULL_OK) {
         struct ids d = {want, n, snippet, out};
-        cull__pass p = {.c = c,
-                        .need = CULL__ID | (snippet > 0 ? CULL__TEXT : 0),
-                        .map = note,
-                        .arg = &d};
+        cull__pass p = {
+            .c = c, .need = CULL__ID | (snippet > 0 ? CULL__TEXT : 0), .map = note, .arg = &d};
         s = cull__pass_run(cx, &p);
     }
     cull__free(want);

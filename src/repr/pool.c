@@ -17,7 +17,7 @@ struct cull_pool {
     char name[256];
 };
 
-static cull_status make(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
+cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
 {
     char shape[208];
     int64_t d = 1;
@@ -49,7 +49,7 @@ cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out)
     cull_array a;
     *out = NULL;
     CULL_TRY(cull_array_open(cx, path, NULL, &a));
-    cull_status s = make(cx, &a, path, out);
+    cull_status s = cull__pool_of(cx, &a, path, out);
     if (s == CULL_OK)
         read_ahead(&a);
     else
@@ -66,7 +66,7 @@ cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n
     if (n < 0 || d < 1 || !cull_dtype_size(t) || !cull__array_bytes(&a, &bytes))
         return cull__fail(cx, CULL_EINPUT, "a pool of shape (%" PRId64 ", %" PRId64 ") of %s", n, d,
                           cull_dtype_name(t));
-    return make(cx, &a, "memory", out);
+    return cull__pool_of(cx, &a, "memory", out);
 }
 
 cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, cull_pool **out)
@@ -80,7 +80,7 @@ cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, c
         return cull__fail(cx, CULL_EINPUT, "a pool of shape (%" PRId64 ", %" PRId64 ")", n, d);
     CULL_TRY(cull__array_memory(cx, bytes, &a.mem_, &at));
     a.at = at;
-    cull_status s = make(cx, &a, "memory", out);
+    cull_status s = cull__pool_of(cx, &a, "memory", out);
     if (s == CULL_OK)
         *rows = at;
     else

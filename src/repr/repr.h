@@ -47,6 +47,9 @@ static inline uint64_t cull__ngram(uint64_t left, uint64_t word)
  * that is mapped when it would take more than a quarter of the memory limit. */
 cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, cull_pool **out);
 
+/* A pool that owns the array a (cull_array_free is the pool's to call, on success only). */
+cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out);
+
 /* PCA of a pool: mean (d), components (k, d) orthonormal rows, variance along each (k; n - 1 below),
  * largest first;
  * exact, by the covariance in f64. One pass and O(d^2) memory. */

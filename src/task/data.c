@@ -12,9 +12,10 @@ const cull_input *cull_task_inputs(cull_task t)
     static const cull_input data[] = {
         {"budget", "N|P%|COST",
          "how much to keep: a count, a percentage of the pool, or a sum of costs"},
-        {"target", "FILE",
-         "examples of what the choice is for (text or embeddings, like the pool); repeat for "
-         "several tasks"},
+        {"target", "FILE...",
+         "examples of what the choice is for (text or embeddings, like the pool); each FILE is a "
+         "task of its own"},
+        {"target-text", "PATH", "field with the text of the target (as --text)"},
         {"embeddings", "FILE", "embeddings of the pool, a row each (npy, npz, safetensors)"},
         {"target-embeddings", "FILE", "embeddings of the target examples"},
         {"scores", "FILE", "score columns made elsewhere (csv, tsv, jsonl, npz), a row each"},
@@ -26,8 +27,9 @@ const cull_input *cull_task_inputs(cull_task t)
         {"group", "PATH", "field that quotas go by, and that splits keep together"},
         {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
         {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
-        {"avoid", "FILE", "evaluation set: examples that overlap with it are never kept"},
+        {"avoid", "FILE...", "evaluation set: examples that overlap with it are never kept"},
         {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
+        {"avoid-share", "S", "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
         {NULL, NULL, NULL}};
     static const cull_input none[] = {{NULL, NULL, NULL}};
     return t == CULL_TASK_DATA ? data : none;

@@ -1,0 +1,96 @@
+/* apply.c - cull apply: the rows that a pick names, of records or of an array. */
+#include "problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    cull_pick_file pick;
+    cull_corpus *text;
+    cull_pool *pool;
+    void *joined;
+    output *out;
+} work;
+
+/* The pool's files as the pick knows them: the same rows, and the same bytes unless forced. */
+static int check_input(cli *c, const work *w, int64_t rows)
+{
+    const cull_run *r = &w->pick.run;
+    const char *name = c->input[0];
+    bool force = has(c, "force");
+    if (r->n && r->n != rows)
+        return fail(c, FAILED, "%s has %lld rows; the pick is from a pool of %lld", name,
+                    (long long)rows, (long long)r->n);
+    for (int64_t i = 0; i < r->pick->n; i++)
+        if (r->pick->idx[i] >= rows)
+            return fail(c, FAILED, "the pick names row %lld; %s has %lld",
+                        (long long)r->pick->idx[i], name, (long long)rows);
+    int at = 0;
+    for (int i = 0; !force && i < r->inputs; i++) {
+        cull_input_file f;
+        if (strcmp(r->input[i].role, "pool") || !r->input[i].file.hash[0]) continue;
+        if (at == c->inputs)
+            return fail(c, FAILED,
+                        "the pick is from more files than %d; name them all in the same "
+                        "order",
+                        c->inputs);
+        if (!strcmp(c->input[at], "-")) return DONE;
+        TRY(check(c, cull_file_hash(c->cx, c->input[at], &f)));
+        if (strcmp(f.hash, r->input[i].file.hash))
+            return fail(c, FAILED, "%s is not the file that was chosen from (%s); --force goes on",
+                        c->input[at], r->input[i].file.path);
+        at++;
+    }
+    return DONE;
+}
+
+static int open_input(cli *c, work *w, int64_t *rows)
+{
+    if (file_kind_of(c->input[0]) == FILE_ARRAY) {
+        TRY(pool_of_files(c, c->input, c->inputs, &w->joined, &w->pool));
+        *rows = cull_pool_n(w->pool);
+        return DONE;
+    }
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    o.paths = c->input;
+    o.npaths = c->inputs;
+    o.text = ""; /* records as they are */
+    TRY(check(c, cull_corpus_open(c->cx, &o, &w->text)));
+    *rows = cull_corpus_n(w->text);
+    return DONE;
+}
+
+static int apply(cli *c, work *w)
+{
+    int64_t rows;
+    const char *pick = c->input[0];
+    c->input++, c->inputs--;
+    w->out = calloc((size_t)c->outs + 2, sizeof *w->out);
+    if (!w->out) return fail(c, FAILED, "out of memory");
+    if (!c->outs) c->out[c->outs++] = "-";
+    TRY(outputs_of(c, w->out));
+    for (int i = 0; i < c->outs; i++)
+        if (w->out[i].kind == OUT_FORM)
+            return fail(c, USAGE, "-o %s: apply writes rows as they are in %s", c->out[i],
+                        c->input[0]);
+    TRY(check(c, cull_pick_read(c->cx, pick, &w->pick)));
+    TRY(open_input(c, w, &rows));
+    TRY(check_input(c, w, rows));
+    for (int i = 0; i < c->outs; i++)
+        TRY(rows_write(c, w->text, w->pool, w->pick.run.pick, c->out[i]));
+    talk(c, "applied   %lld of %lld rows", (long long)w->pick.run.pick->n, (long long)rows);
+    return DONE;
+}
+
+int run_apply(cli *c)
+{
+    work w = {0};
+    int rc = apply(c, &w);
+    c->input--, c->inputs++; /* as parse_free expects it */
+    cull_pick_file_free(&w.pick);
+    cull_corpus_free(w.text);
+    cull_pool_free(w.pool);
+    free(w.joined);
+    free(w.out);
+    return rc;
+}

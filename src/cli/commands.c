@@ -1,0 +1,251 @@
+/* commands.c - the table of commands, and the options that no task or method brings. */
+#include "cli.h"
+#include "cull/text.h"
+
+#include <string.h>
+
+const cull_input common_options[] = {
+    {"seed", "N", "seed of every random draw (1)"},
+    {"threads", "N", "workers; 0 = one for each CPU (0). The answer does not depend on it"},
+    {"memory", "SIZE", "most bytes to hold at once, for example 512M or 4G; nothing = no limit"},
+    {"isa", "auto|v2|v3|v4", "instructions to use: SSE4.2, AVX2 or AVX-512 (auto)"},
+    {"tmpdir", "DIR", "where big intermediates go ($TMPDIR, else /tmp)"},
+    {"json", NULL, "the result on standard output as JSON"},
+    {"quiet", NULL, "nothing on standard error but a failure's sentence (-q)"},
+    {"verbose", NULL, "more on standard error (-v)"},
+    {"help", NULL, "this text (-h)"},
+    {"version", NULL, "the version, and the libraries that it was built with"},
+    {NULL, NULL, NULL}};
+
+/* ---- rows that several commands share ---- */
+
+static const cull_input out_files[] = {
+    {"out", "OUT...",
+     "-o OUT: the kept records where OUT ends like the input (.jsonl, .csv, .tsv, .txt, .npy, "
+     "...; with .gz or .zst), the pick file (.json), the report (.html, .md), or with - the kept "
+     "records on standard output"},
+    {NULL, NULL, NULL}};
+static const cull_input out_file[] = {
+    {"out", "OUT...", "-o OUT: where to write; - = standard output"}, {NULL, NULL, NULL}};
+static const cull_input embed_in_task[] = {
+    {"embed-dim", "N", "numbers in the feature vector of a text (128)"},
+    {"embed-words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
+    {"embed-chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
+    {"embed-bits", "N", "2^N hashed features before they are reduced (18)"},
+    {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
+    {NULL, NULL, NULL}};
+static const cull_input judge[] = {
+    {"label-is", "VALUE",
+     "the label that is looked for: precision = the share of the kept that has it"},
+    {"baselines", "on|off",
+     "also measure random (5 draws) and tfidf-mean (on with --label or a report)"},
+    {"avoid-list", "FILE", "write each overlap with --avoid to FILE as tsv"},
+    {"order", "pool|pick", "the order of kept records: as in the pool, or as chosen (pool)"},
+    {"plan", NULL, "say what would be done, how long it takes and what it holds; then stop"},
+    {NULL, NULL, NULL}};
+static const cull_input embed_own[] = {
+    {"fit", "FILE...", "fit the features on these records instead of the inputs"},
+    {"text", "PATH", "field with the text, for example text or messages[].content"},
+    {"dim", "N", "numbers in the feature vector of a text (128)"},
+    {"words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
+    {"chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
+    {"bits", "N", "2^N hashed features before they are reduced (18)"},
+    {"sample", "N", "texts that the reduction is fitted on (65536)"},
+    {NULL, NULL, NULL}};
+static const cull_input compare_own[] = {
+    {"methods", "A,B,...", "which methods; without it all whose inputs are there"},
+    {"seeds", "N", "how often each method that draws is run (5)"},
+    {"label-is", "VALUE",
+     "the label that is looked for: precision = the share of the kept that has it"},
+    {"targets", "N",
+     "make a fair problem of one labelled pool: N random rows with the label become the target, "
+     "and their groups leave the pool"},
+    {"split-by", "FIELD|copies",
+     "what a target row takes with it out of the pool: all that shares its FIELD, or its near "
+     "copies (copies)"},
+    {NULL, NULL, NULL}};
+static const cull_input apply_own[] = {
+    {"force", NULL, "go on although the input is not the one that was chosen from"},
+    {"order", "pool|pick", "the order of kept records: as in the pool, or as chosen (pool)"},
+    {NULL, NULL, NULL}};
+static const cull_input info_own[] = {
+    {"text", "PATH", "field with the text, when FILE holds records"},
+    {"markdown", NULL, "a method's page as markdown"},
+    {NULL, NULL, NULL}};
+static const cull_input reproduce_own[] = {{"quick", NULL, "the smaller check, under a minute"},
+                                           {"data", "DIR", "where the data sets lie"},
+                                           {NULL, NULL, NULL}};
+static const cull_input help_own[] = {{"man", NULL, "as a manual page"}, {NULL, NULL, NULL}};
+
+/* The inputs of task data come from the library; the table is made once, in commands_start. */
+enum { MAX_TABLES = 6 };
+static const cull_input *data_options[MAX_TABLES], *compare_options[MAX_TABLES];
+static const cull_input *const embed_options[] = {embed_own, out_file, NULL};
+static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
+static const cull_input *const info_options[] = {info_own, NULL};
+static const cull_input *const reproduce_options[] = {reproduce_own, NULL};
+static const cull_input *const help_options[] = {help_own, NULL};
+static const cull_input *const no_options[] = {NULL};
+
+static const command table[] = {
+    {.name = "data",
+     .usage = "cull data [METHOD] --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
+     .brief = "choose which training examples to keep",
+     .about =
+         "POOL is jsonl, csv, tsv or plain text (a record a line; also .gz or .zst; several files "
+         "or globs are one pool; - is standard input), or an array of embeddings (npy, npz, "
+         "safetensors). METHOD is one of those below; without it rds-plus. What the method reads "
+         "and was not given is made: embeddings from the text.\n"
+         "The result goes to standard output as tsv (row, id, score, by), unless -o says where. "
+         "Where a target is given, coverage says how well the kept ones cover it: the mean over "
+         "target examples of their best cosine similarity to a kept one. Where the pool has a "
+         "label, precision says which share of the kept has the one that is looked for.",
+     .examples =
+         "cull data --budget 500 --target dev.jsonl pool.jsonl -o kept.jsonl -o report.html\t"
+         "the 500 records most like those of dev.jsonl, and a report\n"
+         "cull data random --budget 2% --seed 7 pool.jsonl.gz -o kept.jsonl.gz\t"
+         "a uniform sample of 2 %\n"
+         "cull data --budget 1e6 --cost words --target dev.jsonl --avoid test.jsonl pool-*.jsonl "
+         "-o kept.jsonl\ta million words, nothing that overlaps with test.jsonl",
+     .options = data_options,
+     .word = WORD_METHOD,
+     .least = 1,
+     .most = -1,
+     .run = run_data},
+    {.name = "embed",
+     .usage = "cull embed [--OPTION VALUE]... INPUT... -o OUT.npy|OUT.safetensors",
+     .brief = "turn texts into feature vectors",
+     .about = "Hashed word and character n-grams, weighted by TF-IDF and reduced by a randomized "
+              "SVD: a row of unit length for each record, the same that `cull data` makes. To "
+              "embed a pool and a target alike, fit both on the pool: --fit POOL.",
+     .examples = "cull embed pool.jsonl -o pool.npy\tthe pool's vectors, (n, 128) f32\n"
+                 "cull embed --fit pool.jsonl dev.jsonl -o dev.npy\ta target in the same space",
+     .options = embed_options,
+     .least = 1,
+     .most = -1,
+     .run = run_embed},
+    {.name = "compare",
+     .usage = "cull compare data --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
+     .brief = "run many methods on one problem, fairly",
+     .about = "Every method whose inputs are there runs on the same problem, those that draw once "
+              "for each seed. The table says precision, coverage, time and memory of each, with "
+              "95 % intervals, and its difference to a uniform sample, paired by seed. With "
+              "--targets one labelled pool becomes a fair problem, made anew for each seed: the "
+              "target's groups (or near copies) leave the pool, so that nothing leaks.",
+     .examples = "cull compare data --budget 2% --target dev.jsonl --label topic --label-is news "
+                 "pool.jsonl\tevery method on one target\n"
+                 "cull compare data --budget 400 --label topic --label-is news --targets 20 "
+                 "pool.jsonl -o report.html\tthe target is drawn from the pool",
+     .options = compare_options,
+     .word = WORD_TASK,
+     .any_method = true,
+     .least = 1,
+     .most = -1,
+     .run = run_compare},
+    {.name = "apply",
+     .usage = "cull apply PICK INPUT... [-o OUT]...",
+     .brief = "write the rows of a file that a pick names",
+     .about = "PICK is a pick file, or a bare list of rows (tsv or csv with a column row, a row "
+              "number a line, npy). INPUT is the pool it was made from, or anything with the same "
+              "rows: records or an array. A pick file knows the hash of its pool; another input "
+              "is refused unless --force.",
+     .examples = "cull apply pick.json pool.jsonl -o kept.jsonl\tthe kept records\n"
+                 "cull apply pick.json --force pool.npy -o kept.npy\ttheir embeddings",
+     .options = apply_options,
+     .least = 2,
+     .most = -1,
+     .run = run_apply},
+    {.name = "replay",
+     .usage = "cull replay PICK",
+     .brief = "run a pick again and compare",
+     .about = "Runs the command that made the pick file with its options and seed, from the same "
+              "directory, and compares row by row. Exit 0: the same; 1: it differs. Picks are "
+              "equal to the bit on one instruction set; across sets nearly equal scores may "
+              "change places, and both are told.",
+     .examples = "cull replay pick.json\tdoes it still come out the same?",
+     .options = no_options,
+     .least = 1,
+     .most = 1,
+     .run = run_replay},
+    {.name = "list",
+     .usage = "cull list [TASK]",
+     .brief = "name the methods",
+     .about = "With --json the whole catalogue: tasks with their inputs, methods with their "
+              "options.",
+     .examples = "cull list data\tthe methods of task data",
+     .options = no_options,
+     .least = 0,
+     .most = 1,
+     .run = run_list},
+    {.name = "info",
+     .usage = "cull info METHOD|FILE",
+     .brief = "describe a method or a file",
+     .about = "Of a method: what it keeps, its paper, what it reads, its options. Of a file: "
+              "records, fields, shape, hash; of a pick file, what was chosen and how.",
+     .examples = "cull info rds-plus\tits options and defaults\n"
+                 "cull info pool.jsonl\trecords, bytes, fields",
+     .options = info_options,
+     .least = 1,
+     .most = 1,
+     .run = run_info},
+    {.name = "papers",
+     .usage = "cull papers",
+     .brief = "the papers behind cull, and which of them it holds",
+     .about = "",
+     .examples = "cull papers\tnumber, method, task, state, title",
+     .options = no_options,
+     .least = 0,
+     .most = 0,
+     .run = run_papers},
+    {.name = "reproduce",
+     .usage = "cull reproduce SLUG [--quick] [--data DIR]",
+     .brief = "check a paper's claim on this machine",
+     .about = "Runs the check that belongs to a paper and says what was claimed, what was reached, "
+              "what the baseline reaches, over how many seeds, with an interval. Exit 0: reached; "
+              "3: not reached; 4: data is missing.",
+     .examples = "cull reproduce rds-plus --quick\tthe smaller check",
+     .options = reproduce_options,
+     .least = 1,
+     .most = 1,
+     .run = run_reproduce},
+    {.name = "completion",
+     .usage = "cull completion bash|zsh",
+     .brief = "print a completion script for a shell",
+     .about = "",
+     .examples = "eval \"$(cull completion bash)\"\tfor this shell",
+     .options = no_options,
+     .least = 1,
+     .most = 1,
+     .run = run_completion},
+    {.name = "help",
+     .usage = "cull help [COMMAND]",
+     .brief = "explain a command",
+     .about = "",
+     .examples = "cull help data\tthe same as cull data --help",
+     .options = help_options,
+     .least = 0,
+     .most = 1,
+     .run = run_help},
+};
+
+void commands_start(void)
+{
+    const cull_input *data[] = {cull_task_inputs(CULL_TASK_DATA), embed_in_task, judge, out_files};
+    const cull_input *compare[] = {cull_task_inputs(CULL_TASK_DATA), embed_in_task, compare_own,
+                                   out_file};
+    memcpy(data_options, data, sizeof data);
+    memcpy(compare_options, compare, sizeof compare);
+}
+
+const command *command_at(int i) { return i >= 0 && i < COUNT(table) ? &table[i] : NULL; }
+
+const command *command_find(const char *name, const char **near)
+{
+    const char *names[COUNT(table)];
+    for (int i = 0; i < COUNT(table); i++) {
+        if (!strcmp(table[i].name, name)) return &table[i];
+        names[i] = table[i].name;
+    }
+    if (near) *near = cull_nearest(name, names, COUNT(table));
+    return NULL;
+}

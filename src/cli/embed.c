@@ -1,0 +1,62 @@
+/* embed.c - cull embed: texts to feature vectors. */
+#include "problem.h"
+
+#include <string.h>
+
+typedef struct {
+    cull_corpus *text, *fit;
+    cull_embed *e;
+    cull_pool *rows;
+} work;
+
+static int open_text(cli *c, const char *const *path, int n, cull_corpus **out)
+{
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    for (int i = 0; i < n; i++)
+        if (file_kind_of(path[i]) == FILE_ARRAY)
+            return fail(c, USAGE, "%s is an array already; embed reads records", path[i]);
+    o.paths = path;
+    o.npaths = n;
+    o.text = value_of(c, "text", NULL);
+    TRY(check(c, cull_corpus_open(c->cx, &o, out)));
+    if (!cull_corpus_n(*out)) return fail(c, FAILED, "%s: there are no records", path[0]);
+    return DONE;
+}
+
+static int embed(cli *c, work *w)
+{
+    const char *fit[MAX_FILES];
+    int n = values_of(c, "fit", fit, MAX_FILES);
+    cull_embed_opts o;
+    TRY(embed_settings(c, "", &o));
+    TRY(open_text(c, c->input, c->inputs, &w->text));
+    if (n) TRY(open_text(c, fit, n < MAX_FILES ? n : MAX_FILES, &w->fit));
+    TRY(check(c, cull_embed_fit(c->cx, w->fit ? w->fit : w->text, &o, &w->e)));
+    TRY(check(c, cull_embed_apply(c->cx, w->e, w->text, &w->rows)));
+    cull_array a = cull_pool_array(w->rows);
+    for (int i = 0; i < c->outs; i++) TRY(check(c, cull_array_write(c->cx, c->out[i], &a)));
+    talk(c, "embedded  %lld texts, %lld numbers each; the basis is of %lld texts",
+         (long long)cull_pool_n(w->rows), (long long)cull_pool_d(w->rows),
+         (long long)cull_embed_sampled(w->e));
+    return DONE;
+}
+
+int run_embed(cli *c)
+{
+    work w = {0};
+    if (!c->outs) return fail(c, USAGE, "embed wants -o OUT.npy or OUT.safetensors");
+    for (int i = 0; i < c->outs; i++) {
+        char e[16];
+        file_ending(c->out[i], e);
+        if (strcmp(c->out[i], "-") && strcmp(e, "npy") && strcmp(e, "npz") &&
+            strcmp(e, "safetensors"))
+            return fail(c, USAGE, "-o %s: embeddings go to .npy, .npz or .safetensors", c->out[i]);
+        TRY(check_writable(c, c->out[i]));
+    }
+    int rc = embed(c, &w);
+    cull_pool_free(w.rows);
+    cull_embed_free(w.e);
+    cull_corpus_free(w.fit);
+    cull_corpus_free(w.text);
+    return rc;
+}

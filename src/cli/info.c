@@ -1,0 +1,101 @@
+/* info.c - cull info: describe a method or a file. */
+#include "cull/text.h"
+#include "problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void say_file(const cull_input_file *f)
+{
+    char size[32];
+    printf("file      %s\nsize      %s\nhash      xxh3-128 %s\n", f->path,
+           cull_format_bytes(f->bytes, size), f->hash);
+}
+
+/* ---- arrays ---- */
+
+static int of_array(cli *c, const char *path)
+{
+    cull_array a;
+    cull_input_file f;
+    TRY(check(c, cull_array_open(c->cx, path, NULL, &a)));
+    printf("kind      array%s%s\ntype      %s\nshape     (", a.name[0] ? " " : "", a.name,
+           cull_dtype_name(a.dtype));
+    for (int i = 0; i < a.ndim; i++) printf("%s%lld", i ? ", " : "", (long long)a.shape[i]);
+    puts(a.ndim == 1 ? ",)" : ")");
+    cull_array_free(&a);
+    TRY(check(c, cull_file_hash(c->cx, path, &f)));
+    say_file(&f);
+    return DONE;
+}
+
+/* ---- records ---- */
+
+static int of_records(cli *c, const char *path)
+{
+    char size[32];
+    const cull_input_file *file;
+    cull_corpus *text = NULL;
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    o.paths = &path;
+    o.npaths = 1;
+    o.text = value_of(c, "text", "");
+    TRY(check(c, cull_corpus_open(c->cx, &o, &text)));
+    printf("kind      records\nrecords   %lld\ntext      %s uncompressed\n",
+           (long long)cull_corpus_n(text), cull_format_bytes(cull_corpus_bytes(text), size));
+    int n = cull_corpus_files(text, &file);
+    for (int i = 0; i < n; i++) say_file(&file[i]);
+    cull_corpus_free(text);
+    return DONE;
+}
+
+/* ---- pick files ---- */
+
+static int of_pick(cli *c, const char *path)
+{
+    cull_pick_file f = {0};
+    char *text = NULL;
+    TRY(check(c, cull_pick_read(c->cx, path, &f)));
+    int rc = DONE;
+    if (f.bare) {
+        printf("kind      list of rows (%s)\nrows      %lld\n", f.kind, (long long)f.run.pick->n);
+    } else {
+        rc = check(c, cull_run_summary(c->cx, &f.run, 0, 0, &text));
+        if (rc == DONE) printf("kind      pick\n%s", text);
+        cull_text_free(text);
+        for (int i = 0; rc == DONE && i < f.run.argc; i++)
+            printf("%s%s", i ? " " : "command   ", f.run.argv[i]);
+        if (rc == DONE && f.run.argc) puts("");
+    }
+    cull_pick_file_free(&f);
+    return rc;
+}
+
+static int of_file(cli *c, const char *path)
+{
+    switch (file_kind_of(path)) {
+    case FILE_RECORDS: return of_records(c, path);
+    case FILE_ARRAY: return of_array(c, path);
+    case FILE_PICK: return of_pick(c, path);
+    case FILE_OTHER: break;
+    }
+    return fail(c, USAGE,
+                "%s: its name does not say what it holds; cull reads .jsonl, .csv, .tsv, "
+                ".txt, .npy, .npz, .safetensors and pick files (.json)",
+                path);
+}
+
+int run_info(cli *c)
+{
+    const char *name = c->input[0], *near = NULL;
+    const cull_method *m = cull_method_find(name, &near);
+    if (!m && (file_exists(name) || strpbrk(name, "./"))) return of_file(c, name);
+    if (!m && near)
+        return fail(c, USAGE, "'%s' is neither a method nor a file; did you mean %s?", name, near);
+    if (!m) return fail(c, USAGE, "'%s' is neither a method nor a file; see cull list", name);
+    if (has(c, "markdown"))
+        say_method_markdown(stdout, m);
+    else
+        say_method(stdout, m);
+    return DONE;
+}

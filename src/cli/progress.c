@@ -1,0 +1,200 @@
+/* progress.c - all that goes to stderr: the bar, plain lines, the one sentence of a failure; and the
+ * signals. On a terminal a bar is drawn at most ten times a second and erased at the end; elsewhere
+ * a phase that took over two seconds leaves a line. */
+#include "cli.h"
+#include "cull/report.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BAR = 24 };
+static const double DRAW_EVERY = 0.1, LONG_PHASE = 2;
+
+/* One process, one stderr: what is on it now. */
+static struct {
+    char phase[64];
+    double began, drawn;
+    bool shown;
+} bar;
+static volatile sig_atomic_t interrupted;
+
+double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- signals ---- */
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+    interrupted = 1;
+}
+
+void signals_start(void)
+{
+    struct sigaction a = {.sa_handler = on_interrupt};
+    a.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C kills */
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails */
+}
+
+bool stopped(void) { return interrupted != 0; }
+
+/* ---- the bar ---- */
+
+void progress_end(void)
+{
+    if (bar.shown) fputs("\r\033[K", stderr);
+    bar.shown = false;
+}
+
+static void draw(const char *what, double share, double passed)
+{
+    struct winsize w = {0};
+    ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
+    int full = (int)(share * BAR + 0.5), room = w.ws_col ? w.ws_col - 1 : 79;
+    char line[256], cells[BAR + 1];
+    memset(cells, '-', BAR);
+    memset(cells, '#', (size_t)full);
+    cells[BAR] = 0;
+    int n = snprintf(line, sizeof line, "%s [%s] %3.0f %%, %.1f %%/s", what, cells, 100 * share,
+                     passed > 0 ? 100 * share / passed : 0);
+    if (share > 0.02 && passed > 0.5 && n > 0 && n < (int)sizeof line) {
+        int left = (int)(passed * (1 - share) / share + 0.5);
+        snprintf(line + n, sizeof line - (size_t)n, ", %d:%02d left", left / 60, left % 60);
+    }
+    fprintf(stderr, "\r%.*s\033[K", room, line);
+    fflush(stderr);
+    bar.shown = true;
+}
+
+/* A phase is over: off a terminal it leaves a line when it was long. */
+static void phase_over(const cli *c, double now)
+{
+    if (bar.phase[0] && now - bar.began > LONG_PHASE && !isatty(STDERR_FILENO) && !c->quiet)
+        fprintf(stderr, "%s: %.1f s\n", bar.phase, now - bar.began);
+}
+
+int tick(void *user, const char *what, double done, double total)
+{
+    const cli *c = user;
+    double now = seconds_now();
+    if (strncmp(what, bar.phase, sizeof bar.phase - 1)) {
+        phase_over(c, now);
+        snprintf(bar.phase, sizeof bar.phase, "%s", what);
+        bar.began = now;
+    }
+    if (!c->quiet && isatty(STDERR_FILENO) && now - bar.drawn >= DRAW_EVERY && total > 0 &&
+        now - bar.began >= DRAW_EVERY) {
+        double share = done / total;
+        draw(what, share < 0 ? 0 : share > 1 ? 1 : share, now - bar.began);
+        bar.drawn = now;
+    }
+    return interrupted;
+}
+
+/* ---- lines ---- */
+
+void note(void *user, cull_level level, const char *msg)
+{
+    const cli *c = user;
+    bool detail = level == CULL_LOG_DEBUG || (level == CULL_LOG_INFO && c->cmd->run == run_compare);
+    if (c->quiet || (detail && !c->verbose)) return;
+    progress_end();
+    fprintf(stderr, "%s\n", msg);
+}
+
+static void say_line(const char *fmt, va_list ap)
+{
+    progress_end();
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+void talk(cli *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (!c->quiet) say_line(fmt, ap);
+    va_end(ap);
+}
+
+void talk_more(cli *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (c->verbose && !c->quiet) say_line(fmt, ap);
+    va_end(ap);
+}
+
+unsigned text_flags(FILE *f)
+{
+    unsigned flags = 0;
+    if (!isatty(fileno(f))) return 0;
+    if (!getenv("NO_COLOR")) flags |= CULL_TEXT_COLOR;
+    if (!strcmp(nl_langinfo(CODESET), "UTF-8")) flags |= CULL_TEXT_UNICODE;
+    return flags;
+}
+
+void talk_text(cli *c, const char *text)
+{
+    if (c->quiet) return;
+    progress_end();
+    fputs(text, stderr);
+}
+
+/* ---- failing ---- */
+
+int fail(cli *c, int code, const char *fmt, ...)
+{
+    char line[2048];
+    va_list ap;
+    if (c->code) return c->code; /* the first sentence stands */
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    for (char *s = line; *s; s++)
+        if ((unsigned char)*s < 32 || *s == 127) *s = '?';
+    progress_end();
+    fprintf(stderr, "cull: %s\n", line);
+    return c->code = code;
+}
+
+/* Whoever read our output has gone: nothing is left to say or to do. */
+static bool reader_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
+int check_in(cli *c, cull_ctx *cx, cull_status s)
+{
+    if (s == CULL_OK) return DONE;
+    if (s == CULL_ECANCEL && interrupted) return fail(c, FAILED, "stopped");
+    if (s == CULL_EIO && reader_gone()) _exit(DONE);
+    const char *why = cull_error(cx);
+    return fail(c, s == CULL_EOPTION ? USAGE : FAILED, "%s", *why ? why : cull_status_text(s));
+}
+
+int check(cli *c, cull_status s) { return check_in(c, c->cx, s); }
+
+int flush_out(cli *c)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return DONE;
+    if (errno == EPIPE || reader_gone()) return DONE;
+    return fail(c, FAILED, "cannot write to standard output: %s", strerror(errno ? errno : EIO));
+}

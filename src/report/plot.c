@@ -1,0 +1,347 @@
+/* plot.c - inline SVG: dots with intervals, a histogram, paired bars, quantile curves.
+ *
+ * Colours come from the page's style, so one plot serves light and dark. Every plot has a title for
+ * those who cannot see it and a legend where there are several colours. 720 units wide. */
+#include "report/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDE = 720, LEFT = 170, RIGHT = 96 };
+
+static void add(cull_buf *b, const char *s) { cull__buf_add(b, s, strlen(s)); }
+static const char *px(double v, char buf[32]) { return cull__fixed(v, 1, buf); }
+
+/* ---- axes: ticks at 1, 2 or 5 times a power of ten ---- */
+typedef struct {
+    double lo, hi, step; /* of the values; lo and hi need no tick */
+    double from, to;     /* of the page */
+    bool percent;
+} axis;
+
+static double nice_step(double span, int want)
+{
+    double raw = span / want, ten = pow(10, floor(log10(raw))), m = raw / ten;
+    return ten * (m <= 1.0000001 ? 1 : m <= 2.0000001 ? 2 : m <= 5.0000001 ? 5 : 10);
+}
+
+/* lo <= hi, finite. A span of nothing is widened, ends past half of what a double holds are cut, so
+ * that sums of them are finite; `ends` moves both out to ticks. */
+static axis axis_of(double lo, double hi, int want, bool ends, double from, double to)
+{
+    const double most = 8e307;
+    lo = fmax(-most, fmin(lo, most)), hi = fmax(-most, fmin(hi, most));
+    if (!(hi - lo > 1e-9 * (fabs(lo) / 2 + fabs(hi) / 2) + 1e-290)) {
+        double pad = fabs(lo) > 1e-280 ? fabs(lo) / 2 : 0.5;
+        lo -= pad, hi += pad;
+    }
+    axis x = {lo, hi, nice_step(hi - lo, want), from, to, false};
+    double a = floor(lo / x.step + 1e-9) * x.step, b = ceil(hi / x.step - 1e-9) * x.step;
+    if (ends && isfinite(b - a)) x.lo = a, x.hi = b;
+    return x;
+}
+
+static double at(const axis *x, double v)
+{
+    double t = (fmax(x->lo, fmin(v, x->hi)) - x->lo) / (x->hi - x->lo);
+    return x->from + t * (x->to - x->from);
+}
+
+static void tick_text(cull_buf *b, const axis *x, double v)
+{
+    char n[32];
+    double step = x->percent ? 100 * x->step : x->step, as = x->percent ? 100 * v : v;
+    int d = (int)ceil(-log10(step) - 1e-9);
+    if (fabs(as) < 1e-9 * step) as = 0;
+    if (d > 6 || fabs(as) >= 1e6)
+        cull__human(as, n);
+    else
+        cull__fixed(as, d < 0 ? 0 : d, n);
+    cull__buf_printf(b, "%s%s", n, x->percent ? "%" : "");
+}
+
+/* Up to 16 ticks, whatever rounding does. */
+static int ticks(const axis *x, double v[16])
+{
+    double first = ceil(x->lo / x->step - 1e-9);
+    int n = 0;
+    for (int i = 0; i < 16; i++) {
+        double t = (first + i) * x->step;
+        if (t > x->hi + 1e-9 * x->step) break;
+        v[n++] = t;
+    }
+    return n;
+}
+
+static void x_axis(cull_buf *b, const axis *x, double top, double bottom, const char *title)
+{
+    char p[32], q[32], r[32], s[32];
+    double t[16];
+    int n = ticks(x, t);
+    for (int i = 0; i < n; i++) {
+        double X = at(x, t[i]);
+        cull__buf_printf(b, "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%s\" y2=\"%s\"/>",
+                         px(X, p), p, px(top, q), px(bottom, r));
+        cull__buf_printf(b, "<text class=\"tick\" text-anchor=\"middle\" x=\"%s\" y=\"%s\">", p,
+                         px(bottom + 16, s));
+        tick_text(b, x, t[i]);
+        add(b, "</text>\n");
+    }
+    if (!title) return;
+    cull__buf_printf(b, "<text class=\"tick\" text-anchor=\"middle\" x=\"%s\" y=\"%s\">",
+                     px((x->from + x->to) / 2, p), px(bottom + 34, q));
+    cull__add_html(b, title);
+    add(b, "</text>\n");
+}
+
+static void y_axis(cull_buf *b, const axis *y, double left, double right, const char *title)
+{
+    char p[32], q[32], r[32];
+    double t[16];
+    int n = ticks(y, t);
+    for (int i = 0; i < n; i++) {
+        double Y = at(y, t[i]);
+        cull__buf_printf(b, "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%s\" y2=\"%s\"/>",
+                         px(left, p), px(right, q), px(Y, r), r);
+        cull__buf_printf(b, "<text class=\"tick\" text-anchor=\"end\" x=\"%s\" y=\"%s\">",
+                         px(left - 7, p), px(Y + 4, q));
+        tick_text(b, y, t[i]);
+        add(b, "</text>\n");
+    }
+    cull__buf_printf(b, "<text class=\"tick\" x=\"0\" y=\"11\">");
+    cull__add_html(b, title);
+    add(b, "</text>\n");
+}
+
+/* ---- frame ---- */
+
+static void open_svg(cull_buf *b, double high, const char *title, const char *what)
+{
+    char h[32];
+    cull__buf_printf(b, "<svg viewBox=\"0 0 %d %s\" role=\"img\" aria-label=\"", WIDE, px(high, h));
+    cull__add_html(b, title);
+    add(b, "\"><title>");
+    cull__add_html(b, title);
+    add(b, "</title><desc>");
+    cull__add_html(b, what);
+    add(b, "</desc>\n");
+}
+static void close_svg(cull_buf *b) { add(b, "</svg>\n"); }
+
+/* A name to the left of a row, cut to what fits; the whole of it where one points. */
+static void row_name(cull_buf *b, const char *name, double y, bool strong)
+{
+    char n[32];
+    cull_buf cut = CULL_BUF(b->cx);
+    cull__add_cut(&cut, name, 25, true);
+    if (cut.status != CULL_OK && b->status == CULL_OK) b->status = cut.status;
+    cull__buf_printf(b, "<text class=\"name%s\" text-anchor=\"end\" x=\"%d\" y=\"%s\"><title>",
+                     strong ? " strong" : "", LEFT - 12, px(y + 4, n));
+    cull__add_html(b, name);
+    add(b, "</title>");
+    cull__add_html(b, cut.at ? cut.at : "");
+    add(b, "</text>\n");
+    cull__buf_free(&cut);
+}
+
+static double legend(cull_buf *b, const char *cls, const char *name, double x, double y)
+{
+    char p[32], q[32], r[32], s[32];
+    cull__buf_printf(b,
+                     "<rect class=\"%s\" x=\"%s\" y=\"%s\" width=\"11\" height=\"11\" rx=\"2\"/>",
+                     cls, px(x, p), px(y - 10, q));
+    cull__buf_printf(b, "<text class=\"tick\" x=\"%s\" y=\"%s\">", px(x + 16, r), px(y, s));
+    cull__add_html(b, name);
+    add(b, "</text>\n");
+    return x + 34 + 6.6 * cull__columns(name);
+}
+
+/* ---- dots with intervals ---- */
+
+static void reach(double v, double *lo, double *hi)
+{
+    if (!isfinite(v)) return;
+    if (v < *lo) *lo = v;
+    if (v > *hi) *hi = v;
+}
+
+static void draw_dot(cull_buf *b, const cull__dot *d, const axis *x, double y)
+{
+    char p[32], q[32], r[32], s[32], n[32];
+    const char *cls = d->strong ? "kept" : "pool";
+    row_name(b, d->label, y, d->strong);
+    if (isfinite(d->lo) && isfinite(d->hi))
+        cull__buf_printf(b, "<line class=\"whisker %s\" x1=\"%s\" x2=\"%s\" y1=\"%s\" y2=\"%s\"/>",
+                         cls, px(at(x, d->lo), p), px(at(x, d->hi), q), px(y, r), r);
+    for (int i = 0; i < d->n; i++)
+        if (isfinite(d->at[i]))
+            cull__buf_printf(b, "<circle class=\"%s run\" cx=\"%s\" cy=\"%s\" r=\"3\"/>", cls,
+                             px(at(x, d->at[i]), p), px(y, q));
+    if (isfinite(d->value))
+        cull__buf_printf(b, "<circle class=\"dot %s\" cx=\"%s\" cy=\"%s\" r=\"5\"/>", cls,
+                         px(at(x, d->value), p), px(y, q));
+    cull__buf_printf(b, "<text class=\"num%s\" x=\"%d\" y=\"%s\">%s</text>\n",
+                     d->strong ? " strong" : "", WIDE - RIGHT + 14, px(y + 4, s),
+                     cull__human(d->value, n));
+}
+
+void cull__plot_dots(cull_buf *b, const char *title, const cull__dot *d, int n)
+{
+    double lo = INFINITY, hi = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        reach(d[i].value, &lo, &hi), reach(d[i].lo, &lo, &hi), reach(d[i].hi, &lo, &hi);
+        for (int k = 0; k < d[i].n; k++) reach(d[i].at[k], &lo, &hi);
+    }
+    if (!(lo <= hi)) return;
+    /* a share is read from zero; other numbers may lie far from it */
+    if (lo > 0 && lo < 0.5 * hi) lo = 0;
+    double top = 6, bottom = top + 26 * n;
+    axis x = axis_of(lo, hi, 6, true, LEFT, WIDE - RIGHT);
+    open_svg(b, bottom + 24, title, "A dot for each value, a line for its 95 % interval.");
+    x_axis(b, &x, top, bottom, NULL);
+    for (int i = 0; i < n; i++) draw_dot(b, &d[i], &x, top + 26 * i + 13);
+    close_svg(b);
+}
+
+/* ---- scores: the shares of pool and kept in each bin ---- */
+
+static void steps(cull_buf *b, const char *cls, const cull_run_histogram *h, const int64_t *count,
+                  const axis *x, const axis *y)
+{
+    char p[32], q[32];
+    double all = 0;
+    for (int i = 0; i < h->bins; i++) all += (double)count[i];
+    cull__buf_printf(b, "<path class=\"%s\" d=\"M%s %s", cls, px(at(x, h->lo), p), px(y->from, q));
+    for (int i = 0; i < h->bins; i++) {
+        double share = all > 0 ? (double)count[i] / all : 0, end = (i + 1.0) / h->bins;
+        cull__buf_printf(b, "V%s", px(at(y, share), p));
+        cull__buf_printf(b, "H%s", px(at(x, h->lo * (1 - end) + h->hi * end), p));
+    }
+    cull__buf_printf(b, "V%sZ\"/>\n", px(y->from, p));
+}
+
+static double most(const int64_t *count, int bins)
+{
+    double all = 0, top = 0;
+    for (int i = 0; i < bins; i++) {
+        all += (double)count[i];
+        if ((double)count[i] > top) top = (double)count[i];
+    }
+    return all > 0 ? top / all : 0;
+}
+
+void cull__plot_scores(cull_buf *b, const cull_run_histogram *h)
+{
+    enum { HIGH = 236, TOP = 30, BOTTOM = 190 };
+    double top = most(h->kept, h->bins), other = h->pool ? most(h->pool, h->bins) : 0;
+    if (!isfinite(h->lo) || !isfinite(h->hi) || !(h->hi > h->lo)) return;
+    if (other > top) top = other;
+    axis y = axis_of(0, top > 0 ? top : 1, 4, true, BOTTOM, TOP);
+    axis x = axis_of(h->lo, h->hi, 7, false, 52, WIDE - 16);
+    y.percent = true;
+    open_svg(b, HIGH, "Distribution of scores",
+             h->pool ? "Share of the kept rows and of the pool in each range of scores."
+                     : "Share of the kept rows in each range of scores.");
+    y_axis(b, &y, x.from, x.to, "share of rows");
+    double next = legend(b, "kept", "kept", WIDE - 150, 11);
+    if (h->pool) legend(b, "pool", "pool", next, 11);
+    if (h->pool) steps(b, "pool", h, h->pool, &x, &y);
+    steps(b, "kept area", h, h->kept, &x, &y);
+    x_axis(b, &x, BOTTOM, BOTTOM + 4, "score");
+    close_svg(b);
+}
+
+/* ---- groups: what share of the kept each has, against its share of the pool ---- */
+
+typedef struct {
+    double kept, pool; /* totals */
+    axis x;
+} shares;
+
+static void bars(cull_buf *b, const cull_run_tally *t, const shares *s, double y)
+{
+    char p[32], q[32], r[32], k[32], n[32];
+    double kept = s->kept > 0 ? (double)t->kept / s->kept : 0;
+    double pool = s->pool > 0 ? (double)t->pool / s->pool : 0;
+    row_name(b, t->name, y, false);
+    cull__buf_printf(b, "<rect class=\"pool\" x=\"%d\" y=\"%s\" width=\"%s\" height=\"5\"/>", LEFT,
+                     px(y + 4, q), px(at(&s->x, pool) - LEFT, p));
+    cull__buf_printf(b, "<rect class=\"kept\" x=\"%d\" y=\"%s\" width=\"%s\" height=\"11\"/>", LEFT,
+                     px(y - 7, q), px(at(&s->x, kept) - LEFT, r));
+    cull__buf_printf(b, "<text class=\"num\" x=\"%d\" y=\"%s\">%s of %s</text>\n",
+                     WIDE - RIGHT - 24, px(y + 4, q), cull__count(t->kept, k),
+                     cull__count(t->pool, n));
+}
+
+cull_status cull__plot_tally(cull_ctx *cx, cull_buf *b, const char *title, const cull_run_tally *t,
+                             int n)
+{
+    enum { SHOWN = 20 };
+    int *order, shown = n > SHOWN ? SHOWN - 1 : n;
+    cull_run_tally rest = {NULL, 0, 0, NAN};
+    char name[48];
+    CULL_TRY(cull__tally_order(cx, t, n, &order));
+    shares s = {0};
+    double top = 0;
+    for (int i = 0; i < n; i++) {
+        s.kept += (double)t[i].kept, s.pool += (double)t[i].pool;
+        if (i < shown) continue;
+        rest.kept += t[order[i]].kept, rest.pool += t[order[i]].pool;
+    }
+    if (n > shown) snprintf(name, sizeof name, "the other %d", n - shown), rest.name = name;
+    for (int i = 0; i < shown + (n > shown); i++) {
+        const cull_run_tally *g = i < shown ? &t[order[i]] : &rest;
+        if (s.kept > 0) top = fmax(top, (double)g->kept / s.kept);
+        if (s.pool > 0) top = fmax(top, (double)g->pool / s.pool);
+    }
+    s.x = axis_of(0, top > 0 ? top : 1, 5, true, LEFT, WIDE - RIGHT - 36);
+    s.x.percent = true;
+    double above = 26, below = above + 26 * (shown + (n > shown));
+    open_svg(b, below + 24, title, "Share of the kept rows and of the pool for each name.");
+    double next = legend(b, "kept", "share of the kept", LEFT, 12);
+    legend(b, "pool", "share of the pool", next, 12);
+    x_axis(b, &s.x, above - 4, below, NULL);
+    for (int i = 0; i < shown; i++) bars(b, &t[order[i]], &s, above + 26 * i + 12);
+    if (n > shown) bars(b, &rest, &s, above + 26 * shown + 12);
+    close_svg(b);
+    return CULL_OK;
+}
+
+/* ---- coverage: quantile curves ---- */
+
+void cull__plot_coverage(cull_buf *b, const cull__facts *f)
+{
+    enum { HIGH = 292, TOP = 46, BOTTOM = 246, LAST = CULL__QUANTILES - 1, CURVES = 5 };
+    static const char *const cls[CURVES] = {"kept", "pool", "third", "fourth", "fifth"};
+    const cull_run *r = f->r;
+    char p[32], q[32];
+    double lo = INFINITY, hi = -INFINITY, next = 62;
+    int n = r->coverages < CURVES ? r->coverages : CURVES;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k <= LAST; k++) reach(f->coverage[i][k], &lo, &hi);
+    if (!(lo <= hi)) return;
+    axis y = axis_of(lo, hi, 5, true, BOTTOM, TOP), x = axis_of(0, 1, 5, false, 62, WIDE - 24);
+    x.percent = true;
+    open_svg(b, HIGH, "Coverage of the target",
+             "Target examples from the worst covered to the best; higher curves cover better.");
+    y_axis(b, &y, x.from, x.to,
+           r->coverage_metric ? r->coverage_metric : "best cosine similarity to a kept example");
+    x_axis(b, &x, BOTTOM, BOTTOM + 4, "target examples, worst covered first");
+    for (int i = n - 1; i >= 0; i--) {
+        if (!isfinite(f->coverage[i][0])) continue;
+        cull__buf_printf(b, "<polyline class=\"curve %s\" points=\"", cls[i]);
+        for (int k = 0; k <= LAST; k++)
+            cull__buf_printf(b, "%s,%s ", px(at(&x, (double)k / LAST), p),
+                             px(at(&y, f->coverage[i][k]), q));
+        add(b, "\"/>\n");
+    }
+    for (int i = 0; i < n; i++) {
+        cull_buf cut = CULL_BUF(b->cx);
+        cull__add_cut(&cut, r->coverage[i].name, 18, true);
+        if (cut.status != CULL_OK && b->status == CULL_OK) b->status = cut.status;
+        next = legend(b, cls[i], cut.at ? cut.at : "", next, 32);
+        cull__buf_free(&cut);
+    }
+    close_svg(b);
+}

@@ -1,0 +1,25 @@
+# The house rules as tests: `ctest -R house`. Those that read object files or build a second tree run
+# in plain builds only; sanitizers add symbols and data of their own.
+find_program(CULL_PYTHON python3 REQUIRED)
+add_executable(house_options house/options.c)
+target_link_libraries(house_options PRIVATE cull)
+set_target_properties(house_options PROPERTIES OUTPUT_NAME house_options)
+
+function(cull_house name label)
+  add_test(NAME house.${name} COMMAND ${ARGN})
+  set_tests_properties(house.${name} PROPERTIES LABELS ${label} TIMEOUT 600 SKIP_RETURN_CODE 77)
+endfunction()
+
+cull_house(layers quick ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_layers.py ${CMAKE_SOURCE_DIR})
+cull_house(rules quick ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_rules.py ${CMAKE_SOURCE_DIR})
+cull_house(checks quick sh ${CMAKE_SOURCE_DIR}/tests/house/checks.sh ${CMAKE_SOURCE_DIR})
+cull_house(setup quick sh ${CMAKE_SOURCE_DIR}/tests/house/setup.sh ${CMAKE_SOURCE_DIR})
+if(NOT CULL_SANITIZE)
+  cull_house(golden quick sh ${CMAKE_SOURCE_DIR}/tools/golden.sh ${CMAKE_BINARY_DIR})
+  cull_house(demo_pool quick sh ${CMAKE_SOURCE_DIR}/tests/house/demo_pool.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    cull_house(symbols quick sh ${CMAKE_SOURCE_DIR}/tools/check_symbols.sh ${CMAKE_BINARY_DIR})
+    cull_house(install quick sh ${CMAKE_SOURCE_DIR}/tests/house/install.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+    cull_house(new_method full sh ${CMAKE_SOURCE_DIR}/tests/house/new_method.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  endif()
+endif()

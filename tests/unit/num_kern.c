@@ -1,0 +1,200 @@
+/* num: the kernels against plain loops, the same bits on every instruction set; matrix products. */
+#include "test.h"
+
+#include "num/num.h"
+
+static const char *const isas[] = {"v2", "v3", "v4"};
+
+static cull_ctx *isa_ctx(const char *isa)
+{
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.isa = isa;
+    o.threads = 1;
+    return cull_ctx_new(&o); /* NULL where the machine lacks it */
+}
+
+static void fill(float *v, int64_t n, uint64_t seed)
+{
+    cull_rng r = cull__rng_seeded(seed, 0);
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (float)(cull__rng_normal(&r) * exp(cull__rng_normal(&r)));
+}
+
+/* Lane i % 16, then a tree: what the header promises, written plainly. */
+static double lanes(const double *term, int64_t d)
+{
+    double l[16] = {0};
+    for (int64_t i = 0; i < d; i++) l[i % 16] += term[i];
+    for (int h = 8; h; h /= 2)
+        for (int i = 0; i < h; i++) l[i] += l[i + h];
+    return l[0];
+}
+
+static void sums(void **state)
+{
+    (void)state;
+    enum { MOST = 1100 };
+    static float a[MOST + 1], b[MOST + 1];
+    static double prod[MOST], diff[MOST];
+    fill(a, MOST + 1, 1);
+    fill(b, MOST + 1, 2);
+    int seen = 0;
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        seen++;
+        const cull__kern *k = cull__kernels(cx);
+        for (int64_t d = 0; d < MOST; d += d < 70 ? 1 : 97) {
+            const float *x = a + d % 2, *y = b + 1; /* unaligned too */
+            float f[16] = {0};
+            for (int64_t i = 0; i < d; i++) {
+                prod[i] = (double)x[i] * y[i];
+                diff[i] = ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
+                f[i % 16] += x[i] * y[i];
+            }
+            for (int h = 8; h; h /= 2)
+                for (int i = 0; i < h; i++) f[i] += f[i + h];
+            assert_true(k->dot(x, y, d) == lanes(prod, d));
+            assert_true(k->dist2(x, y, d) == lanes(diff, d));
+            assert_true(k->dotf(x, y, d) == f[0]);
+        }
+        cull_ctx_free(cx);
+    }
+    assert_true(seen >= 1);
+}
+
+static void maps(void **state)
+{
+    (void)state;
+    enum { N = 133 };
+    float x[N], y[N], b[N];
+    double s[N];
+    int32_t at[N];
+    fill(x, N, 3);
+    fill(b, N, 4);
+    x[40] = x[77] = 90; /* above all, twice */
+    x[5] = NAN;
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        const cull__kern *k = cull__kernels(cx);
+        for (int64_t n = 0; n <= N; n++) {
+            for (int64_t i = 0; i < N; i++) y[i] = b[i], s[i] = 0.5;
+            k->axpy(y, 0.3f, x, n);
+            k->add(s, x, n);
+            for (int64_t i = 0; i < N; i++) {
+                float t = 0.3f * x[i];
+                if (i == 5 && n > 5) continue;
+                assert_true(y[i] == (i < n ? b[i] + t : b[i]));
+                assert_true(s[i] == (i < n ? 0.5 + (double)x[i] : 0.5));
+            }
+            k->scale(y, x, 1.0 / 3, n);
+            float top = -3.402823466e38f, top0 = top;
+            int64_t sub = 0, mul = 0, self = 0;
+            for (int64_t i = 0; i < n; i++) {
+                if (i != 5) assert_true(y[i] == (float)((double)x[i] * (1.0 / 3)));
+                if (x[i] - b[i] > top) top = x[i] - b[i];
+                if (x[i] > top0) top0 = x[i];
+                sub += x[i] - b[i] > 0.7f;
+                mul += x[i] * b[i] > 0.7f;
+                self += x[i] > 0.7f;
+            }
+            assert_true(k->max_sub(x, b, n) == top);
+            assert_true(k->max_sub(x, NULL, n) == top0);
+            assert_int_equal(k->scan_sub(x, b, n, 0.7f, at), sub);
+            for (int64_t i = 0; i < sub; i++)
+                assert_true(x[at[i]] - b[at[i]] > 0.7f && (!i || at[i] > at[i - 1]));
+            assert_int_equal(k->scan_mul(x, b, n, 0.7f, at), mul);
+            for (int64_t i = 0; i < mul; i++)
+                assert_true(x[at[i]] * b[at[i]] > 0.7f && (!i || at[i] > at[i - 1]));
+            assert_int_equal(k->scan(x, n, 0.7f, at), self);
+            for (int64_t i = 0; i < self; i++)
+                assert_true(x[at[i]] > 0.7f && (!i || at[i] > at[i - 1]));
+        }
+        cull_ctx_free(cx);
+    }
+}
+
+static void halves(void **state)
+{
+    (void)state;
+    static uint16_t h[65536];
+    static float f[65536];
+    for (int i = 0; i < 65536; i++) h[i] = (uint16_t)i;
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        for (int bf = 0; bf < 2; bf++) {
+            cull__kernels(cx)->to_f32(bf ? CULL_BF16 : CULL_F16, h, 65536, f);
+            for (int i = 0; i < 65536; i++) {
+                float want = bf ? cull__bf16_to_f32(h[i]) : cull__f16_to_f32(h[i]);
+                if (isnan(want))
+                    assert_true(isnan(f[i]));
+                else
+                    assert_memory_equal(&f[i], &want, 4);
+            }
+        }
+        cull_ctx_free(cx);
+    }
+}
+
+static void product_case(cull_ctx *cx, int64_t m, int64_t n, int64_t k)
+{
+    float *a = malloc((size_t)(m * k + 1) * 4), *b = malloc((size_t)(n * k + 1) * 4);
+    float *c = malloc((size_t)(m * n) * 4);
+    fill(a, m * k, 5);
+    fill(b, n * k, 6);
+    for (int fixed = 0; fixed < 3; fixed++) { /* free call; block; a block cut short */
+        int64_t rows = fixed == 2 ? m / 2 + 1 : m;
+        memset(c, 255, (size_t)(m * n) * 4);
+        if (fixed) {
+            cull__mark_t mark = cull__mark(cx);
+            cull__gemm g;
+            ok(cx, cull__gemm_open(cx, m, n, k, &g));
+            cull__gemm_run(&g, rows, n, a, b, c);
+            cull__gemm_run(&g, rows, n, a, b, c);
+            cull__gemm_close(&g);
+            cull__release(cx, mark);
+        } else {
+            cull__gemm_nt(m, n, k, a, k, b, k, c, n);
+        }
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < n; j++) {
+                double s = 0, size = 0;
+                for (int64_t t = 0; t < k; t++) {
+                    s += (double)a[i * k + t] * b[j * k + t];
+                    size += fabs((double)a[i * k + t] * b[j * k + t]);
+                }
+                assert_true(fabs(c[i * n + j] - s) <= (double)(k + 2) * 0x1p-24 * size);
+            }
+    }
+    free(a), free(b), free(c);
+}
+
+static cull_status products_in(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    (void)arg, (void)chunk, (void)lo, (void)hi;
+    product_case(cx, 1, 1, 1);
+    product_case(cx, 3, 5, 0);
+    product_case(cx, 17, 33, 65);
+    product_case(cx, 128, 256, 64); /* from here by oneDNN where it is built in */
+    product_case(cx, 100, 130, 97);
+    return CULL_OK;
+}
+
+static void products(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    ok(cx, cull__for(cx, 1, 1, products_in, NULL));
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(maps),
+                                       cmocka_unit_test(halves), cmocka_unit_test(products)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
