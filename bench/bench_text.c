@@ -1,5 +1,6 @@
 /* bench_text.c - text features of a jsonl file, timed: fit, then embed.
- * usage: bench_text FILE.jsonl THREADS [OUT.npy] [name=value...]; prints rows for bench/run_text.sh */
+ * usage: bench_text FILE.jsonl THREADS [OUT.npy] [name=value...]; seed=N, memory=MIB and the
+ * options of cull_embed_opts. Prints rows for bench/run_text.sh */
 #include "cull/embed.h"
 
 #include <inttypes.h>
@@ -51,6 +52,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++) {
         if (!strncmp(argv[i], "seed=", 5))
             co.seed = strtoull(argv[i] + 5, NULL, 10);
+        else if (!strncmp(argv[i], "memory=", 7))
+            co.memory = strtoull(argv[i] + 7, NULL, 10) << 20;
         else if (!set(&o, argv[i]))
             out = argv[i];
     }
