@@ -131,10 +131,7 @@ cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char
 cull_status cull__crc32(cull_ctx *cx, const void *at, size_t n, uint32_t before, uint32_t *out);
 
 /* ---- little-endian integers at any address ---- */
-static inline uint32_t cull__le16(const unsigned char *p)
-{
-    return (uint32_t)(p[0] | p[1] << 8);
-}
+static inline uint32_t cull__le16(const unsigned char *p) { return (uint32_t)(p[0] | p[1] << 8); }
 static inline uint32_t cull__le32(const unsigned char *p)
 {
     return cull__le16(p) | cull__le16(p + 2) << 16;
