@@ -251,12 +251,14 @@ static int embed_texts(cli *c, problem *q)
 {
     cull_embed_opts o;
     cull_embed *e = NULL;
+    double began = seconds_now();
     TRY(embed_settings(c, "embed-", &o));
     int rc = check(c, cull_embed_fit(c->cx, q->text, &o, &e));
     if (rc == DONE) rc = check(c, cull_embed_apply(c->cx, e, q->text, &q->pool));
     if (rc == DONE && q->target_text)
         rc = check(c, cull_embed_apply(c->cx, e, q->target_text, &q->target));
     cull_embed_free(e);
+    q->embed_seconds = seconds_now() - began;
     return rc;
 }
 

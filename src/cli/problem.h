@@ -39,6 +39,7 @@ typedef struct {
     const char *cost_unit;
     const int32_t *label;   /* n codes, or NULL */
     int32_t labels, wanted; /* wanted = the code of --label-is, or -1 */
+    double embed_seconds;   /* spent on making features */
     bool array;             /* the pool is an array: no text, no ids */
     int64_t n;
 
