@@ -104,10 +104,8 @@ static void describe(cli *c, const session *s, const cull_method *m, double seco
 static int write_outputs(cli *c, const session *s, const cull_run *r)
 {
     const problem *q = &s->q;
-    bool said = false;
     for (int i = 0; i < c->outs; i++) {
         const output *o = &s->out[i];
-        said |= !strcmp(o->path, "-");
         if (o->kind == OUT_FORM)
             TRY(check(c, cull_run_write(c->cx, r, o->form, o->path)));
         else
