@@ -29,7 +29,8 @@ typedef struct {
      * Comma-separated paths are joined by a newline, as are the elements of []; empty parts take no
      * line, and null is passed over inside [] only. NULL = the first that the first record has of:
      * text, content, messages[].content, conversations[].value, instruction+input+output (input if
-     * it is there), prompt+completion, question+answer. "" = records have no text. */
+     * it is there), prompt+completion, question+answer. "" = records have no
+     * text. */
     const char *text;
     const char *id;             /* NULL = "id" where records have it */
     const char *group;          /* strings or numbers; NULL = none */
@@ -82,10 +83,6 @@ typedef struct {
 CULL_API cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
                                      int64_t n, int snippet, cull_strings *out) CULL_CHECKED;
 CULL_API void cull_strings_free(cull_strings *s);
-/* The fields of the first record, or the columns of the header: id holds the names, text what each is
- * ("string", "number", "column", ...). None for plain text. */
-CULL_API cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c,
-                                        cull_strings *out) CULL_CHECKED;
 /* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
  * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic.
  * */
@@ -116,7 +113,7 @@ CULL_API cull_status cull_corpus_overlap(cull_ctx *cx, const cull_corpus *c,
 CULL_API void cull_overlaps_free(cull_overlaps *h);
 /* Groups of near copies: rows that share a word n-gram which at most `cap` rows have are joined
  * (connected components), and so are rows of the same words throughout, however many. Of texts
- * with more than 16 n-grams a fixed quarter of them counts (those whose hash is 0 modulo 4), so a
+ * with more than 16 n-grams a fixed quarter of them counts (told by their hash), so a
  * copy that shares k n-grams is missed with probability 0.75^k. group has n entries, codes in
  * order of first appearance. Two passes, more where memory is short (16 bytes for each n-gram that
  * counts). */

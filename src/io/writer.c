@@ -1,8 +1,8 @@
 /* writer.c - files written whole or not at all: a temporary beside the target, fsync, rename.
  *
- * .gz and .zst are compressed by name (gzip level 6 without a time stamp, zstd level 3), so the same
- * bytes in give the same file. A link is followed, so that it stays a link. What is no regular file
- * (a pipe, /dev/full, /dev/fd/3) is written directly. */
+ * .gz and .zst are compressed by name (gzip level 6 without a time stamp, zstd level 3), so the
+ * same bytes in give the same file. A link is followed, so that it stays a link. What is no
+ * regular file (a pipe, /dev/full, /dev/fd/3) is written directly. */
 #define _GNU_SOURCE
 #include "io/io.h"
 

@@ -1,8 +1,8 @@
 /* corpus_csv.c - records and cells of csv (RFC 4180) and tsv.
  *
- * A quote is special at the start of a field only; inside, two stand for one, and separators and line
- * ends are text. tsv is the same with a tab. A header is required. Stricter than many readers: every
- * record has as many fields as the header, and nothing follows a closing quote. */
+ * A quote is special at the start of a field only; inside, two stand for one, and separators and
+ * line ends are text. tsv is the same with a tab. A header is required. Stricter than many
+ * readers: every record has as many fields as the header, and nothing follows a closing quote. */
 #include "repr/corpus.h"
 
 #include <inttypes.h>

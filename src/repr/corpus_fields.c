@@ -1,8 +1,8 @@
 /* corpus_fields.c - fields by path, and what a record has at them.
  *
  * A path is keys with '.' between them; [3] is an element of an array, [] all of them; a backslash
- * takes the next character as it is. Strings of a chunk's rows are gathered in one buffer, since the
- * parser's own live until its next record only. */
+ * takes the next character as it is. Strings of a chunk's rows are gathered in one buffer, since
+ * the parser's own live until its next record only. */
 #include "repr/corpus.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* corpus_open.c - opening a corpus: its files, and the one pass that counts and checks every record,
- * reads the numbers, and codes groups and labels in order of first appearance. */
+/* corpus_open.c - opening a corpus: its files, and the one pass that counts and checks every
+ * record, reads the numbers, and codes groups and labels in order of first appearance. */
 #define _GNU_SOURCE
 #include "repr/corpus.h"
 

@@ -1,5 +1,5 @@
-/* corpus_pass.c - a pass over all records: read a batch, visit its chunks in parallel, reduce them in
- * order. Only the fields that a pass needs are looked for. */
+/* corpus_pass.c - a pass over all records: read a batch, visit its chunks in parallel, reduce them
+ * in order. Only the fields that a pass needs are looked for. */
 #include "repr/corpus.h"
 
 #include <string.h>

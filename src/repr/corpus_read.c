@@ -1,8 +1,8 @@
 /* corpus_read.c - the records of a corpus as they lie in its files, a batch at a time.
  *
- * A batch is whole records, and but for the last a whole number of chunks of the corpus: what is left
- * over is carried to the next. So chunks depend on the data alone, not on the size of the buffer,
- * which grows to whatever the longest record needs. */
+ * A batch is whole records, and but for the last a whole number of chunks of the corpus: what is
+ * left over is carried to the next. So chunks depend on the data alone, not on the size of the
+ * buffer, which grows to whatever the longest record needs. */
 #include "repr/corpus.h"
 
 #include <inttypes.h>

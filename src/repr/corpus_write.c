@@ -1,7 +1,8 @@
-/* corpus_write.c - what is taken from a corpus by row: lengths, ids and texts, the records themselves.
+/* corpus_write.c - what is taken from a corpus by row: lengths, ids and texts, the records
+ * themselves.
  *
- * Records are copied byte for byte. One pass finds the chosen ones, in the order of the pool; where
- * another order is wanted, they are gathered first, in memory or in tmpdir. */
+ * Records are copied byte for byte. One pass finds the chosen ones, in the order of the pool;
+ * where another order is wanted, they are gathered first, in memory or in tmpdir. */
 #define _GNU_SOURCE
 #include "repr/corpus.h"
 

@@ -1,17 +1,17 @@
 /* overlap.c - texts that share word n-grams: with an evaluation set, and with one another.
  *
- * After the n-gram overlap of Brown et al. 2020 (Language Models are Few-Shot Learners, appendix C):
- * there, 13-grams of lower-cased words without punctuation, and a document with any is dirty.
+ * After the n-gram overlap of Brown et al. 2020 (Language Models are Few-Shot Learners, appendix
+ * C): there, 13-grams of lower-cased words without punctuation, and a document with any is dirty.
  * Deviations: `share` can ask for more than any; a text of fewer words than n, but of at least 5,
- * counts as one n-gram of its own length, and is looked for inside longer texts too (short questions
- * would otherwise never be found); of fewer than 5 it is not looked for. N-grams are told by 64-bit
- * hashes.
+ * counts as one n-gram of its own length, and is looked for inside longer texts too (short
+ * questions would otherwise never be found); of fewer than 5 it is not looked for. N-grams are
+ * told by 64-bit hashes.
  *
- * Copies within a pool keep a quarter of the n-grams of longer texts, those whose hash is 0 modulo 4
- * (the same ones in every text), and all of texts with at most 16. A gram that more than `cap` rows
- * have is a phrase, not a copy. Texts of the same words throughout are joined whatever their number
- * and length. Pairs (gram, row) are gathered by the gram's first byte, so many of the 256 at a time as
- * memory has room for: more passes with less memory, the same answer. */
+ * Copies within a pool keep a quarter of the n-grams of longer texts, those with two bits of
+ * their hash 0 (the same ones in every text), and all of texts with at most 16. A gram that more
+ * than `cap` rows have is a phrase, not a copy. Texts of the same words throughout are joined
+ * whatever their number and length. Pairs (gram, row) are gathered by the gram's first byte, so many of the 256
+ * at a time as memory has room for: more passes with less memory, the same answer. */
 #include "repr/corpus.h"
 
 #include <inttypes.h>

@@ -2,9 +2,10 @@
  *
  * Marks and symbols are told from letters by the ranges below (the blocks of Unicode that hold no
  * letters, and the marks among Latin-1 and some other blocks); what is not named there counts as a
- * letter. Lower-casing is ASCII only: the same bytes on every machine and locale. The hash of a word
- * of up to 8 bytes is its lower-cased bytes mixed (one to one, so two of them never meet); of a longer
- * one it is XXH3 of them, in pieces of 128 bytes, each seeded with the hash of the one before. */
+ * letter. Lower-casing is ASCII only: the same bytes on every machine and locale. The hash of a
+ * word of up to 8 bytes is its lower-cased bytes mixed (one to one, so two of them never meet); of
+ * a longer one it is XXH3 of them, in pieces of 128 bytes, each seeded with the hash of the one
+ * before. */
 #include "repr/repr.h"
 
 #include <string.h>
@@ -88,8 +89,8 @@ static void put(struct word *w, const unsigned char *p, size_t n)
     for (size_t i = 0; i < n; i++) w->piece[w->n++] = (char)p[i];
 }
 
-/* ASCII letters and digits at the start of the 8 bytes p, lower-cased into out: how many. (All bytes
- * of x are below 128, so no sum carries into the next byte.) */
+/* ASCII letters and digits at the start of the 8 bytes p, lower-cased into out: how many. (All
+ * bytes of x are below 128, so no sum carries into the next byte.) */
 static inline unsigned run8(const unsigned char *p, char *out)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
