@@ -27,7 +27,7 @@ typedef struct {
 /* clang-format off */
 #define CULL_EMBED_OPTS \
     {.size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = 0, \
-     .bits = 18, .dim = 128, .sample = 65536, .iterations = 2, .sublinear = true}
+     .bits = 18, .dim = 128, .sample = 65536, .iterations = 4, .sublinear = true}
 /* clang-format on */
 
 /* Fit on c. One pass counts in how many texts each feature occurs, idf = ln((1+n)/(1+df)) + 1, and

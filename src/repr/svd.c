@@ -119,7 +119,6 @@ cull_status cull__sparse_svd(cull_ctx *cx, const cull__sparse *a, int64_t dim, i
     int64_t w = cull__svd_width(dim);
     struct tall signs = {.t = g, .n = a->cols, .w = w};
     float *y;
-    double steps = 2 * iterations + 2, done = 0;
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, y, a->n * w));
     CULL_TRY(cull__for(cx, a->cols, BLOCK, draw_signs, &signs));
@@ -128,7 +127,6 @@ cull_status cull__sparse_svd(cull_ctx *cx, const cull__sparse *a, int64_t dim, i
         CULL_TRY(orthonormal(cx, y, a->n, w, w, 1e-6, NULL, NULL));
         CULL_TRY(cull__sparse_transpose_times(cx, a, y, w, g));
         CULL_TRY(cull__sparse_times(cx, a, g, w, y));
-        CULL_TRY(cull__tick(cx, done += 2, steps));
     }
     CULL_TRY(orthonormal(cx, y, a->n, w, w, 1e-6, NULL, NULL));
     CULL_TRY(cull__sparse_transpose_times(cx, a, y, w, g));
