@@ -169,6 +169,7 @@ static int take_task(cli *c)
 static int check_words(cli *c)
 {
     const command *k = c->cmd;
+    if (c->json && k->no_json) return fail(c, USAGE, "%s has nothing to say as JSON", k->name);
     if (k->word == WORD_METHOD) TRY(take_method(c));
     if (k->word == WORD_TASK) TRY(take_task(c));
     if (c->inputs < k->least)
