@@ -83,6 +83,10 @@ typedef struct {
 CULL_API cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
                                      int64_t n, int snippet, cull_strings *out) CULL_CHECKED;
 CULL_API void cull_strings_free(cull_strings *s);
+/* The fields of the first record, or the columns of the header: id holds the names, text what each is
+ * ("string", "number", "column", ...). None for plain text. */
+CULL_API cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c,
+                                        cull_strings *out) CULL_CHECKED;
 /* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
  * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic.
  * */

@@ -97,7 +97,7 @@ static cull_status no_memory(cull_ctx *cx, uint64_t bytes)
     char a[32], b[32], c[32];
     cull__root *r = cx->root;
     uint64_t used = atomic_load(&r->used);
-    if (r->o.memory && bytes + used > r->o.memory)
+    if (r->o.memory && bytes + 2 * ALIGN + used > r->o.memory)
         return cull__fail(cx, CULL_ENOMEM,
                           "out of memory: %s more are needed, %s of the limit of %s are in use",
                           cull__format_bytes(bytes, a), cull__format_bytes(used, b),

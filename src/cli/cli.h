@@ -33,6 +33,7 @@ typedef struct {
     const cull_input *const *options; /* tables of rows, the last NULL; "FILE..." = repeatable */
     word_kind word;                   /* WORD_METHOD also takes options of the method */
     bool any_method;                  /* options of any method are taken (compare) */
+    bool no_json;                     /* it has no result to write as JSON */
     int least, most;                  /* files wanted; most -1 = any number */
     int (*run)(cli *c);
 } command;

@@ -30,8 +30,7 @@ static int add_method(cli *c, const char *part, void *arg)
     work *w = arg;
     const char *near = NULL;
     const cull_method *m = cull_method_find(part, &near);
-    if (!m && near)
-        return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
+    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
     if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", part);
     for (int i = 0; i < w->methods; i++)
         if (w->method[i] == m) return fail(c, USAGE, "--methods names %s twice", m->slug);
@@ -124,6 +123,13 @@ static int run_seed(cli *c, work *w, int at)
 
 static int write_table(cli *c, work *w)
 {
+    char features[128];
+    const char *note_ = features;
+    snprintf(
+        features, sizeof features,
+        "Features were made once for all methods that read them, in %.1f s; no method's time has "
+        "them.",
+        w->q.embed_seconds);
     cull_compare t = {.metric = w->metric,
                       .metrics = w->metrics,
                       .row = w->row,
@@ -136,6 +142,8 @@ static int write_table(cli *c, work *w)
                       .cost_unit = w->q.cost_unit,
                       .isa = cull_ctx_isa(c->cx),
                       .threads = cull_ctx_threads(c->cx),
+                      .note = &note_,
+                      .notes = w->q.embed_seconds > 0,
                       .argv = (const char *const *)c->whole,
                       .argc = c->wholes};
     for (int i = 0; i < c->outs; i++)

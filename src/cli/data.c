@@ -104,10 +104,8 @@ static void describe(cli *c, const session *s, const cull_method *m, double seco
 static int write_outputs(cli *c, const session *s, const cull_run *r)
 {
     const problem *q = &s->q;
-    bool said = false;
     for (int i = 0; i < c->outs; i++) {
         const output *o = &s->out[i];
-        said |= !strcmp(o->path, "-");
         if (o->kind == OUT_FORM)
             TRY(check(c, cull_run_write(c->cx, r, o->form, o->path)));
         else
@@ -139,7 +137,7 @@ static int run_session(cli *c, const cull_method *m, session *s)
     bool plan = has(c, "plan");
     TRY(method_options(c, c->cx, m, true, &s->opts));
     TRY(problem_open(c, &m, 1, judged, plan, &s->q));
-    if (plan) return plan_say(c, &s->q, m, s->opts);
+    if (plan) return plan_say(c, &s->q, m, s->opts, seconds_now() - began);
     if (s->form) TRY(problem_hashes(c, &s->q));
     TRY(check(c, cull_data_pick(c->cx, m, s->opts, &s->q.p, &s->pick)));
     double took = seconds_now() - began;

@@ -31,6 +31,19 @@ static int of_array(cli *c, const char *path)
 
 /* ---- records ---- */
 
+static int say_fields(cli *c, const cull_corpus *text)
+{
+    cull_strings f = {0};
+    TRY(check(c, cull_corpus_fields(c->cx, text, &f)));
+    for (int64_t i = 0; i < f.n; i++)
+        printf(
+            "%s%s%s%s%s", i ? ", " : "fields    ", f.id[i], strcmp(f.text[i], "column") ? " (" : "",
+            strcmp(f.text[i], "column") ? f.text[i] : "", strcmp(f.text[i], "column") ? ")" : "");
+    if (f.n) puts("");
+    cull_strings_free(&f);
+    return DONE;
+}
+
 static int of_records(cli *c, const char *path)
 {
     char size[32];
@@ -43,10 +56,10 @@ static int of_records(cli *c, const char *path)
     TRY(check(c, cull_corpus_open(c->cx, &o, &text)));
     printf("kind      records\nrecords   %lld\ntext      %s uncompressed\n",
            (long long)cull_corpus_n(text), cull_format_bytes(cull_corpus_bytes(text), size));
-    int n = cull_corpus_files(text, &file);
+    int n = cull_corpus_files(text, &file), rc = say_fields(c, text);
     for (int i = 0; i < n; i++) say_file(&file[i]);
     cull_corpus_free(text);
-    return DONE;
+    return rc;
 }
 
 /* ---- pick files ---- */

@@ -169,6 +169,7 @@ static int take_task(cli *c)
 static int check_words(cli *c)
 {
     const command *k = c->cmd;
+    if (c->json && k->no_json) return fail(c, USAGE, "%s has nothing to say as JSON", k->name);
     if (k->word == WORD_METHOD) TRY(take_method(c));
     if (k->word == WORD_TASK) TRY(take_task(c));
     if (c->inputs < k->least)
@@ -214,8 +215,10 @@ int parse(cli *c, int argc, char **argv)
     c->quiet = has(c, "quiet");
     c->verbose = has(c, "verbose");
     c->json = has(c, "json");
-    if (has(c, "help") || has(c, "version")) return DONE;
-    return check_words(c);
+    bool asks = has(c, "help") || has(c, "version");
+    if (asks && c->cmd->word == WORD_METHOD && c->inputs)
+        c->method = cull_method_find(c->input[0], NULL);
+    return asks ? DONE : check_words(c);
 }
 
 void parse_free(cli *c)

@@ -251,12 +251,14 @@ static int embed_texts(cli *c, problem *q)
 {
     cull_embed_opts o;
     cull_embed *e = NULL;
+    double began = seconds_now();
     TRY(embed_settings(c, "embed-", &o));
     int rc = check(c, cull_embed_fit(c->cx, q->text, &o, &e));
     if (rc == DONE) rc = check(c, cull_embed_apply(c->cx, e, q->text, &q->pool));
     if (rc == DONE && q->target_text)
         rc = check(c, cull_embed_apply(c->cx, e, q->target_text, &q->target));
     cull_embed_free(e);
+    q->embed_seconds = seconds_now() - began;
     return rc;
 }
 
@@ -297,7 +299,7 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
     TRY(target_tasks(c, q));
     TRY(open_embeddings(c, q, array_target));
     TRY(limits_set(c, q));
-    bool wanted = embed || (judged && q->target_text);
+    bool wanted = embed || (judged && (q->target_text || has(c, "targets")));
     if (wanted && !q->pool && q->p.text && !dry) TRY(embed_texts(c, q));
     if (q->target_text && q->pool && !q->target && embed && !dry)
         return fail(c, USAGE,

@@ -39,6 +39,7 @@ typedef struct {
     const char *cost_unit;
     const int32_t *label;   /* n codes, or NULL */
     int32_t labels, wanted; /* wanted = the code of --label-is, or -1 */
+    double embed_seconds;   /* spent on making features */
     bool array;             /* the pool is an array: no text, no ids */
     int64_t n;
 
@@ -110,7 +111,8 @@ int split_make(cli *c, problem *q, split *s, uint64_t seed); /* changes q->p */
 void split_free(problem *q, split *s);
 
 /* ---- plan.c ---- */
-int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts);
+/* `opened`: the seconds that opening q took. */
+int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, double opened);
 
 /* ---- outputs.c: what -o names ---- */
 typedef enum { OUT_RECORDS, OUT_ARRAY, OUT_FORM } out_kind;

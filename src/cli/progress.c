@@ -21,7 +21,8 @@ static const double DRAW_EVERY = 0.1, LONG_PHASE = 2;
 /* One process, one stderr: what is on it now. */
 static struct {
     char phase[64];
-    double began, drawn;
+    double began, drawn; /* of the phase; when the bar was last drawn */
+    double loop, share;  /* a phase may be several loops, each from 0 to its end */
     bool shown;
 } bar;
 static volatile sig_atomic_t interrupted;
@@ -45,7 +46,9 @@ void signals_start(void)
 {
     struct sigaction a = {.sa_handler = on_interrupt};
     a.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C kills */
-    sigaction(SIGINT, &a, NULL);
+    struct sigaction was;
+    if (sigaction(SIGINT, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails */
@@ -61,21 +64,31 @@ void progress_end(void)
     bar.shown = false;
 }
 
-static void draw(const char *what, double share, double passed)
+/* "8.2 M/s": of whatever the phase counts, bytes or rows. */
+static void say_rate(char *out, size_t size, double rate)
+{
+    static const char unit[] = " kMGT";
+    int u = 0;
+    while (rate >= 1000 && u < 4) rate /= 1000, u++;
+    snprintf(out, size, u ? ", %.1f %c/s" : ", %.0f/s", rate, unit[u]);
+}
+
+static void draw(const char *what, double done, double total, double passed)
 {
     struct winsize w = {0};
     ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
+    double share = done / total;
     int full = (int)(share * BAR + 0.5), room = w.ws_col ? w.ws_col - 1 : 79;
-    char line[256], cells[BAR + 1];
+    char line[256], cells[BAR + 1], rate[32] = "", left[32] = "";
     memset(cells, '-', BAR);
     memset(cells, '#', (size_t)full);
     cells[BAR] = 0;
-    int n = snprintf(line, sizeof line, "%s [%s] %3.0f %%, %.1f %%/s", what, cells, 100 * share,
-                     passed > 0 ? 100 * share / passed : 0);
-    if (share > 0.02 && passed > 0.5 && n > 0 && n < (int)sizeof line) {
-        int left = (int)(passed * (1 - share) / share + 0.5);
-        snprintf(line + n, sizeof line - (size_t)n, ", %d:%02d left", left / 60, left % 60);
+    if (total >= 1000 && passed > 0.2) say_rate(rate, sizeof rate, done / passed);
+    if (share > 0.02 && passed > 0.5) {
+        int s = (int)(passed * (1 - share) / share + 0.5);
+        snprintf(left, sizeof left, ", %d:%02d left", s / 60, s % 60);
     }
+    snprintf(line, sizeof line, "%s [%s] %3.0f %%%s%s", what, cells, 100 * share, rate, left);
     fprintf(stderr, "\r%.*s\033[K", room, line);
     fflush(stderr);
     bar.shown = true;
@@ -91,16 +104,19 @@ static void phase_over(const cli *c, double now)
 int tick(void *user, const char *what, double done, double total)
 {
     const cli *c = user;
-    double now = seconds_now();
+    double now = seconds_now(), share = total > 0 ? done / total : 0;
+    share = share < 0 ? 0 : share > 1 ? 1 : share;
     if (strncmp(what, bar.phase, sizeof bar.phase - 1)) {
         phase_over(c, now);
         snprintf(bar.phase, sizeof bar.phase, "%s", what);
-        bar.began = now;
+        bar.began = bar.loop = now;
+    } else if (share < bar.share) {
+        bar.loop = now;
     }
-    if (!c->quiet && isatty(STDERR_FILENO) && now - bar.drawn >= DRAW_EVERY && total > 0 &&
-        now - bar.began >= DRAW_EVERY) {
-        double share = done / total;
-        draw(what, share < 0 ? 0 : share > 1 ? 1 : share, now - bar.began);
+    bar.share = share;
+    if (c->quiet || !isatty(STDERR_FILENO) || total <= 0) return interrupted;
+    if (now - bar.drawn >= DRAW_EVERY && now - bar.began >= DRAW_EVERY) {
+        draw(what, share * total, total, now - bar.loop);
         bar.drawn = now;
     }
     return interrupted;
@@ -144,7 +160,8 @@ unsigned text_flags(FILE *f)
 {
     unsigned flags = 0;
     if (!isatty(fileno(f))) return 0;
-    if (!getenv("NO_COLOR")) flags |= CULL_TEXT_COLOR;
+    const char *no_color = getenv("NO_COLOR");
+    if (!no_color || !*no_color) flags |= CULL_TEXT_COLOR;
     if (!strcmp(nl_langinfo(CODESET), "UTF-8")) flags |= CULL_TEXT_UNICODE;
     return flags;
 }

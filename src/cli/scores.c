@@ -37,33 +37,36 @@ int scores_ask(cli *c, const cull_method *const *method, int methods, problem *q
     return add_names(c, q, method[0]->columns);
 }
 
-/* Columns that may be there: all numbers of the file, then the ones with a method's name for them. */
+/* Columns that some method would use and that may be there: of all numbers of the file, those with a
+ * method's name for them. Records without a number have none; a file of scores must have some. */
 static int find_optional(cli *c, const char *path, const cull_method *const *method, int methods,
-                         problem *q)
+                         bool records, problem *q)
 {
-    int before = q->columns;
+    int kept = q->columns, asked;
     for (int i = 0; i < methods; i++) {
         TRY(add_names(c, q, method[i]->columns));
         TRY(add_names(c, q, method[i]->may));
     }
-    if (q->columns == before) return DONE;
-    TRY(check(c, cull_table_open(c->cx, path, NULL, 0, &q->scores)));
+    asked = q->columns;
+    q->columns = kept;
+    if (asked == kept) return DONE;
+    cull_status s = cull_table_open(c->cx, path, NULL, 0, &q->scores);
+    if (s == CULL_EINPUT && records) return DONE;
+    TRY(check(c, s));
     const cull_table *t = cull_table_of(q->scores);
-    int kept = before;
-    for (int i = before; i < q->columns; i++) {
+    for (int i = kept; i < asked; i++) {
         const double *v = cull_table_col(t, q->column[i]);
         if (!v || t->n != q->n) continue;
-        q->column[kept] = q->column[i];
-        q->values[kept++] = v;
+        q->column[q->columns] = q->column[i];
+        q->values[q->columns++] = v;
     }
-    q->columns = kept;
     return DONE;
 }
 
 static int from_file(cli *c, const char *path, const cull_method *const *method, int methods,
                      problem *q)
 {
-    if (!q->columns) return find_optional(c, path, method, methods, q);
+    if (!q->columns) return find_optional(c, path, method, methods, false, q);
     TRY(check(c, cull_table_open(c->cx, path, q->column, q->columns, &q->scores)));
     const cull_table *t = cull_table_of(q->scores);
     if (t->n != q->n)
@@ -84,5 +87,5 @@ int scores_find(cli *c, const cull_method *const *method, int methods, problem *
     const cull_table *t = cull_corpus_table(q->text);
     for (int i = 0; i < q->columns; i++) q->values[i] = cull_table_col(t, q->column[i]);
     if (q->columns || c->inputs > 1 || !strcmp(c->input[0], "-")) return DONE;
-    return find_optional(c, c->input[0], method, methods, q);
+    return find_optional(c, c->input[0], method, methods, true, q);
 }

@@ -521,7 +521,7 @@ static bool json_has(void *arg, const char *path)
 cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw, const char *at)
 {
     const cull__source *f = &c->file[raw->file];
-    if (f->format == CULL__TXT || c->want.ntext || c->want.no_text) return CULL_OK;
+    if (f->format != CULL__JSONL || c->want.ntext || c->want.no_text) return CULL_OK;
     cull__picker k = {0};
     cull__json_value root;
     char paths[128] = "";

@@ -1,0 +1,10 @@
+# The command from outside: `ctest -R cli`. A case is cases/NAME.sh with what it must print.
+file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/cases/*.sh)
+foreach(f ${files})
+  get_filename_component(n ${f} NAME_WE)
+  add_test(NAME cli.${n} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/run.sh $<TARGET_FILE:cull_cli> ${n})
+  set_tests_properties(cli.${n} PROPERTIES LABELS quick TIMEOUT 120)
+endforeach()
+add_test(NAME cli.bad_inputs COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/bad_inputs.sh $<TARGET_FILE:cull_cli>)
+add_test(NAME cli.docs COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/docs.sh $<TARGET_FILE:cull_cli> ${CMAKE_SOURCE_DIR})
+set_tests_properties(cli.bad_inputs cli.docs PROPERTIES LABELS quick TIMEOUT 300)
