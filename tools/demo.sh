@@ -51,6 +51,12 @@ set -- data --target $out/target.jsonl --budget 2% --label answer --label-is net
 echo
 echo "\$ $build/cull $*"
 "$build/cull" "$@"
+cat <<'TXT'
+
+precision  the share of the kept passages that are about networks, by labels that stand nowhere in
+           the text: FOLDOC's tags, and the headers that a manual page includes
+coverage   how near each target passage comes to something kept; rds-plus is made for this one
+TXT
 echo
 echo "kept     $out/kept.jsonl"
 echo "report   $PWD/$out/report.html"

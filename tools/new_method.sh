@@ -39,6 +39,13 @@ static cull_status run(cull_ctx *cx, const cull_${task}_problem *p, const void *
     return cull__fail(cx, CULL_EINTERNAL, "$slug: run() in $src chooses nothing yet");
 }
 
+/* bytes that run() holds at its peak, passes over the pool, floating-point operations */
+static void plan(const cull_${task}_problem *p, const void *o, int threads, cull_plan *out)
+{
+    (void)p, (void)o, (void)threads;
+    *out = (cull_plan){0};
+}
+
 const cull_method cull__method_$name = {
     .slug = "$slug",
     .title = "",
@@ -50,6 +57,7 @@ const cull_method cull__method_$name = {
     .opts = table,
     .opts_size = sizeof(opts),
     .run.$task = run,
+    .plan.$task = plan,
 };
 END
 cat >"$test" <<END
