@@ -485,7 +485,7 @@ static void plan_holds(const cull_method *m, const cull_data_problem *p)
     if (plan.bytes && (said > 1.1 * peak + 3 * block || 1.1 * said + 3 * block < peak))
         fail_msg("%s: n %d%s: the plan said %.0f bytes, the run took %.0f", m->slug, (int)p->n,
                  p->cost ? ", with costs" : "", said, peak);
-    CHECK(m, plan.bytes || (m->flags & CULL_NEEDS_TEXT));
+    CHECK(m, !m->plan.data || plan.bytes || (m->flags & CULL_NEEDS_TEXT));
     CHECK(m, plan.passes >= 0 && plan.flops >= 0);
     cull_pick_free(&k);
     cull_opts_free(set);

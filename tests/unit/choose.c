@@ -391,12 +391,51 @@ static void reweigh(void **state)
     cull_ctx_free(cx);
 }
 
+/* Against the definition, written out; a row alone in its cluster counts 0. */
+static void silhouette(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 2);
+    enum { N = 150, D = 5, C = 6 };
+    float x[N * D];
+    int32_t assign[N];
+    double want = 0, got;
+    cull_rng r = cull__rng(cx, 12);
+    for (int i = 0; i < N; i++) {
+        assign[i] = i == 0 ? 5 : (int32_t)cull__rng_below(&r, 4); /* 5 has one row, 4 none */
+        for (int j = 0; j < D; j++) x[i * D + j] = (float)(cull__rng_normal(&r) + assign[i]);
+    }
+    for (int i = 1; i < N; i++) {
+        double sum[C] = {0}, count[C] = {0}, b = INFINITY;
+        for (int m = 0; m < N; m++) {
+            double square = 0;
+            for (int j = 0; j < D; j++)
+                square += pow((double)x[i * D + j] - (double)x[m * D + j], 2);
+            sum[assign[m]] += sqrt(square);
+            count[assign[m]]++;
+        }
+        for (int c = 0; c < C; c++)
+            if (c != assign[i] && count[c] > 0) b = fmin(b, sum[c] / count[c]);
+        double a = sum[assign[i]] / (count[assign[i]] - 1);
+        want += (b - a) / fmax(a, b) / N;
+    }
+    ok(cx, cull__silhouette(cx, x, N, D, assign, C, &got));
+    assert_true(fabs(got - want) < 1e-6 && fabs(want) > 0.01);
+    for (int i = 0; i < N; i++) assign[i] = 0;
+    ok(cx, cull__silhouette(cx, x, N, D, assign, 1, &got));
+    assert_true(got == 0);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order),     cmocka_unit_test(samples),       cmocka_unit_test(weighted),
-        cmocka_unit_test(apportion), cmocka_unit_test(ledger),        cmocka_unit_test(best_first),
-        cmocka_unit_test(rounds),    cmocka_unit_test(round_chances), cmocka_unit_test(reweigh),
+        cmocka_unit_test(order),      cmocka_unit_test(samples),       cmocka_unit_test(weighted),
+        cmocka_unit_test(apportion),  cmocka_unit_test(ledger),        cmocka_unit_test(best_first),
+        cmocka_unit_test(rounds),     cmocka_unit_test(round_chances), cmocka_unit_test(reweigh),
+        cmocka_unit_test(silhouette),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
