@@ -46,7 +46,7 @@ fi
 rm -rf $out/tmp
 
 # ---- the choice ----
-set -- data --target $out/target.jsonl --budget 2% --label answer --label-is networking \
+set -- data --rule mean --embed-dim 256 --target $out/target.jsonl --budget 2% --label answer --label-is networking \
     -o $out/kept.jsonl -o $out/report.html -o $out/pick.json $out/pool.jsonl
 echo
 echo "\$ $build/cull $*"

@@ -78,7 +78,7 @@ static int range_of(cli *c, const char *name, int *lo, int *hi)
 
 int embed_settings(cli *c, const char *prefix, cull_embed_opts *o)
 {
-    char words[24], chars[24], bits[24], dim[24], sample[24];
+    char words[24], chars[24], bits[24], dim[24], sample[24], power[24];
     double b, d, s;
     *o = (cull_embed_opts)CULL_EMBED_OPTS;
     snprintf(words, sizeof words, "%swords", prefix);
@@ -86,11 +86,13 @@ int embed_settings(cli *c, const char *prefix, cull_embed_opts *o)
     snprintf(bits, sizeof bits, "%sbits", prefix);
     snprintf(dim, sizeof dim, "%sdim", prefix);
     snprintf(sample, sizeof sample, "%ssample", prefix);
+    snprintf(power, sizeof power, "%spower", prefix);
     TRY(range_of(c, words, &o->word_lo, &o->word_hi));
     TRY(range_of(c, chars, &o->char_lo, &o->char_hi));
     TRY(number_of(c, bits, o->bits, 4, 22, true, &b));
-    TRY(number_of(c, dim, o->dim, 1, 4096, true, &d));
+    TRY(number_of(c, dim, o->dim, 1, 1024, true, &d));
     TRY(number_of(c, sample, (double)o->sample, 1, 1e9, true, &s));
+    TRY(number_of(c, power, o->power, 0, 1, false, &o->power));
     if (o->word_hi > 8) return fail(c, USAGE, "--%s goes to 8", words);
     if (o->char_hi > 16) return fail(c, USAGE, "--%s goes to 16", chars);
     if (!o->word_hi && !o->char_hi)

@@ -261,6 +261,21 @@ static cull_status make_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo,
     return CULL_OK;
 }
 
+/* A text's number along direction j is divided by sigma[j]^power; the largest keeps its size. Few
+ * directions carry most of the length of a text, and what they carry is common to all texts: evened
+ * out, the mean of a few texts says what sets them apart. */
+static cull_status weigh(cull_ctx *cx, cull_embed *e, const double *sigma)
+{
+    float *by;
+    if (e->o.power == 0) return CULL_OK;
+    CULL_TRY(CULL_TMP0(cx, by, e->width));
+    for (int64_t j = 0; j < e->o.dim; j++)
+        by[j] = sigma[j] > 0 ? (float)pow(sigma[0] / sigma[j], e->o.power) : 0;
+    for (int64_t i = 0; i < e->cols; i++)
+        for (int64_t j = 0; j < e->width; j++) e->basis[i * e->width + j] *= by[j];
+    return CULL_OK;
+}
+
 static cull_status fit_basis(cull_ctx *cx, struct sample *s, const uint32_t *df, int64_t texts,
                              cull_embed *e)
 {
@@ -289,7 +304,8 @@ static cull_status fit_basis(cull_ctx *cx, struct sample *s, const uint32_t *df,
     a.cut = m.cut;
     e->cols = a.cols;
     CULL_TRY(CULL_ALLOC(cx, e->basis, e->cols * e->width));
-    return cull__sparse_svd(cx, &a, e->o.dim, e->o.iterations, idf, e->basis, sigma);
+    CULL_TRY(cull__sparse_svd(cx, &a, e->o.dim, e->o.iterations, idf, e->basis, sigma));
+    return weigh(cx, e, sigma);
 }
 
 static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cull_embed *e)

@@ -41,6 +41,8 @@ cull_status cull__embed_check(cull_ctx *cx, const cull_embed_opts *o, cull_embed
     CULL_TRY(bounds(cx, "bits", full->bits, 4, 22));
     CULL_TRY(bounds(cx, "dim", full->dim, 1, 1024));
     CULL_TRY(bounds(cx, "sample", full->sample, 1, INT64_C(1) << 31));
+    if (!(full->power >= 0 && full->power <= 1))
+        return cull__fail(cx, CULL_EOPTION, "power %g is outside 0 to 1", full->power);
     return bounds(cx, "iterations", full->iterations, 0, 32);
 }
 
