@@ -1,7 +1,8 @@
 /* progress.c - a call that reports its progress, is stopped, and is then left to end.
  *
- * k-means on 20,000 points of 16 numbers, stopped by the hook in the course of the work. A stopped call gives its memory
- * back and leaves the ctx usable; a method that is ANYTIME would return its best so far. */
+ * k-means on 20,000 points of 16 numbers, stopped by the hook in the course of the work. A stopped
+ * call gives its memory back and leaves the ctx usable. A deadline (cull_ctx_opts.seconds) stops in
+ * the same way. */
 #include <cull/data.h>
 #include <stdio.h>
 #include <stdlib.h>
