@@ -137,7 +137,7 @@ static int run_session(cli *c, const cull_method *m, session *s)
     bool plan = has(c, "plan");
     TRY(method_options(c, c->cx, m, true, &s->opts));
     TRY(problem_open(c, &m, 1, judged, plan, &s->q));
-    if (plan) return plan_say(c, &s->q, m, s->opts, seconds_now() - began);
+    if (plan) return plan_say(c, &s->q, m, s->opts, baselines, seconds_now() - began);
     if (s->form) TRY(problem_hashes(c, &s->q));
     TRY(check(c, cull_data_pick(c->cx, m, s->opts, &s->q.p, &s->pick)));
     double took = seconds_now() - began;
