@@ -1,11 +1,10 @@
 # The libraries that cull stands on. Debian names: libopenblas-openmp-dev libdnnl-dev zlib1g-dev
-# libzstd-dev libzip-dev libsimdjson-dev libxxhash-dev (+ libcmocka-dev for the tests).
+# libzstd-dev libsimdjson-dev libxxhash-dev (+ libcmocka-dev for the tests).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
 # OpenBLAS in its OpenMP build, linked in statically: the shared name libopenblas.so.0 may be another
@@ -21,7 +20,7 @@ find_library(CULL_GOMP NAMES gomp libgomp.so.1 PATHS /usr/lib/gcc/${CMAKE_LIBRAR
 
 add_library(cull_libraries INTERFACE)
 target_include_directories(cull_libraries SYSTEM INTERFACE ${CULL_CBLAS_INCLUDE})
-target_link_libraries(cull_libraries INTERFACE PkgConfig::SIMDJSON PkgConfig::ZLIB PkgConfig::ZSTD PkgConfig::ZIP
+target_link_libraries(cull_libraries INTERFACE PkgConfig::SIMDJSON PkgConfig::ZLIB PkgConfig::ZSTD
   ${CULL_OPENBLAS} ${CULL_GFORTRAN} ${CULL_GOMP} Threads::Threads m)
 
 # libdnnl's own CMake files ask for OpenCL, so it is found by hand

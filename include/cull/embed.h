@@ -25,13 +25,14 @@ typedef struct {
     int iterations;       /* subspace iterations of the randomized SVD, 0 to 32 */
     bool sublinear;       /* 1 + log(count) instead of the count */
     double power;         /* directions are divided by their singular value to this power, 0 to 1:
-                             0 = plain latent semantic analysis, 1 = whitened */
+                             0 = plain latent semantic analysis, 1 = whitened: better for means of
+                             many texts, worse for single neighbours and for small corpora */
 } cull_embed_opts;
 /* clang-format off */
 #define CULL_EMBED_OPTS \
     {.size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = 0, \
      .bits = 18, .dim = 128, .sample = 65536, .iterations = 4, .sublinear = true, \
-     .power = 0.5}
+     .power = 0}
 /* clang-format on */
 
 /* Fit on c. One pass counts in how many texts each feature occurs, idf = ln((1+n)/(1+df)) + 1, and

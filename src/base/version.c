@@ -1,7 +1,6 @@
 /* version.c - what this build is made of. */
 #include "base/base.h"
 
-#include <zip.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -23,6 +22,6 @@ const char *cull_build(void)
                DNNL_VERSION_PATCH)
 #endif
                ", simdjson " CULL_SIMDJSON_VERSION ", zlib " ZLIB_VERSION
-               ", zstd " ZSTD_VERSION_STRING ", libzip " LIBZIP_VERSION ", xxHash " STR(
+               ", zstd " ZSTD_VERSION_STRING ", xxHash " STR(
                    XXH_VERSION_MAJOR) "." STR(XXH_VERSION_MINOR) "." STR(XXH_VERSION_RELEASE);
 }

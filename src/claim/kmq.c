@@ -184,9 +184,10 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     double equal[MOST], iterative[MOST], junk[MOST];
     CULL_TRY(CULL_TMP0(cx, v, 1));
     CULL_TRY(cull__fashion_load(cx, data_dir, D, &f));
+    uint64_t first = cull_ctx_seed(cx);
     for (int i = 0; i < seeds; i++) {
         cull__mark_t mark = cull__mark(cx);
-        cull_ctx_reseed(cx, (uint64_t)i + 1);
+        cull_ctx_reseed(cx, first + (uint64_t)i);
         CULL_TRY(one_seed(cx, &f, i, v));
         cull__release(cx, mark);
         equal[i] = v->accuracy[EQUAL][i] - v->accuracy[RANDOM][i];

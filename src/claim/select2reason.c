@@ -99,10 +99,11 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     rows *r;
     (void)data_dir;
     CULL_TRY(CULL_TMP(cx, r, 1));
+    uint64_t first = cull_ctx_seed(cx);
     for (int i = 0; i < seeds; i++) {
         cull__mark_t mark = cull__mark(cx);
         CULL_TRY(cull__tick(cx, i, seeds));
-        cull_ctx_reseed(cx, (uint64_t)i + 1);
+        cull_ctx_reseed(cx, first + (uint64_t)i);
         CULL_TRY(one_seed(cx, r, i, exact, kept));
         cull__release(cx, mark);
     }

@@ -33,7 +33,7 @@ static const cull_input embed_in_task[] = {
     {"embed-chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
     {"embed-bits", "N", "2^N hashed features before they are reduced (18)"},
     {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
-    {"embed-power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0.5)"},
+    {"embed-power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
     {NULL, NULL, NULL}};
 static const cull_input judge[] = {
     {"label-is", "VALUE",
@@ -52,7 +52,7 @@ static const cull_input embed_own[] = {
     {"chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
     {"bits", "N", "2^N hashed features before they are reduced (18)"},
     {"sample", "N", "texts that the reduction is fitted on (65536)"},
-    {"power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0.5)"},
+    {"power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
     {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
     {"methods", "A,B,...", "which methods; without it all whose inputs are there"},

@@ -36,6 +36,11 @@ static inline double cull__similarity(const cull__kern *kern, bool unit, const f
     return nx > 0 && nq > 0 ? s / (nx * nq) : 0;
 }
 
+enum { CULL__ARENA = 64 * 1024 }; /* small scratch of one arena, rounded up */
+
+/* Scratch of one open cull__gemm: blocks of the rows side by side. */
+static inline double cull__gemm_bytes(int64_t d) { return 256.0 * (double)(d < 512 ? d : 512); }
+
 /* Best first: larger value, then smaller index. */
 typedef struct {
     double v;

@@ -419,16 +419,39 @@ static int64_t chunks_of(int64_t n, int64_t k, int64_t d)
     return c < rows ? c : rows;
 }
 
-static cull_status kmeans(cull_ctx *cx, job *j, const cull__kmeans_opts *o, float *centroid,
-                          int64_t *count, double *obj)
+static void shape(job *j)
 {
-    int64_t kd = j->k * j->d, chunks = chunks_of(j->n, j->k, j->d);
+    int64_t chunks = chunks_of(j->n, j->k, j->d);
     j->grain = (j->n - 1) / chunks + 1;
     j->chunks = (j->n - 1) / j->grain + 1;
     j->block = 131072 / j->k / 16 * 16;
     j->block = j->block > 512 ? 512 : j->block < 128 ? 128 : j->block;
     j->window = (1 << 20) / j->d;
     j->window = j->window > 8192 ? 8192 : j->window < j->block ? j->block : j->window;
+}
+
+uint64_t cull__kmeans_bytes(int64_t n, int64_t d, cull_dtype dtype, int workers,
+                            const cull__kmeans_opts *o)
+{
+    job j = {.n = n, .d = d, .k = o->k};
+    if (n < 1 || d < 1 || j.k < 1 || j.k > n) return 0;
+    shape(&j);
+    double k = (double)j.k, kd = k * (double)d, block = (double)j.block, of = (double)j.chunks;
+    double base = 12 * (double)n + kd * (4 + 4 + 8 + 8 * of) + k * (28 + 8 * of);
+    double seed = o->start ? 0 : cull__kmeans_seed_bytes(n, j.k, d);
+    double score = 4 * block * (k + (double)d) + 4 * k + 4 * (double)j.window + cull__gemm_bytes(d);
+    if (o->spherical || dtype != CULL_F32) score += 4 * (double)(j.window * d);
+    double want = (double)(j.k < j.grain ? j.k + 1 : j.grain); /* a cluster is empty */
+    double fill = 16 * of * want, rows = 16 * (double)j.grain;
+    double most = fmax(seed, fmax(workers * score, fill + workers * rows));
+    return (uint64_t)(base + most) + (uint64_t)(workers + 1) * CULL__ARENA;
+}
+
+static cull_status kmeans(cull_ctx *cx, job *j, const cull__kmeans_opts *o, float *centroid,
+                          int64_t *count, double *obj)
+{
+    int64_t kd = j->k * j->d;
+    shape(j);
     j->e = cull__dot_bound(j->d);
     CULL_TRY(CULL_TMP(cx, j->c, kd));
     CULL_TRY(CULL_TMP(cx, j->moved, kd));

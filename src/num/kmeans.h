@@ -9,4 +9,5 @@ const float *cull__kmeans_rows(const cull_pool *p, const cull__kern *kern, bool 
 /* k-means++ on a sample: centroids into c (k, d). `stream` tells restarts apart. */
 cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
                               uint64_t stream, float *c);
+double cull__kmeans_seed_bytes(int64_t n, int64_t k, int64_t d); /* what it allocates */
 #endif

@@ -76,12 +76,22 @@ static void sample(cull_rng *r, int64_t n, int64_t size, int64_t *row)
         if (size - have == n - i || cull__rng_below(r, n - i) < size - have) row[have++] = i;
 }
 
+static int64_t sample_size(int64_t n, int64_t k)
+{
+    int64_t size = k > INT64_MAX / 32 ? n : 32 * k;
+    size = size < 4096 ? 4096 : size;
+    return size < n ? size : n;
+}
+
+double cull__kmeans_seed_bytes(int64_t n, int64_t k, int64_t d)
+{
+    return (double)sample_size(n, k) * (4 * (double)d + 16);
+}
+
 cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
                               uint64_t stream, float *c)
 {
-    int64_t n = cull_pool_n(p), size = k > INT64_MAX / 32 ? n : 32 * k, *row;
-    size = size < 4096 ? 4096 : size;
-    size = size < n ? size : n;
+    int64_t n = cull_pool_n(p), size = sample_size(n, k), *row;
     seeding s = {.p = p, .kern = cull__kernels(cx), .spherical = spherical, .d = cull_pool_d(p)};
     cull_rng r = cull__rng(cx, stream);
     CULL_TRY(CULL_TMP(cx, row, size));

@@ -66,6 +66,10 @@ void cull__gemm_close(cull__gemm *g);
 cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
                             bool unit, const uint8_t *skip, int64_t *idx, double *score,
                             int64_t *found);
+/* What it allocates at most, without a limit of memory (to 5 % and a block of
+ * the arena, 64 KiB, for each worker and the caller). Near-ties at the k-th place come on top. */
+uint64_t cull__topk_bytes(int64_t n, int64_t d, cull_dtype dtype, int64_t m, int64_t k,
+                          int workers);
 
 /* For each row of the pool the best (max) and the mean over the m >= 1 queries of its similarity, and
  * which query was the best (ties: the lower); each output (n) may be NULL. Canonical like
@@ -93,6 +97,9 @@ typedef struct {
  * 12 n bytes and 16 to 64 sets of k d doubles. */
 cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
                          float *centroid, int32_t *assign, int64_t *count, double *objective);
+/* What it allocates at most (to 5 % and 64 KiB for each worker and the caller), outputs not counted. */
+uint64_t cull__kmeans_bytes(int64_t n, int64_t d, cull_dtype dtype, int workers,
+                            const cull__kmeans_opts *o);
 
 /* ---- statistics (NaN where there is nothing to tell) ---- */
 double cull__mean(const double *v, int64_t n);

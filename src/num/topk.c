@@ -292,13 +292,21 @@ static cull_status pass(cull_ctx *cx, job *j)
 
 /* How many queries one pass serves: all, unless their candidates would take more than a quarter of
  * the memory left or 4 GiB. The answer does not depend on it. */
-static int64_t queries_at_once(cull_ctx *cx, const job *j, int64_t m)
+static int64_t queries_at_once(const job *j, int64_t m, int workers, double memory)
 {
-    double left = (double)cull__memory_left(cx) / 4;
+    double left = memory / 4;
     if (left > 0x1p32) left = 0x1p32;
-    double each = (double)j->cap * (double)sizeof(candidate) * cull__workers(cx);
+    double each = (double)j->cap * (double)sizeof(candidate) * workers;
     int64_t most = (int64_t)(left / each);
     return most >= m ? m : most > 1 ? most : 1;
+}
+
+static void shape(job *j)
+{
+    int64_t real = j->k < j->n ? j->k : j->n; /* no query finds more */
+    j->cap = j->n - real < real + 64 ? j->n : 2 * real + 64;
+    j->grain = j->n / 256 / BX * BX;
+    j->grain = j->grain < BX ? BX : j->grain > GRAIN_MAX ? GRAIN_MAX : j->grain;
 }
 
 static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
@@ -309,17 +317,14 @@ static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_
     double *nq;
     float *qu;
     j.e = cull__dot_bound(d);
-    int64_t real = k < n ? k : n; /* no query finds more */
-    j.cap = n - real < real + 64 ? n : 2 * real + 64;
-    j.grain = n / 256 / BX * BX;
-    j.grain = j.grain < BX ? BX : j.grain > GRAIN_MAX ? GRAIN_MAX : j.grain;
+    shape(&j);
     CULL_TRY(CULL_TMP(cx, nq, m));
     CULL_TRY(CULL_TMP(cx, qu, m * d));
     for (int64_t i = 0; i < m; i++) {
         nq[i] = sqrt(j.kern->dot(q + i * d, q + i * d, d));
         j.kern->scale(qu + i * d, q + i * d, nq[i] > 0 ? 1 / nq[i] : 0, d);
     }
-    int64_t step = queries_at_once(cx, &j, m);
+    int64_t step = queries_at_once(&j, m, cull__workers(cx), (double)cull__memory_left(cx));
     for (int64_t q0 = 0; q0 < m; q0 += step) {
         j.m = m - q0 < step ? m - q0 : step;
         j.tile = (j.m - 1) / ((j.m - 1) / TILE + 1) + 1;
@@ -357,4 +362,20 @@ cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, in
     cull__phase(cx, phase);
     cull__release(cx, mark);
     return s;
+}
+
+uint64_t cull__topk_bytes(int64_t n, int64_t d, cull_dtype dtype, int64_t m, int64_t k, int workers)
+{
+    job j = {.n = n, .d = d, .k = k};
+    if (n < 1 || d < 1 || m < 1 || k < 1) return 0;
+    shape(&j);
+    double q = (double)queries_at_once(&j, m, workers, INFINITY), cap = (double)j.cap;
+    double each = q * (12 + cap * (double)sizeof(candidate)) + 4 * BX * fmin(q, TILE) +
+                  cap * (double)(sizeof(float) + sizeof(cull__ranked)) + 16.0 * BX + 4 * (double)d;
+    if (dtype != CULL_F32) each += 4 * BX * (double)d;
+    double scan_ = workers * cull__gemm_bytes(d);
+    double finalist = sizeof(cull__ranked) + sizeof *j.order + sizeof *j.whose;
+    double finish_ = workers * cap * 4 + q * (8 + fmin((double)k, (double)n) * finalist);
+    double all = (double)m * (8 + 4 * (double)d) + workers * each + fmax(scan_, finish_);
+    return (uint64_t)all + (uint64_t)(workers + 1) * CULL__ARENA;
 }

@@ -153,7 +153,6 @@ static void full_rank(void **state)
         cull_embed_opts *o = &sets[s];
         o->bits = 12;
         o->dim = 40;
-        o->power = 0; /* whitened, all of these texts would be at right angles */
         int64_t f = INT64_C(1) << o->bits;
         cull_embed *e;
         cull_pool *p;
@@ -180,6 +179,42 @@ static void full_rank(void **state)
         cull_ctx_free(cx);
         assert_int_equal(h.live, 0);
     }
+}
+
+/* Whitened at full rank, X V S^-1 = U: whatever texts share, their rows are at right angles; halfway
+ * their products lie between those of power 0 and these. */
+static void whitened(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 2);
+    texts t = make_texts(cx, 40, 3, 40, 0, 11);
+    double largest[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        cull_embed_opts o = CULL_EMBED_OPTS;
+        cull_embed *e;
+        cull_pool *p;
+        o.bits = 14;
+        o.dim = 40;
+        o.power = i / 2.0;
+        ok(cx, cull_embed_fit(cx, t.c, &o, &e));
+        ok(cx, cull_embed_apply(cx, e, t.c, &p));
+        const float *y = cull_pool_rows(p, 0, 40, NULL);
+        for (int a = 0; a < 40; a++)
+            for (int b = 0; b < a; b++) {
+                double dot = 0;
+                for (int j = 0; j < 40; j++) dot += (double)y[a * 40 + j] * y[b * 40 + j];
+                if (fabs(dot) > largest[i]) largest[i] = fabs(dot);
+            }
+        cull_pool_free(p);
+        cull_embed_free(e);
+    }
+    assert_true(largest[0] > 0.05);
+    assert_true(largest[1] < largest[0] && largest[1] > 0.001);
+    assert_true(largest[2] < 1e-3);
+    free_texts(&t);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
 }
 
 static void baseline(void **state)
@@ -502,10 +537,10 @@ static void failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_rank),        cmocka_unit_test(baseline),
-        cmocka_unit_test(singular_vectors), cmocka_unit_test(same_bits),
-        cmocka_unit_test(isa_levels),       cmocka_unit_test(refusals),
-        cmocka_unit_test(failures),
+        cmocka_unit_test(full_rank), cmocka_unit_test(whitened),
+        cmocka_unit_test(baseline),  cmocka_unit_test(singular_vectors),
+        cmocka_unit_test(same_bits), cmocka_unit_test(isa_levels),
+        cmocka_unit_test(refusals),  cmocka_unit_test(failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -348,10 +348,47 @@ static void bad_luck(void **state)
     drop(&f), drop(&g);
 }
 
+/* Number i of x becomes a half, at place i of halves: in ascending order, in place. */
+static void half_at(float *x, int64_t i)
+{
+    uint16_t h = cull__f32_to_f16(x[i]);
+    memcpy((char *)x + 2 * i, &h, 2);
+}
+
+/* The plan against the peak: to 5 % and the arenas' blocks. */
+static void bytes(void **state)
+{
+    (void)state;
+    const int64_t shapes[][3] = {{30000, 32, 64}, {9000, 17, 1}, {12000, 8, 300}, {5000, 64, 2000}};
+    for (int round = 0; round < 16; round++) {
+        const int64_t *at = shapes[round / 4];
+        bool half = round & 1;
+        fit f = make(at[0], at[1], at[2]);
+        cull_ctx_opts co = CULL_CTX_OPTS;
+        co.threads = round & 2 ? 1 : 2;
+        cull_ctx *cx = cull_ctx_new(&co);
+        cull_pool *p;
+        cull__kmeans_opts o = {.k = f.k, .iterations = 3, .spherical = half};
+        blobs(&f, 50, 3, 0, (uint64_t)round);
+        for (int64_t i = 0; half && i < f.n * f.d; i++) half_at(f.x, i);
+        ok(cx, cull_pool_from(cx, f.x, half ? CULL_F16 : CULL_F32, f.n, f.d, &p));
+        double before = (double)cull_ctx_peak(cx);
+        ok(cx, cull__kmeans(cx, p, &o, f.c, f.assign, f.count, &f.obj));
+        double took = (double)cull_ctx_peak(cx) - before;
+        double said =
+            (double)cull__kmeans_bytes(f.n, f.d, half ? CULL_F16 : CULL_F32, co.threads, &o);
+        if (fabs(said - took) > 0.05 * took + (co.threads + 1) * 65536)
+            fail_msg("round %d: said %.0f, took %.0f", round, said, took);
+        cull_pool_free(p);
+        cull_ctx_free(cx);
+        drop(&f);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lloyd), cmocka_unit_test(seeding),
-                                       cmocka_unit_test(empties), cmocka_unit_test(spherical),
-                                       cmocka_unit_test(bad_luck)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lloyd),    cmocka_unit_test(seeding),
+                                       cmocka_unit_test(empties),  cmocka_unit_test(spherical),
+                                       cmocka_unit_test(bad_luck), cmocka_unit_test(bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -437,11 +437,39 @@ static void ranks(void **state)
     }
 }
 
+/* The plan against the peak: to 5 % and the arenas' blocks. */
+static void bytes(void **state)
+{
+    (void)state;
+    const int64_t shapes[][4] = {{20000, 24, 300, 100}, {9000, 100, 7, 1}, {3000, 16, 40, 2900}};
+    for (int round = 0; round < 6; round++) {
+        const int64_t *at = shapes[round / 2];
+        problem p = make(at[0], at[1], at[2], at[3], (uint64_t)round);
+        answer a = room(&p);
+        cull_ctx_opts co = CULL_CTX_OPTS;
+        co.threads = round & 1 ? 1 : 2;
+        cull_ctx *cx = cull_ctx_new(&co);
+        cull_pool *pool;
+        ok(cx, cull_pool_from(cx, p.x, CULL_F32, p.n, p.d, &pool));
+        double before = (double)cull_ctx_peak(cx);
+        ok(cx, cull__pool_topk(cx, pool, p.q, p.m, p.k, true, NULL, a.idx, a.score, a.found));
+        double took = (double)cull_ctx_peak(cx) - before;
+        double said = (double)cull__topk_bytes(p.n, p.d, CULL_F32, p.m, p.k, co.threads);
+        if (fabs(said - took) > 0.05 * took + (co.threads + 1) * 65536)
+            fail_msg("round %d: said %.0f, took %.0f", round, said, took);
+        cull_pool_free(pool);
+        cull_ctx_free(cx);
+        answer_free(&a);
+        drop(&p);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks),      cmocka_unit_test(naive),  cmocka_unit_test(copies),
-        cmocka_unit_test(extremes),   cmocka_unit_test(memory), cmocka_unit_test(nothing),
-        cmocka_unit_test(half_pools), cmocka_unit_test(best),   cmocka_unit_test(unit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ranks),      cmocka_unit_test(naive),
+                                       cmocka_unit_test(copies),     cmocka_unit_test(extremes),
+                                       cmocka_unit_test(memory),     cmocka_unit_test(nothing),
+                                       cmocka_unit_test(half_pools), cmocka_unit_test(best),
+                                       cmocka_unit_test(unit),       cmocka_unit_test(bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

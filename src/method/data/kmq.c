@@ -86,20 +86,6 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     return cull__taker_pick(cx, &t, "cluster", out);
 }
 
-/* What cull__kmeans holds (num/kmeans.c): centroids in several forms, sums of each chunk, the
- * seeding's sample, and a block of products in each worker. */
-static uint64_t kmeans_bytes(const cull_pool *p, int64_t k, int threads)
-{
-    double n = (double)cull_pool_n(p), d = (double)cull_pool_d(p), kd = (double)k * d;
-    double chunks = fmin(fmin(64, fmax(16, floor(0x1p28 / (8 * kd)))), floor((n - 1) / 256) + 1);
-    double block = fmin(512, fmax(128, floor(131072 / (double)k / 16) * 16));
-    double base = 4 * n + kd * (4 + 4 + 4 + 8 + 8 * chunks) + (double)k * (28 + 8 * chunks);
-    double seed = fmin(n, fmax(32 * (double)k, 4096)) * (4 * d + 16);
-    double worker = 4 * block * (double)k + 4 * (double)k + 65536;
-    if (cull_pool_dtype(p) != CULL_F32) worker += 4 * block * d;
-    return (uint64_t)(base + fmax(seed, threads * worker));
-}
-
 /* With clusters = 0 an upper bound: that of the most clusters that may be tried. */
 static void plan(const cull_data_problem *p, const void *o_, int threads, cull_plan *out)
 {
@@ -109,7 +95,10 @@ static void plan(const cull_data_problem *p, const void *o_, int threads, cull_p
     double n = (double)p->n, d = (double)cull_pool_d(p->pool);
     bool quality = o->quality && cull_table_col(&p->score, "quality");
     uint64_t held = cull__taker_plan(p) + (uint64_t)(4 * n + 8 * (double)k);
-    uint64_t cluster_ = kmeans_bytes(p->pool, k, threads);
+    cull__kmeans_opts km = {.k = k};
+    uint64_t cluster_ =
+        (uint64_t)((double)k * (4 * d + 8)) +
+        cull__kmeans_bytes(p->n, cull_pool_d(p->pool), cull_pool_dtype(p->pool), threads, &km);
     double largest = fmin(n, 4 * n / (double)k); /* clusters are seldom more uneven */
     uint64_t draw = (uint64_t)(8 * n + 56 * largest + 64 * (double)k) + (quality ? 8 * n : 0);
     double passes = (double)(o->restarts * (o->iterations + 2)); /* at most */

@@ -168,18 +168,6 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     return cull__taker_pick(cx, &t, o->rule == MEAN ? "" : by_task(p) ? "task" : "target", out);
 }
 
-/* What cull__pool_topk holds (num/topk.c): in each worker twice k candidates a query and a block of
- * products; then the finalists of all. */
-static double topk_bytes(const cull_data_problem *p, int64_t k, int threads)
-{
-    enum { BLOCK = 512, CANDIDATE = 16, FINALIST = 28 };
-    double n = (double)p->n, d = (double)cull_pool_d(p->pool), m = (double)cull_pool_n(p->target);
-    double cap = fmin(n, 2 * (double)k + 64);
-    double worker = m * (cap * CANDIDATE + 12) + fmin(m, 512) * BLOCK * 4 + cap * 20 + 16 * BLOCK;
-    if (cull_pool_dtype(p->pool) != CULL_F32) worker += 4 * BLOCK * d;
-    return threads * (worker + 4 * cap) + m * (double)k * FINALIST + m * (4 * d + 16);
-}
-
 static void plan(const cull_data_problem *p, const void *o_, int threads, cull_plan *out)
 {
     const opts *o = o_;
@@ -189,7 +177,8 @@ static void plan(const cull_data_problem *p, const void *o_, int threads, cull_p
     int64_t len = list_length(p->n, most, ceil(o->candidates * (double)most / turns) + 16);
     double query = 4 * m * d;
     double bytes = (double)cull__taker_plan(p) + query + n + 16 * m * (double)len +
-                   topk_bytes(p, len, threads) + threads * 65536.0;
+                   (double)cull__topk_bytes(p->n, cull_pool_d(p->pool), cull_pool_dtype(p->pool),
+                                            cull_pool_n(p->target), len, threads);
     if (o->rule != ROUND_ROBIN)
         bytes = (double)cull__take_best_plan(p) + query + (o->rule == MAX ? 12 : 8) * n +
                 threads * (256 * (4 * d + 4 * fmin(m, 1024)) + 65536) + 4 * m * d;

@@ -1,0 +1,15 @@
+/* cull/cull.h - every public header, for programs that use the library; the library itself includes
+ * only what a file needs. */
+#ifndef CULL_CULL_H
+#define CULL_CULL_H
+#include "cull/base.h"
+#include "cull/claim.h"
+#include "cull/corpus.h"
+#include "cull/data.h"
+#include "cull/embed.h"
+#include "cull/method.h"
+#include "cull/pool.h"
+#include "cull/report.h"
+#include "cull/table.h"
+#include "cull/text.h"
+#endif
