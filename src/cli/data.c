@@ -36,17 +36,13 @@ static int look_at_outputs(cli *c, session *s)
     s->out = calloc((size_t)c->outs + 1, sizeof *s->out);
     if (!s->out) return fail(c, FAILED, "out of memory");
     TRY(outputs_of(c, s->out));
-    int to_stdout = c->json;
     for (int i = 0; i < c->outs; i++) {
         bool form = s->out[i].kind == OUT_FORM;
-        to_stdout += !strcmp(c->out[i], "-");
         s->form |= form;
         s->report |= form && (s->out[i].form == CULL_FORM_HTML || s->out[i].form == CULL_FORM_MD);
     }
     s->form |= c->json;
-    if (to_stdout > 1)
-        return fail(c, USAGE, "--json and -o - both want standard output; name a file for one");
-    return DONE;
+    return one_stdout(c);
 }
 
 static int want_baselines(cli *c, const session *s, bool *out)
