@@ -73,11 +73,10 @@ int main(int argc, char **argv)
     double t3 = now();
     printf("open,cull,%d,%.3f,\nfit,cull,%d,%.3f,\napply,cull,%d,%.3f,\nall,cull,%d,%.3f,\n",
            co.threads, t1 - t0, co.threads, t2 - t1, co.threads, t3 - t2, co.threads, t3 - t0);
-    uint64_t plan;
-    if (cull_embed_plan(cx, &o, cull_corpus_bytes(c), cull_corpus_n(c), &plan) != CULL_OK)
-        return die(cx);
-    fprintf(stderr, "peak %.1f MB, planned %.1f MB\n", (double)cull_ctx_peak(cx) * 1e-6,
-            (double)plan * 1e-6);
+    cull_plan plan;
+    double peak = (double)cull_ctx_peak(cx) * 1e-6;
+    if (cull_embed_plan(cx, c, &o, 0, &plan) != CULL_OK) return die(cx);
+    fprintf(stderr, "peak %.1f MB, planned %.1f MB\n", peak, (double)plan.bytes * 1e-6);
     if (out) {
         cull_array a = {.dtype = CULL_F32,
                         .ndim = 2,

@@ -73,6 +73,7 @@ CULL_API uint64_t cull_ctx_seed(const cull_ctx *cx);
 CULL_API int cull_ctx_threads(const cull_ctx *cx);     /* workers, at least 1 */
 CULL_API const char *cull_ctx_isa(const cull_ctx *cx); /* "v2", "v3" or "v4": what runs */
 CULL_API uint64_t cull_ctx_peak(const cull_ctx *cx);   /* most bytes held at once so far */
+CULL_API uint64_t cull_ctx_held(const cull_ctx *cx);   /* bytes held now */
 CULL_API void cull_ctx_reseed(cull_ctx *cx, uint64_t seed);
 
 CULL_API const char *cull_version(void); /* "0.1.0" */

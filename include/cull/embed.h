@@ -7,6 +7,7 @@
 #define CULL_EMBED_H
 #include "cull/base.h"
 #include "cull/corpus.h"
+#include "cull/method.h"
 #include "cull/pool.h"
 
 #ifdef __cplusplus
@@ -52,10 +53,11 @@ CULL_API void cull_embed_free(cull_embed *e);
 CULL_API int64_t cull_embed_dim(const cull_embed *e);
 CULL_API int64_t cull_embed_sampled(const cull_embed *e); /* texts that the basis was fitted on */
 
-/* Upper estimate of what fitting on, and then embedding, a corpus of so many bytes and rows
- * allocates at once, beside the corpus itself. */
-CULL_API cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t corpus_bytes,
-                                     int64_t rows, uint64_t *bytes) CULL_CHECKED;
+/* What fitting on c, embedding it and then `more` rows beside it takes: the most bytes held at once
+ * beside the corpus, passes over c, operations of the SVD. One pass over c, which reads the words of
+ * the basis's texts only; 8 * 2^bits bytes a worker and 32 a text of the basis. */
+CULL_API cull_status cull_embed_plan(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
+                                     int64_t more, cull_plan *out) CULL_CHECKED;
 
 /* Plain TF-IDF cosine of every row of c to the mean of the (unit) rows of target: the baseline that
  * needs no basis. out has n doubles. Features and idf as above, idf from c. Two passes over c, one

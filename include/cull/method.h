@@ -101,6 +101,8 @@ CULL_API const cull_input *cull_task_inputs(cull_task t);
  * of help, manual pages, completion, docs and bindings. Returns its length; writes at most size-1
  * bytes and a NUL, like snprintf. */
 CULL_API size_t cull_catalogue_json(char *buf, size_t size);
+/* One method of it. */
+CULL_API size_t cull_method_json(const cull_method *m, char *buf, size_t size);
 
 #ifdef __cplusplus
 }

@@ -142,6 +142,7 @@ typedef struct {
     const char *task;          /* NULL = "data" */
     const char *const *metric; /* larger is better; the first orders the table */
     int metrics;
+    unsigned shares; /* bit m: metric m is a share, and its interval stays within 0 to 1 */
     const cull_compare_row *row; /* any order; methods x seeds, a deterministic one may have 1 */
     int rows;
     const char *chance; /* the baseline of the paired differences; NULL = "random" */

@@ -368,6 +368,7 @@ void cull_ctx_free(cull_ctx *cx)
 const char *cull_error(const cull_ctx *cx) { return cx->err; }
 uint64_t cull_ctx_seed(const cull_ctx *cx) { return cx->root->o.seed; }
 void cull_ctx_reseed(cull_ctx *cx, uint64_t seed) { cx->root->o.seed = seed; }
+uint64_t cull_ctx_held(const cull_ctx *cx) { return atomic_load(&cx->root->used); }
 uint64_t cull_ctx_peak(const cull_ctx *cx) { return atomic_load(&cx->root->peak); }
 int cull__isa(const cull_ctx *cx) { return cx->root->isa; }
 

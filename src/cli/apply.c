@@ -60,14 +60,34 @@ static int open_input(cli *c, work *w, int64_t *rows)
     return DONE;
 }
 
+static void say(cli *c, const work *w, int64_t rows, double seconds)
+{
+    long long kept = (long long)w->pick.run.pick->n;
+    if (!c->json) {
+        talk(c, "applied   %lld of %lld rows", kept, (long long)rows);
+        return;
+    }
+    progress_end();
+    printf("{\"rows\":%lld,\"of\":%lld,\"dims\":", kept, (long long)rows);
+    if (w->pool)
+        printf("%lld,\"out\":", (long long)cull_pool_d(w->pool));
+    else
+        printf("null,\"out\":");
+    say_json_list(stdout, c->out, c->outs);
+    printf(",\"seconds\":%.3f,\"peak_bytes\":%llu}\n", seconds,
+           (unsigned long long)cull_ctx_peak(c->cx));
+}
+
 static int apply(cli *c, work *w)
 {
     int64_t rows;
+    double began = seconds_now();
     const char *pick = c->input[0];
     c->input++, c->inputs--;
     w->out = calloc((size_t)c->outs + 2, sizeof *w->out);
     if (!w->out) return fail(c, FAILED, "out of memory");
     if (!c->outs) c->out[c->outs++] = "-";
+    TRY(one_stdout(c));
     TRY(outputs_of(c, w->out));
     for (int i = 0; i < c->outs; i++)
         if (w->out[i].kind == OUT_FORM)
@@ -78,7 +98,7 @@ static int apply(cli *c, work *w)
     TRY(check_input(c, w, rows));
     for (int i = 0; i < c->outs; i++)
         TRY(rows_write(c, w->text, w->pool, w->pick.run.pick, c->out[i]));
-    talk(c, "applied   %lld of %lld rows", (long long)w->pick.run.pick->n, (long long)rows);
+    say(c, w, rows, seconds_now() - began);
     return DONE;
 }
 

@@ -95,6 +95,7 @@ int fail(cli *c, int code, const char *fmt, ...) CULL_PRINTF(3, 4);
 int check(cli *c, cull_status s);                  /* DONE, or the ctx's sentence told */
 int check_in(cli *c, cull_ctx *cx, cull_status s); /* the same for another ctx */
 int flush_out(cli *c);                             /* stdout written, or why not */
+int one_stdout(cli *c);                            /* refuses --json with -o - */
 double seconds_now(void);
 
 /* ---- doc.c: what the tables say, as help, manual page, completion ---- */
@@ -106,6 +107,7 @@ const char *head_of(const cull_method *m); /* the head comment of its file, or N
 void say_method(FILE *f, const cull_method *m);
 void say_method_markdown(FILE *f, const cull_method *m);
 void say_json(FILE *f, const char *s);
+void say_json_list(FILE *f, const char *const *s, int n);
 
 /* ---- files.c: what kind of file a name says ---- */
 typedef enum { FILE_RECORDS, FILE_ARRAY, FILE_PICK, FILE_OTHER } file_kind;

@@ -55,7 +55,10 @@ static const cull_input embed_own[] = {
     {"power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
     {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
-    {"methods", "A,B,...", "which methods; without it all whose inputs are there"},
+    {"methods", "A,B,...",
+     "which methods, each also with options of its own, as rds-plus:rule=mean; without it all "
+     "whose "
+     "inputs are there"},
     {"seeds", "N", "how often each method that draws is run (5)"},
     {"label-is", "VALUE",
      "the label that is looked for: precision = the share of the kept that has it"},
@@ -125,7 +128,6 @@ static const command table[] = {
      .options = embed_options,
      .least = 1,
      .most = -1,
-     .no_json = true,
      .run = run_embed},
     {.name = "compare",
      .usage = "cull compare data --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
@@ -134,7 +136,9 @@ static const command table[] = {
               "for each seed. The table says precision, coverage, time and memory of each, with "
               "95 % intervals, and its difference to a uniform sample, paired by seed. With "
               "--targets one labelled pool becomes a fair problem, made anew for each seed: the "
-              "target's groups (or near copies) leave the pool, so that nothing leaks.",
+              "target's groups (or near copies) leave the pool, so that nothing leaks. Options of "
+              "methods go to every method that has them; A:NAME=VALUE:NAME=VALUE in --methods is a "
+              "row of its own.",
      .examples = "cull compare data --budget 2% --target dev.jsonl --label topic --label-is news "
                  "pool.jsonl\tevery method on one target\n"
                  "cull compare data --budget 400 --label topic --label-is news --targets 20 "
@@ -157,7 +161,6 @@ static const command table[] = {
      .options = apply_options,
      .least = 2,
      .most = -1,
-     .no_json = true,
      .run = run_apply},
     {.name = "replay",
      .usage = "cull replay PICK",
@@ -170,7 +173,6 @@ static const command table[] = {
      .options = no_options,
      .least = 1,
      .most = 1,
-     .no_json = true,
      .run = run_replay},
     {.name = "list",
      .usage = "cull list [TASK]",
@@ -192,7 +194,6 @@ static const command table[] = {
      .options = info_options,
      .least = 1,
      .most = 1,
-     .no_json = true,
      .run = run_info},
     {.name = "papers",
      .usage = "cull papers",

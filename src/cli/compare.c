@@ -9,11 +9,20 @@
 
 enum { MAX_METHODS = 128, METRICS = 2 };
 
+/* A method with options of its own: a row of the table. */
+typedef struct {
+    const cull_method *m;
+    char *name; /* "rds-plus:rule=mean" */
+    cull_opts *opts;
+    bool lacks; /* it did not run for want of an input; a note says which */
+} variant;
+
 typedef struct {
     problem q;
     split fair; /* of --targets */
-    const cull_method *method[MAX_METHODS];
+    variant of[MAX_METHODS];
     int methods, seeds;
+    char lacking[1024];
     cull_compare_row *row;
     double (*value)[METRICS];
     char (*why)[256];
@@ -25,26 +34,74 @@ typedef struct {
 
 /* ---- what to run ---- */
 
+/* m with the options given to all, then those of `spec`: "name=value:name=value". */
+static int add_variant(cli *c, work *w, const cull_method *m, const char *spec)
+{
+    size_t room = strlen(m->slug) + strlen(spec) + 2;
+    if (w->methods == MAX_METHODS) return fail(c, USAGE, "more than %d methods", MAX_METHODS);
+    variant *v = &w->of[w->methods++];
+    v->m = m;
+    v->name = malloc(room);
+    if (!v->name) return fail(c, FAILED, "out of memory");
+    snprintf(v->name, room, "%s%s%s", m->slug, *spec ? ":" : "", spec);
+    for (int i = 0; i + 1 < w->methods; i++)
+        if (!strcmp(w->of[i].name, v->name))
+            return fail(c, USAGE, "--methods names %s twice", v->name);
+    TRY(method_options(c, c->cx, m, false, &v->opts));
+    while (*spec) {
+        char one[256], *value;
+        size_t n = strcspn(spec, ":");
+        if (n >= sizeof one) return fail(c, USAGE, "--methods: '%.40s...' is too long", spec);
+        memcpy(one, spec, n);
+        one[n] = 0;
+        spec += n + (spec[n] == ':');
+        value = strchr(one, '=');
+        if (!value || value == one)
+            return fail(c, USAGE, "--methods: '%s' of %s is no option; write %s:NAME=VALUE", one,
+                        v->name, m->slug);
+        *value++ = 0;
+        TRY(check(c, cull_opts_set(c->cx, v->opts, one, value)));
+    }
+    return DONE;
+}
+
 static int add_method(cli *c, const char *part, void *arg)
 {
     work *w = arg;
     const char *near = NULL;
-    const cull_method *m = cull_method_find(part, &near);
-    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
-    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", part);
-    for (int i = 0; i < w->methods; i++)
-        if (w->method[i] == m) return fail(c, USAGE, "--methods names %s twice", m->slug);
-    if (w->methods < MAX_METHODS) w->method[w->methods++] = m;
+    char slug[64];
+    size_t n = strcspn(part, ":");
+    snprintf(slug, sizeof slug, "%.*s", n < sizeof slug ? (int)n : (int)sizeof slug - 1, part);
+    const cull_method *m = cull_method_find(slug, &near);
+    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", slug, near);
+    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", slug);
+    return add_variant(c, w, m, part[n] ? part + n + 1 : part + n);
+}
+
+/* An option that none of the methods has would be given for nothing. */
+static int check_used(cli *c, const work *w)
+{
+    for (int i = 0; i < c->sets; i++) {
+        bool used = c->set[i].row != NULL;
+        for (int j = 0; !used && j < w->methods; j++) {
+            char buf[64];
+            used = cull_opts_get(w->of[j].opts, c->set[i].name, buf, sizeof buf) != NULL;
+        }
+        if (!used)
+            return fail(c, USAGE, "none of the methods compared has an option --%s",
+                        c->set[i].name);
+    }
     return DONE;
 }
 
 static int choose_methods(cli *c, work *w)
 {
     const char *list = value_of(c, "methods", NULL);
-    if (list) return each_part(c, list, add_method, w);
-    for (int i = 0; i < cull_method_count() && i < MAX_METHODS; i++)
-        if (cull_method_at(i)->task == CULL_TASK_DATA) w->method[w->methods++] = cull_method_at(i);
-    return DONE;
+    if (list) TRY(each_part(c, list, add_method, w));
+    for (int i = 0; !list && i < cull_method_count(); i++)
+        if (cull_method_at(i)->task == CULL_TASK_DATA)
+            TRY(add_variant(c, w, cull_method_at(i), ""));
+    return check_used(c, w);
 }
 
 static int choose_metrics(cli *c, work *w)
@@ -61,45 +118,46 @@ static int choose_metrics(cli *c, work *w)
 
 /* ---- one run ---- */
 
+/* "Not run: dsir needs ...; kmq needs ...": each method once. */
+static bool lacks(work *w, variant *v)
+{
+    const char *why = v->lacks ? NULL : problem_lacks(&w->q, v->m);
+    size_t n = strlen(w->lacking);
+    if (!why) return v->lacks;
+    v->lacks = true;
+    snprintf(w->lacking + n, sizeof w->lacking - n, "%s %s %s%s", n ? ";" : "Not run:", v->name,
+             why == v->m->columns ? "needs columns " : "", why);
+    return true;
+}
+
 /* Each run has a context of its own, so that its peak is its own. */
-static int run_one(cli *c, work *w, const cull_method *m, uint64_t seed)
+static int run_one(cli *c, work *w, const variant *v, uint64_t seed)
 {
     cull_compare_row *r = &w->row[w->rows];
-    double *v = w->value[w->rows];
+    double *value = w->value[w->rows];
+    char *why = w->why[w->rows++];
     cull_ctx *cx = NULL;
-    cull_opts *opts = NULL;
     cull_pick k = {0};
     measured got = {0};
-    *r = (cull_compare_row){m->slug, seed, m->flags & CULL_BASELINE, NULL, 0, 0, NULL};
-    const char *why = problem_lacks(&w->q, m);
-    if (why && why == m->columns) {
-        snprintf(w->why[w->rows], sizeof *w->why, "needs columns %s", why);
-        why = w->why[w->rows];
-    }
-    r->why = why;
-    w->rows++;
-    if (r->why) return DONE;
-    int rc = context_for(c, seed, &cx);
-    if (rc == DONE) rc = method_options(c, cx, m, false, &opts);
+    *r = (cull_compare_row){v->name, seed, v->m->flags & CULL_BASELINE, NULL, 0, 0, NULL};
+    TRY(context_for(c, seed, &cx));
     double began = seconds_now();
-    cull_status s = rc == DONE ? cull_data_pick(cx, m, opts, &w->q.p, &k) : CULL_OK;
+    cull_status s = cull_data_pick(cx, v->m, v->opts, &w->q.p, &k);
     r->seconds = seconds_now() - began;
-    r->peak_bytes = cx ? cull_ctx_peak(cx) : 0;
-    if (rc == DONE && s == CULL_ECANCEL) rc = check_in(c, cx, s);
+    r->peak_bytes = cull_ctx_peak(cx);
+    int rc = s == CULL_ECANCEL ? check_in(c, cx, s) : DONE;
     if (rc == DONE && s != CULL_OK) {
-        snprintf(w->why[w->rows - 1], sizeof *w->why, "%s", cull_error(cx));
-        r->why = w->why[w->rows - 1];
+        snprintf(why, sizeof *w->why, "%s", cull_error(cx));
+        r->why = why;
     } else if (rc == DONE) {
         rc = measure(c, c->cx, &w->q, &k, &got);
-        int at = 0;
         for (int i = 0; i < w->metrics; i++)
-            v[at++] = strcmp(w->metric[i], "coverage") ? got.precision : got.coverage;
-        r->value = v;
-        talk_more(c, "%s\tseed %llu\t%.2f s", m->slug, (unsigned long long)seed, r->seconds);
+            value[i] = strcmp(w->metric[i], "coverage") ? got.precision : got.coverage;
+        r->value = value;
+        talk_more(c, "%s\tseed %llu\t%.2f s", v->name, (unsigned long long)seed, r->seconds);
     }
     measured_free(&got);
     cull_pick_free(&k);
-    cull_opts_free(opts);
     cull_ctx_free(cx);
     return rc;
 }
@@ -110,10 +168,10 @@ static int run_seed(cli *c, work *w, int at)
     bool made = has(c, "targets");
     if (made) TRY(split_make(c, &w->q, &w->fair, seed));
     for (int i = 0; i < w->methods; i++) {
-        const cull_method *m = w->method[i];
-        bool once = !made && !(m->flags & CULL_STOCHASTIC);
-        if (once && at) continue;
-        TRY(run_one(c, w, m, seed));
+        variant *v = &w->of[i];
+        bool once = !made && !(v->m->flags & CULL_STOCHASTIC);
+        if ((once && at) || lacks(w, v)) continue;
+        TRY(run_one(c, w, v, seed));
         if (w->row[w->rows - 1].why && at) w->rows--; /* the first says why */
     }
     return DONE;
@@ -124,14 +182,19 @@ static int run_seed(cli *c, work *w, int at)
 static int write_table(cli *c, work *w)
 {
     char features[128];
-    const char *note_ = features;
+    const char *note_[2];
+    int notes = 0;
     snprintf(
         features, sizeof features,
         "Features were made once for all methods that read them, in %.1f s; no method's time has "
         "them.",
         w->q.embed_seconds);
+    if (w->q.embed_seconds > 0) note_[notes++] = features;
+    if (w->lacking[0]) note_[notes++] = w->lacking;
+    if (!w->rows) return fail(c, FAILED, "no method can run:%s", strchr(w->lacking, ':') + 1);
     cull_compare t = {.metric = w->metric,
                       .metrics = w->metrics,
+                      .shares = has(c, "label-is"), /* precision is the first metric then */
                       .row = w->row,
                       .rows = w->rows,
                       .input = w->q.input,
@@ -142,8 +205,8 @@ static int write_table(cli *c, work *w)
                       .cost_unit = w->q.cost_unit,
                       .isa = cull_ctx_isa(c->cx),
                       .threads = cull_ctx_threads(c->cx),
-                      .note = &note_,
-                      .notes = w->q.embed_seconds > 0,
+                      .note = note_,
+                      .notes = notes,
                       .argv = (const char *const *)c->whole,
                       .argc = c->wholes};
     for (int i = 0; i < c->outs; i++)
@@ -188,7 +251,9 @@ static int compare(cli *c, work *w)
     w->value = calloc(most, sizeof *w->value);
     w->why = calloc(most, sizeof *w->why);
     if (!w->row || !w->value || !w->why) return fail(c, FAILED, "out of memory");
-    TRY(problem_open(c, w->method, w->methods, true, false, &w->q));
+    const cull_method *method[MAX_METHODS];
+    for (int i = 0; i < w->methods; i++) method[i] = w->of[i].m;
+    TRY(problem_open(c, method, w->methods, true, false, &w->q));
     TRY(problem_hashes(c, &w->q));
     if (has(c, "targets")) TRY(split_groups(c, &w->q, &w->fair));
     for (int i = 0; i < w->seeds; i++) TRY(run_seed(c, w, i));
@@ -201,6 +266,10 @@ int run_compare(cli *c)
     int rc = compare(c, &w);
     split_free(&w.q, &w.fair);
     problem_close(&w.q);
+    for (int i = 0; i < w.methods; i++) {
+        cull_opts_free(w.of[i].opts);
+        free(w.of[i].name);
+    }
     free(w.row);
     free(w.value);
     free(w.why);

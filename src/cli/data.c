@@ -36,17 +36,13 @@ static int look_at_outputs(cli *c, session *s)
     s->out = calloc((size_t)c->outs + 1, sizeof *s->out);
     if (!s->out) return fail(c, FAILED, "out of memory");
     TRY(outputs_of(c, s->out));
-    int to_stdout = c->json;
     for (int i = 0; i < c->outs; i++) {
         bool form = s->out[i].kind == OUT_FORM;
-        to_stdout += !strcmp(c->out[i], "-");
         s->form |= form;
         s->report |= form && (s->out[i].form == CULL_FORM_HTML || s->out[i].form == CULL_FORM_MD);
     }
     s->form |= c->json;
-    if (to_stdout > 1)
-        return fail(c, USAGE, "--json and -o - both want standard output; name a file for one");
-    return DONE;
+    return one_stdout(c);
 }
 
 static int want_baselines(cli *c, const session *s, bool *out)
@@ -137,7 +133,7 @@ static int run_session(cli *c, const cull_method *m, session *s)
     bool plan = has(c, "plan");
     TRY(method_options(c, c->cx, m, true, &s->opts));
     TRY(problem_open(c, &m, 1, judged, plan, &s->q));
-    if (plan) return plan_say(c, &s->q, m, s->opts, seconds_now() - began);
+    if (plan) return plan_say(c, &s->q, m, s->opts, baselines, seconds_now() - began);
     if (s->form) TRY(problem_hashes(c, &s->q));
     TRY(check(c, cull_data_pick(c->cx, m, s->opts, &s->q.p, &s->pick)));
     double took = seconds_now() - began;

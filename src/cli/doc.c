@@ -264,3 +264,13 @@ void say_json(FILE *f, const char *s)
     }
     fputc('"', f);
 }
+
+void say_json_list(FILE *f, const char *const *s, int n)
+{
+    fputc('[', f);
+    for (int i = 0; i < n; i++) {
+        if (i) fputc(',', f);
+        say_json(f, s[i]);
+    }
+    fputc(']', f);
+}

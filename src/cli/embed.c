@@ -23,8 +23,25 @@ static int open_text(cli *c, const char *const *path, int n, cull_corpus **out)
     return DONE;
 }
 
+static void say(cli *c, const work *w, double seconds)
+{
+    if (!c->json) {
+        talk(c, "embedded  %lld texts, %lld numbers each; the basis is of %lld texts",
+             (long long)cull_pool_n(w->rows), (long long)cull_pool_d(w->rows),
+             (long long)cull_embed_sampled(w->e));
+        return;
+    }
+    progress_end();
+    printf("{\"rows\":%lld,\"dims\":%lld,\"basis\":%lld,\"out\":", (long long)cull_pool_n(w->rows),
+           (long long)cull_pool_d(w->rows), (long long)cull_embed_sampled(w->e));
+    say_json_list(stdout, c->out, c->outs);
+    printf(",\"seconds\":%.3f,\"peak_bytes\":%llu}\n", seconds,
+           (unsigned long long)cull_ctx_peak(c->cx));
+}
+
 static int embed(cli *c, work *w)
 {
+    double began = seconds_now();
     const char *fit[MAX_FILES];
     int n = values_of(c, "fit", fit, MAX_FILES);
     cull_embed_opts o;
@@ -35,9 +52,7 @@ static int embed(cli *c, work *w)
     TRY(check(c, cull_embed_apply(c->cx, w->e, w->text, &w->rows)));
     cull_array a = cull_pool_array(w->rows);
     for (int i = 0; i < c->outs; i++) TRY(check(c, cull_array_write(c->cx, c->out[i], &a)));
-    talk(c, "embedded  %lld texts, %lld numbers each; the basis is of %lld texts",
-         (long long)cull_pool_n(w->rows), (long long)cull_pool_d(w->rows),
-         (long long)cull_embed_sampled(w->e));
+    say(c, w, seconds_now() - began);
     return DONE;
 }
 
@@ -45,6 +60,7 @@ int run_embed(cli *c)
 {
     work w = {0};
     if (!c->outs) return fail(c, USAGE, "embed wants -o OUT.npy or OUT.safetensors");
+    TRY(one_stdout(c));
     for (int i = 0; i < c->outs; i++) {
         char e[16];
         file_ending(c->out[i], e);

@@ -245,7 +245,9 @@ static void zsh(void)
         each_option(k, zsh_option);
         puts(" \\\n            '*:file:_files' ;;");
     }
-    puts("    esac\n}\n_cull \"$@\"");
+    /* autoloaded, it completes at once; read by a shell that runs, it says what it is for */
+    puts("    esac\n}\nif [[ $funcstack[1] == _cull ]]; then _cull \"$@\"\n"
+         "elif (( $+functions[compdef] )); then compdef _cull cull; fi");
 }
 
 int completion(cli *c, const char *shell)

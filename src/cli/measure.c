@@ -84,6 +84,8 @@ static int baseline(cli *c, const problem *q, const cull_method *m, figures *f)
         add_figure(f, m->slug, "coverage", got[0].coverage, NAN, NAN, NULL);
     } else if (rc == DONE) {
         cull_interval(precision, n, &mean, &lo, &hi);
+        if (lo < 0) lo = 0; /* Student's t does not know that a share is within 0 to 1 */
+        if (hi > 1) hi = 1;
         add_figure(f, m->slug, "precision", mean, lo, hi, note_);
         cull_interval(coverage, n, &mean, &lo, &hi);
         add_figure(f, m->slug, "coverage", mean, lo, hi, note_);

@@ -9,6 +9,14 @@
 #include <unistd.h>
 
 /* A run of minutes should not end with a file that could never have been written. */
+int one_stdout(cli *c)
+{
+    int wants = c->json;
+    for (int i = 0; i < c->outs; i++) wants += !strcmp(c->out[i], "-");
+    if (wants < 2) return DONE;
+    return fail(c, USAGE, "--json and -o - both want standard output; name a file for one");
+}
+
 int check_writable(cli *c, const char *path)
 {
     char copy[4096];

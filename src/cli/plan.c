@@ -1,8 +1,10 @@
 /* plan.c - cull data --plan: what a run would do, hold and take, before it does it.
  *
- * Bytes come from the library's own estimates. Seconds come from a short trial: an even sample of the
- * pool goes through the same steps, and each step's time grows with what it depends on: features
- * with the records (a straight line through two sample sizes), the method with its operations. */
+ * Bytes come from the library's own plans, phase by phase: the largest of them counts. Seconds come
+ * from a short trial: an even sample of the pool goes through the same steps, and each step's time
+ * grows with what it depends on. Reading and embedding grow with the records, the reduction of the
+ * features with its operations, the method with its operations (or the records) along a straight
+ * line through two sizes of sample, so that what it does once is not counted often. */
 #include "cull/text.h"
 #include "problem.h"
 
@@ -14,39 +16,49 @@ enum { SMALL = 2000, LARGE = 6000 };
 
 /* A part of the pool as a problem of its own. */
 typedef struct {
-    int64_t n, *row;
+    int64_t n, *row, *at; /* rows of the pool; which of the larger sample they are */
     char dir[512], file[544];
     cull_corpus *text;
     cull_pool *pool, *target;
-    float *rows, *target_rows;
+    float *rows;
     double *column[MAX_COLUMNS], *cost;
     const double *values[MAX_COLUMNS];
-    int32_t *group;
     cull_data_problem p;
     cull_ctx *cx; /* its own, so that its peak is its own */
-    double seconds;
-    uint64_t peak; /* of making its features */
 } sample;
+
+/* Seconds of a method on a sample, and what they grow with. */
+typedef struct {
+    double size, seconds;
+} point;
 
 typedef struct {
     double features, method; /* seconds, for the whole pool */
-    cull_plan plan;
-    uint64_t held, rows, features_most; /* bytes: records; their features; while these are made */
-    uint64_t trial;                     /* what the method held in its trial */
+    cull_plan make, plan;    /* of the features, beside the records; of the method beside both */
+    uint64_t rows;           /* bytes of the features */
+    uint64_t judging;        /* bytes of the baselines and of coverage, beside both */
+    uint64_t trial;          /* what the method held in its trial */
     int64_t d;
-    bool made; /* the features are made from text */
 } estimate;
 
-static int sample_rows(cli *c, const problem *q, int64_t n, sample *s)
+/* ---- the sample ---- */
+
+/* n of q's rows, evenly; or n of another sample's. */
+static int sample_rows(cli *c, const problem *q, const sample *of, int64_t n, sample *s)
 {
-    s->n = n < q->n ? n : q->n;
+    int64_t all = of ? of->n : q->n;
+    s->n = n < all ? n : all;
     s->row = malloc(((size_t)s->n + 1) * sizeof *s->row);
-    if (!s->row) return fail(c, FAILED, "out of memory");
-    for (int64_t i = 0; i < s->n; i++) s->row[i] = i * (q->n / s->n);
+    s->at = malloc(((size_t)s->n + 1) * sizeof *s->at);
+    if (!s->row || !s->at) return fail(c, FAILED, "out of memory");
+    for (int64_t i = 0; i < s->n; i++) {
+        s->at[i] = i * (all / s->n);
+        s->row[i] = of ? of->row[s->at[i]] : s->at[i];
+    }
     return context_for(c, cull_ctx_seed(c->cx), &s->cx);
 }
 
-static int sample_text(cli *c, const problem *q, sample *s)
+static int sample_text(cli *c, const cull_corpus *from, sample *s)
 {
     const char *dir = value_of(c, "tmpdir", getenv("TMPDIR")), *path = s->file;
     char e[16];
@@ -54,29 +66,12 @@ static int sample_text(cli *c, const problem *q, sample *s)
     if (!mkdtemp(s->dir)) return fail(c, FAILED, "%s: cannot make a folder", s->dir);
     file_ending(c->input[0], e);
     snprintf(s->file, sizeof s->file, "%s/sample.%s", s->dir, *e ? e : "jsonl");
-    TRY(check(c, cull_corpus_write(c->cx, q->text, s->row, s->n, s->file)));
+    TRY(check(c, cull_corpus_write(c->cx, from, s->at, s->n, s->file)));
     cull_corpus_opts o = CULL_CORPUS_OPTS;
     o.paths = &path;
     o.npaths = 1;
     o.text = value_of(c, "text", NULL);
     return check(c, cull_corpus_open(c->cx, &o, &s->text));
-}
-
-/* Features of the sample and of the target, timed. */
-static int sample_features(cli *c, const problem *q, sample *s)
-{
-    cull_embed_opts o;
-    cull_embed *e = NULL;
-    double began = seconds_now();
-    TRY(embed_settings(c, "embed-", &o));
-    int rc = check_in(c, s->cx, cull_embed_fit(s->cx, s->text, &o, &e));
-    if (rc == DONE) rc = check_in(c, s->cx, cull_embed_apply(s->cx, e, s->text, &s->pool));
-    s->seconds = seconds_now() - began;
-    if (rc == DONE && q->target_text)
-        rc = check_in(c, s->cx, cull_embed_apply(s->cx, e, q->target_text, &s->target));
-    s->peak = cull_ctx_peak(s->cx);
-    cull_embed_free(e);
-    return rc;
 }
 
 static double *gather_doubles(const double *v, const sample *s)
@@ -86,9 +81,17 @@ static double *gather_doubles(const double *v, const sample *s)
     return out;
 }
 
-/* The numbers beside the sample's rows. Quotas and what is avoided cost no time worth a thought. */
-static int sample_problem(cli *c, const problem *q, sample *s)
+static int sample_pool(cli *c, const cull_pool *from, const int64_t *row, sample *s)
 {
+    s->rows = gather(from, row, s->n);
+    if (!s->rows) return fail(c, FAILED, "out of memory");
+    return check(c, cull_pool_from(c->cx, s->rows, CULL_F32, s->n, cull_pool_d(from), &s->pool));
+}
+
+/* The numbers beside the sample's rows. Quotas and what is avoided cost no time worth a thought. */
+static int sample_problem(cli *c, const problem *q, const sample *of, sample *s)
+{
+    const cull_pool *target = of ? of->p.target : s->target ? s->target : q->target;
     s->p = q->p;
     s->p.n = s->n;
     s->p.quota = NULL, s->p.group = NULL, s->p.avoid = NULL;
@@ -104,14 +107,12 @@ static int sample_problem(cli *c, const problem *q, sample *s)
         if (s->cost[i] < least) least = s->cost[i];
     s->p.budget = q->p.budget * share > least ? q->p.budget * share : least;
     if (!s->cost) s->p.budget = (double)(int64_t)s->p.budget;
-    if (q->pool && !s->pool) {
-        s->rows = gather(q->pool, s->row, s->n);
-        if (!s->rows) return fail(c, FAILED, "out of memory");
-        TRY(check(c,
-                  cull_pool_from(c->cx, s->rows, CULL_F32, s->n, cull_pool_d(q->pool), &s->pool)));
-    }
+    if (of && of->pool)
+        TRY(sample_pool(c, of->pool, s->at, s));
+    else if (q->pool)
+        TRY(sample_pool(c, q->pool, s->row, s));
     s->p.pool = s->pool;
-    s->p.target = s->target ? s->target : q->target;
+    s->p.target = target;
     s->p.text = q->p.text ? s->text : NULL;
     return DONE;
 }
@@ -123,94 +124,151 @@ static void sample_free(sample *s)
     cull_corpus_free(s->text);
     if (s->file[0]) unlink(s->file), rmdir(s->dir);
     for (int i = 0; i < MAX_COLUMNS; i++) free(s->column[i]);
-    free(s->cost), free(s->rows), free(s->row);
+    free(s->cost), free(s->rows), free(s->row), free(s->at);
     cull_ctx_free(s->cx);
 }
 
-/* ---- the whole from the sample ---- */
+/* ---- bytes ---- */
+
+static int64_t target_rows(const problem *q)
+{
+    return q->target_text ? cull_corpus_n(q->target_text) : q->target ? cull_pool_n(q->target) : 0;
+}
+
+/* Coverage takes blocks of 4096 kept rows, with products of at most 1024 of them in each worker. */
+static uint64_t cover_bytes(cli *c, const cull_data_problem *p, int64_t d)
+{
+    uint64_t k = p->cost || p->budget > (double)p->n ? (uint64_t)p->n : (uint64_t)p->budget;
+    if (!p->pool || !p->target) return 0;
+    if (k > 4096) k = 4096;
+    uint64_t products = 256 * 4 * (k < 1024 ? k : 1024) + 65536;
+    return 4 * k * (uint64_t)d + (uint64_t)cull_ctx_threads(c->cx) * products;
+}
+
+/* The baselines that a report measures too, and coverage. */
+static int plan_judging(cli *c, const problem *q, const cull_method *m, const cull_data_problem *p,
+                        bool baselines, estimate *e)
+{
+    cull_plan b;
+    for (int i = 0; baselines && i < cull_method_count(); i++) {
+        const cull_method *o = cull_method_at(i);
+        if (o == m || !(o->flags & CULL_BASELINE) || problem_lacks(q, o)) continue;
+        TRY(check(c, cull_data_plan(c->cx, o, NULL, p, &b)));
+        if (b.bytes > e->judging) e->judging = b.bytes;
+    }
+    uint64_t cover = cover_bytes(c, p, e->d);
+    if (cover > e->judging) e->judging = cover;
+    return DONE;
+}
 
 /* Shapes are enough for the library's plan: embeddings that are not made yet are only said to be. */
-static int plan_method(cli *c, problem *q, const cull_method *m, const cull_opts *opts, estimate *e)
+static int plan_bytes(cli *c, problem *q, const cull_method *m, const cull_opts *opts,
+                      bool baselines, estimate *e)
 {
     cull_embed_opts o;
     cull_pool *pool = NULL, *target = NULL;
     static const float none[1];
-    TRY(embed_settings(c, "embed-", &o));
-    e->made = (m->flags & CULL_NEEDS_POOL) && !q->pool;
-    e->d = q->pool ? cull_pool_d(q->pool) : e->made ? o.dim : 0;
-    if (e->made) TRY(check(c, cull_pool_from(c->cx, none, CULL_F32, q->n, o.dim, &pool)));
+    int64_t rows = q->target_text ? cull_corpus_n(q->target_text) : 0;
+    int rc = embed_settings(c, "embed-", &o);
+    e->d = q->pool ? cull_pool_d(q->pool) : q->embeds ? o.dim : 0;
     cull_data_problem p = q->p;
-    if (pool) p.pool = pool;
-    int rc = DONE;
-    if (e->made && q->target_text) {
-        int64_t rows = cull_corpus_n(q->target_text);
+    if (rc == DONE && q->embeds) {
+        e->rows = (uint64_t)(q->n + rows) * (uint64_t)o.dim * sizeof(float);
+        rc = check(c, cull_pool_from(c->cx, none, CULL_F32, q->n, o.dim, &pool));
+        p.pool = pool;
+    }
+    if (rc == DONE && q->embeds && rows) {
         rc = check(c, cull_pool_from(c->cx, none, CULL_F32, rows, o.dim, &target));
         p.target = target;
     }
     if (rc == DONE) rc = check(c, cull_data_plan(c->cx, m, opts, &p, &e->plan));
-    e->held = cull_ctx_peak(c->cx);
-    if (rc == DONE && e->made)
-        rc = check(c,
-                   cull_embed_plan(c->cx, &o, cull_corpus_bytes(q->text), q->n, &e->features_most));
-    e->rows = e->made ? (uint64_t)q->n * (uint64_t)o.dim * sizeof(float) : 0;
+    if (rc == DONE) rc = plan_judging(c, q, m, &p, baselines, e);
+    if (rc == DONE && q->embeds) rc = check(c, cull_embed_plan(c->cx, q->text, &o, rows, &e->make));
     cull_pool_free(pool);
     cull_pool_free(target);
     return rc;
 }
 
-/* The value at n of the line through (small, a) and (large, b), never below b. */
-static double line(double small, double a, double large, double b, double n)
+/* The largest of the phases. `open`, `held`: at most while the records were opened, and after; each
+ * pass over them later holds about as much again. A method that does not say what it holds is taken
+ * to hold what it held in its trial, and a score and a place for each record more. */
+static uint64_t most_bytes(const problem *q, const sample *s, const estimate *e, uint64_t open,
+                           uint64_t held)
 {
-    double slope = (b - a) / (large - small);
-    return slope > 0 ? b + slope * (n - large) : b * n / large;
+    uint64_t method = e->plan.bytes, pass = q->text ? open - held : 0;
+    if (!method) method = e->trial + 16 * (uint64_t)(q->n - s->n);
+    if (e->judging > method) method = e->judging;
+    if (pass > method) method = pass;
+    uint64_t later = held + e->rows + method;
+    if (held + e->make.bytes > later) later = held + e->make.bytes;
+    return later > open ? later : open;
 }
 
+/* ---- seconds ---- */
+
+/* Features of the sample and of the target, timed: counting words is what planning does too. */
 static int try_features(cli *c, const problem *q, sample *s, estimate *e)
 {
-    TRY(sample_text(c, q, s));
-    TRY(sample_features(c, q, s));
-    e->features = s->seconds;
-    double most = (double)s->peak;
-    if (s->n < q->n) {
-        sample less = {0};
-        int rc = sample_rows(c, q, SMALL, &less);
-        if (rc == DONE) rc = sample_text(c, q, &less);
-        if (rc == DONE) rc = sample_features(c, q, &less);
-        double a = (double)less.n, b = (double)s->n, n = (double)q->n;
-        e->features = line(a, less.seconds, b, s->seconds, n);
-        most = line(a, (double)less.peak, b, (double)s->peak, n);
-        sample_free(&less);
-        TRY(rc);
-    }
-    if (most < (double)e->features_most) e->features_most = (uint64_t)most;
-    return DONE;
+    cull_embed_opts o;
+    cull_embed *basis = NULL;
+    cull_plan part;
+    TRY(embed_settings(c, "embed-", &o));
+    double began = seconds_now();
+    TRY(check_in(c, s->cx, cull_embed_plan(s->cx, s->text, &o, 0, &part)));
+    double counted = seconds_now();
+    TRY(check_in(c, s->cx, cull_embed_fit(s->cx, s->text, &o, &basis)));
+    double fitted = seconds_now();
+    int rc = check_in(c, s->cx, cull_embed_apply(s->cx, basis, s->text, &s->pool));
+    double applied = seconds_now();
+    if (rc == DONE && q->target_text)
+        rc = check_in(c, s->cx, cull_embed_apply(s->cx, basis, q->target_text, &s->target));
+    cull_embed_free(basis);
+    double count = counted - began, reduce = fitted - counted - count;
+    double times = (double)q->n / (double)s->n;
+    if (reduce < 0) reduce = 0;
+    if (part.flops > 0) reduce *= e->make.flops / part.flops;
+    e->features = times * (count + applied - fitted) + reduce + (seconds_now() - applied);
+    return rc;
 }
 
-static int try_method(cli *c, problem *q, const cull_method *m, const cull_opts *opts, sample *s,
-                      estimate *e)
+static int try_method(cli *c, const cull_method *m, const cull_opts *opts, sample *s, point *out)
 {
     cull_plan part;
     cull_pick k = {0};
-    TRY(sample_problem(c, q, s));
     TRY(check_in(c, s->cx, cull_data_plan(s->cx, m, opts, &s->p, &part)));
     double began = seconds_now();
     TRY(check_in(c, s->cx, cull_data_pick(s->cx, m, opts, &s->p, &k)));
-    double took = seconds_now() - began, grows = (double)q->n / (double)s->n;
+    *out = (point){part.flops > 0 ? part.flops : (double)s->n, seconds_now() - began};
     cull_pick_free(&k);
-    if (part.flops > 0 && e->plan.flops > 0) grows = e->plan.flops / part.flops;
-    e->method = took * grows;
-    e->trial = cull_ctx_peak(s->cx);
     return DONE;
 }
 
-/* The largest of its phases. A method that does not say what it holds is taken to hold what it held in
- * its trial, and a score and a place for each record more. */
-static uint64_t most_bytes(const problem *q, const sample *s, const estimate *e)
+/* The seconds at `size` on the line through both points; through the larger one and nothing, where
+ * the smaller did not take less. */
+static double line(point a, point b, double size)
 {
-    uint64_t method = e->plan.bytes;
-    if (!method) method = e->trial + 16 * (uint64_t)(q->n - s->n);
-    method += e->rows;
-    return e->held + (e->features_most > method ? e->features_most : method);
+    double slope = (b.seconds - a.seconds) / (b.size - a.size);
+    if (!(slope > 0)) slope = b.seconds / b.size;
+    return b.seconds + slope * (size - b.size);
+}
+
+static int try_sizes(cli *c, const problem *q, const cull_method *m, const cull_opts *opts,
+                     sample *s, estimate *e)
+{
+    sample less = {0};
+    point a, b;
+    TRY(sample_problem(c, q, NULL, s));
+    TRY(try_method(c, m, opts, s, &b));
+    e->trial = cull_ctx_peak(s->cx);
+    e->method = b.seconds;
+    if (s->n == q->n) return DONE;
+    int rc = sample_rows(c, q, s, SMALL, &less);
+    if (rc == DONE && s->text && (m->flags & CULL_NEEDS_TEXT)) rc = sample_text(c, s->text, &less);
+    if (rc == DONE) rc = sample_problem(c, q, s, &less);
+    if (rc == DONE) rc = try_method(c, m, opts, &less, &a);
+    sample_free(&less);
+    if (rc == DONE) e->method = line(a, b, e->plan.flops > 0 ? e->plan.flops : (double)q->n);
+    return rc;
 }
 
 /* ---- said ---- */
@@ -220,38 +278,38 @@ static void say(cli *c, const problem *q, const cull_method *m, const estimate *
 {
     char a[32];
     double all = opened + e->features + e->method;
+    double passes = e->plan.passes + e->make.passes + 1;
     if (c->json) {
         printf("{\"method\":\"%s\",\"rows\":%lld,\"dim\":%lld,\"bytes\":%llu,\"passes\":%.1f,"
                "\"seconds\":%.3f}\n",
-               m->slug, (long long)q->n, (long long)e->d, (unsigned long long)bytes,
-               e->plan.passes + (e->made ? 2 : 0) + 1, all);
+               m->slug, (long long)q->n, (long long)e->d, (unsigned long long)bytes, passes, all);
         return;
     }
     printf("method    %s\nrows      %lld\n", m->slug, (long long)q->n);
-    if (q->target_text || q->target)
-        printf("target    %lld\n", (long long)(q->target_text ? cull_corpus_n(q->target_text)
-                                                              : cull_pool_n(q->target)));
+    if (target_rows(q)) printf("target    %lld\n", (long long)target_rows(q));
     if (e->d)
         printf("features  %lld numbers a row%s\n", (long long)e->d,
-               e->made ? ", made from the text" : "");
+               q->embeds ? ", made from the text" : "");
     printf("budget    %s of %s\n", q->budget.text, q->cost_unit ? q->cost_unit : "examples");
-    printf("passes    %.0f over the pool\n", e->plan.passes + (e->made ? 2 : 0) + 1);
-    printf("memory    at most %s\n", cull_format_bytes(bytes, a));
+    printf("passes    %.0f over the pool\n", passes);
+    printf("memory    about %s\n", cull_format_bytes(bytes, a));
     printf("time      about %.1f s: %.1f s to read, %.1f s for features, %.1f s for %s\n", all,
            opened, e->features, e->method, m->slug);
 }
 
-int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, double opened)
+int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, bool baselines,
+             double opened)
 {
     estimate e = {0};
     sample s = {0};
-    TRY(plan_method(c, q, m, opts, &e));
-    int rc = sample_rows(c, q, LARGE, &s);
-    if (rc == DONE && e.made) rc = try_features(c, q, &s, &e);
-    if (rc == DONE && !e.made && q->p.text && (m->flags & CULL_NEEDS_TEXT))
-        rc = sample_text(c, q, &s);
-    if (rc == DONE) rc = try_method(c, q, m, opts, &s, &e);
-    uint64_t bytes = most_bytes(q, &s, &e);
+    uint64_t open = cull_ctx_peak(c->cx), held = cull_ctx_held(c->cx);
+    TRY(plan_bytes(c, q, m, opts, baselines, &e));
+    bool text = q->embeds || (q->p.text && (m->flags & CULL_NEEDS_TEXT));
+    int rc = sample_rows(c, q, NULL, LARGE, &s);
+    if (rc == DONE && text) rc = sample_text(c, q->text, &s);
+    if (rc == DONE && q->embeds) rc = try_features(c, q, &s, &e);
+    if (rc == DONE) rc = try_sizes(c, q, m, opts, &s, &e);
+    uint64_t bytes = rc == DONE ? most_bytes(q, &s, &e, open, held) : 0;
     sample_free(&s);
     progress_end();
     if (rc == DONE) say(c, q, m, &e, opened, bytes);

@@ -128,9 +128,10 @@ static int open_records(cli *c, bool text_needed, problem *q)
     o.group = value_of(c, "group", split_by);
     o.label = value_of(c, "label", NULL);
     if (cost && (!strcmp(cost, "words") || !strcmp(cost, "bytes"))) cost = NULL;
-    o.columns = q->column;
-    o.ncolumns = q->columns;
-    if (cost) q->column[o.ncolumns++] = cost; /* not one of the methods' columns */
+    const char *column[MAX_COLUMNS];
+    o.columns = column;
+    for (int i = 0; i < q->columns && !has(c, "scores"); i++) column[o.ncolumns++] = q->column[i];
+    if (cost) column[o.ncolumns++] = cost; /* not one of the methods' columns */
     o.text_optional = !text_needed;
     TRY(check(c, cull_corpus_open(c->cx, &o, &q->text)));
     q->n = cull_corpus_n(q->text);
@@ -302,7 +303,8 @@ int problem_open(cli *c, const cull_method *const *method, int methods, bool jud
     TRY(open_embeddings(c, q, array_target));
     TRY(limits_set(c, q));
     bool wanted = embed || (judged && (q->target_text || has(c, "targets")));
-    if (wanted && !q->pool && q->p.text && !dry) TRY(embed_texts(c, q));
+    q->embeds = wanted && !q->pool && q->p.text;
+    if (q->embeds && !dry) TRY(embed_texts(c, q));
     if (q->target_text && q->pool && !q->target && embed && !dry)
         return fail(c, USAGE,
                     "the pool is embedded, the target is not: give --target-embeddings "

@@ -39,6 +39,7 @@ typedef struct {
     const char *cost_unit;
     const int32_t *label;   /* n codes, or NULL */
     int32_t labels, wanted; /* wanted = the code of --label-is, or -1 */
+    bool embeds;            /* embeddings are to be made of the text; done unless `dry` */
     double embed_seconds;   /* spent on making features */
     bool array;             /* the pool is an array: no text, no ids */
     int64_t n;
@@ -112,7 +113,8 @@ void split_free(problem *q, split *s);
 
 /* ---- plan.c ---- */
 /* `opened`: the seconds that opening q took. */
-int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, double opened);
+int plan_say(cli *c, problem *q, const cull_method *m, const cull_opts *opts, bool baselines,
+             double opened);
 
 /* ---- outputs.c: what -o names ---- */
 typedef enum { OUT_RECORDS, OUT_ARRAY, OUT_FORM } out_kind;

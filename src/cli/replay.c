@@ -71,7 +71,7 @@ static int64_t missing(const cull_pick *a, const cull_pick *b)
     return n;
 }
 
-static int compare_picks(cli *c, const work *w)
+static int compare_picks(cli *c, const work *w, double seconds)
 {
     const cull_run *r = &w->file.run;
     const cull_pick *then = r->pick, *now = &w->pick;
@@ -80,15 +80,23 @@ static int compare_picks(cli *c, const work *w)
         moved += then->idx[i] != now->idx[i];
         scores += then->score[i] != now->score[i];
     }
-    if (then->n == now->n && !moved && !scores) {
+    bool same = then->n == now->n && !moved && !scores;
+    int64_t gone = same ? 0 : missing(then, now), came = same ? 0 : missing(now, then);
+    if (c->json)
+        printf("{\"same\":%s,\"rows_then\":%lld,\"rows_now\":%lld,\"gone\":%lld,\"new\":%lld,"
+               "\"moved\":%lld,\"scores\":%lld,\"seconds\":%.3f,\"peak_bytes\":%llu}\n",
+               same ? "true" : "false", (long long)then->n, (long long)now->n, (long long)gone,
+               (long long)came, (long long)moved, (long long)scores, seconds,
+               (unsigned long long)cull_ctx_peak(w->again.cx));
+    else if (same)
         printf("same\t%lld rows\n", (long long)now->n);
-        return DONE;
-    }
-    int64_t gone = missing(then, now), came = missing(now, then);
-    printf("differs\t%lld rows then, %lld now; %lld are gone, %lld are new, %lld stand elsewhere, "
-           "%lld scores differ\n",
-           (long long)then->n, (long long)now->n, (long long)gone, (long long)came,
-           (long long)moved, (long long)scores);
+    if (same) return DONE;
+    if (!c->json)
+        printf(
+            "differs\t%lld rows then, %lld now; %lld are gone, %lld are new, %lld stand elsewhere, "
+            "%lld scores differ\n",
+            (long long)then->n, (long long)now->n, (long long)gone, (long long)came,
+            (long long)moved, (long long)scores);
     const char *isa = cull_ctx_isa(w->again.cx);
     if (r->isa && strcmp(r->isa, isa))
         talk(c,
@@ -102,6 +110,7 @@ static int compare_picks(cli *c, const work *w)
 
 static int replay(cli *c, work *w)
 {
+    double began = seconds_now();
     TRY(check(c, cull_pick_read(c->cx, c->input[0], &w->file)));
     TRY(parse_again(c, w));
     cli *again = &w->again;
@@ -112,7 +121,7 @@ static int replay(cli *c, work *w)
     TRY(check_inputs(c, w));
     TRY(check_in(c, again->cx, cull_data_pick(again->cx, m, w->opts, &w->q.p, &w->pick)));
     progress_end();
-    return compare_picks(c, w);
+    return compare_picks(c, w, seconds_now() - began);
 }
 
 int run_replay(cli *c)

@@ -104,6 +104,14 @@ static void method(sink *k, const cull_method *m)
     close_(k, "}");
 }
 
+size_t cull_method_json(const cull_method *m, char *buf, size_t size)
+{
+    sink k = {buf, size, 0, false};
+    method(&k, m);
+    if (size) buf[k.n < size ? k.n : size - 1] = 0;
+    return k.n;
+}
+
 size_t cull_catalogue_json(char *buf, size_t size)
 {
     sink k = {buf, size, 0, false};

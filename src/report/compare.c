@@ -69,6 +69,10 @@ static void fill(const work *w, int i, cull_compare_line *l)
     *l = (cull_compare_line){.method = c->row[i].method, .baseline = c->row[i].baseline, .runs = n};
     for (int k = 0; k < n; k++) w->v[k] = value_of(c, w->a[k], w->m);
     cull_interval(w->v, n, &l->mean, &l->lo, &l->hi);
+    if (w->m < 32 && c->shares >> w->m & 1) {
+        if (l->lo < 0) l->lo = 0;
+        if (l->hi > 1) l->hi = 1;
+    }
     for (int k = 0; k < c->rows; k++) {
         const cull_compare_row *r = &c->row[k];
         if (!same(c, i, k)) continue;

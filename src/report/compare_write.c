@@ -248,7 +248,7 @@ static cull_status to_html(cull_ctx *cx, const cull_compare *c, cull_compare_lin
     if (c->n > 0) cull__buf_printf(b, "A pool of %s rows", cull__count(c->n, n));
     if (c->budget > 0) {
         cull__buf_printf(b, "%s %s ", c->n > 0 ? ", a budget of" : "A budget of",
-                         cull__human(c->budget, v));
+                         cull__amount(c->budget, v));
         cull__add_html(b, c->cost_unit ? c->cost_unit : "examples");
     }
     add(b, "</p>\n");

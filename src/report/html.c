@@ -35,8 +35,8 @@ static void head(cull_buf *b, const cull__facts *f)
     if (!isnan(f->share)) card(b, cull__percent(f->share, w), "of the pool kept");
     if (r->budget > 0) {
         char unit[96];
-        snprintf(v, sizeof v, "%s of %s", cull__human(r->pick->spent, w),
-                 cull__human(r->budget, x));
+        snprintf(v, sizeof v, "%s of %s", cull__amount(r->pick->spent, w),
+                 cull__amount(r->budget, x));
         snprintf(unit, sizeof unit, "%.40s spent%s%.40s%s", f->unit, r->budget_text ? " (" : "",
                  r->budget_text ? r->budget_text : "", r->budget_text ? ")" : "");
         card(b, v, unit);

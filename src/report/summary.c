@@ -59,8 +59,8 @@ static void first_line(screen *s, const cull__facts *f)
     if (r->n > 0)
         cull__buf_printf(&s->b, " of %s (%s)", cull__count(r->n, a), cull__percent(f->share, c));
     if (r->budget > 0) {
-        cull__buf_printf(&s->b, ", spent %s of %s ", cull__human(r->pick->spent, a),
-                         cull__human(r->budget, c));
+        cull__buf_printf(&s->b, ", spent %s of %s ", cull__amount(r->pick->spent, a),
+                         cull__amount(r->budget, c));
         cull__add_cut(&s->b, f->unit, 24, s->unicode);
     }
     cull__buf_add(&s->b, "\n", 1);

@@ -52,6 +52,11 @@ const char *cull__human(double v, char buf[32])
     return cull__fixed(v, a >= 0.001 || a == 0 ? 3 : 5, buf);
 }
 
+const char *cull__amount(double v, char buf[32])
+{
+    return v == floor(v) && fabs(v) < 1e15 ? cull__count((int64_t)v, buf) : cull__human(v, buf);
+}
+
 const char *cull__percent(double share, char buf[32])
 {
     char n[32];

@@ -65,6 +65,9 @@ struct cull_corpus {
 };
 
 /* ---- records as they lie in the files (corpus_read.c) ---- */
+/* Bytes of the buffer at first, of a batch, and what may be read beyond; records of a batch. */
+enum { CULL__PAD = 64, CULL__FIRST = 64 << 10, CULL__BATCH = 4 << 20 };
+enum { CULL__RECORDS = 256 * CULL__CORPUS_CHUNK };
 typedef struct {
     size_t at, n; /* in the stream's buffer */
     int64_t line; /* of its file, from 1 */

@@ -119,3 +119,35 @@ cull_status cull__corpus_pass(cull_ctx *cx, const cull_corpus *c, size_t slot,
                     .arg = arg};
     return cull__pass_run(cx, &p);
 }
+
+/* ---- what it takes ---- */
+
+int cull__pass_workers(const cull_corpus *c, int threads)
+{
+    int64_t chunks = (c->n + CULL__CORPUS_CHUNK - 1) / CULL__CORPUS_CHUNK;
+    return chunks < threads ? (int)chunks : threads;
+}
+
+static double least(double a, double b) { return a < b ? a : b; }
+
+/* The room that doubling from `first` ends with for `need`. */
+static double doubled(double first, double need)
+{
+    while (first < need) first *= 2;
+    return first;
+}
+
+uint64_t cull__pass_plan(const cull_corpus *c, int threads)
+{
+    enum { ARENA = 192 << 10, SMALL = 64 << 10 };
+    double size = (double)c->bytes, each = size / (double)(c->n ? c->n : 1);
+    double buf = doubled(CULL__FIRST + CULL__PAD,
+                         least(size + CULL__PAD, least(CULL__BATCH + 1, each * CULL__RECORDS)));
+    double most = least(least((double)c->n, CULL__RECORDS), buf / (each + 1));
+    double rec = sizeof(cull__raw) * doubled(8, most);
+    /* neighbours are alike: some chunks are long */
+    double chunk = least(2 * CULL__CORPUS_CHUNK * each, size);
+    double worker = 1.5 * doubled(SMALL, chunk) + 3 * each + ARENA;
+    double later = buf + 1.5 * rec + cull__pass_workers(c, threads) * worker;
+    return (uint64_t)(later > 1.5 * buf ? later : 1.5 * buf) + 3 * SMALL;
+}

@@ -9,18 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAD = 64, FIRST = 64 << 10, BATCH = 4 << 20, RECORDS = 256 * CULL__CORPUS_CHUNK };
-
 cull_status cull__stream_new(cull_ctx *cx, const cull_corpus *c, size_t slot, cull__stream *s)
 {
     uint64_t some = cull__memory_limit(cx) / 16;
-    *s = (cull__stream){.c = c, .file = -1, .most = RECORDS, .target = BATCH};
-    if (some < s->target) s->target = some < FIRST ? FIRST : (size_t)some;
+    *s = (cull__stream){.c = c, .file = -1, .most = CULL__RECORDS, .target = CULL__BATCH};
+    if (some < s->target) s->target = some < CULL__FIRST ? CULL__FIRST : (size_t)some;
     /* slots of a batch stay below 64 MiB while each worker still has one */
     int64_t fit = (64 << 20) / (int64_t)(slot + 1), least = 2 * cull__workers(cx);
     if (fit < least) fit = least;
-    if (fit < RECORDS / CULL__CORPUS_CHUNK) s->most = fit * CULL__CORPUS_CHUNK;
-    return CULL_GROW(cx, s->buf, &s->buf_cap, FIRST + PAD); /* small files need no more */
+    if (fit < CULL__RECORDS / CULL__CORPUS_CHUNK) s->most = fit * CULL__CORPUS_CHUNK;
+    return CULL_GROW(cx, s->buf, &s->buf_cap,
+                     CULL__FIRST + CULL__PAD); /* small files need no more */
 }
 
 void cull__stream_free(cull__stream *s)
@@ -94,9 +93,10 @@ static cull_status end_file(cull_ctx *cx, cull__stream *s)
 /* Fill the buffer as far as it goes, or to the end of the file. */
 static cull_status fill(cull_ctx *cx, cull__stream *s)
 {
-    while (!s->ended && s->hi + PAD < (size_t)s->buf_cap) {
+    while (!s->ended && s->hi + CULL__PAD < (size_t)s->buf_cap) {
         size_t got;
-        CULL_TRY(cull__read(cx, s->r, s->buf + s->hi, (size_t)s->buf_cap - PAD - s->hi, &got));
+        CULL_TRY(
+            cull__read(cx, s->r, s->buf + s->hi, (size_t)s->buf_cap - CULL__PAD - s->hi, &got));
         s->hi += got;
         s->bytes += got;
         if (!got) s->ended = true;
@@ -191,7 +191,7 @@ cull_status cull__stream_next(cull_ctx *cx, cull__stream *s, int64_t *n)
         if (s->ended) {
             skip(s, s->hi - s->lo);
             CULL_TRY(end_file(cx, s));
-        } else if (s->hi + PAD < (size_t)s->buf_cap) {
+        } else if (s->hi + CULL__PAD < (size_t)s->buf_cap) {
             CULL_TRY(fill(cx, s));
         } else if (s->n >= CULL__CORPUS_CHUNK && (size_t)s->buf_cap > s->target) {
             break;

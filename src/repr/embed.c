@@ -10,6 +10,7 @@
 #include "num/num.h"
 #include "repr/features.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAP = 12000000, BLOCK = 1 << 18, PARTIAL_SUMS = 32 << 20 };
 static const uint64_t SAMPLE = 0x73616d706c65; /* stream of the key that picks texts */
 static const uint32_t NONE = UINT32_MAX;
 
@@ -30,8 +30,14 @@ struct cull_embed {
 
 /* ---- which texts the basis is fitted on ---- */
 
+uint64_t cull__basis_key(cull_ctx *cx)
+{
+    cull_rng r = cull__rng(cx, SAMPLE);
+    return cull__rng_u64(&r);
+}
+
 /* One-to-one in row, so that no two rows tie. */
-static uint64_t row_hash(uint64_t key, int64_t row)
+uint64_t cull__basis_hash(uint64_t key, int64_t row)
 {
     uint64_t z = key + (uint64_t)row * 0x9E3779B97F4A7C15u;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
@@ -39,8 +45,8 @@ static uint64_t row_hash(uint64_t key, int64_t row)
     return z ^ z >> 31;
 }
 
-/* The m-th smallest hash of rows 0..n-1, 1 <= m <= n: 16 bits at a time, from the top. */
-static cull_status hash_limit(cull_ctx *cx, uint64_t key, int64_t n, int64_t m, uint64_t *limit)
+/* 16 bits at a time, from the top. */
+cull_status cull__basis_limit(cull_ctx *cx, uint64_t key, int64_t n, int64_t m, uint64_t *limit)
 {
     int64_t *count;
     uint64_t prefix = 0;
@@ -49,7 +55,7 @@ static cull_status hash_limit(cull_ctx *cx, uint64_t key, int64_t n, int64_t m, 
     for (int shift = 48; shift >= 0; shift -= 16) {
         memset(count, 0, 65536 * sizeof *count);
         for (int64_t i = 0; i < n; i++) {
-            uint64_t h = row_hash(key, i);
+            uint64_t h = cull__basis_hash(key, i);
             if (shift == 48 || h >> (shift + 16) == prefix) count[h >> shift & 65535]++;
         }
         uint64_t digit = 0;
@@ -72,6 +78,7 @@ struct text {
     cull__entry *at;
     uint32_t n, block;
 };
+static_assert(sizeof(struct text) == CULL__BASIS_TEXT, "what plans count with");
 
 struct sample {
     uint64_t key;
@@ -169,7 +176,7 @@ static cull_status take(cull_ctx *cx, struct sample *s, int64_t row, uint64_t ha
 static cull_status sample_row(cull_ctx *cx, void *arg, int64_t row, const cull__row *r)
 {
     struct sample *s = arg;
-    uint64_t hash = row_hash(s->key, row);
+    uint64_t hash = cull__basis_hash(s->key, row);
     if (r->n == 0 || hash > atomic_load(&s->limit)) return CULL_OK;
     pthread_mutex_lock(&s->lock);
     cull_status st = take(cx, s, row, hash, r);
@@ -315,7 +322,7 @@ static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cul
     CULL_TRY(CULL_TMP(cx, df, INT64_C(1) << e->o.bits));
     if (n > e->o.sample) {
         uint64_t limit;
-        CULL_TRY(hash_limit(cx, s->key, n, e->o.sample, &limit));
+        CULL_TRY(cull__basis_limit(cx, s->key, n, e->o.sample, &limit));
         atomic_store(&s->limit, limit);
     }
     CULL_TRY(cull__document_counts(cx, c, &e->o, df, sample_row, s));
@@ -334,7 +341,7 @@ static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cul
 cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                            cull_embed **out)
 {
-    return cull__embed_fit(cx, c, o, CAP, out);
+    return cull__embed_fit(cx, c, o, CULL__BASIS_ENTRIES, out);
 }
 
 cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
@@ -347,9 +354,8 @@ cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed
     CULL_TRY(CULL_ALLOC(cx, e, 1));
     e->o = full;
     e->width = cull__svd_width(full.dim);
-    cull_rng r = cull__rng(cx, SAMPLE);
-    struct sample s = {.key = cull__rng_u64(&r), .cap = cap, .limit = UINT64_MAX};
-    s.step = cap / 8 + 1 < BLOCK ? cap / 8 + 1 : BLOCK;
+    struct sample s = {.key = cull__basis_key(cx), .cap = cap, .limit = UINT64_MAX};
+    s.step = cap / 8 + 1 < CULL__BASIS_BLOCK ? cap / 8 + 1 : CULL__BASIS_BLOCK;
     pthread_mutex_init(&s.lock, NULL);
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "counting words");
@@ -438,40 +444,4 @@ cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpu
     else
         cull_pool_free(p);
     return s;
-}
-
-/* ---- what it takes ---- */
-
-static double least(double a, double b) { return a < b ? a : b; }
-static double most(double a, double b) { return a > b ? a : b; }
-
-cull_status cull_embed_plan(cull_ctx *cx, const cull_embed_opts *o, uint64_t corpus_bytes,
-                            int64_t rows, uint64_t *bytes)
-{
-    cull_embed_opts f;
-    *bytes = 0;
-    CULL_TRY(cull__embed_check(cx, o, &f));
-    if (rows < 0) return cull__fail(cx, CULL_EINPUT, "a plan for %" PRId64 " rows", rows);
-    double size = (double)corpus_bytes, n = (double)rows, m = least(n, (double)f.sample);
-    /* distinct features of a text for each byte of it, and how many of them are new to the corpus:
-     * measured on encyclopaedia entries of 500 bytes; longer or more uniform texts have fewer */
-    double each = 0, fresh = 0;
-    for (int k = f.word_lo; k && k <= f.word_hi; k++) {
-        each += 0.16;
-        fresh += 0.16 * (k == 1 ? 0.08 : k == 2 ? 0.5 : 0.9);
-    }
-    if (f.char_hi) each += 0.5 * (f.char_hi - f.char_lo + 1), fresh += 0.06 * each;
-    double features = (double)(INT64_C(1) << f.bits), width = (double)cull__svd_width(f.dim);
-    double entries = n > 0 ? least(size * each * m / n, CAP * 1.25) : 0;
-    double cols = least(features * (1 - exp(-entries * fresh / each / features)), entries);
-    double sample =
-        entries * sizeof(cull__entry) + BLOCK * sizeof(cull__entry) + m * 2 * sizeof(struct text);
-    double grams = least(32 * width * width * 8, PARTIAL_SUMS);
-    double counting = sample + 4 * features * (1 + cull__workers(cx));
-    double solving = sample + 16 * features + 5 * cols + m * (8 + 4 * (CULL__PARTS + 1)) +
-                     (cols + m) * width * 4 + grams + 8 * width * width * 8;
-    double out = n * f.dim * 4, limit = (double)cull__memory_limit(cx);
-    double applying = 4 * features + cols * width * 4 + (out > limit / 4 ? 0 : out);
-    *bytes = (uint64_t)most(most(counting, solving), applying) + (4u << 20);
-    return CULL_OK;
 }

@@ -38,6 +38,18 @@ cull_status cull__document_counts(cull_ctx *cx, const cull_corpus *c, const cull
 cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                             int64_t cap, cull_embed **out);
 
+/* ---- which texts a basis is fitted on (embed.c): those of least hash ---- */
+
+enum {
+    CULL__BASIS_ENTRIES = 12000000, /* features that they hold in all, at most */
+    CULL__BASIS_BLOCK = 1 << 18,    /* features of a block of their memory */
+    CULL__BASIS_TEXT = 32           /* bytes of what is known of a text */
+};
+uint64_t cull__basis_key(cull_ctx *cx);
+uint64_t cull__basis_hash(uint64_t key, int64_t row);
+/* The m-th smallest hash of rows 0..n-1, 1 <= m <= n. */
+cull_status cull__basis_limit(cull_ctx *cx, uint64_t key, int64_t n, int64_t m, uint64_t *limit);
+
 /* ---- sparse rows (sparse.c) ---- */
 
 /* (n, cols). Columns are cut into `parts` ranges [bound[p], bound[p+1]) that hold about as many

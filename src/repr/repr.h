@@ -3,6 +3,7 @@
 #define CULL__REPR_H
 #include "base/base.h"
 #include "cull/corpus.h"
+#include "cull/embed.h"
 
 /* One record of a pass. Pointers live as long as the call they are handed to. */
 typedef struct {
@@ -25,6 +26,10 @@ typedef cull_status cull__corpus_map(cull_ctx *cx, void *arg, int64_t chunk,
 typedef cull_status cull__corpus_reduce(cull_ctx *cx, void *arg, int64_t chunk, void *slot);
 cull_status cull__corpus_pass(cull_ctx *cx, const cull_corpus *c, size_t slot,
                               cull__corpus_map *map, cull__corpus_reduce *reduce, void *arg);
+/* Workers that a pass keeps busy; and its own bytes, without slots and what `map` takes, where no
+ * record is much longer than the others and no memory limit makes its buffer smaller. */
+int cull__pass_workers(const cull_corpus *c, int threads);
+uint64_t cull__pass_plan(const cull_corpus *c, int threads);
 
 /* ---- words and n-grams (words.c): one definition for features, overlap and DSIR ---- */
 /* Words are maximal runs of letters and digits (ASCII, and every code point from U+00AA that is no
@@ -46,6 +51,10 @@ static inline uint64_t cull__ngram(uint64_t left, uint64_t word)
 /* A pool of zeros, (n, d) f32, to be filled through *rows: in counted memory, or in a file of tmpdir
  * that is mapped when it would take more than a quarter of the memory limit. */
 cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, cull_pool **out);
+
+/* Most bytes that cull_corpus_tfidf holds at once. */
+uint64_t cull__tfidf_plan(const cull_corpus *c, const cull_corpus *target, const cull_embed_opts *o,
+                          int threads);
 
 /* A pool that owns the array a (cull_array_free is the pool's to call, on success only). */
 cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out);

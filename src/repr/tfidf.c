@@ -118,3 +118,16 @@ cull_status cull_corpus_tfidf(cull_ctx *cx, const cull_corpus *c, const cull_cor
     cull__release(cx, mark);
     return s;
 }
+
+uint64_t cull__tfidf_plan(const cull_corpus *c, const cull_corpus *target, const cull_embed_opts *o,
+                          int threads)
+{
+    uint64_t features = UINT64_C(1) << o->bits, pass = cull__pass_plan(c, threads);
+    uint64_t mine = (uint64_t)cull__pass_workers(c, threads),
+             its = (uint64_t)cull__pass_workers(target, threads);
+    uint64_t counting = features * (8 + 4 * mine) + pass;
+    uint64_t summing = features * (16 + 8 * its) + cull__pass_plan(target, threads);
+    uint64_t comparing = features * 16 + pass;
+    uint64_t most = counting > summing ? counting : summing;
+    return most > comparing ? most : comparing;
+}

@@ -121,3 +121,16 @@ cull_status cull__dsir(cull_ctx *cx, const cull_corpus *c, const cull_corpus *ta
     cull__release(cx, mark);
     return s;
 }
+
+uint64_t cull__dsir_plan(const cull_corpus *c, const cull_corpus *target, int64_t buckets,
+                         int threads)
+{
+    uint64_t table = 8 * (uint64_t)buckets, most = 0;
+    const cull_corpus *each[] = {target, c};
+    for (int i = 0; i < 2; i++) { /* the ratio, the sums so far, and the workers' own */
+        uint64_t busy = (uint64_t)cull__pass_workers(each[i], threads);
+        uint64_t here = table * (2 + (uint64_t)i + busy) + cull__pass_plan(each[i], threads);
+        if (here > most) most = here;
+    }
+    return most;
+}

@@ -10,6 +10,8 @@
  * sum over the row's n-grams of log p_target - log p_pool. Two passes over c, O(buckets) memory. */
 cull_status cull__dsir(cull_ctx *cx, const cull_corpus *c, const cull_corpus *target,
                        int64_t buckets, double alpha, double *out);
+uint64_t cull__dsir_plan(const cull_corpus *c, const cull_corpus *target, int64_t buckets,
+                         int threads); /* most bytes that it holds at once */
 
 /* Multinomial logistic regression, L2 on the weights (not the bias), L-BFGS on the full batch, f64
  * objective. x (n, d) f32, y (n) 0..classes-1, w (classes, d+1) out, bias last. Deterministic. */

@@ -8,6 +8,10 @@ endforeach()
 add_test(NAME cli.bad_inputs COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/bad_inputs.sh $<TARGET_FILE:cull_cli>)
 add_test(NAME cli.docs COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/docs.sh $<TARGET_FILE:cull_cli> ${CMAKE_SOURCE_DIR})
 set_tests_properties(cli.bad_inputs cli.docs PROPERTIES LABELS quick TIMEOUT 300)
+add_test(NAME cli.plan_holds COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/plan.sh $<TARGET_FILE:cull_cli>)
+set_tests_properties(cli.plan_holds PROPERTIES LABELS full TIMEOUT 600)
+add_test(NAME cli.zsh COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/zsh.sh $<TARGET_FILE:cull_cli>)
+set_tests_properties(cli.zsh PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
 
 # What the pages of docs/ show is what the command prints; a page that is wrong is found out.
 file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)

@@ -364,9 +364,13 @@ static result run(int threads, uint64_t memory, uint64_t seed, const cull_embed_
     cull_pool *p;
     ok(cx, cap ? cull__embed_fit(cx, t.c, o, cap, &e) : cull_embed_fit(cx, t.c, o, &e));
     ok(cx, cull_embed_apply(cx, e, t.c, &p));
-    uint64_t plan;
-    ok(cx, cull_embed_plan(cx, o, cull_corpus_bytes(t.c), 3000, &plan));
-    assert_true(cull_ctx_peak(cx) < plan + (8u << 20)); /* the corpus's own buffers */
+    cull_plan plan;
+    uint64_t peak = cull_ctx_peak(cx);
+    ok(cx, cull_embed_plan(cx, t.c, o, 0, &plan));
+    if (!cap && !memory) {
+        assert_true((double)peak < 1.1 * (double)plan.bytes + (2 << 20));
+        assert_true((double)plan.bytes < 1.1 * (double)peak + (2 << 20));
+    }
     size_t bytes = (size_t)(3000 * o->dim) * sizeof(float);
     result r = {.row = malloc(bytes), .sampled = cull_embed_sampled(e)};
     memcpy(r.row, cull_pool_rows(p, 0, 3000, NULL), bytes);
@@ -455,7 +459,7 @@ static void refusals(void **state)
     cull_ctx *cx = hooked_ctx(&h, 2);
     texts t = make_texts(cx, 30, 2, 9, 0, 1), none = make_texts(cx, 9, 0, 0, 0, 1);
     cull_embed *e;
-    uint64_t plan;
+    cull_plan plan;
     const struct {
         size_t off;
         int v;
@@ -475,7 +479,7 @@ static void refusals(void **state)
         *(int *)((char *)&o + bad[i].off) = bad[i].v;
         refused(cx, cull_embed_fit(cx, t.c, &o, &e), CULL_EOPTION, bad[i].says);
         assert_null(e);
-        refused(cx, cull_embed_plan(cx, &o, 1, 1, &plan), CULL_EOPTION, bad[i].says);
+        refused(cx, cull_embed_plan(cx, t.c, &o, 1, &plan), CULL_EOPTION, bad[i].says);
     }
     cull_embed_opts o = CULL_EMBED_OPTS;
     o.sample = 0;
@@ -512,6 +516,8 @@ static void failures(void **state)
             cull_status s = cull__embed_fit(cx, t.c, &o, 2000, &e);
             if (s == CULL_OK) s = cull_embed_apply(cx, e, t.c, &p);
             if (s == CULL_OK) s = cull_corpus_tfidf(cx, t.c, t.c, &o, score);
+            cull_plan plan;
+            if (s == CULL_OK) s = cull_embed_plan(cx, t.c, &o, 5, &plan);
             done = s == CULL_OK && (stop ? h.ticks : h.calls) < k;
             if (!done && s != (stop ? CULL_ECANCEL : CULL_ENOMEM) && s != CULL_OK)
                 fail_msg("k = %ld: status %d (%s)", k, s, cull_error(cx));

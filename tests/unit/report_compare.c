@@ -201,9 +201,33 @@ static void writers(void **state)
     cull_ctx_free(cx);
 }
 
+/* Student's t over two shares goes far beyond 0 and 1; the interval of a share does not. */
+static void shares(void **state)
+{
+    (void)state;
+    static const double v[4][2] = {{0.9, 0.9}, {1, 1}, {0, 0}, {0.125, 0.125}};
+    static const char *const who[] = {"much", "much", "little", "little"};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_compare_row r[4];
+    for (int i = 0; i < 4; i++)
+        r[i] = (cull_compare_row){.method = who[i], .seed = (uint64_t)i % 2, .value = v[i]};
+    cull_compare c = {.metric = metric, .metrics = 2, .shares = 1, .row = r, .rows = 4};
+    cull_compare_line l[4];
+    const char *best;
+    int n;
+    for (int m = 0; m < 2; m++) {
+        ok(cx, cull_compare_table(cx, &c, m, l, &n, &best));
+        assert_int_equal(n, 2);
+        double up = 0.95 + t975[1] * 0.05, down = 0.0625 - t975[1] * 0.0625;
+        near(l[0].hi, m ? up : 1), near(l[0].lo, 0.95 - t975[1] * 0.05);
+        near(l[1].lo, m ? down : 0), near(l[1].hi, 0.0625 + t975[1] * 0.0625);
+    }
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(interval),
-                                       cmocka_unit_test(writers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(shares),
+                                       cmocka_unit_test(interval), cmocka_unit_test(writers)};
     return cmocka_run_group_tests_name("report_compare", tests, NULL, NULL);
 }

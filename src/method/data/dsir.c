@@ -42,11 +42,13 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     return cull__taker_pick(cx, &t, "", out);
 }
 
-/* The bytes depend on the lengths of the texts in flight. */
-static void plan(const cull_data_problem *p, const void *o, int threads, cull_plan *out)
+static void plan(const cull_data_problem *p, const void *o_, int threads, cull_plan *out)
 {
-    (void)p, (void)o, (void)threads;
-    *out = (cull_plan){0, 2, 0};
+    const opts *o = o_;
+    uint64_t both = 16 * (uint64_t)p->n;
+    uint64_t weights = cull__dsir_plan(p->text, p->target_text, o->buckets, threads);
+    uint64_t weighing = cull__taker_plan(p) + weights, taking = cull__take_best_plan(p);
+    *out = (cull_plan){both + (weighing > taking ? weighing : taking), 2, 0};
 }
 
 const cull_method cull__method_dsir = {

@@ -11,6 +11,7 @@
 #include "choose/choose.h"
 #include "cull/data.h"
 #include "cull/embed.h"
+#include "repr/repr.h"
 
 typedef struct {
     char none;
@@ -30,11 +31,13 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o, 
     return cull__taker_pick(cx, &t, "", out);
 }
 
-/* The bytes depend on the lengths of the texts in flight. */
 static void plan(const cull_data_problem *p, const void *o, int threads, cull_plan *out)
 {
-    (void)p, (void)o, (void)threads;
-    *out = (cull_plan){0, 2, 0};
+    cull_embed_opts features = CULL_EMBED_OPTS;
+    uint64_t words = cull__tfidf_plan(p->text, p->target_text, &features, threads);
+    uint64_t comparing = cull__taker_plan(p) + words, taking = cull__take_best_plan(p);
+    (void)o;
+    *out = (cull_plan){8 * (uint64_t)p->n + (comparing > taking ? comparing : taking), 2, 0};
 }
 
 const cull_method cull__method_tfidf_mean = {
