@@ -49,7 +49,7 @@ typedef struct {
     uint64_t seed;      /* of every random draw */
     int threads;        /* workers; 0 = one for each CPU that the process may use */
     int tick_ms;        /* least time between two calls of `tick`; 0 = every tick */
-    uint64_t memory;    /* limit on the bytes that cull allocates; 0 = none */
+    uint64_t memory;    /* limit on the bytes that cull allocates, picks apart; 0 = none */
     double seconds;     /* deadline, counted from cull_ctx_new; 0 = none */
     const char *isa;    /* kernels: "auto", "v2", "v3" (AVX2) or "v4" (AVX-512); NULL = auto */
     const char *tmpdir; /* where big intermediates are spilled; NULL = "/tmp" */
@@ -70,7 +70,7 @@ CULL_API void cull_ctx_free(cull_ctx *cx);
 /* The sentence of the last failure: what, where, and what would be right. "" after none. */
 CULL_API const char *cull_error(const cull_ctx *cx);
 CULL_API uint64_t cull_ctx_seed(const cull_ctx *cx);
-CULL_API int cull_ctx_threads(const cull_ctx *cx);
+CULL_API int cull_ctx_threads(const cull_ctx *cx);     /* workers, at least 1 */
 CULL_API const char *cull_ctx_isa(const cull_ctx *cx); /* "v2", "v3" or "v4": what runs */
 CULL_API uint64_t cull_ctx_peak(const cull_ctx *cx);   /* most bytes held at once so far */
 CULL_API uint64_t cull_ctx_held(const cull_ctx *cx);   /* bytes held now */
@@ -109,7 +109,8 @@ typedef struct {
 /* The column called `name`, or NULL. */
 CULL_API const double *cull_table_col(const cull_table *t, const char *name);
 
-/* Which were kept, in the order chosen. Owned; free with cull_pick_free. */
+/* Which were kept, in the order chosen. Owned; free with cull_pick_free, which may be after the
+ * ctx that made it (the `free` hook must still work then). */
 typedef struct {
     int64_t n;
     int64_t *idx;  /* n: rows of the pool, no repeats */

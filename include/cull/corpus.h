@@ -69,7 +69,8 @@ CULL_API int cull_corpus_files(const cull_corpus *c, const cull_input_file **fil
 CULL_API cull_status cull_file_hash(cull_ctx *cx, const char *path,
                                     cull_input_file *out) CULL_CHECKED;
 
-/* Lengths of every row's text: what = "words" or "bytes". out has n doubles. One pass. */
+/* Lengths of every row's text: what = "words" or "bytes", else CULL_EOPTION. out has n doubles.
+ * One pass. */
 CULL_API cull_status cull_corpus_lengths(cull_ctx *cx, const cull_corpus *c, const char *what,
                                          double *out) CULL_CHECKED;
 /* Ids of rows idx[0..n) (any order) as strings; free with cull_strings_free. One pass. A record
@@ -89,16 +90,16 @@ CULL_API cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c,
                                         cull_strings *out) CULL_CHECKED;
 /* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
  * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic.
- * */
+ * Files of two formats, or with two headers, are CULL_EINPUT: they cannot be one file. */
 CULL_API cull_status cull_corpus_write(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
                                        int64_t n, const char *path) CULL_CHECKED;
 
 /* Near copies of an evaluation set: avoid[row] = 1 where the row's text shares at least `share`
- * of its word n-grams (or any, if share is 0) with a text of `eval`. hits (may be NULL) lists each
- * such row, in order. ngram is 2 to 64, customarily 13. A text of eval with fewer words, but at
- * least 5, is one n-gram of all its words, found inside longer texts too; with fewer than 5 it is
- * not looked for. Words are lower-cased runs of letters and digits; characters of scripts without
- * spaces (Han, kana, Thai, ...) are words of their own. Source: the n-gram overlap of GPT-3's
+ * of its word n-grams (or any, if share is 0) with a text of `eval`, else 0 (n entries). hits (may
+ * be NULL) lists each such row, in order. ngram is 2 to 64, customarily 13; share is 0 to 1. A text
+ * of eval with fewer words, but at least 5, is one n-gram of all its words, found inside longer
+ * texts too; with fewer than 5 it is not looked for. Words are lower-cased runs of letters and
+ * digits; characters of scripts without spaces (Han, kana, Thai, ...) are words of their own. Source: the n-gram overlap of GPT-3's
  * decontamination (Brown et al. 2020, appendix C). O(bytes) time, O(n-grams of eval) memory; one
  * pass, two over eval. */
 typedef struct {

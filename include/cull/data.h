@@ -29,9 +29,11 @@ typedef struct cull_data_problem {
 } cull_data_problem;
 
 /* Run m (a method of task data) on p; opts NULL = defaults. *out is empty unless CULL_OK, or
- * CULL_ECANCEL by an ANYTIME method. Refuses, by name: a missing input or column, a number that is
- * not finite, a cost that is not positive, a budget that is not positive or below the least cost,
- * shapes that disagree. Source of each method: its file's head comment (`cull info METHOD`). */
+ * CULL_ECANCEL by an ANYTIME method. CULL_EINPUT, by name: a missing input or column, a number that
+ * is not finite in what m reads, a cost that is not positive, a budget that is not positive or
+ * below the least cost, a negative quota, a group or task out of range, shapes that disagree,
+ * options of another method. What is kept is within the budget and every quota, but need not fill
+ * them. Source of each method: its file's head comment (`cull info METHOD`). */
 CULL_API cull_status cull_data_pick(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                     const cull_data_problem *p, cull_pick *out) CULL_CHECKED;
 

@@ -38,9 +38,10 @@ typedef struct {
 /* Fit on c. One pass counts in how many texts each feature occurs, idf = ln((1+n)/(1+df)) + 1, and
  * gathers the texts of the basis: the `sample` whose row number hashes least under the seed, cut
  * where they hold more than 12 million features in all. Rows of unit length; then Halko, Martinsson
- * and Tropp 2011, algorithm 4.4. O(bytes + features of the sample * dim * iterations) time; memory:
- * cull_embed_plan. opts NULL = defaults. A corpus without a single word is CULL_EINPUT.
- * Where the sample has fewer than dim independent texts, the numbers beyond are 0 in every row. */
+ * and Tropp 2011, algorithm 4.4; then the directions are evened out by `power`. Memory:
+ * cull_embed_plan; time: O(bytes + features of the sample * dim * iterations). opts NULL = defaults.
+ * A corpus without a single word is CULL_EINPUT. Where the sample has fewer than dim independent
+ * texts, the numbers beyond are 0 in every row. */
 CULL_API cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                                     cull_embed **out) CULL_CHECKED;
 /* Rows of c embedded: (n, dim) f32 of unit length, a text without a known feature all 0; in memory,

@@ -77,7 +77,8 @@ CULL_API const cull_method *cull_method_at(int i); /* in order of task, then slu
 CULL_API const cull_method *cull_method_find(const char *slug, const char **near);
 
 /* A method's options, set by name. A name that the method lacks is CULL_EOPTION and the error
- * names the nearest one; so is a value outside its bounds. '_' and '-' are one. */
+ * names the nearest one; so is a value outside its bounds. '_' and '-' are one, in names and in
+ * choices. Truths are true, yes, 1 and false, no, 0. */
 typedef struct cull_opts cull_opts;
 CULL_API cull_status cull_opts_new(cull_ctx *cx, const cull_method *m, cull_opts **out);
 CULL_API cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name, const char *value);

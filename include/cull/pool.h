@@ -45,9 +45,10 @@ CULL_API cull_status cull_array_write(cull_ctx *cx, const char *path,
 
 typedef struct cull_pool cull_pool;
 /* From a file (see cull_array_open); an array of one dimension is (n, 1), of more is (n, rest). There
- * may be 0 rows: who needs rows says so. */
+ * may be 0 rows: who needs rows says so. Rows of no number, and arrays of no dimension, are
+ * CULL_EINPUT. */
 CULL_API cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out) CULL_CHECKED;
-/* From the caller's memory, which must outlive the pool. */
+/* From the caller's memory, row-major, which must outlive the pool; n >= 0, d >= 1. */
 CULL_API cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n,
                                     int64_t d, cull_pool **out) CULL_CHECKED;
 CULL_API void cull_pool_free(cull_pool *p);

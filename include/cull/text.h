@@ -9,11 +9,12 @@ extern "C" {
 
 /* '_' and '-' are one. */
 CULL_API bool cull_same_name(const char *a, const char *b);
-/* The candidate nearest to s by edit distance, or NULL when none is near (a third of its length). */
+/* The candidate nearest to s by edit distance, the first of equals, or NULL when none is near: at
+ * most a third of the length of s, and one more. */
 CULL_API const char *cull_nearest(const char *s, const char *const *cand, int n);
 /* The whole of s is one decimal number, whatever the locale; inf and nan are numbers here. */
 CULL_API bool cull_parse_number(const char *s, double *out);
-/* "512M", "4GiB", "1e6": bytes, in powers of 1024. */
+/* "512M", "4GiB", "1e6": bytes, in powers of 1024, to T; false for what is negative or no size. */
 CULL_API bool cull_parse_bytes(const char *s, uint64_t *out);
 /* The shortest text that reads back to v; "nan", "inf", "-inf". Returns buf. */
 CULL_API const char *cull_format_number(double v, char buf[32]);

@@ -20,6 +20,28 @@ static inline double cull__dot_bound(int64_t d)
     return g < 0.5 ? g / (1 - g) : INFINITY;
 }
 
+/* A product of rows rounded to bf16 differs from the exact one by at most |x - x'| |q'| + |x| |q - q'|
+ * more, by Cauchy-Schwarz again: what the rounding took, about |x| / 600, not its worst case. Lengths
+ * come from f32 sums of squares (cull__kern.narrow), which underflow below 2^-70 a term; products may
+ * lose what is below 2^-126, and meet at most two roundings a term. */
+typedef struct {
+    double norm, lost; /* |x| and |x - x'|, neither below the true one */
+} cull__narrowed;
+static inline cull__narrowed cull__narrow(const cull__kern *kern, const float *x, const float *c,
+                                          int64_t d, uint16_t *out)
+{
+    float sum[2];
+    kern->narrow(x, c, d, out, sum);
+    double by = 1 + (double)(d + 16) * 0x1p-23, least = (double)d * 0x1p-70;
+    double norm = sqrt((double)sum[0]) * by + least;
+    return (cull__narrowed){norm, sqrt((double)sum[1]) * by + least + norm * 0x1p-23};
+}
+static inline double cull__narrow_bound(cull__narrowed x, cull__narrowed q, int64_t d)
+{
+    double e = cull__dot_bound(2 * d) * 1.02; /* |x'| |q'| < 1.02 |x| |q| */
+    return x.lost * (q.norm + q.lost) + x.norm * (q.lost + e * q.norm) + (double)d * 0x1p-100;
+}
+
 /* Norms between these keep f32 products away from overflow and underflow; a row outside (other than
  * zero) is "wild": its products are replaced by canonical ones. */
 static inline bool cull__tame(double norm)

@@ -1,4 +1,5 @@
-/* gemm.c - f32 matrix products: OpenBLAS, and oneDNN's matmul primitive for repeated blocks.
+/* gemm.c - matrix products: OpenBLAS, and oneDNN's matmul primitive for repeated blocks, of f32 or,
+ * where the processor multiplies them at twice the speed (AVX512-BF16, AMX), of bf16.
  *
  * Measured on Zen 4, one thread, d = 384 and 64: oneDNN runs such blocks at 105-110 GF/s, OpenBLAS at
  * 93-101. The gain starts near 1 Mflop a block. A primitive lives in one worker, with the scratchpad
@@ -54,13 +55,14 @@ static int64_t matmul_make(struct matmul *u, const cull__gemm *g)
     dnnl_memory_desc_t a, b, c;
     dnnl_matmul_desc_t d;
     const dnnl_dims_t da = {g->m, g->k}, db = {g->k, g->n}, dc = {g->m, g->n};
+    const dnnl_data_type_t t = g->bf16 ? dnnl_bf16 : dnnl_f32;
     if (dnnl_engine_create(&u->engine, dnnl_cpu, 0) != dnnl_success ||
         dnnl_stream_create(&u->stream, u->engine, dnnl_stream_default_flags) != dnnl_success ||
         dnnl_primitive_attr_create(&u->attr) != dnnl_success ||
         dnnl_primitive_attr_set_scratchpad_mode(u->attr, dnnl_scratchpad_mode_user) !=
             dnnl_success ||
-        dnnl_memory_desc_init_by_tag(&a, 2, da, dnnl_f32, dnnl_ab) != dnnl_success ||
-        dnnl_memory_desc_init_by_tag(&b, 2, db, dnnl_f32, dnnl_ba) != dnnl_success ||
+        dnnl_memory_desc_init_by_tag(&a, 2, da, t, dnnl_ab) != dnnl_success ||
+        dnnl_memory_desc_init_by_tag(&b, 2, db, t, dnnl_ba) != dnnl_success ||
         dnnl_memory_desc_init_by_tag(&c, 2, dc, dnnl_f32, dnnl_ab) != dnnl_success ||
         dnnl_matmul_desc_init(&d, &a, &b, NULL, &c) != dnnl_success ||
         dnnl_primitive_desc_create(&u->desc, &d, u->attr, u->engine, NULL) != dnnl_success ||
@@ -90,7 +92,7 @@ static cull_status matmul_open(cull_ctx *cx, cull__gemm *g)
     return s;
 }
 
-static bool matmul_run(struct matmul *u, const float *a, const float *b, float *c)
+static bool matmul_run(struct matmul *u, const void *a, const void *b, float *c)
 {
     const dnnl_exec_arg_t arg[] = {{DNNL_ARG_SRC, u->memory[SRC]},
                                    {DNNL_ARG_WEIGHTS, u->memory[WEIGHTS]},
@@ -108,23 +110,48 @@ struct matmul {
 };
 static void matmul_close(struct matmul *u) { (void)u; }
 static cull_status matmul_open(cull_ctx *cx, cull__gemm *g) { return (void)cx, (void)g, CULL_OK; }
-static bool matmul_run(struct matmul *u, const float *a, const float *b, float *c)
+static bool matmul_run(struct matmul *u, const void *a, const void *b, float *c)
 {
     return (void)u, (void)a, (void)b, (void)c, false;
 }
 #endif
 
+static bool worth_it(int64_t m, int64_t n, int64_t k)
+{
+    return m >= 16 && n >= 16 && k >= 8 && (double)m * (double)n * (double)k >= 0x1p19;
+}
+
 cull_status cull__gemm_open(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g)
 {
     *g = (cull__gemm){.m = m, .n = n, .k = k};
-    if (m < 16 || n < 16 || k < 8 || (double)m * (double)n * (double)k < 0x1p19) return CULL_OK;
+    return worth_it(m, n, k) ? matmul_open(cx, g) : CULL_OK;
+}
+
+bool cull__gemm_bf16(const cull_ctx *cx, int64_t m, int64_t n, int64_t k)
+{
+#if CULL_HAVE_DNNL && DNNL_VERSION_MAJOR == 2 && defined(__x86_64__)
+    return cull__isa(cx) >= 4 && k >= 32 && worth_it(m, n, k) &&
+           __builtin_cpu_supports("avx512bf16");
+#else
+    return (void)cx, (void)m, (void)n, (void)k, false;
+#endif
+}
+
+cull_status cull__gemm_open_bf16(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g)
+{
+    *g = (cull__gemm){.m = m, .n = n, .k = k, .bf16 = true};
     return matmul_open(cx, g);
+}
+
+bool cull__gemm_run_bf16(const cull__gemm *g, const uint16_t *a, const uint16_t *b, float *c)
+{
+    return g->impl && g->bf16 && matmul_run(g->impl, a, b, c);
 }
 
 void cull__gemm_run(const cull__gemm *g, int64_t m, int64_t n, const float *a, const float *b,
                     float *c)
 {
-    if (g->impl && m == g->m && n == g->n && matmul_run(g->impl, a, b, c)) return;
+    if (g->impl && !g->bf16 && m == g->m && n == g->n && matmul_run(g->impl, a, b, c)) return;
     cull__gemm_nt(m, n, g->k, a, g->k, b, g->k, c, n);
 }
 

@@ -23,6 +23,10 @@ static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline vf vf_pick(vf a, vf b, vf x, vf y) /* a > b ? x : y */
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
+}
 static inline vd vd_set(double a) { return _mm512_set1_pd(a); }
 static inline vd vd_widen(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
@@ -46,6 +50,10 @@ static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b)
 {
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+static inline vf vf_pick(vf a, vf b, vf x, vf y)
+{
+    return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
 }
 static inline vd vd_set(double a) { return _mm256_set1_pd(a); }
 static inline vd vd_widen(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
@@ -71,6 +79,11 @@ static inline unsigned vf_above(vf a, vf b)
 {
     return (unsigned)_mm_movemask_ps(_mm_cmpgt_ps(a, b));
 }
+static inline vf vf_pick(vf a, vf b, vf x, vf y)
+{
+    vf m = _mm_cmpgt_ps(a, b);
+    return _mm_or_ps(_mm_and_ps(m, x), _mm_andnot_ps(m, y));
+}
 static inline vd vd_set(double a) { return _mm_set1_pd(a); }
 static inline vd vd_widen(const float *p)
 {
@@ -94,6 +107,7 @@ static inline vf vf_mul(vf a, vf b) { return a * b; }
 static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
 static inline vf vf_min(vf a, vf b) { return a < b ? a : b; }
 static inline unsigned vf_above(vf a, vf b) { return a > b; }
+static inline vf vf_pick(vf a, vf b, vf x, vf y) { return a > b ? x : y; }
 static inline vd vd_set(double a) { return a; }
 static inline vd vd_widen(const float *p) { return *p; }
 static inline vd vd_load(const double *p) { return *p; }
@@ -180,6 +194,43 @@ static void scale(float *y, const float *x, double a, int64_t d)
     for (int64_t i = 0; i < d; i++) y[i] = (float)((double)x[i] * a);
 }
 
+/* To nearest even, by integers; x - c is finite, and what the rounding takes is exact in f32. */
+static inline void narrow_one(float y, uint16_t *out, float sum[2])
+{
+    uint32_t u;
+    float r;
+    memcpy(&u, &y, 4);
+    u = (u + 0x7FFF + (u >> 16 & 1)) & 0xFFFF0000u;
+    memcpy(&r, &u, 4);
+    *out = (uint16_t)(u >> 16);
+    sum[0] += y * y;
+    sum[1] += (y - r) * (y - r);
+}
+
+static void narrow(const float *x, const float *c, int64_t d, uint16_t *out, float sum[2])
+{
+    int64_t i = 0;
+    sum[0] = sum[1] = 0;
+#if CULL_ISA_LEVEL >= 4 && defined(__AVX512F__)
+    const __m512i one = _mm512_set1_epi32(1), half = _mm512_set1_epi32(0x7FFF),
+                  high = _mm512_set1_epi32((int)0xFFFF0000u);
+    vf s = vf_set(0), t = s;
+    for (; i + 16 <= d; i += 16) {
+        vf y = vf_sub(vf_load(x + i), vf_load(c + i));
+        __m512i u = _mm512_castps_si512(y), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), one);
+        u = _mm512_and_si512(_mm512_add_epi32(_mm512_add_epi32(u, half), odd), high);
+        vf r = vf_sub(y, _mm512_castsi512_ps(u));
+        s = vf_add(s, vf_mul(y, y));
+        t = vf_add(t, vf_mul(r, r));
+        _mm256_storeu_si256((__m256i *)(void *)(out + i),
+                            _mm512_cvtepi32_epi16(_mm512_srli_epi32(u, 16)));
+    }
+    sum[0] = _mm512_reduce_add_ps(s);
+    sum[1] = _mm512_reduce_add_ps(t);
+#endif
+    for (; i < d; i++) narrow_one(x[i] - c[i], out + i, sum);
+}
+
 static float larger(float a, float b) { return a > b ? a : b; }
 static float smaller(float a, float b) { return a < b ? a : b; }
 
@@ -200,37 +251,51 @@ static float max(const float *s, int64_t n)
     return l[0];
 }
 
-/* A lane keeps its two largest. Two pairs (a, a') and (b, b') merge to max(a, b) and the largest of
- * min(a, b), a', b'. */
-static void top2_sub(const float *restrict s, const float *restrict b, int64_t n, float top[2])
+/* A lane keeps its two largest and where (as a float: below 2^24) it met the largest. Two pairs (a, a')
+ * and (b, b') merge to max(a, b) and the largest of min(a, b), a', b'. */
+static int64_t top2_sub(const float *restrict s, const float *restrict b, int64_t n, float top[2])
 {
     enum { M = 2 * VN };
-    vf m[M], u[M];
-    float l[16], k[16];
+    static const float count[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    vf m[M], u[M], at[M], step = vf_set(0);
+    float l[16], k[16], w[16], largest[16];
     int64_t i = 0;
-    for (int v = 0; v < M; v++) m[v] = u[v] = vf_set(-FLT_MAX);
-    for (; i + 32 <= n; i += 32)
+    int lane = 0;
+    for (int v = 0; v < M; v++) m[v] = u[v] = vf_set(-FLT_MAX), at[v] = vf_set(0);
+    for (; i + 32 <= n; i += 32, step = vf_add(step, vf_set(32)))
         for (int v = 0; v < M; v++) {
             vf t = vf_sub(vf_load(s + i + v * W), vf_load(b + i + v * W));
             u[v] = vf_max(vf_min(t, m[v]), u[v]);
+            at[v] = vf_pick(t, m[v], step, at[v]);
             m[v] = vf_max(t, m[v]);
         }
+    for (int v = 0; v < M; v++) at[v] = vf_add(at[v], vf_load(count + v * W));
     for (int v = 0; v < VN; v++) {
         vf_store(k + v * W, vf_max(vf_min(m[v], m[v + VN]), vf_max(u[v], u[v + VN])));
+        vf_store(w + v * W, vf_pick(m[v + VN], m[v], at[v + VN], at[v]));
         vf_store(l + v * W, vf_max(m[v], m[v + VN]));
+        vf_store(largest + v * W, vf_max(m[v], m[v + VN]));
     }
     for (int h = 8; h; h /= 2)
         for (int j = 0; j < h; j++) {
             k[j] = larger(smaller(l[j], l[j + h]), larger(k[j], k[j + h]));
             l[j] = larger(l[j], l[j + h]);
         }
+    for (int v = 0; v < VN; v++) {
+        unsigned below = vf_above(vf_set(l[0]), vf_load(largest + v * W)), all = (1u << W) - 1;
+        if (below != all) lane = v * W + __builtin_ctz(~below);
+    }
+    int64_t at_top = (int64_t)w[lane];
     for (; i < n; i++) {
         float t = s[i] - b[i];
         k[0] = larger(smaller(t, l[0]), k[0]);
+        at_top = t > l[0] ? i : at_top;
         l[0] = larger(t, l[0]);
     }
     top[0] = l[0];
     top[1] = k[0];
+    return at_top;
 }
 
 /* The scans differ in one operation; a block of 32 with nothing above is left at one test. */
@@ -338,6 +403,7 @@ const cull__kern NAME(CULL_ISA) = {
     .dist2 = dist2,
     .add = add,
     .scale = scale,
+    .narrow = narrow,
     .max = max,
     .top2_sub = top2_sub,
     .scan = scan,

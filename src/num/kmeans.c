@@ -6,6 +6,9 @@
  * far from the origin. Centroids within twice the bound of the best are compared by canonical f64
  * scores (ties: the lower index), so no assignment depends on the product's bits.
  *
+ * Where the processor multiplies bf16 at twice the speed, rows and centroids less the mean are rounded
+ * to it; the rounding's own length widens the bound, and more rows are compared by canonical scores.
+ *
  * Rows that cannot have moved are not scored again (Hamerly 2010): each row keeps an upper bound of the
  * distance from its centroid and a lower bound of that from any other, both loosened by how far the
  * centroids have gone. The bounds only ever spare work: an assignment that they settle is the one that
@@ -27,6 +30,10 @@ typedef struct {
     float *c;             /* (k, d) centroids */
     float *moved;         /* (k, d) less their mean */
     float *bias;          /* (k) what the product is lessened by */
+    bool narrow;          /* products are of bf16, rows and centroids less the mean */
+    float *mean, *bias16; /* (d); (k) half of |moved|^2 */
+    uint16_t *moved16;    /* (k, d) */
+    cull__narrowed most;  /* of moved16 */
     double *half;         /* (k) |c|^2 / 2 */
     double e, far, slack; /* bound, largest |moved|, rounding of the bias */
     float *norm;          /* (n) |x|, once known */
@@ -62,9 +69,9 @@ static cull_status prepare(cull_ctx *cx, job *j)
 {
     cull__mark_t mark = cull__mark(cx);
     double *mean, top = 0;
-    float *m;
+    float *m = j->mean, *zero;
     CULL_TRY(CULL_TMP0(cx, mean, j->d));
-    CULL_TRY(CULL_TMP(cx, m, j->d));
+    CULL_TRY(CULL_TMP0(cx, zero, j->d));
     for (int64_t i = 0; i < j->k; i++) j->kern->add(mean, j->c + i * j->d, j->d);
     for (int64_t t = 0; t < j->d; t++) m[t] = (float)(mean[t] / (double)j->k);
     double half_mean = j->kern->dot(m, m, j->d) / 2;
@@ -80,6 +87,14 @@ static cull_status prepare(cull_ctx *cx, job *j)
         if (f > j->far) j->far = f;
     }
     j->slack = top * 0x1p-22;
+    j->most = (cull__narrowed){0, 0};
+    for (int64_t i = 0; j->narrow && i < j->k; i++) {
+        const float *c = j->moved + i * j->d;
+        cull__narrowed r = cull__narrow(j->kern, c, zero, j->d, j->moved16 + i * j->d);
+        j->bias16[i] = (float)(j->kern->dot(c, c, j->d) / 2);
+        if (r.norm > j->most.norm) j->most.norm = r.norm;
+        if (r.lost > j->most.lost) j->most.lost = r.lost;
+    }
     cull__release(cx, mark);
     return CULL_OK;
 }
@@ -100,19 +115,36 @@ static int32_t decide(const job *j, const float *x, const int32_t *at, int64_t m
     return best;
 }
 
-/* Assign row x of the pool by its scores s (k), and set its bounds. Returns whether it moved. */
-static bool settle(const job *j, const float *x, int64_t row, const float *s, int32_t *at)
+/* The error of a row's scores; infinite where its products might overflow. */
+static double error_of(const job *j, int64_t row)
 {
-    float norm = j->norm[row], top[2] = {0, 0};
-    double err = j->e * norm * j->far + j->slack + (double)j->d * 0x1p-148, low = 0;
+    double norm = j->norm[row];
+    bool wild = !(norm < 0x1p60) || !(j->far < 0x1p60) || !(j->slack < 0x1p60);
+    return wild ? INFINITY : j->e * norm * j->far + j->slack + (double)j->d * 0x1p-148;
+}
+
+/* The same for rows in bf16. half of |moved|^2 is off by four roundings of itself at most. */
+static double error_of_narrow(const job *j, cull__narrowed x)
+{
+    double far = j->most.norm;
+    if (!(x.norm < 0x1p60) || !(far < 0x1p60)) return INFINITY;
+    return cull__narrow_bound(x, j->most, j->d) + far * far * 0x1p-22;
+}
+
+/* Assign row x of the pool by its scores s - bias (k), true to err, and set its bounds. Returns
+ * whether it moved. */
+static bool settle(const job *j, const float *x, int64_t row, const float *s, const float *bias,
+                   double err, int32_t *at)
+{
+    float top[2] = {0, 0};
+    double low = 0;
     int32_t a, before = j->assign[row];
     int64_t m = 0;
-    bool wild = !(norm < 0x1p60f) || !(j->far < 0x1p60) || !(j->slack < 0x1p60);
-    if (!wild) {
-        j->kern->top2_sub(s, j->bias, j->k, top);
-        bool clear = (double)top[0] - (double)top[1] > 2.0001 * err;
-        m = j->kern->scan_sub(s, j->bias, j->k, clear ? top[1] : (float)(top[0] - 2.0001 * err),
-                              at);
+    if (err < INFINITY) {
+        at[0] = (int32_t)j->kern->top2_sub(s, bias, j->k, top);
+        m = 1;
+        if ((double)top[0] - (double)top[1] <= 2.0001 * err || j->k > 1 << 24)
+            m = j->kern->scan_sub(s, bias, j->k, (float)(top[0] - 2.0001 * err), at);
     }
     a = m == 1 ? at[0] : decide(j, x, at, m);
     j->assign[row] = a;
@@ -156,9 +188,31 @@ static void tally(const job *j, int64_t chunk, const float *x, int64_t row)
 
 typedef struct {
     float *s, *window, *some; /* scores; rows made f32; open rows side by side */
+    uint16_t *some16;         /* the same, less the mean */
+    double *err;
     int32_t *at, *list;
     cull__gemm g;
 } scratch; /* of one chunk */
+
+/* Scores of m rows of x, the list's (NULL: all), into w->s and their errors into w->err; what the
+ * scores are to be lessened by. A short block costs bf16 as much as a whole one. */
+static const float *score(const job *j, scratch *w, const float *x, int64_t lo, const int32_t *list,
+                          int64_t m)
+{
+    int64_t d = j->d;
+    if (j->narrow && 2 * m > j->block) {
+        for (int64_t r = 0; r < m; r++)
+            w->err[r] = error_of_narrow(j, cull__narrow(j->kern, x + (list ? list[r] : r) * d,
+                                                        j->mean, d, w->some16 + r * d));
+        if (cull__gemm_run_bf16(&w->g, w->some16, j->moved16, w->s)) return j->bias16;
+    }
+    for (int64_t r = 0; r < m; r++) {
+        if (list) memcpy(w->some + r * d, x + list[r] * d, (size_t)d * sizeof *x);
+        w->err[r] = error_of(j, lo + (list ? list[r] : r));
+    }
+    cull__scores(j->kern, &w->g, m, j->k, list ? w->some : x, j->moved, w->s);
+    return j->bias;
+}
 
 /* Rows [lo, lo + n), which x holds. Where nearly all are open, all are scored where they lie. */
 static void score_rows(const job *j, scratch *w, int64_t chunk, const float *x, int64_t lo,
@@ -169,13 +223,14 @@ static void score_rows(const job *j, scratch *w, int64_t chunk, const float *x, 
     if (all) open = n;
     for (int64_t b = 0; b < open; b += j->block) {
         int64_t m = open - b < j->block ? open - b : j->block;
-        const float *from = all ? x + b * d : w->some;
-        for (int64_t r = 0; r < m && !all; r++)
-            memcpy(w->some + r * d, x + w->list[b + r] * d, (size_t)d * sizeof *x);
-        cull__scores(j->kern, &w->g, m, j->k, from, j->moved, w->s);
-        for (int64_t r = 0; r < m; r++)
-            j->changed[chunk] += settle(j, from + r * d, lo + (all ? b + r : w->list[b + r]),
-                                        w->s + r * j->k, w->at);
+        int64_t from = all ? b : 0;
+        const int32_t *list = all ? NULL : w->list + b;
+        const float *bias = score(j, w, x + from * d, lo + from, list, m);
+        for (int64_t r = 0; r < m; r++) {
+            int64_t i = from + (list ? list[r] : r);
+            j->changed[chunk] +=
+                settle(j, x + i * d, lo + i, w->s + r * j->k, bias, w->err[r], w->at);
+        }
     }
 }
 
@@ -185,6 +240,8 @@ static cull_status assign(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
     scratch w = {0};
     CULL_TRY(CULL_TMP(cx, w.s, j->block * j->k));
     CULL_TRY(CULL_TMP(cx, w.some, j->block * j->d));
+    if (j->narrow) CULL_TRY(CULL_TMP0(cx, w.some16, j->block * j->d));
+    CULL_TRY(CULL_TMP(cx, w.err, j->block));
     CULL_TRY(CULL_TMP(cx, w.at, j->k));
     CULL_TRY(CULL_TMP(cx, w.list, j->window));
     if (j->spherical || cull_pool_dtype(j->p) != CULL_F32)
@@ -194,7 +251,7 @@ static cull_status assign(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
     memset(j->count + chunk * j->k, 0, (size_t)j->k * sizeof *j->count);
     j->changed[chunk] = 0;
     if (j->measure || !j->known) j->square[chunk] = 0;
-    CULL_TRY(cull__gemm_open(cx, j->block, j->k, j->d, &w.g));
+    CULL_TRY((j->narrow ? cull__gemm_open_bf16 : cull__gemm_open)(cx, j->block, j->k, j->d, &w.g));
     for (int64_t b = lo; b < hi; b += j->window) {
         int64_t n = hi - b < j->window ? hi - b : j->window;
         const float *x = cull__kmeans_rows(j->p, j->kern, j->spherical, b, b + n, w.window);
@@ -437,9 +494,10 @@ uint64_t cull__kmeans_bytes(int64_t n, int64_t d, cull_dtype dtype, int workers,
     if (n < 1 || d < 1 || j.k < 1 || j.k > n) return 0;
     shape(&j);
     double k = (double)j.k, kd = k * (double)d, block = (double)j.block, of = (double)j.chunks;
-    double base = 12 * (double)n + kd * (4 + 4 + 8 + 8 * of) + k * (28 + 8 * of);
+    double base = 12 * (double)n + kd * (4 + 4 + 2 + 8 + 8 * of) + k * (32 + 8 * of);
     double seed = o->start ? 0 : cull__kmeans_seed_bytes(n, j.k, d);
-    double score = 4 * block * (k + (double)d) + 4 * k + 4 * (double)j.window + cull__gemm_bytes(d);
+    double score =
+        block * (4 * k + 6 * (double)d + 8) + 4 * k + 4 * (double)j.window + cull__gemm_bytes(d);
     if (o->spherical || dtype != CULL_F32) score += 4 * (double)(j.window * d);
     double want = (double)(j.k < j.grain ? j.k + 1 : j.grain); /* a cluster is empty */
     double fill = 16 * of * want, rows = 16 * (double)j.grain;
@@ -457,6 +515,12 @@ static cull_status kmeans(cull_ctx *cx, job *j, const cull__kmeans_opts *o, floa
     CULL_TRY(CULL_TMP(cx, j->moved, kd));
     CULL_TRY(CULL_TMP(cx, j->bias, j->k));
     CULL_TRY(CULL_TMP(cx, j->half, j->k));
+    CULL_TRY(CULL_TMP(cx, j->mean, j->d));
+    j->narrow = cull__gemm_bf16(cx, j->block, j->k, j->d);
+    if (j->narrow) {
+        CULL_TRY(CULL_TMP(cx, j->bias16, j->k));
+        CULL_TRY(CULL_TMP(cx, j->moved16, kd));
+    }
     CULL_TRY(CULL_TMP(cx, j->norm, j->n));
     CULL_TRY(CULL_TMP(cx, j->up, j->n));
     CULL_TRY(CULL_TMP(cx, j->low, j->n));

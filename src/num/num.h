@@ -20,10 +20,13 @@ typedef struct {
     double (*dist2)(const float *a, const float *b, int64_t d);           /* |a - b|^2, f64 sums */
     void (*add)(double *y, const float *x, int64_t d);                    /* y += x */
     void (*scale)(float *y, const float *x, double a, int64_t d); /* y = a x, one rounding */
+    /* out = x - c rounded to bf16; the sums of squares of x - c and of that rounding */
+    void (*narrow)(const float *x, const float *c, int64_t d, uint16_t *out, float sum[2]);
     /* the largest s[i], NaN left out; -FLT_MAX when there is nothing */
     float (*max)(const float *s, int64_t n);
-    /* the two largest s[i] - b[i], equal ones counted apart; no NaN */
-    void (*top2_sub)(const float *s, const float *b, int64_t n, float top[2]);
+    /* the two largest s[i] - b[i], equal ones counted apart,
+     * and an i of the largest; no NaN, 1 <= n < 2^24 */
+    int64_t (*top2_sub)(const float *s, const float *b, int64_t n, float top[2]);
     /* which i have s[i] (s[i] - b[i], s[i] * b[i]) > above: their number, ascending in out (n) */
     int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
     int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
@@ -48,8 +51,15 @@ void cull__gemm_nt(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 typedef struct {
     int64_t m, n, k;
     void *impl; /* NULL: OpenBLAS */
+    bool bf16;  /* impl is for cull__gemm_run_bf16 */
 } cull__gemm;
 cull_status cull__gemm_open(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g);
+/* Whether products of bf16 numbers, summed in f32, are worth the conversion: where the processor has
+ * them (twice the speed), the ctx may use them and the block is large. */
+bool cull__gemm_bf16(const cull_ctx *cx, int64_t m, int64_t n, int64_t k);
+cull_status cull__gemm_open_bf16(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g);
+/* The whole block (m, n). False, and nothing done, where there is no such primitive after all. */
+bool cull__gemm_run_bf16(const cull__gemm *g, const uint16_t *a, const uint16_t *b, float *c);
 void cull__gemm_run(const cull__gemm *g, int64_t m, int64_t n, const float *a, const float *b,
                     float *c);
 void cull__gemm_close(cull__gemm *g);

@@ -12,3 +12,19 @@ add_test(NAME cli.plan_holds COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/plan.sh $<TARG
 set_tests_properties(cli.plan_holds PROPERTIES LABELS full TIMEOUT 600)
 add_test(NAME cli.zsh COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/zsh.sh $<TARGET_FILE:cull_cli>)
 set_tests_properties(cli.zsh PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
+
+# What the pages of docs/ show is what the command prints; a page that is wrong is found out.
+file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
+set(shown)
+foreach(f ${pages})
+  file(STRINGS ${f} console REGEX "^```console" LIMIT_COUNT 1)
+  if(console)
+    list(APPEND shown ${f})
+  endif()
+endforeach()
+add_test(NAME docs.pages
+  COMMAND ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${shown})
+add_test(NAME docs.wrong_page
+  COMMAND ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${CMAKE_CURRENT_LIST_DIR}/wrong_page.md)
+set_tests_properties(docs.pages docs.wrong_page PROPERTIES LABELS quick TIMEOUT 300)
+set_tests_properties(docs.wrong_page PROPERTIES PASS_REGULAR_EXPRESSION "3 of 7 differ")

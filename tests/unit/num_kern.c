@@ -1,7 +1,7 @@
 /* num: the kernels against plain loops, the same bits on every instruction set; matrix products. */
 #include "test.h"
 
-#include "num/num.h"
+#include "num/block.h"
 
 static const char *const isas[] = {"v2", "v3", "v4"};
 
@@ -113,7 +113,9 @@ static void maps(void **state)
                 else if (t > next)
                     next = t;
             }
-            k->top2_sub(x + from, b + from, n - from, two);
+            int64_t first = k->top2_sub(x + from, b + from, n - from, two);
+            if (n) assert_in_range(first, 0, n - from - 1);
+            if (n && n != 6) assert_true(x[from + first] - b[from + first] == top);
             if (n != 6) assert_true(two[0] == top && two[1] == (tops > 1 ? top : next));
             assert_int_equal(k->scan_sub(x, b, n, 0.7f, at), sub);
             for (int64_t i = 0; i < sub; i++)
@@ -206,9 +208,48 @@ static void products(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* Rounding to bf16 against the library's own one number at a time; lengths against long double. */
+static void narrow(void **state)
+{
+    (void)state;
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        const cull__kern *k = cull__kernels(cx);
+        cull_rng r = cull__rng_seeded(5, 5);
+        for (int64_t d = 1; d < 100; d++) {
+            float x[100], c[100], q[100], zero[100] = {0};
+            uint16_t x16[100], q16[100];
+            double scale = ldexp(1, (int)(d % 40) - 20);
+            for (int64_t i = 0; i < d; i++) {
+                x[i] = (float)(scale * cull__rng_normal(&r));
+                c[i] = (float)(scale * cull__rng_normal(&r));
+                q[i] = (float)cull__rng_normal(&r);
+            }
+            cull__narrowed nx = cull__narrow(k, x, c, d, x16),
+                           nq = cull__narrow(k, q, zero, d, q16);
+            long double norm = 0, lost = 0, exact = 0, product = 0;
+            for (int64_t i = 0; i < d; i++) {
+                long double y = (long double)x[i] - c[i], to = cull__bf16_to_f32(x16[i]);
+                assert_int_equal(x16[i], cull__f32_to_bf16(x[i] - c[i]));
+                norm += y * y;
+                lost += (y - to) * (y - to);
+                exact += y * q[i];
+                product += to * cull__bf16_to_f32(q16[i]);
+            }
+            assert_true(nx.norm >= sqrtl(norm) && nx.norm <= sqrtl(norm) * 1.0001L);
+            assert_true(nx.lost >= sqrtl(lost) &&
+                        nx.lost <= sqrtl(lost) * 1.001L + 0x1p-20L * nx.norm);
+            assert_true(fabsl(exact - product) <= cull__narrow_bound(nx, nq, d));
+        }
+        cull_ctx_free(cx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(maps),
-                                       cmocka_unit_test(halves), cmocka_unit_test(products)};
+                                       cmocka_unit_test(narrow), cmocka_unit_test(halves),
+                                       cmocka_unit_test(products)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

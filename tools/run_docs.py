@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Runs the commands that the pages of docs/ show and compares what they print.
+
+usage: run_docs.py CULL PAGE.md... [--update]
+
+A block ```KIND file=NAME is written to NAME before the page's commands run. In a block ```console a
+line that begins with "$ " is a command (a backslash at its end takes in the next line), and the lines
+up to the next command are what it prints on standard output and standard error together. The commands
+of a page run in one shell, in an empty folder, with the folder of CULL first on PATH.
+
+In what a page shows, "..." stands for anything within a line, and a line of its own for any lines.
+Two numbers of five or more decimals are the same when they differ by less than a part in 10^5: the
+last digits follow the instruction set. --update writes into the pages what the commands print now,
+with "..." for times and memory; a block that already matches stays as it is.
+"""
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+
+SECONDS = 60  # for one command
+MARK = "end of command"
+
+
+class Shell:
+    """One sh for a page; each command's output ends at a line that no command prints."""
+
+    def __init__(self, folder, path):
+        env = {"PATH": path, "HOME": folder, "LC_ALL": "C.UTF-8", "COLUMNS": "80", "TMPDIR": folder}
+        for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        self.at = subprocess.Popen(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, cwd=folder, env=env)
+
+    def run(self, command):
+        timer = threading.Timer(SECONDS, self.at.kill)
+        timer.start()
+        script = f"{{ eval {shlex.quote(command)}\n}} </dev/null\necho; echo '{MARK}'\n"
+        out = []
+        try:
+            self.at.stdin.write(script.encode())
+            self.at.stdin.flush()
+            for line in self.at.stdout:
+                if line == f"{MARK}\n".encode():
+                    break
+                out.append(line.decode("utf-8", "replace").rstrip("\n"))
+            else:
+                out.append("(the shell ended, or the command took too long)")
+        except BrokenPipeError:
+            out.append("(the shell has ended)")
+        finally:
+            timer.cancel()
+        while out and not out[-1].strip():
+            out.pop()
+        return out
+
+    def close(self):
+        self.at.stdin.close()
+        self.at.wait()
+        self.at.stdout.close()
+
+
+# ---- pages ----
+
+
+def blocks(lines):
+    """(first line, end, info) of every fenced block; the fences lie just outside [first, end)."""
+    at = None
+    for i, line in enumerate(lines):
+        if at is None and line.startswith("```"):
+            at = (i + 1, line[3:].strip())
+        elif at is not None and line.rstrip() == "```":
+            yield at[0], i, at[1]
+            at = None
+    if at is not None:
+        raise ValueError(f"line {at[0]}: a block that does not end")
+
+
+def commands(body):
+    """A console block as [(lines of the command, lines that it prints)]."""
+    found, more = [], False
+    for line in body:
+        if more:
+            found[-1][0].append(line)
+        elif line.startswith("$ "):
+            found.append(([line], []))
+        elif found:
+            found[-1][1].append(line)
+        else:
+            raise ValueError(f"a console block begins with {line!r}, not with a command")
+        more = bool(found) and line.endswith("\\") and not found[-1][1]
+    return found
+
+
+# ---- comparing ----
+
+NUMBER = r"-?\d+\.\d{5,}(?:e[-+]?\d+)?"
+
+
+def same_line(want, got):
+    pattern, numbers = "", []
+    for piece in re.split(rf"(\.\.\.|{NUMBER})", want.rstrip()):
+        if piece == "...":
+            pattern += ".*"
+        elif re.fullmatch(NUMBER, piece):
+            pattern += f"({NUMBER})"
+            numbers.append(float(piece))
+        else:
+            pattern += re.escape(piece)
+    found = re.fullmatch(pattern, got.rstrip())
+    return bool(found) and all(abs(a - float(b)) <= 1e-5 * abs(a) for a, b in zip(numbers, found.groups()))
+
+
+def same(want, got):
+    while want and not want[-1].strip():
+        want = want[:-1]
+    if not want:
+        return not got
+    if want[0].strip() == "...":
+        return any(same(want[1:], got[i:]) for i in range(len(got) + 1))
+    return bool(got) and same_line(want[0], got[0]) and same(want[1:], got[1:])
+
+
+def unsure(line):
+    """What changes from run to run or with the machine gives way to "..."."""
+    line = re.sub(r"^.* of memory, seed (\d+), .*", r"..., seed \1, ...", line)
+    line = re.sub(r"^(memory +at most) .*", r"\1 ...", line)
+    line = re.sub(r"\| [\d.]+ [KMG]iB \|", "| ... |", line)
+    return re.sub(r" *\b\d+(\.\d+)? m?s\b", " ...", line)
+
+
+# ---- one page ----
+
+
+def run_page(path, cull, update):
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().split("\n")
+    out, last, bad, ran = [], 0, 0, 0
+    found = list(blocks(lines))
+    with tempfile.TemporaryDirectory() as folder:
+        for first, end, info in found:
+            if (m := re.fullmatch(r"\w+ file=([\w.-]+)", info)):
+                with open(os.path.join(folder, m[1]), "w", encoding="utf-8") as f:
+                    f.writelines(line + "\n" for line in lines[first:end])
+        shell = Shell(folder, os.path.dirname(cull) + ":/usr/local/bin:/usr/bin:/bin")
+        for first, end, info in found:
+            if info != "console":
+                continue
+            out += lines[last:first]
+            last = end
+            for command, want in commands(lines[first:end]):
+                got = shell.run("\n".join(command)[2:])
+                ran += 1
+                out += command
+                if same(want, got):
+                    out += want
+                    continue
+                bad += 1
+                out += [unsure(line) for line in got]
+                if not update:
+                    print(f"{path}:{first}: {command[0]}\n  the page says")
+                    print("".join(f"    {w}\n" for w in want) + "  it prints")
+                    print("".join(f"    {g}\n" for g in got), end="")
+        shell.close()
+    if update and bad:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join(out + lines[last:]))
+    return ran, 0 if update else bad
+
+
+def main():
+    names = [a for a in sys.argv[1:] if a != "--update"]
+    if len(names) < 2:
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 2
+    cull = os.path.abspath(names[0])
+    if not os.access(cull, os.X_OK):
+        print(f"run_docs: there is no program {cull}", file=sys.stderr)
+        return 2
+    total = failed = 0
+    for page in names[1:]:
+        try:
+            ran, bad = run_page(page, cull, "--update" in sys.argv)
+        except ValueError as e:
+            print(f"{page}: {e}")
+            ran, bad = 0, 1
+        total, failed = total + ran, failed + bad
+    if failed:
+        print(f"{failed} of {total} differ; if the new ones are right: tools/run_docs.py CULL PAGE --update")
+        return 1
+    if not total:
+        print("no page shows a command: nothing was tested")
+        return 1
+    print(f"{total} commands of {len(names) - 1} pages print what the pages say")
+    return 0
+
+
+sys.exit(main())
