@@ -8,6 +8,7 @@
 #include "cull/text.h"
 #include "problem.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -231,15 +232,22 @@ static int try_features(cli *c, const problem *q, sample *s, estimate *e)
     return rc;
 }
 
+/* A short run is timed up to three times, and the fastest counts. */
 static int try_method(cli *c, const cull_method *m, const cull_opts *opts, sample *s, point *out)
 {
     cull_plan part;
-    cull_pick k = {0};
+    double all = 0;
     TRY(check_in(c, s->cx, cull_data_plan(s->cx, m, opts, &s->p, &part)));
-    double began = seconds_now();
-    TRY(check_in(c, s->cx, cull_data_pick(s->cx, m, opts, &s->p, &k)));
-    *out = (point){part.flops > 0 ? part.flops : (double)s->n, seconds_now() - began};
-    cull_pick_free(&k);
+    *out = (point){part.flops > 0 ? part.flops : (double)s->n, INFINITY};
+    for (int i = 0; i < 3 && all < 0.1; i++) {
+        cull_pick k = {0};
+        double began = seconds_now();
+        TRY(check_in(c, s->cx, cull_data_pick(s->cx, m, opts, &s->p, &k)));
+        double took = seconds_now() - began;
+        cull_pick_free(&k);
+        all += took;
+        if (took < out->seconds) out->seconds = took;
+    }
     return DONE;
 }
 
