@@ -128,7 +128,7 @@ def same(want, got):
 def unsure(line):
     """What changes from run to run or with the machine gives way to "..."."""
     line = re.sub(r"^.* of memory, seed (\d+), .*", r"..., seed \1, ...", line)
-    line = re.sub(r"^(memory +at most) .*", r"\1 ...", line)
+    line = re.sub(r"^(memory +(?:at most|about)) .*", r"\1 ...", line)
     line = re.sub(r"\| [\d.]+ [KMG]iB \|", "| ... |", line)
     return re.sub(r" *\b\d+(\.\d+)? m?s\b", " ...", line)
 
