@@ -130,7 +130,7 @@ cull_status cull__gemm_open(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull_
 bool cull__gemm_bf16(const cull_ctx *cx, int64_t m, int64_t n, int64_t k)
 {
 #if CULL_HAVE_DNNL && DNNL_VERSION_MAJOR == 2 && defined(__x86_64__)
-    return cull__isa(cx) >= 4 && k >= 32 && worth_it(m, n, k) &&
+    return (!cx || cull__isa(cx) >= 4) && k >= 32 && worth_it(m, n, k) &&
            __builtin_cpu_supports("avx512bf16");
 #else
     return (void)cx, (void)m, (void)n, (void)k, false;

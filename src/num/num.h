@@ -55,7 +55,7 @@ typedef struct {
 } cull__gemm;
 cull_status cull__gemm_open(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g);
 /* Whether products of bf16 numbers, summed in f32, are worth the conversion: where the processor has
- * them (twice the speed), the ctx may use them and the block is large. */
+ * them (twice the speed), the ctx (NULL: any) may use them and the block is large. */
 bool cull__gemm_bf16(const cull_ctx *cx, int64_t m, int64_t n, int64_t k);
 cull_status cull__gemm_open_bf16(cull_ctx *cx, int64_t m, int64_t n, int64_t k, cull__gemm *g);
 /* The whole block (m, n). False, and nothing done, where there is no such primitive after all. */

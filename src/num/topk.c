@@ -9,6 +9,9 @@
  * buffers are merged, cut at the common threshold, and the finalists scored canonically, a stretch of
  * the pool at a time, in ascending order.
  *
+ * Where the processor multiplies bf16 at twice the speed, most products are of rows and queries rounded
+ * to it; what the wider bound lets through is multiplied again in f32 while the row is at hand.
+ *
  * Queries are brought to unit length for the product in either mode, so the bound is e for cosine and
  * e |x| for the dot product, in which the product and its threshold stand for x.q / |q|. */
 #include "num/block.h"
@@ -30,6 +33,9 @@ typedef struct {
     float *above;    /* threshold of each query; -inf until k were seen */
     candidate *cand; /* (m, cap) */
     float *s, *x, *inv, *lows, *one;
+    uint16_t *x16;
+    double rows, start; /* rows seen; and before products in bf16 begin */
+    double tried, hits; /* such products, and those that had to be taken again, in a chunk */
     double *norm;
     int32_t *at;
     cull__ranked *rank;
@@ -45,6 +51,10 @@ typedef struct {
     int64_t n, d, m, k, cap, tile, grain;
     bool unit;
     double e;
+    bool narrow;         /* products in bf16 where they pay */
+    uint16_t *q16;       /* (tiles * tile, d) of qu, zero past m */
+    float *zero;         /* (d) */
+    cull__narrowed most; /* of qu */
     state *w;
     /* finalists */
     int64_t *first; /* m + 1: where a query's finalists begin */
@@ -94,14 +104,16 @@ static void cut(const job *j, state *w, int64_t q)
     if (kept > j->k + (j->cap - j->k) / 2) cut_exact(j, w, q);
 }
 
-/* Candidates of query q among the w->at[0..hits) of a block that begins at row lo. */
-static void take(const job *j, state *w, int64_t q, const float *s, int64_t hits, int64_t lo,
-                 float err)
+/* Candidates of query q among the w->at[0..hits) of a block x that begins at row lo. Products s are
+ * taken anew where they are NULL. */
+static void take(const job *j, state *w, int64_t q, const float *s, const float *x, int64_t hits,
+                 int64_t lo, float err)
 {
     candidate *c = w->cand + q * j->cap;
     for (int64_t h = 0; h < hits; h++) {
         int32_t r = w->at[h];
-        float v = s[r] * w->inv[r], up = v + err;
+        float p = s ? s[r] : j->kern->dotf(x + r * j->d, j->qu + q * j->d, j->d);
+        float v = p * w->inv[r], up = v + err;
         if (!(up > w->above[q]) || (j->skip && j->skip[lo + r])) continue;
         if (w->n[q] == j->cap) {
             cut(j, w, q);
@@ -143,32 +155,66 @@ static void tame(const job *j, state *w, const float *x, int64_t n, int64_t q0, 
     }
 }
 
+/* A block's rows in bf16; the largest error of their products with unit queries. */
+static float narrowed(const job *j, state *w, const float *x)
+{
+    double top = 0;
+    for (int64_t r = 0; r < BX; r++) {
+        cull__narrowed a = cull__narrow(j->kern, x + r * j->d, j->zero, j->d, w->x16 + r * j->d);
+        double e = cull__narrow_bound(a, j->most, j->d);
+        if (j->unit) e *= (double)w->inv[r];
+        if (e > top) top = e;
+    }
+    return (float)(top * 1.001);
+}
+
+/* Products in bf16 let through more rows, each of which costs several times what is saved on a product:
+ * they pay once thresholds are high, and are put off where hits turn out to be many. */
+static void weigh(state *w)
+{
+    if (w->hits * 8 > w->tried) w->start = 2 * w->rows;
+    w->tried = w->hits = 0;
+}
+
+/* A block x of n rows against a tile of m queries. */
+static void search(const job *j, state *w, const cull__gemm *g, const float *x, int64_t n,
+                   int64_t lo, int64_t q0, bool wild, float err, float err16)
+{
+    int64_t m = j->m - q0 < j->tile ? j->m - q0 : j->tile;
+    bool again = err16 > 0 && cull__gemm_run_bf16(g, j->q16 + q0 * j->d, w->x16, w->s);
+    if (!again) cull__scores(j->kern, g, m, n, j->qu + q0 * j->d, x, w->s);
+    if (again) w->tried += (double)(m * n);
+    if (wild) tame(j, w, x, n, q0, m);
+    for (int64_t i = 0; i < m; i++) {
+        const float *s = w->s + i * n;
+        float above = w->above[q0 + i] - (again ? err16 : err);
+        int64_t hits = j->kern->scan_mul(s, w->inv, n, above, w->at);
+        if (again) w->hits += (double)hits;
+        if (hits) take(j, w, q0 + i, again ? NULL : s, x, hits, lo, err);
+    }
+}
+
 static cull_status scan(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const job *j = arg;
     state *w = j->w + cull__worker(cx);
     cull__gemm g;
+    bool narrow = j->narrow && w->rows >= w->start;
     (void)chunk;
-    CULL_TRY(cull__gemm_open(cx, j->tile, BX, j->d, &g));
+    CULL_TRY((narrow ? cull__gemm_open_bf16 : cull__gemm_open)(cx, j->tile, BX, j->d, &g));
     for (int64_t b = lo; b < hi; b += BX) {
         int64_t n = hi - b < BX ? hi - b : BX;
         const float *x = cull_pool_rows(j->p, b, b + n, w->x);
         bool wild;
         double top = norms(j, w, x, n, &wild);
         float err = (float)(j->unit ? j->e : j->e * top);
-        for (int64_t q0 = 0; q0 < j->m; q0 += j->tile) {
-            int64_t m = j->m - q0 < j->tile ? j->m - q0 : j->tile;
-            cull__scores(j->kern, &g, m, n, j->qu + q0 * j->d, x, w->s);
-            if (wild) tame(j, w, x, n, q0, m);
-            for (int64_t i = 0; i < m; i++) {
-                const float *s = w->s + i * n;
-                float above = w->above[q0 + i] - err;
-                int64_t hits = j->kern->scan_mul(s, w->inv, n, above, w->at);
-                if (hits) take(j, w, q0 + i, s, hits, b, err);
-            }
-        }
+        float err16 = narrow && !wild && n == BX ? narrowed(j, w, x) : 0;
+        for (int64_t q0 = 0; q0 < j->m; q0 += j->tile)
+            search(j, w, &g, x, n, b, q0, wild, err, err16);
+        w->rows += (double)n;
     }
     cull__gemm_close(&g);
+    weigh(w);
     return CULL_OK;
 }
 
@@ -271,6 +317,7 @@ static cull_status state_new(cull_ctx *cx, const job *j, state *w)
     CULL_TRY(CULL_TMP(cx, w->cand, j->m * j->cap));
     CULL_TRY(CULL_TMP(cx, w->s, j->tile * BX));
     if (cull_pool_dtype(j->p) != CULL_F32) CULL_TRY(CULL_TMP(cx, w->x, BX * j->d));
+    if (j->narrow) CULL_TRY(CULL_TMP(cx, w->x16, BX * j->d));
     CULL_TRY(CULL_TMP(cx, w->inv, BX));
     CULL_TRY(CULL_TMP(cx, w->norm, BX));
     CULL_TRY(CULL_TMP(cx, w->at, BX));
@@ -278,12 +325,30 @@ static cull_status state_new(cull_ctx *cx, const job *j, state *w)
     CULL_TRY(CULL_TMP(cx, w->rank, j->cap));
     CULL_TRY(CULL_TMP(cx, w->one, j->d));
     for (int64_t q = 0; q < j->m; q++) w->above[q] = -INFINITY;
+    w->start = 32 * (double)(j->k < j->n ? j->k : j->n);
+    return CULL_OK;
+}
+
+static cull_status narrow_queries(cull_ctx *cx, job *j)
+{
+    int64_t tiles = (j->m - 1) / j->tile + 1;
+    CULL_TRY(CULL_TMP0(cx, j->q16, tiles * j->tile * j->d));
+    CULL_TRY(CULL_TMP0(cx, j->zero, j->d));
+    j->most = (cull__narrowed){0, 0};
+    for (int64_t i = 0; i < j->m; i++) {
+        cull__narrowed q =
+            cull__narrow(j->kern, j->qu + i * j->d, j->zero, j->d, j->q16 + i * j->d);
+        if (q.norm > j->most.norm) j->most.norm = q.norm;
+        if (q.lost > j->most.lost) j->most.lost = q.lost;
+    }
     return CULL_OK;
 }
 
 static cull_status pass(cull_ctx *cx, job *j)
 {
     int workers = cull__workers(cx);
+    j->narrow = cull__gemm_bf16(cx, j->tile, BX, j->d);
+    if (j->narrow) CULL_TRY(narrow_queries(cx, j));
     CULL_TRY(CULL_TMP0(cx, j->w, workers));
     for (int t = 0; t < workers; t++) CULL_TRY(state_new(cx, j, &j->w[t]));
     CULL_TRY(cull__for(cx, j->n, j->grain, scan, j));
@@ -309,6 +374,8 @@ static void shape(job *j)
     j->grain = j->grain < BX ? BX : j->grain > GRAIN_MAX ? GRAIN_MAX : j->grain;
 }
 
+static int64_t tile_of(int64_t m) { return (m - 1) / ((m - 1) / TILE + 1) + 1; }
+
 static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
                         bool unit, const uint8_t *skip, int64_t *idx, double *score, int64_t *found)
 {
@@ -327,7 +394,7 @@ static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_
     int64_t step = queries_at_once(&j, m, cull__workers(cx), (double)cull__memory_left(cx));
     for (int64_t q0 = 0; q0 < m; q0 += step) {
         j.m = m - q0 < step ? m - q0 : step;
-        j.tile = (j.m - 1) / ((j.m - 1) / TILE + 1) + 1;
+        j.tile = tile_of(j.m);
         j.q = q + q0 * d;
         j.qu = qu + q0 * d;
         j.nq = nq + q0;
@@ -373,9 +440,12 @@ uint64_t cull__topk_bytes(int64_t n, int64_t d, cull_dtype dtype, int64_t m, int
     double each = q * (12 + cap * (double)sizeof(candidate)) + 4 * BX * fmin(q, TILE) +
                   cap * (double)(sizeof(float) + sizeof(cull__ranked)) + 16.0 * BX + 4 * (double)d;
     if (dtype != CULL_F32) each += 4 * BX * (double)d;
+    bool narrow = cull__gemm_bf16(NULL, tile_of((int64_t)q), BX, d);
+    if (narrow) each += 2 * BX * (double)d;
     double scan_ = workers * cull__gemm_bytes(d);
     double finalist = sizeof(cull__ranked) + sizeof *j.order + sizeof *j.whose;
     double finish_ = workers * cap * 4 + q * (8 + fmin((double)k, (double)n) * finalist);
-    double all = (double)m * (8 + 4 * (double)d) + workers * each + fmax(scan_, finish_);
+    double all = (double)m * (8 + 4 * (double)d) + (narrow ? 2 * q * (double)d : 0) +
+                 workers * each + fmax(scan_, finish_);
     return (uint64_t)all + (uint64_t)(workers + 1) * CULL__ARENA;
 }

@@ -117,11 +117,11 @@ static double naive(const fit *f, const float *start, int64_t iterations, double
     return obj;
 }
 
-static void agrees(int64_t n, int64_t d, int64_t k, double offset, uint64_t seed)
+static void agrees(int64_t n, int64_t d, int64_t k, double spread, double offset, uint64_t seed)
 {
     static const char *const isas[] = {"v2", "v3", "v4"};
     fit f = make(n, d, k), g = make(n, d, k);
-    blobs(&f, k, 2, offset, seed);
+    blobs(&f, k, spread, offset, seed);
     memcpy(g.x, f.x, (size_t)(n * d) * 4);
     cull__kmeans_opts o = {.k = k, .iterations = 12, .start = f.x};
     run(&f, &o, 1, NULL, NULL);
@@ -151,13 +151,16 @@ static void agrees(int64_t n, int64_t d, int64_t k, double offset, uint64_t seed
 static void lloyd(void **state)
 {
     (void)state;
-    agrees(500, 8, 6, 0, 1);
-    agrees(500, 8, 25, 0, 2);
-    agrees(3000, 33, 40, 0, 3);
-    agrees(2500, 20, 17, 0, 4);
-    agrees(700, 3, 1, 0, 5);
-    agrees(2000, 12, 20, 300, 6); /* far from the origin: near-ties of the product everywhere */
-    agrees(1500, 1, 3, 0, 7);
+    agrees(500, 8, 6, 2, 0, 1);
+    agrees(500, 8, 25, 2, 0, 2);
+    agrees(3000, 33, 40, 2, 0, 3);
+    agrees(2500, 20, 17, 2, 0, 4);
+    agrees(700, 3, 1, 2, 0, 5);
+    agrees(2000, 12, 20, 2, 300, 6); /* far from the origin: near-ties of the product everywhere */
+    agrees(1500, 1, 3, 2, 0, 7);
+    agrees(5000, 48, 40, 2, 0,
+           8); /* large enough for products in bf16, with whole blocks and short ones */
+    agrees(4000, 41, 32, 0.1, 300, 9);
 }
 
 static double best_of_five(const fit *f)
