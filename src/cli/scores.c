@@ -29,6 +29,13 @@ static int add_names(cli *c, problem *q, const char *list)
     return DONE;
 }
 
+static int rows_agree(cli *c, const char *path, const cull_table *t, const problem *q)
+{
+    if (t->n == q->n) return DONE;
+    return fail(c, FAILED, "%s has %lld rows, the pool has %lld", path, (long long)t->n,
+                (long long)q->n);
+}
+
 /* One method: it must have its columns, and says so of a record that lacks one. Several: each has
  * its columns or is left out. */
 int scores_ask(cli *c, const cull_method *const *method, int methods, problem *q)
@@ -54,6 +61,7 @@ static int find_optional(cli *c, const char *path, const cull_method *const *met
     if (s == CULL_EINPUT && records) return DONE;
     TRY(check(c, s));
     const cull_table *t = cull_table_of(q->scores);
+    if (!records) TRY(rows_agree(c, path, t, q));
     for (int i = kept; i < asked; i++) {
         const double *v = cull_table_col(t, q->column[i]);
         if (!v || t->n != q->n) continue;
@@ -69,9 +77,7 @@ static int from_file(cli *c, const char *path, const cull_method *const *method,
     if (!q->columns) return find_optional(c, path, method, methods, false, q);
     TRY(check(c, cull_table_open(c->cx, path, q->column, q->columns, &q->scores)));
     const cull_table *t = cull_table_of(q->scores);
-    if (t->n != q->n)
-        return fail(c, FAILED, "%s has %lld rows, the pool has %lld", path, (long long)t->n,
-                    (long long)q->n);
+    TRY(rows_agree(c, path, t, q));
     for (int i = 0; i < q->columns; i++) q->values[i] = cull_table_col(t, q->column[i]);
     return DONE;
 }

@@ -68,7 +68,7 @@ int split_groups(cli *c, problem *q, split *s)
     if (by && !strcmp(by, "copies"))
         return check(
             c, cull_corpus_copies(c->cx, q->text, COPY_NGRAM, COPY_CAP, s->group, &s->groups));
-    if (by) {
+    if (q->p.group) { /* --split-by or --group */
         s->groups = q->p.groups;
         memcpy(s->group, q->p.group, (size_t)q->n * sizeof *s->group);
     }
