@@ -11,7 +11,8 @@ set_tests_properties(cli.bad_inputs cli.docs PROPERTIES LABELS quick TIMEOUT 300
 add_test(NAME cli.plan_holds COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/plan.sh $<TARGET_FILE:cull_cli>)
 set_tests_properties(cli.plan_holds PROPERTIES LABELS full TIMEOUT 600)
 add_test(NAME cli.zsh COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/zsh.sh $<TARGET_FILE:cull_cli>)
-set_tests_properties(cli.zsh PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
+add_test(NAME cli.terminal COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/terminal.sh $<TARGET_FILE:cull_cli>)
+set_tests_properties(cli.zsh cli.terminal PROPERTIES LABELS quick SKIP_RETURN_CODE 77 TIMEOUT 60)
 
 # What the pages of docs/ show is what the command prints; a page that is wrong is found out.
 file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)

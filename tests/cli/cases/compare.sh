@@ -7,5 +7,3 @@ head -c 8 c.json && echo
 cull compare data --budget 5 --target dev.jsonl --seeds 2 --methods rds-plus,rds-plus:rule=mean:unit=false,random,select2reason pool.jsonl 2>err | cut -f2,4
 grep -c select2reason err
 cull compare data --budget 5 --target dev.jsonl --rule mean --methods rds-plus,random pool.jsonl 2>/dev/null | cut -f2 | sort
-# on a terminal the table only
-NO_COLOR=1 CULL="$CULL" script -qec '"$CULL" compare data --budget 5 --target dev.jsonl --seeds 2 --methods rds-plus,random pool.jsonl' /dev/null | tr -d "\r" | sed -n "s,^ *\([a-z-]*\) .*,\1,p" | grep -E "^(rds-plus|random|metric)$" | sort
