@@ -22,6 +22,6 @@ const char *cull_build(void)
                DNNL_VERSION_PATCH)
 #endif
                ", simdjson " CULL_SIMDJSON_VERSION ", zlib " ZLIB_VERSION
-               ", zstd " ZSTD_VERSION_STRING ", xxHash " STR(
-                   XXH_VERSION_MAJOR) "." STR(XXH_VERSION_MINOR) "." STR(XXH_VERSION_RELEASE);
+               ", zstd " ZSTD_VERSION_STRING ", xxHash " STR(XXH_VERSION_MAJOR) "." STR(
+                   XXH_VERSION_MINOR) "." STR(XXH_VERSION_RELEASE);
 }

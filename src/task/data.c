@@ -29,7 +29,8 @@ const cull_input *cull_task_inputs(cull_task t)
         {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
         {"avoid", "FILE...", "evaluation set: examples that overlap with it are never kept"},
         {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
-        {"avoid-share", "S", "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
+        {"avoid-share", "S",
+         "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
         {NULL, NULL, NULL}};
     static const cull_input none[] = {{NULL, NULL, NULL}};
     return t == CULL_TASK_DATA ? data : none;

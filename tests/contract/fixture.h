@@ -47,8 +47,9 @@ static inline char *fixture_sentence(int64_t cluster, cull_rng *r)
     int64_t words = 3 + cull__rng_below(r, 9);
     for (int64_t w = 0; w < words; w++) {
         int64_t common = cull__rng_below(r, 2) * 1000;
-        at += sprintf(at, "w%d ", (int)(common ? common + cull__rng_below(r, 50)
-                                               : 20 * cluster + cull__rng_below(r, 20)));
+        at += sprintf(at, "w%d ",
+                      (int)(common ? common + cull__rng_below(r, 50)
+                                   : 20 * cluster + cull__rng_below(r, 20)));
     }
     return s;
 }

@@ -13,7 +13,7 @@ static void file(bytes *b, const char *head, size_t data)
 
 #define T(name, dtype, shape, lo, hi)                                                              \
     "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #lo "," #hi "]" \
-                                                                                               "}"
+    "}"
 
 static void reads(void **state)
 {

@@ -158,7 +158,7 @@ static const char *tensors(const char *head)
 
 #define T(name, dtype, shape, lo, hi)                                                              \
     "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #lo "," #hi "]" \
-                                                                                               "}"
+    "}"
 
 static void arrays(void **state)
 {
