@@ -7,6 +7,7 @@
 #include "cull/corpus.h"
 #include "cull/data.h"
 #include "cull/embed.h"
+#include "cull/job.h"
 #include "cull/method.h"
 #include "cull/pool.h"
 #include "cull/report.h"

@@ -35,6 +35,11 @@ typedef struct {
      .power = 0}
 /* clang-format on */
 
+/* Set one option from text: "words" and "chars" as "1-2" or "3", "bits", "dim", "sample", "power"; a
+ * name may begin with "embed-". CULL_EOPTION: no such option, or a value out of its bounds. */
+CULL_API cull_status cull_embed_opts_set(cull_ctx *cx, cull_embed_opts *o, const char *name,
+                                         const char *value) CULL_CHECKED;
+
 /* Fit on c. One pass counts in how many texts each feature occurs, idf = ln((1+n)/(1+df)) + 1, and
  * gathers the texts of the basis: the `sample` whose row number hashes least under the seed, cut
  * where they hold more than 12 million features in all. Rows of unit length; then Halko, Martinsson

@@ -48,6 +48,13 @@ typedef struct cull_pool cull_pool;
  * may be 0 rows: who needs rows says so. Rows of no number, and arrays of no dimension, are
  * CULL_EINPUT. */
 CULL_API cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out) CULL_CHECKED;
+/* Several files as one pool, rows in the order of the files; they are read into memory as f32 (to a
+ * file in tmpdir when that takes more than a quarter of the limit), one alone is mapped. */
+CULL_API cull_status cull_pool_open_all(cull_ctx *cx, const char *const *path, int n,
+                                        cull_pool **out) CULL_CHECKED;
+/* Rows row[0..n) of it, in that order and its own dtype, written as cull_array_write does. */
+CULL_API cull_status cull_pool_write_rows(cull_ctx *cx, const cull_pool *p, const int64_t *row,
+                                          int64_t n, const char *path) CULL_CHECKED;
 /* From the caller's memory, row-major, which must outlive the pool; n >= 0, d >= 1. */
 CULL_API cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n,
                                     int64_t d, cull_pool **out) CULL_CHECKED;
@@ -56,6 +63,7 @@ CULL_API int64_t cull_pool_n(const cull_pool *p);
 CULL_API int64_t cull_pool_d(const cull_pool *p);
 CULL_API cull_dtype cull_pool_dtype(const cull_pool *p);
 CULL_API const char *cull_pool_name(const cull_pool *p); /* the file it came from, or "memory" */
+CULL_API void cull_pool_rename(cull_pool *p, const char *name); /* for errors; cut at 255 bytes */
 /* The pool as a borrowed array (n, d), to write it. */
 CULL_API cull_array cull_pool_array(const cull_pool *p);
 /* Rows [lo, hi) as f32 (hi-lo, d): a pointer into the pool where it holds f32, else into `buf`,

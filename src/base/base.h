@@ -47,6 +47,9 @@ bool cull__charge(cull_ctx *cx, uint64_t bytes);
 void cull__uncharge(cull_ctx *cx, uint64_t bytes);
 const char *cull__tmpdir(const cull_ctx *cx); /* where big intermediates go */
 
+/* One more ctx with cx's options and hooks, but its own seed, memory and peak. */
+cull_status cull__ctx_like(cull_ctx *cx, uint64_t seed, cull_ctx **out);
+
 /* ---- progress, cancel, deadline ---- */
 /* In outer loops. CULL_ECANCEL when the caller or the deadline says stop. In a worker it only
  * looks: cull__for reports. */

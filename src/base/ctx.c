@@ -352,6 +352,19 @@ void cull__ctx_drop(cull_ctx *cx)
     cx->spare = NULL;
 }
 
+cull_status cull__ctx_like(cull_ctx *cx, uint64_t seed, cull_ctx **out)
+{
+    cull_ctx_opts o = cx->root->o;
+    o.seed = seed;
+    o.isa = cull_ctx_isa(cx); /* the caller's text may be gone */
+    if (o.seconds > 0) {
+        o.seconds -= cull__now() - cx->root->born;
+        if (o.seconds <= 0) o.seconds = 1e-9; /* over: the first tick says so */
+    }
+    *out = cull_ctx_new(&o);
+    return *out ? CULL_OK : no_memory(cx, sizeof(cull_ctx));
+}
+
 void cull_ctx_free(cull_ctx *cx)
 {
     if (!cx) return;

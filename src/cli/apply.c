@@ -1,5 +1,5 @@
 /* apply.c - cull apply: the rows that a pick names, of records or of an array. */
-#include "problem.h"
+#include "job.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,6 @@ typedef struct {
     cull_pick_file pick;
     cull_corpus *text;
     cull_pool *pool;
-    void *joined;
     output *out;
 } work;
 
@@ -46,8 +45,8 @@ static int check_input(cli *c, const work *w, int64_t rows)
 
 static int open_input(cli *c, work *w, int64_t *rows)
 {
-    if (file_kind_of(c->input[0]) == FILE_ARRAY) {
-        TRY(pool_of_files(c, c->input, c->inputs, &w->joined, &w->pool));
+    if (cull_file_kind_of(c->input[0]) == CULL_FILE_ARRAY) {
+        TRY(check(c, cull_pool_open_all(c->cx, c->input, c->inputs, &w->pool)));
         *rows = cull_pool_n(w->pool);
         return DONE;
     }
@@ -81,6 +80,7 @@ static void say(cli *c, const work *w, int64_t rows, double seconds)
 static int apply(cli *c, work *w)
 {
     int64_t rows;
+    bool as_chosen;
     double began = seconds_now();
     const char *pick = c->input[0];
     c->input++, c->inputs--;
@@ -93,11 +93,13 @@ static int apply(cli *c, work *w)
         if (w->out[i].kind == OUT_FORM)
             return fail(c, USAGE, "-o %s: apply writes rows as they are in %s", c->out[i],
                         c->input[0]);
+    TRY(order_of(c, &as_chosen));
     TRY(check(c, cull_pick_read(c->cx, pick, &w->pick)));
     TRY(open_input(c, w, &rows));
     TRY(check_input(c, w, rows));
     for (int i = 0; i < c->outs; i++)
-        TRY(rows_write(c, w->text, w->pool, w->pick.run.pick, c->out[i]));
+        TRY(check(c, cull_pick_write_rows(c->cx, w->pick.run.pick, w->text, w->pool, as_chosen,
+                                          c->out[i])));
     say(c, w, rows, seconds_now() - began);
     return DONE;
 }
@@ -110,7 +112,6 @@ int run_apply(cli *c)
     cull_pick_file_free(&w.pick);
     cull_corpus_free(w.text);
     cull_pool_free(w.pool);
-    free(w.joined);
     free(w.out);
     return rc;
 }

@@ -76,8 +76,7 @@ int number_of(cli *c, const char *name, double other, double lo, double hi, bool
 int choice_of(cli *c, const char *name, const char *other, const char *choices, int *out);
 /* Each comma-separated part of s to fn; stops at the first failure. s is not changed. */
 int each_part(cli *c, const char *s, int (*fn)(cli *c, const char *part, void *arg), void *arg);
-int context_new(cli *c);                                /* c->cx from the common options */
-int context_for(cli *c, uint64_t seed, cull_ctx **out); /* one more, with another seed */
+int context_new(cli *c); /* c->cx from the common options */
 int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull_opts **out);
 
 /* ---- progress.c: stderr, signals ---- */
@@ -96,6 +95,7 @@ int check(cli *c, cull_status s);                  /* DONE, or the ctx's sentenc
 int check_in(cli *c, cull_ctx *cx, cull_status s); /* the same for another ctx */
 int flush_out(cli *c);                             /* stdout written, or why not */
 int one_stdout(cli *c);                            /* refuses --json with -o - */
+bool file_exists(const char *path);
 double seconds_now(void);
 
 /* ---- doc.c: what the tables say, as help, manual page, completion ---- */
@@ -108,13 +108,6 @@ void say_method(FILE *f, const cull_method *m);
 void say_method_markdown(FILE *f, const cull_method *m);
 void say_json(FILE *f, const char *s);
 void say_json_list(FILE *f, const char *const *s, int n);
-
-/* ---- files.c: what kind of file a name says ---- */
-typedef enum { FILE_RECORDS, FILE_ARRAY, FILE_PICK, FILE_OTHER } file_kind;
-file_kind file_kind_of(const char *path);
-const char *file_ending(const char *path,
-                        char buf[16]); /* without .gz, .zst and :NAME; "" = none */
-bool file_exists(const char *path);
 
 /* ---- the commands ---- */
 int run_data(cli *c);

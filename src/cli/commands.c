@@ -1,5 +1,6 @@
 /* commands.c - the table of commands, and the options that no task or method brings. */
 #include "cli.h"
+#include "cull/job.h"
 #include "cull/text.h"
 
 #include <string.h>
@@ -27,20 +28,9 @@ static const cull_input out_files[] = {
     {NULL, NULL, NULL}};
 static const cull_input out_file[] = {
     {"out", "OUT...", "-o OUT: where to write; - = standard output"}, {NULL, NULL, NULL}};
-static const cull_input embed_in_task[] = {
-    {"embed-dim", "N", "numbers in the feature vector of a text (128)"},
-    {"embed-words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
-    {"embed-chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
-    {"embed-bits", "N", "2^N hashed features before they are reduced (18)"},
-    {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
-    {"embed-power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
-    {NULL, NULL, NULL}};
 static const cull_input judge[] = {
-    {"label-is", "VALUE",
-     "the label that is looked for: precision = the share of the kept that has it"},
     {"baselines", "on|off",
      "also measure random (5 draws) and tfidf-mean (on with --label or a report)"},
-    {"avoid-list", "FILE", "write each overlap with --avoid to FILE as tsv"},
     {"order", "pool|pick", "the order of kept records: as in the pool, or as chosen (pool)"},
     {"plan", NULL, "say what would be done, how long it takes and what it holds; then stop"},
     {NULL, NULL, NULL}};
@@ -60,14 +50,6 @@ static const cull_input compare_own[] = {
      "whose "
      "inputs are there"},
     {"seeds", "N", "how often each method that draws is run (5)"},
-    {"label-is", "VALUE",
-     "the label that is looked for: precision = the share of the kept that has it"},
-    {"targets", "N",
-     "make a fair problem of one labelled pool: N random rows with the label become the target, "
-     "and their groups leave the pool"},
-    {"split-by", "FIELD|copies",
-     "what a target row takes with it out of the pool: all that shares its FIELD, or its near "
-     "copies (copies)"},
     {NULL, NULL, NULL}};
 static const cull_input apply_own[] = {
     {"force", NULL, "go on although the input is not the one that was chosen from"},
@@ -239,9 +221,9 @@ static const command table[] = {
 
 void commands_start(void)
 {
-    const cull_input *data[] = {cull_task_inputs(CULL_TASK_DATA), embed_in_task, judge, out_files};
-    const cull_input *compare[] = {cull_task_inputs(CULL_TASK_DATA), embed_in_task, compare_own,
-                                   out_file};
+    const cull_input *data[] = {cull_task_inputs(CULL_TASK_DATA), judge, out_files};
+    const cull_input *compare[] = {cull_task_inputs(CULL_TASK_DATA), cull_compare_inputs(),
+                                   compare_own, out_file};
     memcpy(data_options, data, sizeof data);
     memcpy(compare_options, compare, sizeof compare);
 }

@@ -1,41 +1,40 @@
 /* data.c - cull data: choose training examples. */
-#include "problem.h"
+#include "cull/text.h"
+#include "job.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SNIPPET = 200 };
+int job_of(cli *c, cull_job **out)
+{
+    const cull_input *const table[] = {cull_task_inputs(CULL_TASK_DATA), cull_compare_inputs()};
+    if (!has(c, "budget"))
+        return fail(c, USAGE, "%s wants --budget: a count (500), a share (2%%) or a sum of costs",
+                    c->cmd->name);
+    TRY(check(c, cull_job_new(c->cx, CULL_TASK_DATA, out)));
+    for (int i = 0; i < c->inputs; i++) TRY(check(c, cull_job_set(*out, "pool", c->input[i])));
+    for (int t = 0; t < COUNT(table); t++)
+        for (const cull_input *r = table[t]; r->name; r++)
+            for (int i = 0; i < c->sets; i++)
+                if (c->set[i].row && !strcmp(c->set[i].name, r->name))
+                    TRY(check(c, cull_job_set(*out, r->name, c->set[i].value)));
+    cull_job_argv(*out, (const char *const *)c->whole, c->wholes);
+    return DONE;
+}
 
-/* All that one run has, with one owner. */
 typedef struct {
-    problem q;
+    cull_job *job;
     cull_opts *opts;
-    cull_pick pick;
-    figures f;
-    cull_strings ids;
-    char notes[8][256];
-    const char *note[8];
-    int noted;
     output *out;
     bool report, form; /* some output is a page; some carries facts at all */
 } session;
-
-static void close_session(session *s)
-{
-    figures_free(&s->f);
-    cull_strings_free(&s->ids);
-    cull_pick_free(&s->pick);
-    cull_opts_free(s->opts);
-    problem_close(&s->q);
-    free(s->out);
-}
 
 static int look_at_outputs(cli *c, session *s)
 {
     s->out = calloc((size_t)c->outs + 1, sizeof *s->out);
     if (!s->out) return fail(c, FAILED, "out of memory");
     TRY(outputs_of(c, s->out));
+    if (has(c, "avoid-list")) TRY(check_writable(c, value_of(c, "avoid-list", NULL)));
     for (int i = 0; i < c->outs; i++) {
         bool form = s->out[i].kind == OUT_FORM;
         s->form |= form;
@@ -45,67 +44,52 @@ static int look_at_outputs(cli *c, session *s)
     return one_stdout(c);
 }
 
-static int want_baselines(cli *c, const session *s, bool *out)
+/* What the outputs want to know of a run. */
+static int flags_of(cli *c, const session *s, unsigned *out)
 {
     int off;
     TRY(choice_of(c, "baselines", has(c, "label") || s->report ? "on" : "off", "on|off", &off));
-    *out = !off;
+    *out = CULL_JOB_JUDGE | CULL_JOB_IDS;
+    if (!off) *out |= CULL_JOB_BASELINES;
+    if (!off || s->form || has(c, "label")) *out |= CULL_JOB_FEATURES;
+    if (s->report) *out |= CULL_JOB_SNIPPETS;
+    if (s->form) *out |= CULL_JOB_HASHES;
     return DONE;
 }
 
-static void add_note(session *s, const char *fmt, ...) CULL_PRINTF(2, 3);
-static void add_note(session *s, const char *fmt, ...)
+static int say_plan(cli *c, const cull_method *m, const cull_estimate *e)
 {
-    va_list ap;
-    if (s->noted == COUNT(s->notes)) return;
-    va_start(ap, fmt);
-    vsnprintf(s->notes[s->noted], sizeof s->notes[0], fmt, ap);
-    va_end(ap);
-    s->note[s->noted] = s->notes[s->noted];
-    s->noted++;
-}
-
-static void describe(cli *c, const session *s, const cull_method *m, double seconds, cull_run *r)
-{
-    const problem *q = &s->q;
-    *r = (cull_run){.method = m,
-                    .opts = s->opts,
-                    .seed = cull_ctx_seed(c->cx),
-                    .isa = cull_ctx_isa(c->cx),
-                    .threads = cull_ctx_threads(c->cx),
-                    .input = q->input,
-                    .inputs = q->inputs,
-                    .n = q->n,
-                    .budget = q->p.budget,
-                    .budget_text = q->budget.text,
-                    .cost_unit = q->cost_unit,
-                    .pick = &s->pick,
-                    .ids = s->ids.n ? &s->ids : NULL,
-                    .group = s->f.group,
-                    .groups = s->f.groups,
-                    .label = s->f.label,
-                    .labels = s->f.labels,
-                    .figure = s->f.figure,
-                    .figures = s->f.figures,
-                    .coverage = s->f.series,
-                    .coverages = s->f.serieses,
-                    .note = s->note,
-                    .notes = s->noted,
-                    .seconds = seconds,
-                    .peak_bytes = cull_ctx_peak(c->cx),
-                    .argv = (const char *const *)c->whole,
-                    .argc = c->wholes};
+    char a[32];
+    double all = e->read + e->features + e->choose;
+    progress_end();
+    if (c->json) {
+        printf("{\"method\":\"%s\",\"rows\":%lld,\"dim\":%lld,\"bytes\":%llu,\"passes\":%.1f,"
+               "\"seconds\":%.3f}\n",
+               m->slug, (long long)e->rows, (long long)e->dim, (unsigned long long)e->bytes,
+               e->passes, all);
+        return DONE;
+    }
+    printf("method    %s\nrows      %lld\n", m->slug, (long long)e->rows);
+    if (e->targets) printf("target    %lld\n", (long long)e->targets);
+    if (e->dim)
+        printf("features  %lld numbers a row%s\n", (long long)e->dim,
+               e->makes_features ? ", made from the text" : "");
+    printf("budget    %s of %s\n", e->budget, e->cost_unit);
+    printf("passes    %.0f over the pool\n", e->passes);
+    printf("memory    about %s\n", cull_format_bytes(e->bytes, a));
+    printf("time      about %.1f s: %.1f s to read, %.1f s for features, %.1f s for %s\n", all,
+           e->read, e->features, e->choose, m->slug);
+    return DONE;
 }
 
 static int write_outputs(cli *c, const session *s, const cull_run *r)
 {
-    const problem *q = &s->q;
+    bool as_chosen;
+    TRY(order_of(c, &as_chosen));
     for (int i = 0; i < c->outs; i++) {
         const output *o = &s->out[i];
-        if (o->kind == OUT_FORM)
-            TRY(check(c, cull_run_write(c->cx, r, o->form, o->path)));
-        else
-            TRY(rows_write(c, q->text, q->pool, &s->pick, o->path));
+        TRY(check(c, o->kind == OUT_FORM ? cull_run_write(c->cx, r, o->form, o->path)
+                                         : cull_job_rows(s->job, as_chosen, o->path)));
     }
     if (c->json) return check(c, cull_run_write(c->cx, r, CULL_FORM_JSON, "-"));
     if (!c->outs) return check(c, cull_run_write(c->cx, r, CULL_FORM_TSV, "-"));
@@ -124,30 +108,23 @@ static int summary(cli *c, const cull_run *r)
 
 static int run_session(cli *c, const cull_method *m, session *s)
 {
-    bool baselines;
-    double began = seconds_now();
-    cull_run r;
+    unsigned flags;
+    bool as_chosen;
     TRY(look_at_outputs(c, s));
-    TRY(want_baselines(c, s, &baselines));
-    bool judged = baselines || s->form || has(c, "label");
-    bool plan = has(c, "plan");
+    TRY(flags_of(c, s, &flags));
+    TRY(order_of(c, &as_chosen));
     TRY(method_options(c, c->cx, m, true, &s->opts));
-    TRY(problem_open(c, &m, 1, judged, plan, &s->q));
-    if (plan) return plan_say(c, &s->q, m, s->opts, baselines, seconds_now() - began);
-    if (s->form) TRY(problem_hashes(c, &s->q));
-    TRY(check(c, cull_data_pick(c->cx, m, s->opts, &s->q.p, &s->pick)));
-    double took = seconds_now() - began;
-    if (s->q.avoided)
-        add_note(s, "%lld of %lld records overlap with the evaluation set and were never kept.",
-                 (long long)s->q.avoided, (long long)s->q.n);
-    TRY(figures_of(c, &s->q, m, &s->pick, baselines, &s->f));
-    if (s->q.text)
-        TRY(check(c, cull_corpus_ids(c->cx, s->q.text, s->pick.idx, s->pick.n,
-                                     s->report ? SNIPPET : 0, &s->ids)));
-    describe(c, s, m, took, &r);
-    TRY(write_outputs(c, s, &r));
+    TRY(job_of(c, &s->job));
+    if (has(c, "plan")) {
+        cull_estimate e;
+        TRY(check(c, cull_job_estimate(s->job, m, s->opts, flags, &e)));
+        return say_plan(c, m, &e);
+    }
+    TRY(check(c, cull_job_run(s->job, m, s->opts, flags)));
+    const cull_run *r = cull_job_result(s->job);
+    TRY(write_outputs(c, s, r));
     progress_end();
-    return summary(c, &r);
+    return summary(c, r);
 }
 
 int run_data(cli *c)
@@ -157,6 +134,8 @@ int run_data(cli *c)
     const cull_method *m = c->method ? c->method : cull_method_find("rds-plus", &near);
     if (!m) return fail(c, USAGE, "name a method; see cull list");
     int rc = run_session(c, m, &s);
-    close_session(&s);
+    cull_job_free(s.job);
+    cull_opts_free(s.opts);
+    free(s.out);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* embed.c - cull embed: texts to feature vectors. */
-#include "problem.h"
+#include "cull/embed.h"
+#include "job.h"
 
 #include <string.h>
 
@@ -13,7 +14,7 @@ static int open_text(cli *c, const char *const *path, int n, cull_corpus **out)
 {
     cull_corpus_opts o = CULL_CORPUS_OPTS;
     for (int i = 0; i < n; i++)
-        if (file_kind_of(path[i]) == FILE_ARRAY)
+        if (cull_file_kind_of(path[i]) == CULL_FILE_ARRAY)
             return fail(c, USAGE, "%s is an array already; embed reads records", path[i]);
     o.paths = path;
     o.npaths = n;
@@ -39,13 +40,25 @@ static void say(cli *c, const work *w, double seconds)
            (unsigned long long)cull_ctx_peak(c->cx));
 }
 
+static int settings(cli *c, cull_embed_opts *o)
+{
+    static const char *const name[] = {"words", "chars", "bits", "dim", "sample", "power"};
+    *o = (cull_embed_opts)CULL_EMBED_OPTS;
+    for (int i = 0; i < COUNT(name); i++)
+        if (has(c, name[i]))
+            TRY(check(c, cull_embed_opts_set(c->cx, o, name[i], value_of(c, name[i], NULL))));
+    if (!o->word_hi && !o->char_hi)
+        return fail(c, USAGE, "--words and --chars are both 0: there is nothing to count");
+    return DONE;
+}
+
 static int embed(cli *c, work *w)
 {
     double began = seconds_now();
     const char *fit[MAX_FILES];
     int n = values_of(c, "fit", fit, MAX_FILES);
     cull_embed_opts o;
-    TRY(embed_settings(c, "", &o));
+    TRY(settings(c, &o));
     TRY(open_text(c, c->input, c->inputs, &w->text));
     if (n) TRY(open_text(c, fit, n < MAX_FILES ? n : MAX_FILES, &w->fit));
     TRY(check(c, cull_embed_fit(c->cx, w->fit ? w->fit : w->text, &o, &w->e)));
@@ -63,7 +76,7 @@ int run_embed(cli *c)
     TRY(one_stdout(c));
     for (int i = 0; i < c->outs; i++) {
         char e[16];
-        file_ending(c->out[i], e);
+        cull_file_ending(c->out[i], e);
         if (strcmp(c->out[i], "-") && strcmp(e, "npy") && strcmp(e, "npz") &&
             strcmp(e, "safetensors"))
             return fail(c, USAGE, "-o %s: embeddings go to .npy, .npz or .safetensors", c->out[i]);

@@ -1,6 +1,6 @@
 /* info.c - cull info: describe a method or a file. */
 #include "cull/text.h"
-#include "problem.h"
+#include "job.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -172,11 +172,11 @@ static int of_pick(cli *c, const char *path)
 
 static int of_file(cli *c, const char *path)
 {
-    switch (file_kind_of(path)) {
-    case FILE_RECORDS: return of_records(c, path);
-    case FILE_ARRAY: return of_array(c, path);
-    case FILE_PICK: return of_pick(c, path);
-    case FILE_OTHER: break;
+    switch (cull_file_kind_of(path)) {
+    case CULL_FILE_RECORDS: return of_records(c, path);
+    case CULL_FILE_ARRAY: return of_array(c, path);
+    case CULL_FILE_PICK: return of_pick(c, path);
+    case CULL_FILE_OTHER: break;
     }
     return fail(c, USAGE,
                 "%s: its name does not say what it holds; cull reads .jsonl, .csv, .tsv, "

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- which row a name means ---- */
 
@@ -230,6 +231,8 @@ void parse_free(cli *c)
 
 /* ---- reading what was set ---- */
 
+bool file_exists(const char *path) { return access(path, F_OK) == 0; }
+
 bool has(const cli *c, const char *name) { return value_of(c, name, NULL) != NULL; }
 
 const char *value_of(const cli *c, const char *name, const char *other)
@@ -298,7 +301,7 @@ static int seed_of(cli *c, uint64_t *out)
     return DONE;
 }
 
-static int make_context(cli *c, const uint64_t *seed, cull_ctx **out)
+int context_new(cli *c)
 {
     cull_ctx_opts o = CULL_CTX_OPTS;
     double threads;
@@ -316,17 +319,12 @@ static int make_context(cli *c, const uint64_t *seed, cull_ctx **out)
     o.user = c;
     o.tick = tick;
     o.log = note;
-    if (seed) o.seed = *seed;
-    *out = cull_ctx_new(&o);
-    if (*out) return DONE;
+    c->cx = cull_ctx_new(&o);
+    if (c->cx) return DONE;
     return strcmp(o.isa, "auto")
                ? fail(c, USAGE, "--isa %s: this machine has no such instructions", o.isa)
                : fail(c, FAILED, "out of memory");
 }
-
-int context_new(cli *c) { return make_context(c, NULL, &c->cx); }
-
-int context_for(cli *c, uint64_t seed, cull_ctx **out) { return make_context(c, &seed, out); }
 
 int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull_opts **out)
 {

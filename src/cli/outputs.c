@@ -1,5 +1,5 @@
-/* outputs.c - what each -o means, whether it can be written, and rows written by a pick. */
-#include "problem.h"
+/* outputs.c - what each -o means, and whether it can be written. */
+#include "job.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -44,11 +44,11 @@ static bool same_form(const char *a, const char *b)
 static int one_output(cli *c, const char *path, output *out)
 {
     char e[16], in[16];
-    file_ending(path, e);
-    file_ending(c->input[0], in);
+    cull_file_ending(path, e);
+    cull_file_ending(c->input[0], in);
     if (!strcmp(c->input[0], "-")) strcpy(in, "jsonl");
-    bool array = file_kind_of(c->input[0]) == FILE_ARRAY,
-         to_array = file_kind_of(path) == FILE_ARRAY;
+    bool array = cull_file_kind_of(c->input[0]) == CULL_FILE_ARRAY,
+         to_array = cull_file_kind_of(path) == CULL_FILE_ARRAY;
     *out = (output){.path = path};
     TRY(check_writable(c, path));
     if (!strcmp(path, "-")) {
@@ -89,41 +89,10 @@ int outputs_of(cli *c, output *out)
     return DONE;
 }
 
-/* ---- rows ---- */
-
-static int by_row(const void *a, const void *b)
+int order_of(cli *c, bool *as_chosen)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static int array_write(cli *c, const cull_pool *pool, const int64_t *row, int64_t n,
-                       const char *path)
-{
-    cull_array a = cull_pool_array(pool);
-    size_t bytes = (size_t)cull_pool_d(pool) * cull_dtype_size(a.dtype);
-    char *block = malloc((size_t)n * bytes + 1);
-    if (!block) return fail(c, FAILED, "out of memory");
-    for (int64_t i = 0; i < n; i++)
-        memcpy(block + (size_t)i * bytes, (const char *)a.at + (size_t)row[i] * bytes, bytes);
-    a.at = block;
-    a.shape[0] = n;
-    int rc = check(c, cull_array_write(c->cx, path, &a));
-    free(block);
-    return rc;
-}
-
-int rows_write(cli *c, const cull_corpus *text, const cull_pool *pool, const cull_pick *k,
-               const char *path)
-{
-    int as_picked;
-    TRY(choice_of(c, "order", "pool", "pool|pick", &as_picked));
-    int64_t *row = malloc(((size_t)k->n + 1) * sizeof *row);
-    if (!row) return fail(c, FAILED, "out of memory");
-    memcpy(row, k->idx, (size_t)k->n * sizeof *row);
-    if (!as_picked) qsort(row, (size_t)k->n, sizeof *row, by_row);
-    int rc = text ? check(c, cull_corpus_write(c->cx, text, row, k->n, path))
-                  : array_write(c, pool, row, k->n, path);
-    free(row);
-    return rc;
+    int at;
+    TRY(choice_of(c, "order", "pool", "pool|pick", &at));
+    *as_chosen = at;
+    return DONE;
 }

@@ -1,5 +1,5 @@
 /* replay.c - cull replay: a pick made again, from what its file says, and compared. */
-#include "problem.h"
+#include "job.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,8 @@ typedef struct {
     cull_pick_file file;
     cli again; /* the command that made it, parsed */
     char **argv;
-    problem q;
+    cull_job *job;
     cull_opts *opts;
-    cull_pick pick;
 } work;
 
 static int parse_again(cli *c, work *w)
@@ -36,20 +35,26 @@ static int parse_again(cli *c, work *w)
 }
 
 /* Files that have changed explain a difference better than rows would. */
-static int check_inputs(cli *c, work *w)
+static int check_inputs(cli *c, const work *w)
 {
     const cull_run *r = &w->file.run;
-    TRY(problem_hashes(&w->again, &w->q));
-    if (r->inputs != w->q.inputs)
-        return fail(c, FAILED, "it was made from %d files, now there are %d", r->inputs,
-                    w->q.inputs);
     for (int i = 0; i < r->inputs; i++) {
-        const cull_input_file *then = &r->input[i].file, *now = &w->q.input[i].file;
-        if (strcmp(then->hash, now->hash))
-            return fail(c, FAILED, "%s has changed since: its hash was %s and is %s", now->path,
-                        then->hash, now->hash);
+        const cull_input_file *then = &r->input[i].file;
+        cull_input_file now;
+        if (!then->hash[0]) continue;
+        TRY(check(c, cull_file_hash(c->cx, then->path, &now)));
+        if (strcmp(then->hash, now.hash))
+            return fail(c, FAILED, "%s has changed since: its hash was %s and is %s", then->path,
+                        then->hash, now.hash);
     }
     return DONE;
+}
+
+static int check_count(cli *c, const work *w)
+{
+    int then = w->file.run.inputs, now = cull_job_result(w->job)->inputs;
+    if (then == now) return DONE;
+    return fail(c, FAILED, "it was made from %d files, now there are %d", then, now);
 }
 
 static int by_row(const void *a, const void *b)
@@ -74,7 +79,7 @@ static int64_t missing(const cull_pick *a, const cull_pick *b)
 static int compare_picks(cli *c, const work *w, double seconds)
 {
     const cull_run *r = &w->file.run;
-    const cull_pick *then = r->pick, *now = &w->pick;
+    const cull_pick *then = r->pick, *now = cull_job_result(w->job)->pick;
     int64_t moved = 0, scores = 0, least = then->n < now->n ? then->n : now->n;
     for (int64_t i = 0; i < least; i++) {
         moved += then->idx[i] != now->idx[i];
@@ -117,9 +122,10 @@ static int replay(cli *c, work *w)
     const cull_method *m = w->file.run.method;
     if (!m) return fail(c, FAILED, "this cull has no method %s", w->file.run.slug);
     TRY(check_in(c, again->cx, cull_pick_file_opts(again->cx, &w->file, &w->opts)));
-    TRY(problem_open(again, &m, 1, false, false, &w->q));
     TRY(check_inputs(c, w));
-    TRY(check_in(c, again->cx, cull_data_pick(again->cx, m, w->opts, &w->q.p, &w->pick)));
+    TRY(job_of(again, &w->job));
+    TRY(check_in(c, again->cx, cull_job_run(w->job, m, w->opts, CULL_JOB_HASHES)));
+    TRY(check_count(c, w));
     progress_end();
     return compare_picks(c, w, seconds_now() - began);
 }
@@ -128,9 +134,8 @@ int run_replay(cli *c)
 {
     work w = {0};
     int rc = replay(c, &w);
-    cull_pick_free(&w.pick);
+    cull_job_free(w.job);
     cull_opts_free(w.opts);
-    problem_close(&w.q);
     cull_ctx_free(w.again.cx);
     parse_free(&w.again);
     free(w.argv);

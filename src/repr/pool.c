@@ -57,6 +57,55 @@ cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out)
     return s;
 }
 
+/* The rows of n pools, one pool after the other. */
+static cull_status join(cull_ctx *cx, cull_pool *const *part, int n, cull_pool **out)
+{
+    int64_t rows = 0, d = part[0]->d;
+    float *at;
+    for (int i = 0; i < n; i++) {
+        rows += part[i]->n;
+        if (part[i]->d != d)
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s has rows of %" PRId64 " numbers, %s of %" PRId64
+                              "; they must be one embedding",
+                              part[0]->name, d, part[i]->name, part[i]->d);
+    }
+    CULL_TRY(cull__pool_spill(cx, rows, d, &at, out));
+    for (int i = 0; i < n; at += part[i]->n * d, i++)
+        cull_array_f32(&part[i]->a, 0, part[i]->n * d, at);
+    return CULL_OK;
+}
+
+cull_status cull_pool_open_all(cull_ctx *cx, const char *const *path, int n, cull_pool **out)
+{
+    cull_pool **part;
+    *out = NULL;
+    if (n == 1) return cull_pool_open(cx, path[0], out);
+    CULL_TRY(CULL_ALLOC(cx, part, n));
+    cull_status s = CULL_OK;
+    for (int i = 0; s == CULL_OK && i < n; i++) s = cull_pool_open(cx, path[i], &part[i]);
+    if (s == CULL_OK) s = join(cx, part, n, out);
+    for (int i = 0; i < n; i++) cull_pool_free(part[i]);
+    cull__free(part);
+    return s;
+}
+
+cull_status cull_pool_write_rows(cull_ctx *cx, const cull_pool *p, const int64_t *row, int64_t n,
+                                 const char *path)
+{
+    cull_array a = cull_pool_array(p);
+    size_t bytes = (size_t)p->d * cull_dtype_size(a.dtype);
+    char *block;
+    CULL_TRY(CULL_ALLOC(cx, block, n * (int64_t)bytes));
+    for (int64_t i = 0; i < n; i++)
+        memcpy(block + (size_t)i * bytes, (const char *)a.at + (size_t)row[i] * bytes, bytes);
+    a.at = block;
+    a.shape[0] = n;
+    cull_status s = cull_array_write(cx, path, &a);
+    cull__free(block);
+    return s;
+}
+
 cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, int64_t n, int64_t d,
                            cull_pool **out)
 {
@@ -104,6 +153,10 @@ int64_t cull_pool_n(const cull_pool *p) { return p->n; }
 int64_t cull_pool_d(const cull_pool *p) { return p->d; }
 cull_dtype cull_pool_dtype(const cull_pool *p) { return p->a.dtype; }
 const char *cull_pool_name(const cull_pool *p) { return p->name; }
+void cull_pool_rename(cull_pool *p, const char *name)
+{
+    cull__quote(name, strlen(name), p->name, sizeof p->name);
+}
 
 const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf)
 {

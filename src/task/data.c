@@ -24,6 +24,8 @@ const cull_input *cull_task_inputs(cull_task t)
          "joined"},
         {"id", "PATH", "field with the id"},
         {"label", "PATH", "field with the known answer; only reported on, never chosen by"},
+        {"label-is", "VALUE",
+         "the label that is looked for: precision = the share of the kept that has it"},
         {"group", "PATH", "field that quotas go by, and that splits keep together"},
         {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
         {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
@@ -31,6 +33,14 @@ const cull_input *cull_task_inputs(cull_task t)
         {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
         {"avoid-share", "S",
          "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
+        {"avoid-list", "FILE", "write each overlap with --avoid to FILE as tsv"},
+        {"embed-dim", "N", "numbers in the feature vector of a text (128)"},
+        {"embed-words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
+        {"embed-chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
+        {"embed-bits", "N", "2^N hashed features before they are reduced (18)"},
+        {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
+        {"embed-power", "P",
+         "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
         {NULL, NULL, NULL}};
     static const cull_input none[] = {{NULL, NULL, NULL}};
     return t == CULL_TASK_DATA ? data : none;

@@ -1,11 +1,9 @@
 /* files.c - what kind of file a name says. Contents are judged by the readers of the library. */
-#include "cli.h"
+#include "job.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
-
-bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 static bool drop_ending(char *s, const char *ending)
 {
@@ -15,7 +13,7 @@ static bool drop_ending(char *s, const char *ending)
     return true;
 }
 
-const char *file_ending(const char *path, char buf[16])
+const char *cull_file_ending(const char *path, char buf[16])
 {
     const char *base = strrchr(path, '/');
     char name[256];
@@ -33,21 +31,22 @@ const char *file_ending(const char *path, char buf[16])
     return buf;
 }
 
-file_kind file_kind_of(const char *path)
+cull_file_kind cull_file_kind_of(const char *path)
 {
     static const struct {
         const char *ending;
-        file_kind kind;
-    } of[] = {{"jsonl", FILE_RECORDS}, {"ndjson", FILE_RECORDS},    {"csv", FILE_RECORDS},
-              {"tsv", FILE_RECORDS},   {"txt", FILE_RECORDS},       {"npy", FILE_ARRAY},
-              {"npz", FILE_ARRAY},     {"safetensors", FILE_ARRAY}, {"idx", FILE_ARRAY},
-              {"bin", FILE_ARRAY},     {"svmlight", FILE_ARRAY},    {"libsvm", FILE_ARRAY},
-              {"json", FILE_PICK}};
+        cull_file_kind kind;
+    } of[] = {
+        {"jsonl", CULL_FILE_RECORDS}, {"ndjson", CULL_FILE_RECORDS},    {"csv", CULL_FILE_RECORDS},
+        {"tsv", CULL_FILE_RECORDS},   {"txt", CULL_FILE_RECORDS},       {"npy", CULL_FILE_ARRAY},
+        {"npz", CULL_FILE_ARRAY},     {"safetensors", CULL_FILE_ARRAY}, {"idx", CULL_FILE_ARRAY},
+        {"bin", CULL_FILE_ARRAY},     {"svmlight", CULL_FILE_ARRAY},    {"libsvm", CULL_FILE_ARRAY},
+        {"json", CULL_FILE_PICK}};
     char e[16];
-    file_ending(path, e);
-    if (!strcmp(path, "-")) return FILE_RECORDS;
-    if (strstr(path, ".safetensors.index.json")) return FILE_ARRAY;
+    cull_file_ending(path, e);
+    if (!strcmp(path, "-")) return CULL_FILE_RECORDS;
+    if (strstr(path, ".safetensors.index.json")) return CULL_FILE_ARRAY;
     for (int i = 0; i < COUNT(of); i++)
         if (!strcmp(e, of[i].ending)) return of[i].kind;
-    return FILE_OTHER;
+    return CULL_FILE_OTHER;
 }
