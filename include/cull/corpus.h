@@ -1,4 +1,4 @@
-/* cull/corpus.h - a pool as records of text: jsonl, csv, tsv or plain text, streamed.
+/* cull/corpus.h - a pool as records of text: jsonl, csv, tsv or plain text, streamed, or memory.
  *
  * Opening makes one pass that counts records, checks every line and reads the columns asked for;
  * the text itself is never held. A row is a record's place over all files in the order given.
@@ -47,10 +47,26 @@ typedef struct {
  * file and line. */
 CULL_API cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o,
                                       cull_corpus **out) CULL_CHECKED;
+/* A column of the caller's memory: strings (UTF-8; i is bytes[offset[i] .. offset[i + 1])) or numbers. */
+typedef struct {
+    const char *name;
+    const int64_t *offset; /* n + 1; NULL = numbers */
+    const char *bytes;
+    const double *number; /* n; NULL = strings */
+} cull_column;
+/* Records in the caller's memory, n rows of `cols` columns: as from a csv of them, but that strings are
+ * read where they lie. The fields of `o` are names of columns; paths and format are not read. Text,
+ * id, group and label are strings, the last three also numbers; numeric columns are numbers, or
+ * strings that read as such. What is wrong (text that is not UTF-8, offsets that run backwards) is
+ * CULL_EINPUT and named by column and row, from 0. `col` itself is copied; what it points to is borrowed
+ * until the corpus is freed, and does not change. Such a corpus has no files, and cannot be written. */
+CULL_API cull_status cull_corpus_from(cull_ctx *cx, int64_t n, const cull_column *col, int cols,
+                                      const cull_corpus_opts *o, cull_corpus **out) CULL_CHECKED;
 CULL_API void cull_corpus_free(cull_corpus *c);
 CULL_API int64_t cull_corpus_n(const cull_corpus *c);
 CULL_API bool cull_corpus_has_text(const cull_corpus *c);
-CULL_API uint64_t cull_corpus_bytes(const cull_corpus *c); /* uncompressed */
+/* Of the files, uncompressed; of the texts where records are in memory. */
+CULL_API uint64_t cull_corpus_bytes(const cull_corpus *c);
 CULL_API const cull_table *cull_corpus_table(const cull_corpus *c);
 /* Group and label of each row as codes 0..count-1 in order of first appearance; NULL if none. */
 CULL_API const int32_t *cull_corpus_group(const cull_corpus *c, int32_t *count);
@@ -64,6 +80,7 @@ typedef struct {
     int64_t rows;
     char hash[33]; /* XXH3-128 of the file's bytes, hexadecimal */
 } cull_input_file;
+/* How many there are: none where records are in memory. */
 CULL_API int cull_corpus_files(const cull_corpus *c, const cull_input_file **files);
 /* The same for any file, for reports of arrays. */
 CULL_API cull_status cull_file_hash(cull_ctx *cx, const char *path,
@@ -84,13 +101,14 @@ typedef struct {
 CULL_API cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
                                      int64_t n, int snippet, cull_strings *out) CULL_CHECKED;
 CULL_API void cull_strings_free(cull_strings *s);
-/* The fields of the first record, or the columns of the header: id holds the names, text what each is
- * ("string", "number", "column", ...). None for plain text. */
+/* The fields of the first record, or the columns: id holds the names, text what each is ("string",
+ * "number", "column" of a csv, ...). None for plain text. */
 CULL_API cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c,
                                         cull_strings *out) CULL_CHECKED;
 /* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
  * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic.
- * Files of two formats, or with two headers, are CULL_EINPUT: they cannot be one file. */
+ * Files of two formats, or with two headers, are CULL_EINPUT: they cannot be one file; so are records
+ * in memory, which have no bytes of a file. */
 CULL_API cull_status cull_corpus_write(cull_ctx *cx, const cull_corpus *c, const int64_t *idx,
                                        int64_t n, const char *path) CULL_CHECKED;
 

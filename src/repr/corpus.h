@@ -30,23 +30,44 @@ typedef struct {
     int ncol;
 } cull__wanted;
 
+/* ---- columns of memory (corpus_memory.c): what a cell holds is asked for, row by row ---- */
+enum { CULL__NULL = -1, CULL__BROKEN = -2 }; /* BROKEN: it points outside its data */
+typedef struct {
+    const char *name, *kind; /* "string", "number", or what else it is */
+    const void *of;
+    /* Bytes of a string where it lies, or of a number written to buf; NULL: neither of them. */
+    int64_t (*text)(const void *of, int64_t row, char buf[32], const char **at);
+    int (*number)(const void *of, int64_t row, double *out); /* 0, or as above; NULL: no numbers */
+} cull__column;
+typedef struct {
+    int64_t n;
+    cull__column *col; /* (cols) handed over: from CULL_ALLOC */
+    int cols;
+} cull__memory;
+/* cull_corpus_open, of m instead of o->paths. m->col changes hands, also on failure. */
+cull_status cull__corpus_open(cull_ctx *cx, const cull_corpus_opts *o, const cull__memory *m,
+                              cull_corpus **out);
+/* The one source of a corpus of memory. */
+cull_status cull__memory_add(cull_ctx *cx, cull_corpus *c, const cull__memory *m);
+
 /* ---- files ---- */
-typedef enum { CULL__JSONL, CULL__CSV, CULL__TSV, CULL__TXT } cull__format;
+typedef enum { CULL__JSONL, CULL__CSV, CULL__TSV, CULL__TXT, CULL__MEMORY } cull__format;
 typedef struct {
     char *path; /* what errors name */
     int fd;     /* spooled input, else -1 */
     cull__format format;
     uint64_t stamp;
-    int cells; /* csv: columns of the header */
-    int *map;  /* csv: column of each part of the text, id, group, label, then the numbers; -1 */
+    int cells; /* csv, memory: columns */
+    int *map;  /* ... column of each part of the text, id, group, label, then the numbers; -1 */
     char *header;
     size_t header_n;
 } cull__source;
 
 struct cull_corpus {
     int64_t n;
-    uint64_t bytes, size; /* expanded; on disk */
-    cull__source *file;
+    uint64_t bytes, size; /* expanded (of memory the texts'); on disk (of memory the rows) */
+    cull__source *file;   /* (files) of memory one, to name what is asked for */
+    cull__column *column; /* (file->cells) of memory; NULL: files */
     cull_input_file *pub;
     int files;
     int64_t files_cap, pub_cap;
@@ -70,7 +91,7 @@ enum { CULL__PAD = 64, CULL__FIRST = 64 << 10, CULL__BATCH = 4 << 20 };
 enum { CULL__RECORDS = 256 * CULL__CORPUS_CHUNK };
 typedef struct {
     size_t at, n; /* in the stream's buffer */
-    int64_t line; /* of its file, from 1 */
+    int64_t line; /* of its file, from 1; of memory the row, from 1 */
     uint64_t off; /* byte of its expanded file */
     int file;
 } cull__raw;
@@ -103,7 +124,7 @@ cull_status cull__stream_new(cull_ctx *cx, const cull_corpus *c, size_t slot, cu
 cull_status cull__stream_next(cull_ctx *cx, cull__stream *s, int64_t *n);
 void cull__stream_done(cull__stream *s, int64_t n);
 void cull__stream_free(cull__stream *s);
-double cull__stream_at(const cull__stream *s); /* bytes on disk read */
+double cull__stream_at(const cull__stream *s); /* bytes on disk read, of c->size */
 
 /* ---- csv (corpus_csv.c) ---- */
 typedef struct {
@@ -119,7 +140,14 @@ bool cull__csv_split(const char *p, size_t n, char sep, bool last, size_t *rec, 
 /* Cells of a record into out (room for cap); returns how many there are, or -1: text follows a
  * closing quote. */
 int64_t cull__csv_cells(const char *p, size_t n, char sep, cull__cell *out, int64_t cap);
-/* The header of f: names to columns. */
+/* Names of columns, cell (n), to those asked for: f->map; the usual text where none is. */
+cull_status cull__columns_find(cull_ctx *cx, cull_corpus *c, cull__source *f,
+                               const cull__cell *cell, int64_t n);
+static inline const char *cull__head(const cull__source *f)
+{
+    return f->format == CULL__MEMORY ? "the table" : "the header";
+}
+/* The header of f. */
 cull_status cull__csv_header(cull_ctx *cx, const cull_corpus *c, cull__source *f, int64_t line,
                              const char *p, size_t n);
 
@@ -134,12 +162,24 @@ typedef struct {
     int64_t cell_cap;
 } cull__picker;
 typedef struct {
-    size_t text, text_n, id, id_n, group, group_n, label, label_n; /* in the picker's buffer */
+    const char *at; /* NULL: from `from` of the picker's buffer, which may move */
+    size_t from, n;
+} cull__part;
+static inline const char *cull__part_at(const cull__picker *k, const cull__part *p)
+{
+    return p->at ? p->at : k->buf + p->from;
+}
+typedef struct {
+    cull__part text, id, group, label;
     bool has_id;
 } cull__picked;
 cull_status cull__pick_fields(cull_ctx *cx, const cull_corpus *c, cull__picker *k, int need,
                               const cull__raw *raw, const char *at, cull__picked *out,
                               double *numbers);
+cull_status cull__pick_row(cull_ctx *cx, const cull_corpus *c, cull__picker *k, int need,
+                           int64_t row, cull__picked *out, double *numbers); /* of memory */
+/* A part of the text that began at `start` of the buffer, on a line of its own; none when empty. */
+cull_status cull__append_part(cull_ctx *cx, cull__picker *k, size_t start, const char *s, size_t n);
 /* The usual fields for text that the first record has. */
 cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw, const char *at);
 void cull__picker_free(cull__picker *k);
@@ -159,6 +199,6 @@ typedef struct {
     cull_corpus *opening;
 } cull__pass;
 cull_status cull__pass_run(cull_ctx *cx, const cull__pass *p);
-cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const char *path, const cull__cell *cell,
-                            int64_t n);
+cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const cull__source *f,
+                            const cull__cell *cell, int64_t n);
 #endif

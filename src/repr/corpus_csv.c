@@ -106,11 +106,12 @@ static cull_status column_of(cull_ctx *cx, const cull__source *f, const cull__fi
     for (int i = 0; i < f->cells && k < sizeof list - 80; i++)
         k += (size_t)snprintf(list + k, sizeof list - k, "%s%s", i ? ", " : "",
                               cull__quote(name[i], strlen(name[i]), q, 64));
-    return cull__fail(cx, CULL_EINPUT, "%s: no column '%s'; the header has %s", f->path,
-                      cull__quote(want->name, strlen(want->name), q, sizeof q), list);
+    return cull__fail(cx, CULL_EINPUT, "%s: no column '%s'; %s has %s", f->path,
+                      cull__quote(want->name, strlen(want->name), q, sizeof q), cull__head(f),
+                      list);
 }
 
-static cull_status map_names(cull_ctx *cx, const cull_corpus *c, cull__source *f, int64_t line,
+static cull_status map_names(cull_ctx *cx, const cull_corpus *c, cull__source *f,
                              const cull__cell *cell, int64_t n)
 {
     char **name;
@@ -120,12 +121,12 @@ static cull_status map_names(cull_ctx *cx, const cull_corpus *c, cull__source *f
         CULL_TRY(name_of(cx, &cell[i], &name[i]));
         size_t len = strlen(name[i]), bad;
         if (!cull__utf8_ok(name[i], len, &bad))
-            return cull__fail(cx, CULL_EINPUT, "%s:%" PRId64 ": the header is not UTF-8", f->path,
-                              line);
+            return cull__fail(cx, CULL_EINPUT, "%s: %s has a name that is not UTF-8", f->path,
+                              cull__head(f));
         for (int64_t j = 0; j < i && i < 4096; j++)
             if (!strcmp(name[i], name[j]))
-                return cull__fail(cx, CULL_EINPUT, "%s:%" PRId64 ": the header names '%s' twice",
-                                  f->path, line, cull__quote(name[i], len, q, sizeof q));
+                return cull__fail(cx, CULL_EINPUT, "%s: %s names '%s' twice", f->path,
+                                  cull__head(f), cull__quote(name[i], len, q, sizeof q));
     }
     const cull__wanted *w = &c->want;
     CULL_TRY(CULL_ALLOC(cx, f->map, w->ntext + 3 + w->ncol));
@@ -136,6 +137,14 @@ static cull_status map_names(cull_ctx *cx, const cull_corpus *c, cull__source *f
     CULL_TRY(column_of(cx, f, &w->label, name, false, m++));
     for (int i = 0; i < w->ncol; i++) CULL_TRY(column_of(cx, f, &w->col[i], name, false, m++));
     return CULL_OK;
+}
+
+cull_status cull__columns_find(cull_ctx *cx, cull_corpus *c, cull__source *f,
+                               const cull__cell *cell, int64_t n)
+{
+    f->cells = (int)n;
+    if (!c->want.ntext && !c->want.no_text) CULL_TRY(cull__guess_csv(cx, c, f, cell, n));
+    return map_names(cx, c, f, cell, n);
 }
 
 cull_status cull__csv_header(cull_ctx *cx, const cull_corpus *c, cull__source *f, int64_t line,
@@ -149,15 +158,12 @@ cull_status cull__csv_header(cull_ctx *cx, const cull_corpus *c, cull__source *f
     CULL_TRY(CULL_ALLOC(cx, f->header, (int64_t)n + 1));
     memcpy(f->header, p, n);
     f->header_n = n;
-    f->cells = (int)k;
     cull__mark_t mark = cull__mark(cx);
     cull__cell *cell;
     cull_status s = CULL_TMP(cx, cell, k);
     if (s == CULL_OK) {
         cull__csv_cells(f->header, n, sep, cell, k);
-        if (!c->want.ntext && !c->want.no_text)
-            s = cull__guess_csv(cx, (cull_corpus *)(uintptr_t)c, f->path, cell, k);
-        if (s == CULL_OK) s = map_names(cx, c, f, line, cell, k);
+        s = cull__columns_find(cx, (cull_corpus *)(uintptr_t)c, f, cell, k);
     }
     cull__release(cx, mark);
     return s;

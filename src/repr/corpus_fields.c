@@ -172,8 +172,7 @@ static cull_status append(cull_ctx *cx, cull__picker *k, const char *s, size_t n
     return CULL_OK;
 }
 
-/* Parts of a text stand on lines of their own; empty ones take none. */
-static cull_status append_part(cull_ctx *cx, cull__picker *k, size_t start, const char *s, size_t n)
+cull_status cull__append_part(cull_ctx *cx, cull__picker *k, size_t start, const char *s, size_t n)
 {
     if (n && k->n > start) CULL_TRY(append(cx, k, "\n", 1));
     return append(cx, k, s, n);
@@ -199,8 +198,8 @@ static bool leaf(struct walk *w, cull__json_value v)
     }
     if (t == CULL__JSON_STRING) {
         const char *s = cull__json_string(v, &n);
-        w->status =
-            w->as == STRING ? append_part(w->cx, w->k, w->start, s, n) : append(w->cx, w->k, s, n);
+        w->status = w->as == STRING ? cull__append_part(w->cx, w->k, w->start, s, n)
+                                    : append(w->cx, w->k, s, n);
         w->found = true;
         return w->status == CULL_OK;
     }
@@ -296,11 +295,11 @@ static cull_status walk(struct walk *w, const cull__field *f, wish as, size_t st
     return w->status;
 }
 
-static cull_status name_field(struct walk *w, const cull__field *f, size_t *at, size_t *n)
+static cull_status name_field(struct walk *w, const cull__field *f, cull__part *out)
 {
-    *at = w->k->n;
-    CULL_TRY(walk(w, f, NAME, *at));
-    *n = w->k->n - *at;
+    out->from = w->k->n;
+    CULL_TRY(walk(w, f, NAME, out->from));
+    out->n = w->k->n - out->from;
     return CULL_OK;
 }
 
@@ -308,19 +307,20 @@ static cull_status from_root(struct walk *w, const cull__wanted *want, int need,
                              double *numbers)
 {
     if (need & CULL__TEXT) {
-        out->text = w->k->n;
-        for (int i = 0; i < want->ntext; i++) CULL_TRY(walk(w, &want->text[i], STRING, out->text));
-        out->text_n = w->k->n - out->text;
+        out->text.from = w->k->n;
+        for (int i = 0; i < want->ntext; i++)
+            CULL_TRY(walk(w, &want->text[i], STRING, out->text.from));
+        out->text.n = w->k->n - out->text.from;
     }
     if (need & CULL__ID && want->id.name) {
         w->missing = !want->id_asked;
-        CULL_TRY(name_field(w, &want->id, &out->id, &out->id_n));
+        CULL_TRY(name_field(w, &want->id, &out->id));
         out->has_id = w->found;
         w->missing = false;
     }
     if (!(need & CULL__REST)) return CULL_OK;
-    if (want->group.name) CULL_TRY(name_field(w, &want->group, &out->group, &out->group_n));
-    if (want->label.name) CULL_TRY(name_field(w, &want->label, &out->label, &out->label_n));
+    if (want->group.name) CULL_TRY(name_field(w, &want->group, &out->group));
+    if (want->label.name) CULL_TRY(name_field(w, &want->label, &out->label));
     for (int i = 0; i < want->ncol; i++) {
         CULL_TRY(walk(w, &want->col[i], NUMBER, 0));
         numbers[i] = w->number;
@@ -374,7 +374,7 @@ static cull_status from_json(cull_ctx *cx, const cull_corpus *c, cull__picker *k
 /* A cell into the buffer; two quotes become one. */
 static cull_status append_cell(cull_ctx *cx, cull__picker *k, size_t start, const cull__cell *c)
 {
-    CULL_TRY(append_part(cx, k, start, c->at, c->n));
+    CULL_TRY(cull__append_part(cx, k, start, c->at, c->n));
     if (!c->quoted || !memchr(c->at, '"', c->n)) return CULL_OK;
     char *p = k->buf + (k->n - c->n), *end = k->buf + k->n, *to = p;
     for (; p < end; p++) {
@@ -385,11 +385,11 @@ static cull_status append_cell(cull_ctx *cx, cull__picker *k, size_t start, cons
     return CULL_OK;
 }
 
-static cull_status name_cell(cull_ctx *cx, cull__picker *k, int col, size_t *at, size_t *n)
+static cull_status name_cell(cull_ctx *cx, cull__picker *k, int col, cull__part *out)
 {
-    *at = k->n;
+    out->from = k->n;
     CULL_TRY(append_cell(cx, k, k->n, &k->cell[col]));
-    *n = k->n - *at;
+    out->n = k->n - out->from;
     return CULL_OK;
 }
 
@@ -434,18 +434,19 @@ static cull_status from_cells(cull_ctx *cx, const cull_corpus *c, cull__picker *
     if (need & CULL__REST) CULL_TRY(check_utf8(cx, c, raw, at));
     const int *m = f->map;
     if (need & CULL__TEXT) {
-        out->text = k->n;
-        for (int i = 0; i < w->ntext; i++) CULL_TRY(append_cell(cx, k, out->text, &k->cell[m[i]]));
-        out->text_n = k->n - out->text;
+        out->text.from = k->n;
+        for (int i = 0; i < w->ntext; i++)
+            CULL_TRY(append_cell(cx, k, out->text.from, &k->cell[m[i]]));
+        out->text.n = k->n - out->text.from;
     }
     m += w->ntext;
     if (need & CULL__ID && m[0] >= 0) {
-        CULL_TRY(name_cell(cx, k, m[0], &out->id, &out->id_n));
+        CULL_TRY(name_cell(cx, k, m[0], &out->id));
         out->has_id = true;
     }
     if (!(need & CULL__REST)) return CULL_OK;
-    if (m[1] >= 0) CULL_TRY(name_cell(cx, k, m[1], &out->group, &out->group_n));
-    if (m[2] >= 0) CULL_TRY(name_cell(cx, k, m[2], &out->label, &out->label_n));
+    if (m[1] >= 0) CULL_TRY(name_cell(cx, k, m[1], &out->group));
+    if (m[2] >= 0) CULL_TRY(name_cell(cx, k, m[2], &out->label));
     for (int i = 0; i < w->ncol; i++)
         CULL_TRY(number_cell(cx, c, raw, &w->col[i], &k->cell[m[3 + i]], &numbers[i]));
     return CULL_OK;
@@ -460,13 +461,14 @@ cull_status cull__pick_fields(cull_ctx *cx, const cull_corpus *c, cull__picker *
     case CULL__JSONL: return from_json(cx, c, k, need, raw, at, out, numbers);
     case CULL__CSV:
     case CULL__TSV: return from_cells(cx, c, k, need, raw, at, out, numbers);
+    case CULL__MEMORY: return cull__pick_row(cx, c, k, need, raw->line - 1, out, numbers);
     case CULL__TXT: break;
     }
     if (need & CULL__REST) CULL_TRY(check_utf8(cx, c, raw, at));
     if (need & CULL__TEXT) {
-        out->text = k->n;
+        out->text.from = k->n;
         CULL_TRY(append(cx, k, at, raw->n));
-        out->text_n = raw->n;
+        out->text.n = raw->n;
     }
     return CULL_OK;
 }
@@ -554,8 +556,8 @@ static bool header_has(void *arg, const char *path)
     return false;
 }
 
-cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const char *path, const cull__cell *cell,
-                            int64_t n)
+cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const cull__source *f,
+                            const cull__cell *cell, int64_t n)
 {
     struct cells h = {cell, n};
     char paths[128] = "", q[48];
@@ -568,7 +570,7 @@ cull_status cull__guess_csv(cull_ctx *cx, cull_corpus *c, const char *path, cons
         l.n += (size_t)snprintf(l.at + l.n, sizeof l.at - l.n, "%s%s", i ? ", " : "",
                                 cull__quote(cell[i].at, cell[i].n, q, sizeof q));
     return cull__fail(cx, CULL_EINPUT,
-                      "%s: which column is the text? the header has %s; none of the usual names, "
-                      "such as text or content",
-                      path, l.at);
+                      "%s: which column is the text? %s has %s; none of the usual names, such as "
+                      "text or content",
+                      f->path, cull__head(f), l.at);
 }

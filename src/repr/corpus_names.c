@@ -1,4 +1,4 @@
-/* corpus_names.c - which fields a corpus has: those of its first record, or its header's columns. */
+/* corpus_names.c - which fields a corpus has: those of its first record, or its columns. */
 #include "repr/corpus.h"
 
 #include <string.h>
@@ -60,6 +60,12 @@ static cull_status from_header(struct list *l, const cull__source *f)
     return s;
 }
 
+static cull_status from_columns(struct list *l, const cull__column *col, int n)
+{
+    for (int i = 0; i < n; i++) CULL_TRY(add(l, col[i].name, strlen(col[i].name), col[i].kind));
+    return CULL_OK;
+}
+
 cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c, cull_strings *out)
 {
     struct list l = {.cx = cx, .out = out};
@@ -73,6 +79,8 @@ cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c, cull_strings 
         if (st == CULL_OK) st = cull__stream_next(cx, &s, &n);
         if (st == CULL_OK && n) st = from_json(&l, s.buf + s.rec[0].at, s.rec[0].n);
         cull__stream_free(&s);
+    } else if (c->column) {
+        st = from_columns(&l, c->column, c->file[0].cells);
     } else if (c->file[0].header) {
         st = from_header(&l, &c->file[0]);
     }

@@ -188,12 +188,14 @@ struct opening {
     struct names *seen; /* (workers, KINDS) */
     struct names all[KINDS];
     int64_t empty;
+    uint64_t bytes; /* of texts */
 };
 
 /* What a chunk's map hands to its reduce; the numbers (rows, ncol) follow. */
 struct slot {
     int worker;
     int64_t n, empty;
+    uint64_t bytes;
     int64_t name[KINDS][CULL__CORPUS_CHUNK]; /* in the worker's list */
 };
 
@@ -209,11 +211,12 @@ static cull_status look(cull_ctx *cx, void *arg, int64_t chunk, const cull__raw 
     struct names *seen = o->seen + KINDS * s->worker;
     for (int64_t i = 0; i < n; i++) {
         s->empty += rec[i].text_n == 0;
+        s->bytes += rec[i].text_n;
         if (o->c->want.group.name)
-            CULL_TRY(intern(cx, &seen[GROUP], k->buf + got[i].group, got[i].group_n,
+            CULL_TRY(intern(cx, &seen[GROUP], cull__part_at(k, &got[i].group), got[i].group.n,
                             &s->name[GROUP][i]));
         if (o->c->want.label.name)
-            CULL_TRY(intern(cx, &seen[LABEL], k->buf + got[i].label, got[i].label_n,
+            CULL_TRY(intern(cx, &seen[LABEL], cull__part_at(k, &got[i].label), got[i].label.n,
                             &s->name[LABEL][i]));
     }
     if (o->c->want.ncol) memcpy(s + 1, numbers, (size_t)(n * o->c->want.ncol) * sizeof *numbers);
@@ -247,6 +250,7 @@ static cull_status keep(cull_ctx *cx, void *arg, int64_t chunk, void *slot)
     const double *numbers = (const double *)(s + 1);
     (void)chunk;
     o->empty += s->empty;
+    o->bytes += s->bytes;
     if (c->want.group.name) CULL_TRY(code_rows(cx, o, s, GROUP, &c->group));
     if (c->want.label.name) CULL_TRY(code_rows(cx, o, s, LABEL, &c->label));
     for (int j = 0; j < c->want.ncol; j++) {
@@ -271,6 +275,7 @@ static cull_status read_through(cull_ctx *cx, cull_corpus *c)
                     .arg = &o,
                     .opening = c};
     cull_status s = cull__pass_run(cx, &p);
+    if (c->column) c->bytes = o.bytes;
     for (int i = 0; i < workers * KINDS; i++) names_free(&o.seen[i]);
     cull__free(o.seen);
     struct cull__names *out[KINDS] = {&c->group, &c->label};
@@ -313,9 +318,8 @@ static cull_status wanted(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *
     return CULL_OK;
 }
 
-static cull_status fit(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
+static cull_status add_files(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
 {
-    CULL_TRY(wanted(cx, o, c));
     if (o->npaths < 1) return cull__fail(cx, CULL_EOPTION, "no file was given");
     for (int i = 0; i < o->npaths; i++) CULL_TRY(add_path(cx, c, o->paths[i], o->format));
     for (int i = 0; i < c->files; i++) {
@@ -328,6 +332,14 @@ static cull_status fit(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
             return cull__fail(cx, CULL_EINPUT, "%s and %s: plain text does not mix with records",
                               c->file[0].path, f->path);
     }
+    return CULL_OK;
+}
+
+static cull_status fit(cull_ctx *cx, const cull_corpus_opts *o, const cull__memory *m,
+                       cull_corpus *c)
+{
+    CULL_TRY(wanted(cx, o, c));
+    CULL_TRY(m ? cull__memory_add(cx, c, m) : add_files(cx, o, c));
     c->n = 0;
     CULL_TRY(read_through(cx, c));
     c->table = (cull_table){.n = c->n,
@@ -337,19 +349,30 @@ static cull_status fit(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus *c)
     return CULL_OK;
 }
 
-cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *opts, cull_corpus **out)
+cull_status cull__corpus_open(cull_ctx *cx, const cull_corpus_opts *opts, const cull__memory *m,
+                              cull_corpus **out)
 {
     cull_corpus_opts o = CULL_CORPUS_OPTS;
     cull_corpus *c;
     *out = NULL;
     memcpy(&o, opts, opts->size < sizeof o ? opts->size : sizeof o);
-    CULL_TRY(CULL_ALLOC(cx, c, 1));
-    cull_status s = fit(cx, &o, c);
+    cull_status s = CULL_ALLOC(cx, c, 1);
+    if (s != CULL_OK) {
+        if (m) cull__free(m->col);
+        return s;
+    }
+    if (m) c->column = m->col;
+    s = fit(cx, &o, m, c);
     if (s == CULL_OK)
         *out = c;
     else
         cull_corpus_free(c);
     return s;
+}
+
+cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o, cull_corpus **out)
+{
+    return cull__corpus_open(cx, o, NULL, out);
 }
 
 static void coded_free(struct cull__names *g)
@@ -384,6 +407,7 @@ void cull_corpus_free(cull_corpus *c)
     cull__free(c->col_name);
     coded_free(&c->group);
     coded_free(&c->label);
+    cull__free(c->column);
     cull__free(c->file);
     cull__free(c->pub);
     cull__free(c);
@@ -422,7 +446,7 @@ const char *cull_corpus_label_name(const cull_corpus *c, int32_t i) { return nam
 int cull_corpus_files(const cull_corpus *c, const cull_input_file **files)
 {
     *files = c->pub;
-    return c->files;
+    return c->column ? 0 : c->files;
 }
 
 static cull_status hash_all(cull_ctx *cx, int fd, const char *path, cull__hasher *h, char *buf,

@@ -40,11 +40,11 @@ static cull_status visit(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int
         rec[i] = (cull__record){
             .row = r->stream.row + lo + i, .raw = r->stream.buf + raw[i].at, .raw_n = raw[i].n};
         if (!p->need) continue;
-        rec[i].text = k->buf + got[i].text;
-        rec[i].text_n = got[i].text_n;
+        rec[i].text = cull__part_at(k, &got[i].text);
+        rec[i].text_n = got[i].text.n;
         if (!got[i].has_id) continue;
-        rec[i].id = k->buf + got[i].id;
-        rec[i].id_n = got[i].id_n;
+        rec[i].id = cull__part_at(k, &got[i].id);
+        rec[i].id_n = got[i].id.n;
     }
     int64_t c = r->first + chunk;
     if (p->map) return p->map(cx, p->arg, c, rec, n, slot_of(r, chunk));
@@ -140,10 +140,13 @@ static double doubled(double first, double need)
 uint64_t cull__pass_plan(const cull_corpus *c, int threads)
 {
     enum { ARENA = 192 << 10, SMALL = 64 << 10 };
-    double size = (double)c->bytes, each = size / (double)(c->n ? c->n : 1);
+    /* of memory nothing is read, and only joined texts are copied */
+    double size = c->column && c->want.ntext < 2 ? 0 : (double)c->bytes;
+    double each = size / (double)(c->n ? c->n : 1), read = c->column ? 0 : size;
     double buf = doubled(CULL__FIRST + CULL__PAD,
-                         least(size + CULL__PAD, least(CULL__BATCH + 1, each * CULL__RECORDS)));
-    double most = least(least((double)c->n, CULL__RECORDS), buf / (each + 1));
+                         least(read + CULL__PAD, least(CULL__BATCH + 1, each * CULL__RECORDS)));
+    double most = least((double)c->n, CULL__RECORDS);
+    if (!c->column) most = least(most, buf / (each + 1));
     double rec = sizeof(cull__raw) * doubled(8, most);
     /* neighbours are alike: some chunks are long */
     double chunk = least(2 * CULL__CORPUS_CHUNK * each, size);

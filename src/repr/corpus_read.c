@@ -16,6 +16,8 @@ cull_status cull__stream_new(cull_ctx *cx, const cull_corpus *c, size_t slot, cu
     if (some < s->target) s->target = some < CULL__FIRST ? CULL__FIRST : (size_t)some;
     /* slots of a batch stay below 64 MiB while each worker still has one */
     int64_t fit = (64 << 20) / (int64_t)(slot + 1), least = 2 * cull__workers(cx);
+    if (c->column && fit > (int64_t)(s->target / sizeof *s->rec) / CULL__CORPUS_CHUNK)
+        fit = (int64_t)(s->target / sizeof *s->rec) / CULL__CORPUS_CHUNK;
     if (fit < least) fit = least;
     if (fit < CULL__RECORDS / CULL__CORPUS_CHUNK) s->most = fit * CULL__CORPUS_CHUNK;
     return CULL_GROW(cx, s->buf, &s->buf_cap,
@@ -178,8 +180,20 @@ static cull_status grow(cull_ctx *cx, cull__stream *s)
                       path, s->line, CULL__CORPUS_CHUNK, cull__format_bytes(s->hi, size), why);
 }
 
+/* Rows of memory stay where they are: only their numbers go by. */
+static cull_status next_rows(cull_ctx *cx, cull__stream *s, int64_t *n)
+{
+    int64_t left = s->c->pub->rows - s->row;
+    *n = s->n = left < s->most ? left : s->most;
+    CULL_TRY(CULL_GROW(cx, s->rec, &s->rec_cap, s->n));
+    for (int64_t i = 0; i < s->n; i++) s->rec[i] = (cull__raw){.line = s->row + i + 1};
+    s->before += (uint64_t)s->n;
+    return CULL_OK;
+}
+
 cull_status cull__stream_next(cull_ctx *cx, cull__stream *s, int64_t *n)
 {
+    if (s->c->column) return next_rows(cx, s, n);
     while (s->n < s->most && !s->over) {
         if (!s->r) {
             CULL_TRY(next_file(cx, s));

@@ -260,6 +260,10 @@ static cull_status copy_all(cull_ctx *cx, const cull_corpus *c, const int64_t *i
 static cull_status one_form(cull_ctx *cx, const cull_corpus *c)
 {
     const cull__source *a = c->file;
+    if (c->column)
+        return cull__fail(cx, CULL_EINPUT,
+                          "the records are columns of memory, not lines of a file; take the rows "
+                          "of the columns instead");
     for (int i = 1; i < c->files; i++) {
         const cull__source *b = &c->file[i];
         if (a->format != b->format)

@@ -10,7 +10,7 @@ typedef struct {
     int64_t row;
     const char *text; /* UTF-8, joined fields; not NUL-terminated */
     size_t text_n;
-    const char *raw; /* the record's bytes in the file, without the line's end */
+    const char *raw; /* the record's bytes in the file, without the line's end; none of memory */
     size_t raw_n;
     const char *id; /* NULL when it has none */
     size_t id_n;
