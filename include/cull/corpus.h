@@ -105,6 +105,9 @@ CULL_API void cull_strings_free(cull_strings *s);
  * "number", "column" of a csv, ...). None for plain text. */
 CULL_API cull_status cull_corpus_fields(cull_ctx *cx, const cull_corpus *c,
                                         cull_strings *out) CULL_CHECKED;
+/* The records row[0..n), any order, as a corpus in memory: their text and id. n >= 1. One pass. */
+CULL_API cull_status cull_corpus_take(cull_ctx *cx, const cull_corpus *c, const int64_t *row,
+                                      int64_t n, cull_corpus **out) CULL_CHECKED;
 /* Write the records idx[0..n), byte for byte, in the order given (in pool order where idx is
  * sorted), to path ("-" = standard output); a csv keeps its header. .gz and .zst by name. Atomic.
  * Files of two formats, or with two headers, are CULL_EINPUT: they cannot be one file; so are records

@@ -44,12 +44,6 @@ typedef struct {
     cull_run_tally *tally[CODES];
 } figures;
 
-/* ---- subset.c: some of the pool's records as records of their own ---- */
-typedef struct {
-    cull_corpus *text;
-    char dir[512], file[544];
-} subset;
-
 /* ---- split.c: a fair problem of one labelled pool ---- */
 typedef struct {
     int64_t targets;
@@ -57,7 +51,7 @@ typedef struct {
     int32_t groups;
     int64_t *order, *row; /* groups; targets: the rows that are the target */
     uint8_t *avoid, *gone;
-    subset text;
+    cull_corpus *text;
     cull_pool *pool;
     float *rows;
 } split;
@@ -176,11 +170,6 @@ cull_status measure(cull_job *j, const cull_pick *k, measured *out);
 void measured_free(measured *m);
 cull_status figures_of(cull_job *j, const cull_method *m, bool baselines);
 void figures_free(figures *f);
-
-/* ---- subset.c ---- */
-cull_status subset_make(cull_job *j, const cull_corpus *from, const int64_t *row, int64_t n,
-                        subset *out);
-void subset_free(subset *s);
 
 /* ---- split.c ---- */
 cull_status split_check(cull_job *j); /* the settings, before any file is read */

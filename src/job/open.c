@@ -307,7 +307,6 @@ cull_status job_open(cull_job *j, const cull_method *const *method, int methods,
     bool text = methods == 1 && (any_needs(method, methods, CULL_NEEDS_TEXT) ||
                                  (embed && !has(j, "embeddings")) || has(j, "avoid"));
     double began = cull__now();
-    if (j->settled) return cull__fail(j->cx, CULL_EINPUT, "the job has let its inputs go");
     j->opened = true;
     CULL_TRY(budget_parse(j));
     CULL_TRY(scores_ask(j, method, methods));

@@ -15,7 +15,7 @@ enum { SMALL = 2000, LARGE = 6000 };
 /* A part of the pool as a problem of its own. */
 typedef struct {
     int64_t n, *row, *at; /* rows of the pool; which of the larger sample they are */
-    subset text;
+    cull_corpus *text;
     cull_pool *pool, *target;
     float *rows;
     double *column[MAX_COLUMNS], *cost;
@@ -92,7 +92,7 @@ static cull_status sample_problem(cull_job *j, const sample *of, sample *s)
         CULL_TRY(sample_pool(j, j->pool, s->row, s));
     s->p.pool = s->pool;
     s->p.target = target;
-    s->p.text = j->p.text ? s->text.text : NULL;
+    s->p.text = j->p.text ? s->text : NULL;
     return CULL_OK;
 }
 
@@ -100,7 +100,7 @@ static void sample_free(sample *s)
 {
     cull_pool_free(s->pool);
     cull_pool_free(s->target);
-    subset_free(&s->text);
+    cull_corpus_free(s->text);
     for (int i = 0; i < MAX_COLUMNS; i++) cull__free(s->column[i]);
     cull__free(s->cost), cull__free(s->rows), cull__free(s->row), cull__free(s->at);
     cull_ctx_free(s->cx);
@@ -196,7 +196,7 @@ static cull_status try_features(cull_job *j, sample *s, estimate *e)
     cull_embed_opts o;
     cull_embed *basis = NULL;
     cull_plan part;
-    const cull_corpus *text = s->text.text;
+    const cull_corpus *text = s->text;
     CULL_TRY(embed_settings(j, &o));
     double began = cull__now();
     CULL_TRY(told(j, s, cull_embed_plan(s->cx, text, &o, 0, &part)));
@@ -249,8 +249,8 @@ static cull_status try_smaller(cull_job *j, const cull_method *m, const cull_opt
                                const sample *s, sample *less, point *out)
 {
     CULL_TRY(sample_rows(j, s, SMALL, less));
-    if (s->text.text && (m->flags & CULL_NEEDS_TEXT))
-        CULL_TRY(subset_make(j, s->text.text, less->at, less->n, &less->text));
+    if (s->text && (m->flags & CULL_NEEDS_TEXT))
+        CULL_TRY(cull_corpus_take(j->cx, s->text, less->at, less->n, &less->text));
     CULL_TRY(sample_problem(j, s, less));
     return try_method(j, m, opts, less, out);
 }
@@ -276,7 +276,7 @@ static cull_status try_sample(cull_job *j, const cull_method *m, const cull_opts
 {
     bool text = j->embeds || (j->p.text && (m->flags & CULL_NEEDS_TEXT));
     CULL_TRY(sample_rows(j, NULL, LARGE, s));
-    if (text) CULL_TRY(subset_make(j, j->text, s->row, s->n, &s->text));
+    if (text) CULL_TRY(cull_corpus_take(j->cx, j->text, s->row, s->n, &s->text));
     if (j->embeds) CULL_TRY(try_features(j, s, e));
     return try_sizes(j, m, opts, s, e);
 }

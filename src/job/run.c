@@ -150,8 +150,8 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
 cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opts, unsigned flags)
 {
     job_forget(j);
-    if (!j->opened)
-        CULL_TRY(job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false));
+    if (j->settled) return cull__fail(j->cx, CULL_EINPUT, "the job has let its inputs go");
+    if (!j->opened) CULL_TRY(job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false));
     cull_status s = run(j, m, opts, flags);
     if (s == CULL_OK)
         j->ran = true;

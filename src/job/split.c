@@ -92,10 +92,10 @@ static cull_status draw_target(cull_job *j, split *s, uint64_t seed)
 
 static void drop_target(cull_job *j, split *s)
 {
-    subset_free(&s->text);
+    cull_corpus_free(s->text);
     cull_pool_free(s->pool);
     cull__free(s->rows);
-    s->pool = NULL, s->rows = NULL;
+    s->text = NULL, s->pool = NULL, s->rows = NULL;
     j->p.target = NULL, j->p.target_text = NULL;
 }
 
@@ -127,9 +127,9 @@ cull_status split_make(cull_job *j, split *s, uint64_t seed)
             cull_pool_from(j->cx, s->rows, CULL_F32, s->targets, cull_pool_d(j->pool), &s->pool));
         j->p.target = s->pool;
     }
-    if (!j->text) return CULL_OK;
-    CULL_TRY(subset_make(j, j->text, s->row, s->targets, &s->text));
-    j->p.target_text = s->text.text;
+    if (!j->p.text) return CULL_OK;
+    CULL_TRY(cull_corpus_take(j->cx, j->text, s->row, s->targets, &s->text));
+    j->p.target_text = s->text;
     return CULL_OK;
 }
 

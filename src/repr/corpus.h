@@ -47,6 +47,8 @@ typedef struct {
 /* cull_corpus_open, of m instead of o->paths. m->col changes hands, also on failure. */
 cull_status cull__corpus_open(cull_ctx *cx, const cull_corpus_opts *o, const cull__memory *m,
                               cull_corpus **out);
+/* A column of the caller's, which must stay where it is. */
+cull__column cull__memory_column(const cull_column *col);
 /* The one source of a corpus of memory. */
 cull_status cull__memory_add(cull_ctx *cx, cull_corpus *c, const cull__memory *m);
 

@@ -170,6 +170,15 @@ static int number_at(const void *of, int64_t row, double *out)
     return 0;
 }
 
+cull__column cull__memory_column(const cull_column *col)
+{
+    return (cull__column){.name = col->name,
+                          .kind = col->number ? "number" : "string",
+                          .of = col,
+                          .text = col->number ? number_text : string_at,
+                          .number = col->number ? number_at : NULL};
+}
+
 cull_status cull_corpus_from(cull_ctx *cx, int64_t n, const cull_column *col, int cols,
                              const cull_corpus_opts *o, cull_corpus **out)
 {
@@ -189,11 +198,7 @@ cull_status cull_corpus_from(cull_ctx *cx, int64_t n, const cull_column *col, in
     cull_column *given = (cull_column *)(m.col + cols);
     for (int i = 0; i < cols; i++) {
         given[i] = col[i];
-        m.col[i] = (cull__column){.name = col[i].name,
-                                  .kind = col[i].number ? "number" : "string",
-                                  .of = &given[i],
-                                  .text = col[i].number ? number_text : string_at,
-                                  .number = col[i].number ? number_at : NULL};
+        m.col[i] = cull__memory_column(&given[i]);
     }
     return cull__corpus_open(cx, o, &m, out);
 }

@@ -99,6 +99,7 @@ struct ids {
     int64_t n;
     int snippet;
     cull_strings *out;
+    size_t *len; /* (n, 2) of ids and texts, which may hold a NUL; NULL = not wanted */
 };
 
 /* Bytes of the first `most` characters. */
@@ -131,15 +132,18 @@ static cull_status note(cull_ctx *cx, void *arg, int64_t chunk, const cull__reco
         snprintf(row, sizeof row, "%" PRId64, rec[i].row);
         CULL_TRY(keep(cx, rec[i].id ? rec[i].id : row, rec[i].id ? rec[i].id_n : strlen(row),
                       &d->out->id[place]));
-        if (d->snippet > 0)
-            CULL_TRY(keep(cx, rec[i].text, cut(rec[i].text, rec[i].text_n, d->snippet),
-                          &d->out->text[place]));
+        size_t most = d->len ? rec[i].text_n : cut(rec[i].text, rec[i].text_n, d->snippet);
+        if (d->snippet > 0) CULL_TRY(keep(cx, rec[i].text, most, &d->out->text[place]));
+        if (!d->len) continue;
+        d->len[2 * place] = rec[i].id ? rec[i].id_n : strlen(row);
+        d->len[2 * place + 1] = most;
     }
     return CULL_OK;
 }
 
-cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *idx, int64_t n,
-                            int snippet, cull_strings *out)
+/* With `len` whole texts, however long. */
+static cull_status gather(cull_ctx *cx, const cull_corpus *c, const int64_t *idx, int64_t n,
+                          int snippet, size_t *len, cull_strings *out)
 {
     struct want *want = NULL;
     *out = (cull_strings){.n = n};
@@ -147,7 +151,7 @@ cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *i
     if (s == CULL_OK) s = CULL_ALLOC(cx, out->id, n);
     if (s == CULL_OK && snippet > 0) s = CULL_ALLOC(cx, out->text, n);
     if (s == CULL_OK) {
-        struct ids d = {want, n, snippet, out};
+        struct ids d = {want, n, snippet, out, len};
         cull__pass p = {
             .c = c, .need = CULL__ID | (snippet > 0 ? CULL__TEXT : 0), .map = note, .arg = &d};
         s = cull__pass_run(cx, &p);
@@ -155,6 +159,61 @@ cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *i
     cull__free(want);
     if (s != CULL_OK) cull_strings_free(out);
     return s;
+}
+
+cull_status cull_corpus_ids(cull_ctx *cx, const cull_corpus *c, const int64_t *idx, int64_t n,
+                            int snippet, cull_strings *out)
+{
+    return gather(cx, c, idx, n, snippet, NULL, out);
+}
+
+/* ---- some records as a corpus of their own ---- */
+
+/* One block: the corpus's columns, the two of strings, their offsets, their bytes. */
+static cull_status pack(cull_ctx *cx, const cull_strings *s, const size_t *len, cull__memory *m)
+{
+    static const char *const name[] = {"id", "text"};
+    char *const *const from[] = {s->id, s->text};
+    size_t bytes = 0, head = 2 * (sizeof *m->col + sizeof(cull_column));
+    size_t offsets = 2 * (size_t)(s->n + 1) * sizeof(int64_t);
+    for (int64_t i = 0; i < 2 * s->n; i++) bytes += len[i];
+    CULL_TRY(cull__alloc(cx, (void **)&m->col, (int64_t)(head + offsets + bytes), 1));
+    cull_column *col = (cull_column *)(m->col + 2);
+    int64_t *offset = (int64_t *)(col + 2);
+    char *at = (char *)offset + offsets;
+    for (int k = 0; k < 2; k++, offset += s->n + 1) {
+        int64_t to = 0;
+        for (int64_t i = 0; i < s->n; i++) {
+            size_t n = len[2 * i + k];
+            memcpy(at + to, from[k][i], n);
+            offset[i + 1] = to += (int64_t)n;
+        }
+        col[k] = (cull_column){.name = name[k], .offset = offset, .bytes = at};
+        m->col[k] = cull__memory_column(&col[k]);
+        at += to;
+    }
+    m->n = s->n;
+    m->cols = 2;
+    return CULL_OK;
+}
+
+cull_status cull_corpus_take(cull_ctx *cx, const cull_corpus *c, const int64_t *row, int64_t n,
+                             cull_corpus **out)
+{
+    cull_strings s = {0};
+    cull__memory m = {0};
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    size_t *len;
+    o.id = "id";
+    o.text = "text";
+    *out = NULL;
+    if (n < 1) return cull__fail(cx, CULL_EINPUT, "no row is asked for; it takes at least one");
+    CULL_TRY(CULL_ALLOC(cx, len, 2 * n));
+    cull_status st = gather(cx, c, row, n, 1, len, &s);
+    if (st == CULL_OK) st = pack(cx, &s, len, &m);
+    cull_strings_free(&s);
+    cull__free(len);
+    return st == CULL_OK ? cull__corpus_open(cx, &o, &m, out) : st;
 }
 
 void cull_strings_free(cull_strings *s)
