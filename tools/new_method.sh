@@ -95,5 +95,5 @@ wrote $src     the method: fill its head, its options, run() and the descriptor
 wrote $test    its oracle: what the right answer is, found without the method
 Next: give it its row in docs/papers.csv the state 'method', then
   make check                        what is left to do, test by test
-  tools/golden.sh build --update    take its options into tests/golden, once they are settled
+  tools/golden.sh build --update    take it into tests/golden, once its options are settled
 END

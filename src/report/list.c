@@ -202,9 +202,10 @@ cull_status cull__read_list(cull__reading *g, const char *kind, const char *at, 
 /* Integers are rows; booleans are a mask over the pool. */
 static cull_status add_array(cull__reading *g, const cull_array *a)
 {
-    int64_t n = a->ndim ? a->shape[0] : 0, ones = 1;
-    for (int i = 1; i < a->ndim; i++) ones *= a->shape[i];
-    if (a->ndim < 1 || ones != 1)
+    int64_t n = a->ndim ? a->shape[0] : 0;
+    bool list = a->ndim > 0;
+    for (int i = 1; i < a->ndim; i++) list = list && a->shape[i] == 1;
+    if (!list)
         return cull__fail(g->cx, CULL_EINPUT, "%s: %d dimensions; a list of rows has one", g->path,
                           a->ndim);
     bool mask = a->dtype == CULL_BOOL;

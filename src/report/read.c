@@ -400,6 +400,8 @@ static cull_status read_json(cull__reading *g, const cull__bytes *file, cull_run
     cull_status s;
     if (cull__json_parse(p, text, file->n, &root, &why, &at))
         s = read_root(g, root, run);
+    else if (at == SIZE_MAX)
+        s = cull__fail(g->cx, CULL_ENOMEM, "%s: %s", g->path, why);
     else
         s = cull__fail(g->cx, CULL_EINPUT, "%s: damaged JSON near byte %zu of %zu: %s", g->path, at,
                        file->n, why);

@@ -1,7 +1,6 @@
 /* table: any bytes as csv, tsv, jsonl or an array file (the first byte says which), all columns and one. */
 #include "array.h"
-
-#include <string.h>
+#include "named.h"
 
 #include "cull/table.h"
 
@@ -9,13 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const char *const ext[] = {"csv", "tsv", "jsonl", "npz"}, *const a[] = {"a"};
     static cull_ctx *cx;
-    char path[64], name[128], folder[] = "/tmp/cull-fuzz-XXXXXX";
     if (!cx) cx = fuzz_ctx();
     if (!n) return 0;
-    if (!mkdtemp(folder)) abort();
-    int fd = fuzz_file(data + 1, n - 1, path);
-    snprintf(name, sizeof name, "%s/t.%s", folder, ext[data[0] & 3]); /* the name tells the form */
-    if (symlink(path, name) != 0) abort();
+    const char *name = fuzz_named(data, n, ext, 4);
     for (int columns = 0; columns < 2; columns++) {
         cull_table_file *f;
         if (cull_table_open(cx, name, a, columns, &f) != CULL_OK) continue;
@@ -26,8 +21,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         (void)sum;
         cull_table_close(f);
     }
-    unlink(name);
-    rmdir(folder);
-    close(fd);
     return 0;
 }

@@ -217,8 +217,37 @@ static void arrays(void **state)
     a = (cull_array){.dtype = CULL_I64, .ndim = 2, .shape = {2, 2}, .at = rows};
     ok(cx, cull_array_write(cx, path, &a));
     refused(cx, cull_pick_read(cx, path, &f), CULL_EINPUT, "2 dimensions; a list of rows has one");
+    a = (cull_array){.dtype = CULL_I64, .ndim = 3, .shape = {0, INT64_MAX, 4}, .at = rows};
+    ok(cx, cull_array_write(cx, path, &a));
+    refused(cx, cull_pick_read(cx, path, &f), CULL_EINPUT, "3 dimensions; a list of rows has one");
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
+}
+
+/* A pick file for which memory does not suffice is not called damaged. */
+static void no_room(void **state)
+{
+    (void)state;
+    enum { N = 400000 };
+    char *text = malloc(N);
+    int k = sprintf(text, "{\"kind\":\"pick\",\"pick\":[],\"note\":\"");
+    memset(text + k, 'x', (size_t)(N - k));
+    memcpy(text + N - 2, "\"}", 2);
+    const char *path = put("large.json", text, N);
+    for (int small = 0; small < 2; small++) {
+        cull_ctx_opts o = CULL_CTX_OPTS;
+        o.threads = 1;
+        o.memory = small ? 1 << 20 : 1 << 23;
+        cull_ctx *cx = cull_ctx_new(&o);
+        cull_pick_file f;
+        if (small)
+            refused(cx, cull_pick_read(cx, path, &f), CULL_ENOMEM, "large.json: out of memory");
+        else
+            ok(cx, cull_pick_read(cx, path, &f));
+        cull_pick_file_free(&f);
+        cull_ctx_free(cx);
+    }
+    free(text);
 }
 
 static int enter(void **state)
@@ -238,6 +267,7 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(cuts), cmocka_unit_test(arrays)};
+                                       cmocka_unit_test(cuts), cmocka_unit_test(arrays),
+                                       cmocka_unit_test(no_room)};
     return cmocka_run_group_tests_name("report_read", tests, enter, leave);
 }
