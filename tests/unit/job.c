@@ -186,6 +186,10 @@ static void refusals(void **state)
     refused(cx, cull_job_set(j, "cost", "x"), CULL_EOPTION, "comes too late");
     cull_job_free(j);
     j = job(cx, "2");
+    ok(cx, cull_job_set(j, "targets", "5"));
+    refused(cx, cull_job_run(j, rds, NULL, 0), CULL_EOPTION, "for a comparison");
+    cull_job_free(j);
+    j = job(cx, "2");
     refused(cx, cull_job_run(j, rds, NULL, 0), CULL_EOPTION, "there is no pool");
     cull_job_free(j);
     j = job(cx, "1");
