@@ -2,6 +2,7 @@
  * only what a file needs. */
 #ifndef CULL_CULL_H
 #define CULL_CULL_H
+#include "cull/arrow.h"
 #include "cull/base.h"
 #include "cull/claim.h"
 #include "cull/corpus.h"
