@@ -100,7 +100,7 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
 
 
 def build_library(settings: Settings) -> Path:
-    """Configures and builds libcull.so; gives its real file. A failure ends the program with a sentence."""
+    """Configures and builds libcull.so; gives its path. A failure ends the program with a sentence."""
     folder = Path((settings or {}).get("build-dir") or ROOT / "build" / "wheel").resolve()
     configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", "-DCULL_TESTS=OFF"]
     if shutil.which("ninja") and not (folder / "CMakeCache.txt").exists():
@@ -114,7 +114,7 @@ def build_library(settings: Settings) -> Path:
         if done.returncode:
             sys.stderr.write(done.stdout)
             fail(f"cull's library could not be built; what CMake said stands above{advice()}")
-    return (folder / "libcull.so").resolve()
+    return folder / "libcull.so"
 
 
 def advice() -> str:
