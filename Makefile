@@ -3,6 +3,7 @@
 #   make check   install what is missing, build, and run every test
 BUILD ?= build
 PREFIX ?= /usr/local
+PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 20
 CONFIGURE = cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release
@@ -10,7 +11,7 @@ NINJA = cmake --build $(BUILD) -j $(JOBS)
 # the configuring and compiling of a first build, quiet unless it fails
 QUIET = > $(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }
 
-.PHONY: all build setup run check claims bench fuzz format install clean help
+.PHONY: all build setup run check wheel claims bench fuzz format install clean help
 .DEFAULT_GOAL := all
 
 all: ## configure and build a release in build/
@@ -37,6 +38,10 @@ check: ## install what is missing, build, run every test
 	@$(NINJA) $(QUIET)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --no-label-summary --no-tests=error -LE claims
 
+wheel: ## build the Python package in dist/, by auditwheel (of PYTHON) for other machines too
+	@tools/setup.sh build wheel
+	@$(PYTHON) tools/wheel.py dist
+
 claims: ## check the papers' claims on their data (minutes; installs a data set)
 	@tools/setup.sh build test claims
 	@$(CONFIGURE) -DCULL_TESTS=ON
@@ -62,8 +67,8 @@ format: ## clang-format every C and C++ file
 install: all ## install under PREFIX (/usr/local)
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
-clean: ## remove every build folder and what the demonstration wrote
-	@rm -rf build build-* run
+clean: ## remove every build folder, dist/ and what the demonstration wrote
+	@rm -rf build build-* dist run
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t h; do printf '  make %-9s %s\n' "$$t" "$$h"; done

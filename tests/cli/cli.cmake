@@ -24,8 +24,8 @@ foreach(f ${pages})
   endif()
 endforeach()
 add_test(NAME docs.pages
-  COMMAND ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${shown})
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${shown})
 add_test(NAME docs.wrong_page
-  COMMAND ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${CMAKE_CURRENT_LIST_DIR}/wrong_page.md)
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${CMAKE_CURRENT_LIST_DIR}/wrong_page.md)
 set_tests_properties(docs.pages docs.wrong_page PROPERTIES LABELS quick TIMEOUT 300)
 set_tests_properties(docs.wrong_page PROPERTIES PASS_REGULAR_EXPRESSION "3 of 7 differ")

@@ -1,6 +1,5 @@
 # The house rules as tests: `ctest -R house`. Those that read object files or build a second tree run
 # in plain builds only; sanitizers add symbols and data of their own.
-find_program(CULL_PYTHON python3 REQUIRED)
 add_executable(house_options house/options.c)
 target_link_libraries(house_options PRIVATE cull)
 add_executable(house_quality house/quality.c)
@@ -13,8 +12,8 @@ function(cull_house name label)
   set_tests_properties(house.${name} PROPERTIES LABELS ${label} TIMEOUT 600 SKIP_RETURN_CODE 77)
 endfunction()
 
-cull_house(layers quick ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_layers.py ${CMAKE_SOURCE_DIR})
-cull_house(rules quick ${CULL_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_rules.py ${CMAKE_SOURCE_DIR})
+cull_house(layers quick ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/check_layers.py ${CMAKE_SOURCE_DIR})
+cull_house(rules quick ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/check_rules.py ${CMAKE_SOURCE_DIR})
 cull_house(checks quick sh ${CMAKE_SOURCE_DIR}/tests/house/checks.sh ${CMAKE_SOURCE_DIR})
 cull_house(setup quick sh ${CMAKE_SOURCE_DIR}/tests/house/setup.sh ${CMAKE_SOURCE_DIR})
 if(NOT CULL_SANITIZE)
