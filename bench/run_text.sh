@@ -18,7 +18,7 @@ if [ $# = 0 ]; then
 fi
 for f in "$@"; do
     name=$(basename "$f" .jsonl)
-    "$dir/bench" "$f" "$threads" "$dir/e.npy" > "$dir/rows"
+    "$dir/bench" "$f" "$threads" "$dir/e.npy" dim=128 > "$dir/rows"
     quality=$($python "$here/peers/text_sklearn.py" --quality "$f" "$dir/e.npy")
     sed "s/^\(all,.*,\)$/\1$quality/" "$dir/rows" | sed "s/^/$name,/"
     $python "$here/peers/text_sklearn.py" "$f" "$threads" | sed "s/^/$name,/"

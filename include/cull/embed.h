@@ -25,13 +25,13 @@ typedef struct {
     int iterations;       /* subspace iterations of the randomized SVD, 0 to 32 */
     bool sublinear;       /* 1 + log(count) instead of the count */
     double power;         /* directions are divided by their singular value to this power, 0 to 1:
-                             0 = plain latent semantic analysis, 1 = whitened: better for means of
-                             many texts, worse for single neighbours and for small corpora */
+                             0 = plain latent semantic analysis, 1 = whitened: better for the mean of
+                             a topic's texts, worse for single neighbours and for small corpora */
 } cull_embed_opts;
 /* clang-format off */
 #define CULL_EMBED_OPTS \
     {.size = sizeof(cull_embed_opts), .word_lo = 1, .word_hi = 2, .char_lo = 0, .char_hi = 0, \
-     .bits = 18, .dim = 128, .sample = 65536, .iterations = 4, .sublinear = true, \
+     .bits = 18, .dim = 256, .sample = 65536, .iterations = 2, .sublinear = true, \
      .power = 0}
 /* clang-format on */
 
@@ -40,11 +40,14 @@ typedef struct {
 CULL_API cull_status cull_embed_opts_set(cull_ctx *cx, cull_embed_opts *o, const char *name,
                                          const char *value) CULL_CHECKED;
 
-/* Fit on c. One pass counts in how many texts each feature occurs, idf = ln((1+n)/(1+df)) + 1, and
- * gathers the texts of the basis: the `sample` whose row number hashes least under the seed, cut
- * where they hold more than 12 million features in all. Rows of unit length; then Halko, Martinsson
- * and Tropp 2011, algorithm 4.4; then the directions are evened out by `power`. Memory:
- * cull_embed_plan; time: O(bytes + features of the sample * dim * iterations). opts NULL = defaults.
+/* Fit on c. One pass counts in how many texts each feature occurs and gathers the texts of the basis:
+ * the `sample` whose row number hashes least under the seed, cut where they hold more than 12 million
+ * features in all. A feature weighs ln((n + 1) / (df + 1/2))^1.5: the words that every text has next
+ * to nothing, without a list of them. Rows of unit length; then Halko, Martinsson and Tropp 2011,
+ * algorithm 4.4; then the directions are evened out by `power`; then what the texts have in common is
+ * taken away: of each row, made unit length, the mean of such rows (Mu and Viswanath 2018, of at most
+ * 2048 texts of the basis, shrunk by k / (k + 1) for k of them). Memory: cull_embed_plan; time:
+ * O(bytes + features of the sample * dim * iterations). opts NULL = defaults.
  * A corpus without a single word is CULL_EINPUT. Where the sample has fewer than dim independent
  * texts, the numbers beyond are 0 in every row. */
 CULL_API cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
@@ -65,7 +68,7 @@ CULL_API cull_status cull_embed_plan(cull_ctx *cx, const cull_corpus *c, const c
                                      int64_t more, cull_plan *out) CULL_CHECKED;
 
 /* Plain TF-IDF cosine of every row of c to the mean of the (unit) rows of target: the baseline that
- * needs no basis. out has n doubles. Features and idf as above, idf from c. Two passes over c, one
+ * needs no basis. out has n doubles. Features and weights as above, df from c. Two passes over c, one
  * over target, 2^bits * (4 + 12 * threads) bytes. */
 CULL_API cull_status cull_corpus_tfidf(cull_ctx *cx, const cull_corpus *c,
                                        const cull_corpus *target, const cull_embed_opts *o,

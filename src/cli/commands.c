@@ -37,7 +37,7 @@ static const cull_input judge[] = {
 static const cull_input embed_own[] = {
     {"fit", "FILE...", "fit the features on these records instead of the inputs"},
     {"text", "PATH", "field with the text, for example text or messages[].content"},
-    {"dim", "N", "numbers in the feature vector of a text (128)"},
+    {"dim", "N", "numbers in the feature vector of a text (256)"},
     {"words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
     {"chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
     {"bits", "N", "2^N hashed features before they are reduced (18)"},
@@ -105,7 +105,7 @@ static const command table[] = {
      .about = "Hashed word and character n-grams, weighted by TF-IDF and reduced by a randomized "
               "SVD: a row of unit length for each record, the same that `cull data` makes. To "
               "embed a pool and a target alike, fit both on the pool: --fit POOL.",
-     .examples = "cull embed pool.jsonl -o pool.npy\tthe pool's vectors, (n, 128) f32\n"
+     .examples = "cull embed pool.jsonl -o pool.npy\tthe pool's vectors, (n, 256) f32\n"
                  "cull embed --fit pool.jsonl dev.jsonl -o dev.npy\ta target in the same space",
      .options = embed_options,
      .least = 1,

@@ -5,7 +5,12 @@
  * limit falls to the least hash dropped. What is left at the end is the longest prefix, in order of
  * hash, that fits: no order of arrival changes it.
  *
- * idf is folded into the rows of the basis, so that embedding a text is one weighted sum of rows. */
+ * idf is folded into the rows of the basis, so that embedding a text is one weighted sum of rows.
+ *
+ * All texts share a direction, that of their commonest words, which says nothing about any of them:
+ * the mean of the basis's unit rows is taken from every row, as Mu and Viswanath 2018, "All-but-the-
+ * Top", do to word vectors. (Before the rows are of unit length it would be taken most from texts
+ * that the basis knows least about; measured, that was worse than not at all.) */
 #define _GNU_SOURCE
 #include "num/num.h"
 #include "repr/features.h"
@@ -20,12 +25,14 @@
 
 static const uint64_t SAMPLE = 0x73616d706c65; /* stream of the key that picks texts */
 static const uint32_t NONE = UINT32_MAX;
+enum { MEAN_TEXTS = 2048 }; /* texts that the mean is of, at most: it is as good as that of all */
 
 struct cull_embed {
     cull_embed_opts o;
     int64_t cols, width, sampled;
     uint32_t *place; /* 2^bits: a feature's row in basis, or NONE */
     float *basis;    /* (cols, width): dim numbers, then 0 */
+    double *mean;    /* dim */
 };
 
 /* ---- which texts the basis is fitted on ---- */
@@ -283,6 +290,38 @@ static cull_status weigh(cull_ctx *cx, cull_embed *e, const double *sigma)
     return CULL_OK;
 }
 
+/* 1 / |y|, or 0. */
+static double unit_of(const float *y, int64_t n)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < n; j++) sum += (double)y[j] * y[j];
+    return sum > 0 ? 1 / sqrt(sum) : 0;
+}
+
+/* Of texts spread evenly over the rows, counted with one more that is 0: a single text, or equal
+ * ones, are thus not taken from themselves to nothing. */
+static cull_status find_mean(cull_ctx *cx, const struct rows *m, cull_embed *e)
+{
+    const cull__kern *kern = cull__kernels(cx);
+    int64_t texts = m->s->texts, k = texts < MEAN_TEXTS ? texts : MEAN_TEXTS, most = 0;
+    cull__entry *x;
+    float *y;
+    for (int64_t i = 0; i < k; i++)
+        if (m->s->text[i * texts / k].n > most) most = m->s->text[i * texts / k].n;
+    CULL_TRY(CULL_TMP(cx, x, most));
+    CULL_TRY(CULL_TMP(cx, y, e->width));
+    CULL_TRY(CULL_ALLOC(cx, e->mean, e->o.dim));
+    for (int64_t i = 0; i < k; i++) {
+        const struct text *t = &m->s->text[i * texts / k];
+        for (uint32_t j = 0; j < t->n; j++) /* the basis has idf already */
+            x[j] = (cull__entry){t->at[j].col, t->at[j].val / m->idf[t->at[j].col]};
+        kern->gather(y, e->basis, (e->o.dim + 15) / 16 * 16, e->width, x, t->n);
+        double unit = unit_of(y, e->o.dim) / (double)(k + 1);
+        for (int64_t j = 0; j < e->o.dim; j++) e->mean[j] += y[j] * unit;
+    }
+    return CULL_OK;
+}
+
 static cull_status fit_basis(cull_ctx *cx, struct sample *s, const uint32_t *df, int64_t texts,
                              cull_embed *e)
 {
@@ -312,7 +351,8 @@ static cull_status fit_basis(cull_ctx *cx, struct sample *s, const uint32_t *df,
     e->cols = a.cols;
     CULL_TRY(CULL_ALLOC(cx, e->basis, e->cols * e->width));
     CULL_TRY(cull__sparse_svd(cx, &a, e->o.dim, e->o.iterations, idf, e->basis, sigma));
-    return weigh(cx, e, sigma);
+    CULL_TRY(weigh(cx, e, sigma));
+    return find_mean(cx, &m, e);
 }
 
 static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cull_embed *e)
@@ -375,6 +415,7 @@ void cull_embed_free(cull_embed *e)
     if (!e) return;
     cull__free(e->place);
     cull__free(e->basis);
+    cull__free(e->mean);
     cull__free(e);
 }
 
@@ -399,10 +440,10 @@ static void embed_row(const struct applying *a, const cull__row *r, cull__entry 
         if (at != NONE) x[n++] = (cull__entry){at, cull__tf(&e->o, r->count[i])};
     }
     a->kern->gather(y, e->basis, k, e->width, x, n);
-    double sum = 0;
-    for (int64_t j = 0; j < dim; j++) sum += (double)y[j] * y[j];
-    double unit = sum > 0 ? 1 / sqrt(sum) : 0;
-    for (int64_t j = 0; j < dim; j++) out[j] = (float)(y[j] * unit);
+    double unit = unit_of(y, dim);
+    for (int64_t j = 0; j < dim; j++) out[j] = unit > 0 ? (float)(y[j] * unit - e->mean[j]) : 0;
+    unit = unit_of(out, dim);
+    for (int64_t j = 0; j < dim; j++) out[j] = (float)(out[j] * unit);
 }
 
 static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cull__record *rec,

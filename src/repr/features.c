@@ -151,7 +151,8 @@ float cull__tf(const cull_embed_opts *o, uint32_t count)
 
 float cull__idf(int64_t texts, int64_t df)
 {
-    return (float)(log((1 + (double)texts) / (1 + (double)df)) + 1);
+    double l = log(((double)texts + 1) / ((double)df + 0.5));
+    return (float)(l * sqrt(l));
 }
 
 /* ---- document counts: whole numbers, so any order of adding gives the same ---- */

@@ -34,7 +34,7 @@ const cull_input *cull_task_inputs(cull_task t)
         {"avoid-share", "S",
          "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
         {"avoid-list", "FILE", "write each overlap with --avoid to FILE as tsv"},
-        {"embed-dim", "N", "numbers in the feature vector of a text (128)"},
+        {"embed-dim", "N", "numbers in the feature vector of a text (256)"},
         {"embed-words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
         {"embed-chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
         {"embed-bits", "N", "2^N hashed features before they are reduced (18)"},

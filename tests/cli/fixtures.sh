@@ -13,7 +13,7 @@ fixtures() {
             $i "$w" $i $t "$([ $((i % 2)) = 0 ] && echo A || echo B)" $((i % 4 + 1)) $((i % 7)) $i
         i=$((i + 1))
     done >pool.jsonl
-    printf '{"id":"d%d","text":"a socket and a port of router %d"}\n' 1 1 2 2 3 3 >dev.jsonl
+    printf '{"id":"d%d","text":"a socket and a port of router x%d"}\n' 1 1 2 2 3 3 >dev.jsonl
     { echo id,text,topic; i=0; while [ $i -lt 30 ]; do echo "r$i,the text of record $i,t$((i % 3))"; i=$((i + 1)); done; } >pool.csv
     { echo loss_prior,loss_cond; i=0; while [ $i -lt 30 ]; do echo "$i.5,$((i % 5))"; i=$((i + 1)); done; } >scores.csv
     "$CULL" embed --dim 4 -q pool.jsonl -o pool.npy && "$CULL" embed --dim 4 -q --fit pool.jsonl dev.jsonl -o dev.npy

@@ -17,7 +17,6 @@ static uint64_t mix(uint64_t *s)
     return z ^ z >> 31;
 }
 
-/* n texts of lo..hi words, some frequent, some rare, some not ASCII; text i is empty if i % gap == 7 */
 typedef struct {
     int n;
     char **text;
@@ -25,15 +24,29 @@ typedef struct {
     cull_corpus *c;
 } texts;
 
+static void open_texts(cull_ctx *cx, texts *t)
+{
+    strcpy(t->path, "/tmp/cull-embed-XXXXXX");
+    FILE *f = fdopen(mkstemp(t->path), "w");
+    for (int i = 0; i < t->n; i++) fprintf(f, "{\"text\": \"%s\"}\n", t->text[i]);
+    fclose(f);
+    const char *path = t->path;
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    o.paths = &path;
+    o.npaths = 1;
+    o.format = "jsonl";
+    o.text = "text";
+    ok(cx, cull_corpus_open(cx, &o, &t->c));
+    assert_int_equal(cull_corpus_n(t->c), t->n);
+}
+
+/* n texts of lo..hi words, some frequent, some rare, some not ASCII; text i is empty if i % gap == 7 */
 static texts make_texts(cull_ctx *cx, int n, int lo, int hi, int gap, uint64_t seed)
 {
     static const char *const part[] = {
         "ka", "lo",           "mi", "\xC3\xA9t", "ru",  "sen", "tov", "wix",
         "zu", "\xE6\xBC\xA2", "b",  "dar",       "fen", "g7",  "hy",  "Jo"};
     texts t = {.n = n, .text = calloc((size_t)n, sizeof *t.text)};
-    strcpy(t.path, "/tmp/cull-embed-XXXXXX");
-    int fd = mkstemp(t.path);
-    FILE *f = fdopen(fd, "w");
     for (int i = 0; i < n; i++) {
         char *s = t.text[i] = calloc((size_t)hi + 1, 32);
         int words = gap && i % gap == 7 ? 0 : lo + (int)(mix(&seed) % (uint64_t)(hi - lo + 1));
@@ -42,17 +55,8 @@ static texts make_texts(cull_ctx *cx, int n, int lo, int hi, int gap, uint64_t s
             for (int k = 0; k < 3 && (k == 0 || id); k++, id /= 16) strcat(s, part[id % 16]);
             strcat(s, r % 5 == 0 ? ", " : " ");
         }
-        fprintf(f, "{\"text\": \"%s\"}\n", s);
     }
-    fclose(f);
-    const char *path = t.path;
-    cull_corpus_opts o = CULL_CORPUS_OPTS;
-    o.paths = &path;
-    o.npaths = 1;
-    o.format = "jsonl";
-    o.text = "text";
-    ok(cx, cull_corpus_open(cx, &o, &t.c));
-    assert_int_equal(cull_corpus_n(t.c), n);
+    open_texts(cx, &t);
     return t;
 }
 
@@ -121,7 +125,7 @@ static double *dense(const texts *t, const cull_embed_opts *o, const double *idf
         for (int64_t j = 0; j < f; j++) df[j] += row[j] > 0;
     }
     for (int64_t j = 0; j < f; j++) {
-        double w = idf ? idf[j] : log((1.0 + t->n) / (1.0 + df[j])) + 1;
+        double w = idf ? idf[j] : pow(log((1.0 + t->n) / (0.5 + df[j])), 1.5);
         if (idf_out) idf_out[j] = w;
         for (int i = 0; i < t->n; i++) {
             double *v = &x[i * f + j];
@@ -138,7 +142,29 @@ static double *dense(const texts *t, const cull_embed_opts *o, const double *idf
     return x;
 }
 
-/* With as many directions as texts the projection loses nothing: cosines are those of TF-IDF. */
+/* Unit rows less their mean, counted with one more text that is 0; of unit length again. */
+static void centre(double *x, int64_t n, int64_t f)
+{
+    double *mean = calloc((size_t)f, sizeof *mean), *size = calloc((size_t)n, sizeof *size);
+    int64_t some = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < f; j++) mean[j] += x[i * f + j], size[i] += x[i * f + j];
+        some += size[i] > 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        double s = 0;
+        for (int64_t j = 0; j < f && size[i] > 0; j++) {
+            x[i * f + j] -= mean[j] / (double)(some + 1);
+            s += x[i * f + j] * x[i * f + j];
+        }
+        for (int64_t j = 0; j < f && s > 0; j++) x[i * f + j] /= sqrt(s);
+    }
+    free(mean);
+    free(size);
+}
+
+/* With as many directions as texts the projection loses nothing: cosines are those of TF-IDF, less
+ * what all texts have in common. */
 static void full_rank(void **state)
 {
     (void)state;
@@ -161,6 +187,7 @@ static void full_rank(void **state)
         assert_int_equal(cull_pool_n(p), 40);
         assert_int_equal(cull_pool_d(p), 40);
         double *x = dense(&t, o, NULL, NULL), most = 0;
+        centre(x, 40, f);
         const float *y = cull_pool_rows(p, 0, 40, NULL);
         for (int a = 0; a < 40; a++)
             for (int b = 0; b <= a; b++) {
@@ -181,15 +208,16 @@ static void full_rank(void **state)
     }
 }
 
-/* Whitened at full rank, X V S^-1 = U: whatever texts share, their rows are at right angles; halfway
- * their products lie between those of power 0 and these. */
+/* Whitened at full rank, X V S^-1 = U: whatever texts share, their rows are at right angles, and less
+ * their mean over one more than the n, all at one cosine, c = (n/(n+1) - 2) / (n + 1), over 1 + c;
+ * halfway their products lie between those of power 0 and these. */
 static void whitened(void **state)
 {
     (void)state;
     hooks h = {0};
     cull_ctx *cx = hooked_ctx(&h, 2);
     texts t = make_texts(cx, 40, 3, 40, 0, 11);
-    double largest[3] = {0};
+    double largest[3] = {0}, c = (40 / 41.0 - 2) / 41, same = c / (1 + c);
     for (int i = 0; i < 3; i++) {
         cull_embed_opts o = CULL_EMBED_OPTS;
         cull_embed *e;
@@ -204,7 +232,7 @@ static void whitened(void **state)
             for (int b = 0; b < a; b++) {
                 double dot = 0;
                 for (int j = 0; j < 40; j++) dot += (double)y[a * 40 + j] * y[b * 40 + j];
-                if (fabs(dot) > largest[i]) largest[i] = fabs(dot);
+                if (fabs(dot - same) > largest[i]) largest[i] = fabs(dot - same);
             }
         cull_pool_free(p);
         cull_embed_free(e);
@@ -494,6 +522,41 @@ static void refusals(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* What a corpus has in common is taken away, but never a text that has a word: one text alone, equal
+ * ones, and one whose words all the others have too. */
+static void never_nothing(void **state)
+{
+    (void)state;
+    static const char *const say[3][4] = {{"one text"},
+                                          {"all the same", "all the same", "all the same"},
+                                          {"a b", "b a", "a a b", "b"}};
+    for (int s = 0; s < 3; s++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, 1);
+        texts t = {0};
+        while (t.n < 4 && say[s][t.n]) t.n++;
+        t.text = calloc((size_t)t.n, sizeof *t.text);
+        for (int i = 0; i < t.n; i++) t.text[i] = strdup(say[s][i]);
+        open_texts(cx, &t);
+        cull_embed *e;
+        cull_pool *p;
+        ok(cx, cull_embed_fit(cx, t.c, NULL, &e));
+        ok(cx, cull_embed_apply(cx, e, t.c, &p));
+        const float *y = cull_pool_rows(p, 0, t.n, NULL);
+        int64_t d = cull_pool_d(p);
+        for (int i = 0; i < t.n; i++) {
+            double sum = 0;
+            for (int64_t j = 0; j < d; j++) sum += (double)y[i * d + j] * y[i * d + j];
+            assert_true(fabs(sum - 1) < 1e-5);
+        }
+        cull_pool_free(p);
+        cull_embed_free(e);
+        free_texts(&t);
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+}
+
 static void failures(void **state)
 {
     (void)state;
@@ -540,7 +603,8 @@ int main(void)
         cmocka_unit_test(full_rank), cmocka_unit_test(whitened),
         cmocka_unit_test(baseline),  cmocka_unit_test(singular_vectors),
         cmocka_unit_test(same_bits), cmocka_unit_test(isa_levels),
-        cmocka_unit_test(refusals),  cmocka_unit_test(failures),
+        cmocka_unit_test(refusals),  cmocka_unit_test(never_nothing),
+        cmocka_unit_test(failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,8 +262,8 @@ static void compared(void **state)
     ok(cx, cull_job_set(j, "target", t.jsonl));
     ok(cx, cull_job_estimate(j, v[0].method, NULL, 0, &e));
     assert_int_equal(e.rows, N);
-    assert_int_equal(e.dim, 128);
-    assert_true(e.makes_features && e.bytes > N * 128 * 4);
+    assert_int_equal(e.dim, 256);
+    assert_true(e.makes_features && e.bytes > N * 256 * 4);
     cull_job_free(j);
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
