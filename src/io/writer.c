@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -24,6 +25,7 @@ struct cull__writer {
     bool own, z_live;
     char *path, *tmp; /* what errors name; the temporary, "" = written directly */
     char *target;     /* where the temporary goes: path with links followed */
+    mode_t mode;      /* of the file that is there already; 0 = none is */
     char *buf;        /* (OUT) what is to be written */
     size_t n;
     z_stream z;
@@ -34,7 +36,7 @@ struct cull__writer {
 static bool ends(const char *s, const char *tail)
 {
     size_t a = strlen(s), b = strlen(tail);
-    return a >= b && !strcmp(s + a - b, tail);
+    return a >= b && !strcasecmp(s + a - b, tail);
 }
 
 static voidpf z_alloc(voidpf cx, uInt n, uInt size)
@@ -65,10 +67,12 @@ static cull_status open_tmp(cull_ctx *cx, cull__writer *w)
     int dir = slash ? (int)(slash - w->target) + 1 : 0;
     for (int i = 0; i < 10000; i++) { /* a name may be left over from a killed process */
         snprintf(w->tmp, room, "%.*s.cull-%ld-%d.tmp", dir, w->target, (long)getpid(), i);
-        w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, w->mode ? w->mode : 0666);
         if (w->fd >= 0 || errno != EEXIST) break;
     }
-    if (w->fd >= 0) return CULL_OK;
+    /* what takes the place of a private file is no less private */
+    if (w->fd >= 0 && (!w->mode || fchmod(w->fd, w->mode) == 0)) return CULL_OK;
+    if (w->fd >= 0) return cull__fail_errno(cx, w->path, "cannot keep its permissions");
     w->tmp[0] = 0;
     return cull__fail_errno(cx, w->path, "cannot write here");
 }
@@ -86,13 +90,16 @@ static cull_status open_target(cull_ctx *cx, cull__writer *w)
     if (!there && errno != ENOENT) return cull__fail_errno(cx, path, "cannot write here");
     if (there && S_ISDIR(st.st_mode))
         return cull__fail(cx, CULL_EIO, "%s: is a directory; give the name of a file", path);
-    if ((there && !S_ISREG(st.st_mode)) || !strncmp(path, "/dev/", 5) ||
+    if ((there && !S_ISREG(st.st_mode)) || !strncmp(path, "/dev/fd/", 8) ||
         !strncmp(path, "/proc/", 6)) {
         w->fd = open(path, O_WRONLY | O_CLOEXEC);
         w->own = true;
         return w->fd >= 0 ? CULL_OK : cull__fail_errno(cx, path, "cannot write");
     }
     if (there && access(path, W_OK) != 0) return cull__fail_errno(cx, path, "cannot write");
+    if (!there && lstat(path, &st) == 0)
+        return cull__fail(cx, CULL_EIO, "%s: is a link to a file that is not there", path);
+    w->mode = there ? st.st_mode & 0777 : 0;
     char *real = there ? realpath(path, NULL) : NULL;
     cull_status s = copy(cx, real ? real : path, &w->target);
     free(real);

@@ -291,6 +291,28 @@ static void writing(void **state)
     assert_true(S_ISLNK(st.st_mode));
     assert_int_equal(stat(in_dir("out"), &st), 0);
     assert_int_equal(st.st_size, 3);
+    /* who may read a file does not change when it is replaced */
+    assert_int_equal(chmod(in_dir("out"), 0600), 0);
+    ok(cx, cull__writer_open(cx, in_dir("out"), &w));
+    ok(cx, cull__writer_end(cx, w, CULL_OK));
+    assert_int_equal(stat(in_dir("out"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    /* endings are read in either case */
+    ok(cx, cull__writer_open(cx, in_dir("out.GZ"), &w));
+    ok(cx, cull__writer_end(cx, w, CULL_OK));
+    assert_int_equal(stat(in_dir("out.GZ"), &st), 0);
+    assert_int_equal(st.st_size, 20);
+    /* files of /dev/shm are files: made, and replaced whole */
+    char shm[] = "/dev/shm/cull-test-XXXXXX", file[64];
+    for (int round = 0; round < 2 && (round || mkdtemp(shm)); round++) {
+        snprintf(file, sizeof file, "%s/x", shm);
+        ok(cx, cull__writer_open(cx, file, &w));
+        ok(cx, cull__write(cx, w, "longer", round ? 1 : 6));
+        ok(cx, cull__writer_end(cx, w, CULL_OK));
+        assert_int_equal(stat(file, &st), 0);
+        assert_int_equal(st.st_size, round ? 1 : 6);
+    }
+    unlink(file), rmdir(shm);
     free(data), free(back);
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
@@ -306,6 +328,10 @@ static void not_writable(void **state)
             "no/such/file: cannot");
     refused(cx, cull__writer_open(cx, dir, &w), CULL_EIO, "is a directory");
     refused(cx, cull__writer_open(cx, "", &w), CULL_EIO, "is empty");
+    assert_int_equal(symlink("nowhere", in_dir("dangling")), 0);
+    refused(cx, cull__writer_open(cx, in_dir("dangling"), &w), CULL_EIO,
+            "dangling: is a link to a file that is not there");
+    unlink(in_dir("dangling"));
     ok(cx, cull__writer_open(cx, "/dev/full", &w)); /* a full disk */
     ok(cx, cull__write(cx, w, "x", 1));
     refused(cx, cull__writer_end(cx, w, CULL_OK), CULL_EIO,
