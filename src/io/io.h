@@ -84,7 +84,8 @@ typedef bool cull__json_fn(void *arg, const char *key, size_t key_n, cull__json_
 bool cull__json_each(cull__json_value v, cull__json_fn *fn, void *arg);
 const char *cull__json_string(cull__json_value v, size_t *n); /* UTF-8, may hold NUL */
 bool cull__json_number(cull__json_value v, double *out);      /* of a number only */
-bool cull__json_integer(cull__json_value v, int64_t *out); /* exact; false when it does not fit */
+bool cull__json_integer(cull__json_value v, int64_t *out);   /* exact; false when it does not fit */
+bool cull__json_unsigned(cull__json_value v, uint64_t *out); /* of what only fits 64 bits */
 bool cull__json_truth(cull__json_value v);
 
 /* ---- arrays: one reader for each form, told apart in array.c ----
@@ -112,6 +113,9 @@ const char *cull__extension(const char *path, char buf[16]);
 /* Which of `names` is meant: the one called `name`; without a name the only one or "embeddings". */
 cull_status cull__member(cull_ctx *cx, const char *path, const char *const *names, int64_t count,
                          const char *name, int64_t *which);
+/* Of path:NAME the file and the NAME, unless a file of the whole name exists; the longest path that
+ * exists wins. In the arena. */
+cull_status cull__array_split(cull_ctx *cx, const char **path, const char **name);
 /* Bytes of a's shape; false when they do not fit 63 bits. */
 bool cull__array_bytes(const cull_array *a, uint64_t *bytes);
 /* EIO unless a's shape takes exactly the `have` bytes that the file has for it. */

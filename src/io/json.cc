@@ -367,6 +367,11 @@ bool cull__json_integer(cull__json_value v, int64_t *out)
     return true;
 }
 
+bool cull__json_unsigned(cull__json_value v, uint64_t *out)
+{
+    return unpack(v).is_uint64() && unpack(v).get(*out) == SUCCESS;
+}
+
 bool cull__json_truth(cull__json_value v)
 {
     bool b = false;

@@ -205,11 +205,14 @@ static bool leaf(struct walk *w, cull__json_value v)
     }
     if (w->as == NAME && (t == CULL__JSON_NUMBER || t == CULL__JSON_BOOL)) {
         int64_t i;
+        uint64_t u;
         double d = 0;
         if (t == CULL__JSON_BOOL)
             strcpy(num, cull__json_truth(v) ? "true" : "false");
         else if (cull__json_integer(v, &i))
             snprintf(num, sizeof num, "%" PRId64, i);
+        else if (cull__json_unsigned(v, &u))
+            snprintf(num, sizeof num, "%" PRIu64, u);
         else if (cull__json_number(v, &d))
             cull__format_f64(d, num);
         w->status = append(w->cx, w->k, num, strlen(num));

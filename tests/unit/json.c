@@ -144,7 +144,10 @@ static void values(void **state)
     assert_true(cull__json_get(root, "i", &v) && cull__json_integer(v, &i) && i == INT64_MIN);
     assert_true(cull__json_get(root, "u", &v) && !cull__json_integer(v, &i));
     assert_true(cull__json_number(v, &d) && d == 18446744073709551616.0);
+    uint64_t u;
+    assert_true(cull__json_unsigned(v, &u) && u == UINT64_MAX);
     assert_true(cull__json_get(root, "f", &v) && cull__json_integer(v, &i) && i == 1500);
+    assert_false(cull__json_unsigned(v, &u));
     assert_true(cull__json_get(root, "g", &v) && !cull__json_integer(v, &i));
     assert_true(cull__json_number(v, &d) && d == 0.1);
     assert_true(cull__json_get(root, "t", &v) && cull__json_truth(v));
