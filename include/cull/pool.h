@@ -52,7 +52,8 @@ CULL_API cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **
  * file in tmpdir when that takes more than a quarter of the limit), one alone is mapped. */
 CULL_API cull_status cull_pool_open_all(cull_ctx *cx, const char *const *path, int n,
                                         cull_pool **out) CULL_CHECKED;
-/* Rows row[0..n) of it, in that order and its own dtype, written as cull_array_write does. */
+/* Rows row[0..n) of it in that order, written as cull_array_write does; dtype, name and the shape of
+ * a row stay. They are gathered first, in tmpdir when that takes more than a quarter of the limit. */
 CULL_API cull_status cull_pool_write_rows(cull_ctx *cx, const cull_pool *p, const int64_t *row,
                                           int64_t n, const char *path) CULL_CHECKED;
 /* From the caller's memory, row-major, which must outlive the pool; n >= 0, d >= 1. */

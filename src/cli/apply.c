@@ -24,20 +24,24 @@ static int check_input(cli *c, const work *w, int64_t rows)
         if (r->pick->idx[i] >= rows)
             return fail(c, FAILED, "the pick names row %lld; %s has %lld",
                         (long long)r->pick->idx[i], name, (long long)rows);
-    int at = 0;
+    const cull_input_file *read = NULL;
+    int at = 0, files = w->text ? cull_corpus_files(w->text, &read) : c->inputs;
     for (int i = 0; !force && i < r->inputs; i++) {
         cull_input_file f;
         if (strcmp(r->input[i].role, "pool") || !r->input[i].file.hash[0]) continue;
-        if (at == c->inputs)
+        if (at == files)
             return fail(c, FAILED,
                         "the pick is from more files than %d; name them all in the same "
                         "order",
-                        c->inputs);
-        if (!strcmp(c->input[at], "-")) return DONE;
-        TRY(check(c, cull_file_hash(c->cx, c->input[at], &f)));
+                        files);
+        if (!read && !strcmp(c->input[at], "-")) return DONE; /* it has gone by */
+        if (read)
+            f = read[at];
+        else
+            TRY(check(c, cull_file_hash(c->cx, c->input[at], &f)));
         if (strcmp(f.hash, r->input[i].file.hash))
             return fail(c, FAILED, "%s is not the file that was chosen from (%s); --force goes on",
-                        c->input[at], r->input[i].file.path);
+                        f.path, r->input[i].file.path);
         at++;
     }
     return DONE;
@@ -93,6 +97,8 @@ static int apply(cli *c, work *w)
         if (w->out[i].kind == OUT_FORM)
             return fail(c, USAGE, "-o %s: apply writes rows as they are in %s", c->out[i],
                         c->input[0]);
+        else if (strcmp(pick, "-") && one_file(c->out[i], pick))
+            return fail(c, USAGE, "-o %s is also the pick", c->out[i]);
     TRY(order_of(c, &as_chosen));
     TRY(check(c, cull_pick_read(c->cx, pick, &w->pick)));
     TRY(open_input(c, w, &rows));

@@ -107,6 +107,7 @@ const char *head_of(const cull_method *m); /* the head comment of its file, or N
 void say_method(FILE *f, const cull_method *m);
 void say_method_markdown(FILE *f, const cull_method *m);
 void say_json(FILE *f, const char *s);
+void say_json_number(FILE *f, double v); /* null unless it is finite */
 void say_json_list(FILE *f, const char *const *s, int n);
 
 /* ---- the commands ---- */

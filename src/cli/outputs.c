@@ -34,6 +34,35 @@ int check_writable(cli *c, const char *path)
     return DONE;
 }
 
+static bool one_inode(const char *a, const char *b)
+{
+    struct stat s, t;
+    return !stat(a, &s) && !stat(b, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+/* The folder of a path that check_writable has found short enough. */
+static const char *folder_of(const char *path, char buf[4096])
+{
+    snprintf(buf, 4096, "%s", path);
+    return dirname(buf);
+}
+
+bool one_file(const char *path, const char *other)
+{
+    char file[4096], folder[2][4096];
+    if (!strcmp(path, "-") || !strcmp(other, "-")) return !strcmp(path, other);
+    if (!strcmp(path, other) || one_inode(path, other)) return true;
+    const char *a = strrchr(path, '/'), *b = strrchr(other, '/');
+    if (!strcmp(a ? a + 1 : path, b ? b + 1 : other) &&
+        one_inode(folder_of(path, folder[0]), folder_of(other, folder[1])))
+        return true;
+    snprintf(file, sizeof file, "%s", other); /* of pool.npz:NAME the file */
+    char *colon = file_exists(other) ? NULL : strrchr(file, ':');
+    if (!colon) return false;
+    *colon = 0;
+    return one_file(path, file);
+}
+
 static bool same_form(const char *a, const char *b)
 {
     if (!strcmp(a, b)) return true;
@@ -79,12 +108,16 @@ int outputs_of(cli *c, output *out)
 {
     for (int i = 0; i < c->outs; i++) {
         for (int j = 0; j < i; j++)
-            if (!strcmp(c->out[i], c->out[j]))
+            if (one_file(c->out[i], c->out[j]))
                 return fail(c, USAGE, "-o %s is given twice", c->out[i]);
-        for (int j = 0; j < c->inputs; j++)
-            if (!strcmp(c->out[i], c->input[j]) && strcmp(c->out[i], "-"))
-                return fail(c, USAGE, "-o %s is also the input", c->out[i]);
         TRY(one_output(c, c->out[i], &out[i]));
+        if (!strcmp(c->out[i], "-")) continue;
+        for (int j = 0; j < c->inputs; j++)
+            if (one_file(c->out[i], c->input[j]))
+                return fail(c, USAGE, "-o %s is also the input", c->out[i]);
+        for (int j = 0; j < c->sets; j++)
+            if (strcmp(c->set[j].name, "out") && one_file(c->out[i], c->set[j].value))
+                return fail(c, USAGE, "-o %s is also the file of --%s", c->out[i], c->set[j].name);
     }
     return DONE;
 }

@@ -93,16 +93,23 @@ cull_status cull_pool_open_all(cull_ctx *cx, const char *const *path, int n, cul
 cull_status cull_pool_write_rows(cull_ctx *cx, const cull_pool *p, const int64_t *row, int64_t n,
                                  const char *path)
 {
-    cull_array a = cull_pool_array(p);
-    size_t bytes = (size_t)p->d * cull_dtype_size(a.dtype);
-    char *block;
-    CULL_TRY(CULL_ALLOC(cx, block, n * (int64_t)bytes));
-    for (int64_t i = 0; i < n; i++)
-        memcpy(block + (size_t)i * bytes, (const char *)a.at + (size_t)row[i] * bytes, bytes);
-    a.at = block;
+    cull_array a = p->a;
+    uint64_t bytes;
+    void *to;
+    size_t each = (size_t)p->d * cull_dtype_size(a.dtype);
     a.shape[0] = n;
+    if (n < 0 || !cull__array_bytes(&a, &bytes))
+        return cull__fail(cx, CULL_EINPUT, "%" PRId64 " rows of %s are too many", n, p->name);
+    for (int64_t i = 0; i < n; i++)
+        if (row[i] < 0 || row[i] >= p->n)
+            return cull__fail(cx, CULL_EINPUT, "row %" PRId64 " is not one of 0 to %" PRId64,
+                              row[i], p->n - 1);
+    CULL_TRY(cull__array_memory(cx, bytes, &a.mem_, &to));
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)to + (size_t)i * each, (const char *)p->a.at + (size_t)row[i] * each, each);
+    a.at = to;
     cull_status s = cull_array_write(cx, path, &a);
-    cull__free(block);
+    cull_array_free(&a);
     return s;
 }
 

@@ -43,6 +43,20 @@ static void shapes(void **state)
         assert_int_equal(b.ndim, 2);
         assert_int_equal(b.shape[1], good[i].d);
         ok(cx, cull_array_write(cx, in_dir("q.npy"), &b)); /* a pool writes as an array */
+        /* rows taken keep the shape of a row, the dtype and the name */
+        const int64_t rows[] = {1, 0, 1}, beyond[] = {0, good[i].n};
+        int64_t m = good[i].n > 1 ? 3 : 0, d = good[i].d;
+        ok(cx, cull_pool_write_rows(cx, p, rows, m, in_dir("q.npz")));
+        refused(cx, cull_pool_write_rows(cx, p, beyond, 2, in_dir("q.npz")), CULL_EINPUT,
+                "is not one of 0 to");
+        ok(cx, cull_array_open(cx, in_dir("q.npz"), NULL, &b));
+        assert_int_equal(b.ndim, good[i].ndim);
+        assert_int_equal(b.shape[0], m);
+        for (int k = 1; k < b.ndim; k++) assert_int_equal(b.shape[k], good[i].shape[k]);
+        assert_string_equal(b.name, "embeddings");
+        for (int64_t k = 0; k < m * d; k++)
+            assert_int_equal(((const uint16_t *)b.at)[k], v[rows[k / d] * d + k % d]);
+        cull_array_free(&b);
         cull_pool_free(p);
     }
     static const struct {
