@@ -1,8 +1,10 @@
 /* main.c - cull: choose what to keep, under a budget. Finds the command and runs it. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 static int say_version(cli *c)
 {
@@ -37,9 +39,19 @@ static int run(cli *c, int argc, char **argv)
     return flush_out(c);
 }
 
+/* A file that is opened must not become a standard stream that the caller has closed: what is said
+ * there would go into it. Opened the wrong way round, they still fail. */
+static void keep_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     cli c = {0};
+    keep_standard();
     setlocale(LC_CTYPE, ""); /* only to know whether a terminal takes Unicode */
     commands_start();
     signals_start();

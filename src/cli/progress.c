@@ -46,10 +46,11 @@ void signals_start(void)
 {
     struct sigaction a = {.sa_handler = on_interrupt};
     a.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C kills */
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction was;
-    if (sigaction(SIGINT, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
+    for (int i = 0; i < COUNT(stops); i++) /* what nohup and shells ignore stays ignored */
+        if (sigaction(stops[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+            sigaction(stops[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails */
 }
@@ -201,8 +202,9 @@ int check_in(cli *c, cull_ctx *cx, cull_status s)
 {
     if (s == CULL_OK) return DONE;
     if (s == CULL_ECANCEL && interrupted) return fail(c, FAILED, "stopped");
-    if (s == CULL_EIO && reader_gone()) _exit(DONE);
     const char *why = cull_error(cx);
+    bool to_reader = s == CULL_EIO && !strncmp(why, "standard output:", 16);
+    if (to_reader && c->outs < 2 && reader_gone()) _exit(DONE);
     return fail(c, s == CULL_EOPTION ? USAGE : FAILED, "%s", *why ? why : cull_status_text(s));
 }
 
@@ -213,5 +215,7 @@ int flush_out(cli *c)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return DONE;
     if (errno == EPIPE || reader_gone()) return DONE;
-    return fail(c, FAILED, "cannot write to standard output: %s", strerror(errno ? errno : EIO));
+    /* which write it was that failed is no longer known when stdio had flushed before */
+    return errno ? fail(c, FAILED, "cannot write to standard output: %s", strerror(errno))
+                 : fail(c, FAILED, "cannot write to standard output");
 }
