@@ -7,6 +7,8 @@
 extern "C" {
 #endif
 
+/* Whether s[0..n) is UTF-8; else *bad (may be NULL) = the first wrong byte. */
+CULL_API bool cull_utf8_ok(const char *s, size_t n, size_t *bad);
 /* '_' and '-' are one. */
 CULL_API bool cull_same_name(const char *a, const char *b);
 /* The candidate nearest to s by edit distance, the first of equals, or NULL when none is near: at

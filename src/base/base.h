@@ -111,7 +111,7 @@ const char *cull__format_f64(double v, char buf[32]);
 const char *cull__format_bytes(uint64_t b, char buf[32]); /* "1.5 GiB" */
 
 /* ---- strings ---- */
-/* The candidate nearest to s by edit distance when that is at most a third of its length, else NULL. */
+/* The candidate nearest to s by edit distance when that is at most a third of its length and one, else NULL. */
 const char *cull__nearest(const char *s, const char *const *cand, int n);
 bool cull__same_name(const char *a, const char *b);       /* '_' and '-' are one */
 bool cull__utf8_ok(const char *s, size_t n, size_t *bad); /* *bad = first wrong byte */

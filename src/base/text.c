@@ -3,7 +3,7 @@
 #include "cull/text.h"
 #include "base/base.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -156,12 +156,12 @@ bool cull__same_name(const char *a, const char *b)
     return *a == *b;
 }
 
-/* Edit distance with swaps of neighbours; names are short. */
+/* Edit distance with swaps of neighbours; names are short, and longer ones are far from all. */
 static int distance(const char *a, const char *b)
 {
     enum { MAX = 48 };
     int n = (int)strlen(a), m = (int)strlen(b), d[3][MAX + 1];
-    if (n > MAX || m > MAX) return MAX;
+    if (n > MAX || m > MAX) return INT_MAX;
     for (int j = 0; j <= m; j++) d[0][j] = j;
     for (int i = 1; i <= n; i++) {
         int *now = d[i % 3], *last = d[(i + 2) % 3], *before = d[(i + 1) % 3];
@@ -274,6 +274,8 @@ bool cull_parse_number(const char *s, double *out) { return cull__parse_f64(s, s
 bool cull_parse_bytes(const char *s, uint64_t *out) { return cull__parse_bytes(s, out); }
 const char *cull_format_number(double v, char buf[32]) { return cull__format_f64(v, buf); }
 const char *cull_format_bytes(uint64_t b, char buf[32]) { return cull__format_bytes(b, buf); }
+
+bool cull_utf8_ok(const char *s, size_t n, size_t *bad) { return cull__utf8_ok(s, n, bad); }
 
 const char *cull_nearest(const char *s, const char *const *cand, int n)
 {

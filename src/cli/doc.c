@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "cull/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -255,14 +256,25 @@ void say_json(FILE *f, const char *s)
         return;
     }
     fputc('"', f);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\') fputc('\\', f);
-        if ((unsigned char)*s < 32)
-            fprintf(f, "\\u%04x", *s);
-        else
-            fputc(*s, f);
+    for (size_t n = strlen(s), good; n; s += good, n -= good) {
+        bool bad = !cull_utf8_ok(s, n, &good);
+        if (!bad) good = n;
+        for (size_t i = 0; i < good; i++) {
+            if (s[i] == '"' || s[i] == '\\') fputc('\\', f);
+            if ((unsigned char)s[i] < 32)
+                fprintf(f, "\\u%04x", s[i]);
+            else
+                fputc(s[i], f);
+        }
+        if (bad) fputs("\\ufffd", f), good++; /* names of files may be of any bytes */
     }
     fputc('"', f);
+}
+
+void say_json_number(FILE *f, double v)
+{
+    char buf[32];
+    fputs(isfinite(v) ? cull_format_number(v, buf) : "null", f);
 }
 
 void say_json_list(FILE *f, const char *const *s, int n)

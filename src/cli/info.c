@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a file says must not steer the terminal. */
+static void say_plain(const char *before, const char *s)
+{
+    fputs(before, stdout);
+    for (; *s; s++) putchar((unsigned char)*s < 32 || *s == 127 ? '?' : *s);
+}
+
 static void file_json(const cull_input_file *f)
 {
     fputs("\"file\":", stdout);
@@ -37,8 +44,8 @@ static int of_array(cli *c, const char *path)
     cull_array a;
     cull_input_file f;
     TRY(check(c, cull_array_open(c->cx, path, NULL, &a)));
-    if (c->json) {
-        int rc = check(c, cull_file_hash(c->cx, path, &f));
+    int rc = check(c, cull_file_hash(c->cx, path, &f));
+    if (rc != DONE || c->json) {
         if (rc == DONE) array_json(&a, &f);
         cull_array_free(&a);
         return rc;
@@ -48,7 +55,6 @@ static int of_array(cli *c, const char *path)
     for (int i = 0; i < a.ndim; i++) printf("%s%lld", i ? ", " : "", (long long)a.shape[i]);
     puts(a.ndim == 1 ? ",)" : ")");
     cull_array_free(&a);
-    TRY(check(c, cull_file_hash(c->cx, path, &f)));
     say_file(&f);
     return DONE;
 }
@@ -59,10 +65,10 @@ static int say_fields(cli *c, const cull_corpus *text)
 {
     cull_strings f = {0};
     TRY(check(c, cull_corpus_fields(c->cx, text, &f)));
-    for (int64_t i = 0; i < f.n; i++)
-        printf(
-            "%s%s%s%s%s", i ? ", " : "fields    ", f.id[i], strcmp(f.text[i], "column") ? " (" : "",
-            strcmp(f.text[i], "column") ? f.text[i] : "", strcmp(f.text[i], "column") ? ")" : "");
+    for (int64_t i = 0; i < f.n; i++) {
+        say_plain(i ? ", " : "fields    ", f.id[i]);
+        if (strcmp(f.text[i], "column")) printf(" (%s)", f.text[i]);
+    }
     if (f.n) puts("");
     cull_strings_free(&f);
     return DONE;
@@ -126,21 +132,21 @@ static int rows_json(const cull_pick_file *f)
 static int pick_json(const cull_pick_file *f)
 {
     const cull_run *r = &f->run;
-    char a[32], b[32];
     fputs("{\"kind\":\"pick\",\"method\":", stdout);
     say_json(stdout, r->slug);
-    printf(",\"rev\":%d,\"seed\":%llu,\"n\":%lld,\"kept\":%lld,\"budget\":%s,\"spent\":%s,"
-           "\"cost_unit\":",
-           r->rev, (unsigned long long)r->seed, (long long)r->n, (long long)r->pick->n,
-           cull_format_number(r->budget, a), cull_format_number(r->pick->spent, b));
-    say_json(stdout, r->cost_unit);
+    printf(",\"rev\":%d,\"seed\":%llu,\"n\":%lld,\"kept\":%lld,\"budget\":", r->rev,
+           (unsigned long long)r->seed, (long long)r->n, (long long)r->pick->n);
+    say_json_number(stdout, r->budget);
+    fputs(",\"spent\":", stdout), say_json_number(stdout, r->pick->spent);
+    fputs(",\"cost_unit\":", stdout), say_json(stdout, r->cost_unit);
     fputs(",\"figures\":[", stdout);
     for (int i = 0; i < r->figures; i++) {
         fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
         say_json(stdout, r->figure[i].name);
         fputs(",\"metric\":", stdout);
         say_json(stdout, r->figure[i].metric);
-        printf(",\"value\":%s}", cull_format_number(r->figure[i].value, a));
+        fputs(",\"value\":", stdout), say_json_number(stdout, r->figure[i].value);
+        fputs("}", stdout);
     }
     fputs("],\"argv\":", stdout);
     say_json_list(stdout, r->argv, r->argc);
@@ -163,7 +169,7 @@ static int of_pick(cli *c, const char *path)
         if (rc == DONE) printf("kind      pick\n%s", text);
         cull_text_free(text);
         for (int i = 0; rc == DONE && i < f.run.argc; i++)
-            printf("%s%s", i ? " " : "command   ", f.run.argv[i]);
+            say_plain(i ? " " : "command   ", f.run.argv[i]);
         if (rc == DONE && f.run.argc) puts("");
     }
     cull_pick_file_free(&f);

@@ -46,8 +46,7 @@ static void say(const cull_claim_result *r)
 
 static void number(const char *name, double v)
 {
-    char buf[32];
-    printf(",\"%s\":%s", name, isfinite(v) ? cull_format_number(v, buf) : "null");
+    printf(",\"%s\":", name), say_json_number(stdout, v);
 }
 
 static void json_say(const cull_claim_result *r)

@@ -261,8 +261,7 @@ static cull_status open_index(cull_ctx *cx, const char *path, const char *name, 
     return open_file(cx, shard, tensor, out);
 }
 
-/* path:NAME, unless a file of the whole name exists; the longest path that exists wins. */
-static cull_status split(cull_ctx *cx, const char **path, const char **name)
+cull_status cull__array_split(cull_ctx *cx, const char **path, const char **name)
 {
     size_t n = strlen(*path);
     char *p;
@@ -286,7 +285,7 @@ static cull_status split(cull_ctx *cx, const char **path, const char **name)
 static cull_status open_any(cull_ctx *cx, const char *path, const char *name, cull_array *out)
 {
     static const char tail[] = ".safetensors.index.json";
-    CULL_TRY(split(cx, &path, &name));
+    CULL_TRY(cull__array_split(cx, &path, &name));
     size_t n = strlen(path), k = sizeof tail - 1;
     if (n > k && !strcasecmp(path + n - k, tail)) return open_index(cx, path, name, out);
     return open_file(cx, path, name, out);

@@ -16,20 +16,11 @@ const char *cull_form_name(cull_form f) { return (unsigned)f < CULL_FORMS ? form
 
 bool cull_form_find(const char *name, cull_form *out)
 {
-    size_t n = strlen(name);
-    if (n > 3 && !strcmp(name + n - 3, ".gz"))
-        n -= 3;
-    else if (n > 4 && !strcmp(name + n - 4, ".zst"))
-        n -= 4;
-    size_t from = n;
-    while (from && name[from - 1] != '.' && name[from - 1] != '/') from--;
-    if (from && name[from - 1] == '/') return false;
-    for (int f = 0; f < CULL_FORMS; f++) {
-        if (n - from != strlen(form_name[f]) || strncmp(name + from, form_name[f], n - from))
-            continue;
-        *out = (cull_form)f;
-        return true;
-    }
+    char ext[16];
+    cull__extension(name, ext);
+    const char *is = strpbrk(name, "./") ? ext : name;
+    for (int f = 0; f < CULL_FORMS; f++)
+        if (!strcmp(is, form_name[f])) return *out = (cull_form)f, true;
     return false;
 }
 

@@ -142,6 +142,8 @@ bool cull__csv_split(const char *p, size_t n, char sep, bool last, size_t *rec, 
 /* Cells of a record into out (room for cap); returns how many there are, or -1: text follows a
  * closing quote. */
 int64_t cull__csv_cells(const char *p, size_t n, char sep, cull__cell *out, int64_t cap);
+/* A cell of the header as a plain string of the arena. */
+cull_status cull__csv_name(cull_ctx *cx, const cull__cell *c, char **out);
 /* Names of columns, cell (n), to those asked for: f->map; the usual text where none is. */
 cull_status cull__columns_find(cull_ctx *cx, cull_corpus *c, cull__source *f,
                                const cull__cell *cell, int64_t n);

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The end of the quoted field whose text begins at i: just after its closing quote; n + 1 when the
@@ -77,8 +78,7 @@ int64_t cull__csv_cells(const char *p, size_t n, char sep, cull__cell *out, int6
     }
 }
 
-/* A cell of the header as a plain string of the arena. */
-static cull_status name_of(cull_ctx *cx, const cull__cell *c, char **out)
+cull_status cull__csv_name(cull_ctx *cx, const cull__cell *c, char **out)
 {
     CULL_TRY(CULL_TMP(cx, *out, (int64_t)c->n + 1));
     size_t k = 0;
@@ -111,23 +111,30 @@ static cull_status column_of(cull_ctx *cx, const cull__source *f, const cull__fi
                       list);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static cull_status map_names(cull_ctx *cx, const cull_corpus *c, cull__source *f,
                              const cull__cell *cell, int64_t n)
 {
-    char **name;
+    char **name, **sorted, q[128];
     CULL_TRY(CULL_TMP(cx, name, n));
+    CULL_TRY(CULL_TMP(cx, sorted, n));
     for (int64_t i = 0; i < n; i++) {
-        char q[128];
-        CULL_TRY(name_of(cx, &cell[i], &name[i]));
-        size_t len = strlen(name[i]), bad;
-        if (!cull__utf8_ok(name[i], len, &bad))
+        CULL_TRY(cull__csv_name(cx, &cell[i], &name[i]));
+        size_t bad;
+        if (!cull__utf8_ok(name[i], strlen(name[i]), &bad))
             return cull__fail(cx, CULL_EINPUT, "%s: %s has a name that is not UTF-8", f->path,
                               cull__head(f));
-        for (int64_t j = 0; j < i && i < 4096; j++)
-            if (!strcmp(name[i], name[j]))
-                return cull__fail(cx, CULL_EINPUT, "%s: %s names '%s' twice", f->path,
-                                  cull__head(f), cull__quote(name[i], len, q, sizeof q));
+        sorted[i] = name[i];
     }
+    qsort(sorted, (size_t)n, sizeof *sorted, by_text);
+    for (int64_t i = 1; i < n; i++)
+        if (!strcmp(sorted[i], sorted[i - 1]))
+            return cull__fail(cx, CULL_EINPUT, "%s: %s names '%s' twice", f->path, cull__head(f),
+                              cull__quote(sorted[i], strlen(sorted[i]), q, sizeof q));
     const cull__wanted *w = &c->want;
     CULL_TRY(CULL_ALLOC(cx, f->map, w->ntext + 3 + w->ncol));
     int *m = f->map;

@@ -55,7 +55,11 @@ static cull_status from_header(struct list *l, const cull__source *f)
     cull_status s = CULL_TMP(l->cx, cell, f->cells);
     char sep = f->format == CULL__TSV ? '\t' : ',';
     int64_t n = s == CULL_OK ? cull__csv_cells(f->header, f->header_n, sep, cell, f->cells) : 0;
-    for (int64_t i = 0; s == CULL_OK && i < n; i++) s = add(l, cell[i].at, cell[i].n, "column");
+    for (int64_t i = 0; s == CULL_OK && i < n; i++) {
+        char *name;
+        s = cull__csv_name(l->cx, &cell[i], &name);
+        if (s == CULL_OK) s = add(l, name, strlen(name), "column");
+    }
     cull__release(l->cx, mark);
     return s;
 }

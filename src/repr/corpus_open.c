@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "repr/corpus.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -36,21 +37,11 @@ static cull_status format_named(cull_ctx *cx, const char *name, cull__format *ou
 
 static cull_status format_of(cull_ctx *cx, const char *path, cull__format *out)
 {
-    static const struct {
-        const char *end;
-        cull__format format;
-    } ends[] = {{".jsonl", CULL__JSONL}, {".ndjson", CULL__JSONL}, {".json", CULL__JSONL},
-                {".csv", CULL__CSV},     {".tsv", CULL__TSV},      {".txt", CULL__TXT}};
-    size_t n = strlen(path);
-    if (n > 3 && !strcmp(path + n - 3, ".gz")) n -= 3;
-    if (n > 4 && !strncmp(path + n - 4, ".zst", 4)) n -= 4;
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        size_t k = strlen(ends[i].end);
-        if (n >= k && !strncasecmp(path + n - k, ends[i].end, k)) {
-            *out = ends[i].format;
-            return CULL_OK;
-        }
-    }
+    char ext[16];
+    cull__extension(path, ext);
+    const char *name = !strcmp(ext, "ndjson") || !strcmp(ext, "json") ? "jsonl" : ext;
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(name, formats[i])) return *out = (cull__format)i, CULL_OK;
     return cull__fail(cx, CULL_EINPUT,
                       "%s: the name does not tell its format; give one: jsonl, csv, tsv or txt",
                       path);
@@ -66,12 +57,12 @@ static cull_status spool(cull_ctx *cx, int from, const char *path, int *fd)
     cull_status s = CULL_OK;
     for (double done = 0; s == CULL_OK;) {
         ssize_t k = read(from, buf, STEP);
-        if (k < 0) s = cull__fail_errno(cx, path, "cannot read");
-        if (k <= 0) break;
-        if (!cull__write_all(*fd, buf, (size_t)k))
+        if (!k) break;
+        if (k < 0 && errno != EINTR) s = cull__fail_errno(cx, path, "cannot read");
+        if (k > 0 && !cull__write_all(*fd, buf, (size_t)k))
             s = cull__fail_errno(cx, cull__tmpdir(cx), "cannot write a temporary file");
-        done += (double)k;
-        if (s == CULL_OK) s = cull__tick(cx, done, 0);
+        done += k > 0 ? (double)k : 0;
+        if (s == CULL_OK) s = cull__tick(cx, done, 0); /* a signal may want to stop it */
     }
     cull__free(buf);
     return s;
@@ -456,6 +447,7 @@ static cull_status hash_all(cull_ctx *cx, int fd, const char *path, cull__hasher
     double total = fstat(fd, &st) == 0 ? (double)st.st_size : 0;
     for (*bytes = 0;;) {
         ssize_t k = read(fd, buf, step);
+        if (k < 0 && errno == EINTR) continue;
         if (k < 0) return cull__fail_errno(cx, path, "cannot read");
         if (!k) return CULL_OK;
         cull__hasher_add(h, buf, (size_t)k);
@@ -469,11 +461,16 @@ cull_status cull_file_hash(cull_ctx *cx, const char *path, cull_input_file *out)
     enum { STEP = 1 << 18 };
     cull__hasher *h = NULL;
     char *buf = NULL;
+    const char *file = path, *name = NULL;
+    cull__mark_t mark = cull__mark(cx);
     *out = (cull_input_file){.path = path};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return cull__fail_errno(cx, path, "cannot open");
+    CULL_TRY(cull__array_split(cx, &file, &name));
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    cull_status s = fd < 0 ? cull__fail_errno(cx, path, "cannot open") : CULL_OK;
+    cull__release(cx, mark);
+    CULL_TRY(s);
     const char *phase = cull__phase(cx, "hashing");
-    cull_status s = CULL_ALLOC(cx, buf, STEP);
+    s = CULL_ALLOC(cx, buf, STEP);
     if (s == CULL_OK) s = cull__hasher_new(cx, &h);
     if (s == CULL_OK) s = hash_all(cx, fd, path, h, buf, STEP, &out->bytes);
     if (h) cull__hash_hex(cull__hasher_end(h), out->hash);

@@ -202,6 +202,9 @@ static void names(void **state)
     assert_string_equal(cull__nearest("rds-pluss", c, 3), "rds-plus");
     assert_string_equal(cull__nearest("radnom", c, 3), "random");
     assert_null(cull__nearest("zzzzz", c, 3));
+    char far[201] = {0};
+    memset(far, 'z', 200); /* a third of it is more than any name is long */
+    assert_null(cull__nearest(far, c, 3));
     assert_true(cull__same_name("rds_plus", "rds-plus"));
     size_t bad;
     assert_true(cull__utf8_ok("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 10, &bad));

@@ -288,6 +288,8 @@ static void fields(void **state)
         {"f.jsonl", "{\"content\":\"b\",\"text\":\"a\"}", 0, 0, "[a|-]"},
         {"f.jsonl", "{\"x\":1,\"content\":\"b\",\"id\":17}", 0, 0, "[b|17]"},
         {"f.jsonl", "{\"text\":\"a\",\"id\":null}", 0, 0, "[a|-]"},
+        {"f.jsonl", "{\"text\":\"a\",\"id\":12345678901234567891}", 0, 0,
+         "[a|12345678901234567891]"}, /* past 2^63: not by way of a double */
         {"f.jsonl", "{\"messages\":[{\"content\":\"u\"},{\"content\":null},{\"content\":\"v\"}]}",
          0, 0, "[u\nv|-]"},
         {"f.jsonl", "{\"conversations\":[{\"value\":\"u\"},{\"value\":\"\"}]}", 0, 0, "[u|-]"},
@@ -373,6 +375,8 @@ static void refusals(void **state)
         {"r.csv", "text,id\na,1\nb\n", 0, 0, 0, 0, CULL_EINPUT,
          "r.csv:3: the record has 1 fields, the header 2"},
         {"r.csv", "text,text\na,1\n", 0, 0, 0, 0, CULL_EINPUT, "the header names 'text' twice"},
+        {"r.csv", "b,text,a,\"b\"\n1,2,3,4\n", 0, 0, 0, 0, CULL_EINPUT,
+         "the header names 'b' twice"},
         {"r.csv", "text\n\"a\nb\nc", 0, 0, 0, 0, CULL_EINPUT,
          "r.csv:2: a quoted field that begins here"},
         {"r.csv", "text\n\"a\"b\n", 0, 0, 0, 0, CULL_EINPUT,

@@ -495,6 +495,7 @@ static void forms(void **state)
     assert_true(cull_form_find("out/pick.tsv.gz", &f) && f == CULL_FORM_TSV);
     assert_true(cull_form_find("report.html", &f) && f == CULL_FORM_HTML);
     assert_true(cull_form_find("a.b/x.md", &f) && f == CULL_FORM_MD);
+    assert_true(cull_form_find("Report.HTML", &f) && f == CULL_FORM_HTML);
     assert_false(cull_form_find("pick.parquet", &f));
     assert_false(cull_form_find("a.html/pick", &f));
     assert_false(cull_form_find("out/tsv", &f));
