@@ -270,15 +270,12 @@ static cull_status csv_record(csv *r, int64_t cells, const int64_t *to)
     return CULL_OK;
 }
 
-/* An empty line is no record, except where a record is one cell and lines follow. */
-static bool empty_line(csv *r, int64_t cells)
+/* An empty line is no record. */
+static bool empty_line(csv *r)
 {
     const char *p = r->at;
     if (p < r->end && *p == '\r') p++;
     if (p < r->end && *p != '\n') return false;
-    if (cells == 1)
-        for (const char *q = p; q < r->end; q++)
-            if (*q != '\n' && *q != '\r') return false;
     r->at = p + 1;
     return true;
 }
@@ -290,8 +287,11 @@ static cull_status csv_all(filling *g, const char *at, size_t n, char comma)
     if (n >= 3 && !memcmp(at, "\xef\xbb\xbf", 3)) r.at += 3;
     if (r.at == r.end) return cull__fail(g->cx, CULL_EINPUT, "%s: the file is empty", g->path);
     cull_status s = csv_header(&r, &cells, &to);
+    /* a record of one cell may be an empty line, but not at the end */
+    while (s == CULL_OK && cells == 1 && r.end > r.at && (r.end[-1] == '\n' || r.end[-1] == '\r'))
+        r.end--;
     for (g->line++; s == CULL_OK && r.at < r.end; g->line++) {
-        if (empty_line(&r, cells)) continue;
+        if (cells > 1 && empty_line(&r)) continue;
         s = csv_record(&r, cells, to);
         if (s == CULL_OK && g->rows % 4096 == 0)
             s = cull__tick(g->cx, (double)(r.at - at), (double)n);
@@ -360,7 +360,7 @@ static cull_status json_record(filling *g, cull__json_parser *p, const char *s, 
     if (!cull__json_parse(p, s, n, &root, &why, &where)) {
         if (where == SIZE_MAX) return cull__fail(g->cx, CULL_ENOMEM, "%s: %s", g->path, why);
         return cull__fail(g->cx, CULL_EINPUT, "%s:%" PRId64 ": byte %zu of the line: %s", g->path,
-                          g->line, where, why);
+                          g->line, where + 1, why);
     }
     if (cull__json_kind(root) != CULL__JSON_OBJECT)
         return cull__fail(g->cx, CULL_EINPUT, "%s:%" PRId64 ": the record is no object", g->path,

@@ -70,7 +70,7 @@ static cull_status record(table *t, field *f, int *n)
     char *to = t->buf;
     for (;;) {
         char *from = to;
-        bool quote = !t->tabs && *t->at == '"' && t->at < t->end;
+        bool quote = !t->tabs && t->at < t->end && *t->at == '"';
         if (quote) CULL_TRY(quoted(t, &to));
         to = plain(t, to);
         bool last = t->at == t->end || *t->at == '\n';

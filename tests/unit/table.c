@@ -48,6 +48,7 @@ static void csv(void **state)
         {"t.csv", "a,text,b\n1,,2\n3,hello,4\n", "a=1,3;b=2,4"}, /* blanks in text are fine */
         {"t.csv", "a,none\n1,\n3,\n", "a=1,3"},
         {"t.csv", "a\n inf \n", "a=inf"},
+        {"t.csv", "a\r\n1\r\n\r\n\r\n", "a=1"}, /* no cells at the end of the file */
     };
     hooks h = {0};
     cull_ctx *cx = hooked_ctx(&h, 1);
@@ -126,10 +127,10 @@ static void jsonl(void **state)
         {"{\"a\":1}\n{\"a\":null}\n", "t.jsonl:2: column 'a' is blank", 0},
         {"{\"a\":[1]}\n", "t.jsonl:1: column 'a' is an array", 1},
         {"{\"a\":{}}\n", "t.jsonl:1: column 'a' is an object", 1},
-        {"{\"a\":1}\n{\"a\":1\n", "t.jsonl:2: byte 6 of the line: the text ends inside", 1},
+        {"{\"a\":1}\n{\"a\":1\n", "t.jsonl:2: byte 7 of the line: the text ends inside", 1},
         {"{\"a\":1}\n[1]\n", "t.jsonl:2: the record is no object", 1},
         {"{\"a\":1,\"a\":2}\n", "t.jsonl:1: the record has 'a' twice", 1},
-        {"{\"a\":NaN}\n", "t.jsonl:1: byte 5", 1},
+        {"{\"a\":NaN}\n", "t.jsonl:1: byte 6 of the line", 1},
         {"{\"a\":\"x\"}\n", "no column of numbers", 0},
         {"\n\n", "it holds no record", 0},
         {"", "it holds no record", 1},
