@@ -82,7 +82,8 @@ typedef struct {
 } cull_input_file;
 /* How many there are: none where records are in memory. */
 CULL_API int cull_corpus_files(const cull_corpus *c, const cull_input_file **files);
-/* The same for any file, for reports of arrays; of path:NAME the hash of the whole file. */
+/* The same for any file, for reports of arrays: of path:NAME that of the whole file, of a sharded
+ * checkpoint that of the shard. */
 CULL_API cull_status cull_file_hash(cull_ctx *cx, const char *path,
                                     cull_input_file *out) CULL_CHECKED;
 

@@ -246,22 +246,9 @@ static cull_status open_file(cull_ctx *cx, const char *path, const char *name, c
     return s;
 }
 
-static cull_status open_index(cull_ctx *cx, const char *path, const char *name, cull_array *out)
-{
-    cull__bytes file;
-    const char *tensor;
-    char *shard;
-    CULL_TRY(cull__bytes_open(cx, path, &file));
-    cull_status s = cull__safetensors_shard(cx, path, name, file.at, file.n, &shard, &tensor);
-    cull__bytes_close(&file);
-    CULL_TRY(s);
-    if (access(shard, F_OK) != 0)
-        return cull__fail(cx, CULL_EIO, "%s: the shard %s, which holds '%s', is missing", path,
-                          shard, tensor);
-    return open_file(cx, shard, tensor, out);
-}
-
-cull_status cull__array_split(cull_ctx *cx, const char **path, const char **name)
+/* Of path:NAME the path and the NAME, unless a file of the whole name exists; the longest path that
+ * exists wins. */
+static cull_status split(cull_ctx *cx, const char **path, const char **name)
 {
     size_t n = strlen(*path);
     char *p;
@@ -282,20 +269,31 @@ cull_status cull__array_split(cull_ctx *cx, const char **path, const char **name
     return CULL_OK;
 }
 
-static cull_status open_any(cull_ctx *cx, const char *path, const char *name, cull_array *out)
+cull_status cull__array_file(cull_ctx *cx, const char **path, const char **name)
 {
     static const char tail[] = ".safetensors.index.json";
-    CULL_TRY(cull__array_split(cx, &path, &name));
-    size_t n = strlen(path), k = sizeof tail - 1;
-    if (n > k && !strcasecmp(path + n - k, tail)) return open_index(cx, path, name, out);
-    return open_file(cx, path, name, out);
+    cull__bytes index;
+    char *shard;
+    CULL_TRY(split(cx, path, name));
+    size_t n = strlen(*path), k = sizeof tail - 1;
+    if (n <= k || strcasecmp(*path + n - k, tail)) return CULL_OK;
+    CULL_TRY(cull__bytes_open(cx, *path, &index));
+    cull_status s = cull__safetensors_shard(cx, *path, *name, index.at, index.n, &shard, name);
+    cull__bytes_close(&index);
+    CULL_TRY(s);
+    if (access(shard, F_OK) != 0)
+        return cull__fail(cx, CULL_EIO, "%s: the shard %s, which holds '%s', is missing", *path,
+                          shard, *name);
+    *path = shard;
+    return CULL_OK;
 }
 
 cull_status cull_array_open(cull_ctx *cx, const char *path, const char *name, cull_array *out)
 {
     cull__mark_t mark = cull__mark(cx);
     *out = (cull_array){0};
-    cull_status s = open_any(cx, path, name, out);
+    cull_status s = cull__array_file(cx, &path, &name);
+    if (s == CULL_OK) s = open_file(cx, path, name, out);
     cull__release(cx, mark);
     if (s != CULL_OK) cull_array_free(out);
     return s;

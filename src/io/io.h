@@ -113,9 +113,9 @@ const char *cull__extension(const char *path, char buf[16]);
 /* Which of `names` is meant: the one called `name`; without a name the only one or "embeddings". */
 cull_status cull__member(cull_ctx *cx, const char *path, const char *const *names, int64_t count,
                          const char *name, int64_t *which);
-/* Of path:NAME the file and the NAME, unless a file of the whole name exists; the longest path that
- * exists wins. In the arena. */
-cull_status cull__array_split(cull_ctx *cx, const char **path, const char **name);
+/* The file that an array is in, and its name there: of path:NAME, or of the index of a sharded
+ * checkpoint; any other path is itself. In the arena. */
+cull_status cull__array_file(cull_ctx *cx, const char **path, const char **name);
 /* Bytes of a's shape; false when they do not fit 63 bits. */
 bool cull__array_bytes(const cull_array *a, uint64_t *bytes);
 /* EIO unless a's shape takes exactly the `have` bytes that the file has for it. */

@@ -463,10 +463,13 @@ cull_status cull_file_hash(cull_ctx *cx, const char *path, cull_input_file *out)
     char *buf = NULL;
     const char *file = path, *name = NULL;
     cull__mark_t mark = cull__mark(cx);
+    int fd = -1;
     *out = (cull_input_file){.path = path};
-    CULL_TRY(cull__array_split(cx, &file, &name));
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    cull_status s = fd < 0 ? cull__fail_errno(cx, path, "cannot open") : CULL_OK;
+    cull_status s = cull__array_file(cx, &file, &name);
+    if (s == CULL_OK) {
+        fd = open(file, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) s = cull__fail_errno(cx, path, "cannot open");
+    }
     cull__release(cx, mark);
     CULL_TRY(s);
     const char *phase = cull__phase(cx, "hashing");

@@ -31,3 +31,9 @@ sed 's/court/tribe/' pool.jsonl | cull apply -q k.json - 2>&1
 # two numbers past 2^63 are two groups
 printf '{"text":"a","id":18446744073709551615}\n{"text":"b","id":18446744073709551614}\n' >u.jsonl
 cull data random -q --budget 2 --group id u.jsonl | cut -f2 | sort
+# of a sharded checkpoint the shard is what a pick knows again
+cull embed -q --dim 4 pool.jsonl -o s1.safetensors
+echo '{"weight_map":{"embeddings":"s1.safetensors"}}' >m.safetensors.index.json
+cull data random -q --budget 2 m.safetensors.index.json -o k.json && cull replay k.json
+cull embed -q --dim 5 pool.jsonl -o s1.safetensors
+cull apply k.json m.safetensors.index.json -o k.npy 2>&1; echo $?
