@@ -81,8 +81,8 @@ struct cull_corpus {
     struct cull__names {
         int32_t *code; /* (n) */
         int64_t code_cap;
-        char **name; /* (count) */
-        int64_t name_cap;
+        char *text;  /* the names, each with a NUL */
+        int64_t *at; /* (count) where each begins */
         int32_t count;
     } group, label;
 };

@@ -112,10 +112,10 @@ static cull_status add_path(cull_ctx *cx, cull_corpus *c, const char *path, cons
 
 /* The strings that a worker has met, by hash. */
 struct names {
-    char **name;
+    char *text;  /* one after the other, each with a NUL */
+    int64_t *at; /* (n + 1) where each begins */
     uint64_t *hash;
-    size_t *len;
-    int64_t name_cap, hash_cap, len_cap, n;
+    int64_t text_cap, at_cap, hash_cap, n;
     int64_t *table; /* (cap) number + 1, 0 = free */
     int64_t cap;
     int32_t *code; /* (n) in the corpus + 1; 0 = not yet seen by reduce */
@@ -137,6 +137,11 @@ static cull_status rehash(cull_ctx *cx, struct names *t)
     return CULL_OK;
 }
 
+static size_t length(const struct names *t, int64_t i)
+{
+    return (size_t)(t->at[i + 1] - t->at[i]) - 1;
+}
+
 static cull_status intern(cull_ctx *cx, struct names *t, const char *s, size_t n, int64_t *out)
 {
     if (2 * (t->n + 1) > t->cap) CULL_TRY(rehash(cx, t));
@@ -144,18 +149,20 @@ static cull_status intern(cull_ctx *cx, struct names *t, const char *s, size_t n
     int64_t at = (int64_t)h & (t->cap - 1);
     for (; t->table[at]; at = (at + 1) & (t->cap - 1)) {
         int64_t i = t->table[at] - 1;
-        if (t->hash[i] == h && t->len[i] == n && !memcmp(t->name[i], s, n)) {
+        if (t->hash[i] == h && length(t, i) == n && !memcmp(t->text + t->at[i], s, n)) {
             *out = i;
             return CULL_OK;
         }
     }
     CULL_TRY(CULL_GROW(cx, t->hash, &t->hash_cap, t->n + 1));
-    CULL_TRY(CULL_GROW(cx, t->len, &t->len_cap, t->n + 1));
     CULL_TRY(CULL_GROW(cx, t->code, &t->code_cap, t->n + 1));
-    CULL_TRY(CULL_GROW(cx, t->name, &t->name_cap, t->n + 1));
-    CULL_TRY(copy(cx, s, n, &t->name[t->n]));
+    CULL_TRY(CULL_GROW(cx, t->at, &t->at_cap, t->n + 2));
+    int64_t begin = t->at[t->n], end = begin + (int64_t)n + 1;
+    CULL_TRY(CULL_GROW(cx, t->text, &t->text_cap, end));
+    memcpy(t->text + begin, s, n);
+    t->text[end - 1] = 0;
+    t->at[t->n + 1] = end;
     t->hash[t->n] = h;
-    t->len[t->n] = n;
     t->code[t->n] = 0;
     t->table[at] = ++t->n;
     *out = t->n - 1;
@@ -164,10 +171,9 @@ static cull_status intern(cull_ctx *cx, struct names *t, const char *s, size_t n
 
 static void names_free(struct names *t)
 {
-    for (int64_t i = 0; i < t->n; i++) cull__free(t->name[i]);
-    cull__free(t->name);
+    cull__free(t->text);
+    cull__free(t->at);
     cull__free(t->hash);
-    cull__free(t->len);
     cull__free(t->table);
     cull__free(t->code);
 }
@@ -223,7 +229,7 @@ static cull_status code_rows(cull_ctx *cx, struct opening *o, const struct slot 
     for (int64_t i = 0; i < s->n; i++) {
         int64_t local = s->name[kind][i], code = seen->code[local] - 1;
         if (code < 0) {
-            CULL_TRY(intern(cx, all, seen->name[local], seen->len[local], &code));
+            CULL_TRY(intern(cx, all, seen->text + seen->at[local], length(seen, local), &code));
             if (code >= INT32_MAX - 1)
                 return cull__fail(cx, CULL_EINPUT, "more than 2^31 groups or labels");
             seen->code[local] = (int32_t)code + 1;
@@ -271,10 +277,11 @@ static cull_status read_through(cull_ctx *cx, cull_corpus *c)
     cull__free(o.seen);
     struct cull__names *out[KINDS] = {&c->group, &c->label};
     for (int k = 0; k < KINDS; k++) { /* the names themselves change hands */
-        out[k]->name = o.all[k].name;
+        out[k]->text = o.all[k].text;
+        out[k]->at = o.all[k].at;
         out[k]->count = (int32_t)o.all[k].n;
-        o.all[k].name = NULL;
-        o.all[k].n = 0;
+        o.all[k].text = NULL;
+        o.all[k].at = NULL;
         names_free(&o.all[k]);
     }
     if (s == CULL_OK && o.empty && cull_corpus_has_text(c))
@@ -368,8 +375,8 @@ cull_status cull_corpus_open(cull_ctx *cx, const cull_corpus_opts *o, cull_corpu
 
 static void coded_free(struct cull__names *g)
 {
-    for (int32_t i = 0; i < g->count; i++) cull__free(g->name[i]);
-    cull__free(g->name);
+    cull__free(g->text);
+    cull__free(g->at);
     cull__free(g->code);
 }
 
@@ -426,7 +433,7 @@ static const int32_t *codes(const struct cull__names *g, int32_t *count)
 
 static const char *name(const struct cull__names *g, int32_t code)
 {
-    return code >= 0 && code < g->count ? g->name[code] : "";
+    return code >= 0 && code < g->count ? g->text + g->at[code] : "";
 }
 
 const int32_t *cull_corpus_group(const cull_corpus *c, int32_t *n) { return codes(&c->group, n); }

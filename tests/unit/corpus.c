@@ -639,6 +639,16 @@ static void extremes(void **state)
     path = spit("deep.jsonl", deep, 20017);
     free(deep);
     refused(cx, cull_corpus_open(cx, &o, &c), CULL_EINPUT, "nested deeper than 1024 levels");
+    /* a group for each record: a name takes little more than its letters */
+    cull_buf b = CULL_BUF(cx);
+    for (int i = 0; i < 20000; i++) cull__buf_printf(&b, "{\"text\":\"a\",\"g\":\"g%d\"}\n", i);
+    path = spit("groups.jsonl", b.at, b.n);
+    cull__buf_free(&b);
+    o.group = "g";
+    ok(cx, cull_corpus_open(cx, &o, &c));
+    assert_true(cull_ctx_held(cx) < 1 << 20);
+    assert_string_equal(cull_corpus_group_name(c, 19999), "g19999");
+    cull_corpus_free(c);
     cull_ctx_free(cx);
 }
 

@@ -140,6 +140,18 @@ static void refusals(void **state)
     cull_pick_file f;
     refused(cx, cull_pick_read(cx, "/nowhere/pick.json", &f), CULL_EIO, "/nowhere/pick.json: ");
     cull_ctx_free(cx);
+    /* memory that is short is not said to be damage */
+    enum { N = 1 << 20 };
+    char *big = malloc(N);
+    memset(big, ' ', N);
+    memcpy(big, "{\"kind\":\"pick\",\"pick\":[]}", 26);
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.memory = 2 * N;
+    cx = cull_ctx_new(&o);
+    refused(cx, cull_pick_read(cx, put("big.json", big, N), &f), CULL_ENOMEM,
+            "big.json: out of memory");
+    cull_ctx_free(cx);
+    free(big);
 }
 
 /* Every cut of a file is refused or is a shorter list; none crashes (run under ASAN too). */
