@@ -75,10 +75,7 @@ int run_embed(cli *c)
     if (!c->outs) return fail(c, USAGE, "embed wants -o OUT.npy or OUT.safetensors");
     TRY(one_stdout(c));
     for (int i = 0; i < c->outs; i++) {
-        char e[16];
-        cull_file_ending(c->out[i], e);
-        if (strcmp(c->out[i], "-") && strcmp(e, "npy") && strcmp(e, "npz") &&
-            strcmp(e, "safetensors"))
+        if (strcmp(c->out[i], "-") && !array_is_written(c->out[i]))
             return fail(c, USAGE, "-o %s: embeddings go to .npy, .npz or .safetensors", c->out[i]);
         TRY(check_writable(c, c->out[i]));
     }

@@ -19,6 +19,7 @@ typedef struct {
 /* What each -o means for these inputs; also whether it could be written at all. */
 int outputs_of(cli *c, output *out);
 int check_writable(cli *c, const char *path);
+bool array_is_written(const char *path); /* arrays are, under such a name */
 /* Writing `path` would replace `other` (a file, or FILE:NAME), whatever names lead there. */
 bool one_file(const char *path, const char *other);
 /* --order: are kept rows written as they were chosen, or as in the pool. */

@@ -63,6 +63,13 @@ bool one_file(const char *path, const char *other)
     return one_file(path, file);
 }
 
+bool array_is_written(const char *path)
+{
+    char e[16];
+    cull_file_ending(path, e);
+    return !strcmp(e, "npy") || !strcmp(e, "npz") || !strcmp(e, "safetensors");
+}
+
 static bool same_form(const char *a, const char *b)
 {
     if (!strcmp(a, b)) return true;
@@ -76,15 +83,14 @@ static int one_output(cli *c, const char *path, output *out)
     cull_file_ending(path, e);
     cull_file_ending(c->input[0], in);
     if (!strcmp(c->input[0], "-")) strcpy(in, "jsonl");
-    bool array = cull_file_kind_of(c->input[0]) == CULL_FILE_ARRAY,
-         to_array = cull_file_kind_of(path) == CULL_FILE_ARRAY;
+    bool array = cull_file_kind_of(c->input[0]) == CULL_FILE_ARRAY;
     *out = (output){.path = path};
     TRY(check_writable(c, path));
     if (!strcmp(path, "-")) {
         out->kind = array ? OUT_ARRAY : OUT_RECORDS;
         return DONE;
     }
-    if (array && to_array) {
+    if (array && array_is_written(path)) {
         out->kind = OUT_ARRAY;
         return DONE;
     }
@@ -101,7 +107,10 @@ static int one_output(cli *c, const char *path, output *out)
     return fail(c, USAGE,
                 "-o %s: nothing is written as '%s'; kept rows go to .%s, a pick to .json, "
                 "a report to .html",
-                path, e, *in ? in : "txt");
+                path, e,
+                array ? "npy"
+                : *in ? in
+                      : "txt");
 }
 
 int outputs_of(cli *c, output *out)

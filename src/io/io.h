@@ -25,6 +25,10 @@ uint64_t cull__reader_stamp(const cull__reader *r);
 void cull__reader_tap(cull__reader *r, cull__hasher *h);
 void cull__reader_close(cull__reader *r);
 
+/* zlib's memory, counted; `opaque` is the ctx. */
+void *cull__z_alloc(void *cx, unsigned n, unsigned size);
+void cull__z_free(void *cx, void *p);
+
 /* ---- a file whole: mapped, or expanded to memory (to tmpdir when over a quarter of the limit) ---- */
 typedef struct {
     const unsigned char *at;

@@ -190,25 +190,14 @@ static cull_status find_data(zip *z, const member *m, const char *label, uint64_
     return CULL_OK;
 }
 
-static void *counted_alloc(void *cx, unsigned n, unsigned size)
-{
-    void *p;
-    return cull__alloc(cx, &p, n, size) == CULL_OK ? p : NULL;
-}
-static void counted_free(void *cx, void *p)
-{
-    (void)cx;
-    cull__free(p);
-}
-
 static cull_status inflate_all(zip *z, const unsigned char *in, const member *m, const char *label,
                                unsigned char *out)
 {
-    z_stream s = {.zalloc = counted_alloc, .zfree = counted_free, .opaque = z->cx};
+    z_stream s = {.zalloc = cull__z_alloc, .zfree = cull__z_free, .opaque = z->cx};
     uint64_t in_left = m->comp, out_left = m->size;
     cull_status st = CULL_OK;
     int rc = inflateInit2(&s, -15);
-    if (rc == Z_MEM_ERROR) return CULL_ENOMEM; /* counted_alloc has said it */
+    if (rc == Z_MEM_ERROR) return CULL_ENOMEM; /* cull__z_alloc has said it */
     s.next_in = (unsigned char *)in;
     s.next_out = out;
     while (rc == Z_OK && st == CULL_OK) {

@@ -77,13 +77,13 @@ static bool is_zstd(const unsigned char *p, size_t n)
                       ((p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18));
 }
 
-static voidpf z_alloc(voidpf cx, uInt n, uInt size)
+void *cull__z_alloc(void *cx, unsigned n, unsigned size)
 {
     void *p;
     return cull__alloc(cx, &p, n, size) == CULL_OK ? p : Z_NULL;
 }
 
-static void z_free(voidpf cx, voidpf p)
+void cull__z_free(void *cx, void *p)
 {
     (void)cx;
     cull__free(p);
@@ -95,8 +95,8 @@ static cull_status start(cull_ctx *cx, cull__reader *r)
     CULL_TRY(fill(cx, r, 4));
     if (is_gzip(r->in, r->hi)) {
         r->form = GZIP;
-        r->z.zalloc = z_alloc;
-        r->z.zfree = z_free;
+        r->z.zalloc = cull__z_alloc;
+        r->z.zfree = cull__z_free;
         r->z.opaque = cx;
         if (inflateInit2(&r->z, 15 + 16) != Z_OK)
             return cull__fail(cx, CULL_ENOMEM, "%s: out of memory for inflate", r->name);

@@ -39,18 +39,6 @@ static bool ends(const char *s, const char *tail)
     return a >= b && !strcasecmp(s + a - b, tail);
 }
 
-static voidpf z_alloc(voidpf cx, uInt n, uInt size)
-{
-    void *p;
-    return cull__alloc(cx, &p, n, size) == CULL_OK ? p : Z_NULL;
-}
-
-static void z_free(voidpf cx, voidpf p)
-{
-    (void)cx;
-    cull__free(p);
-}
-
 static cull_status copy(cull_ctx *cx, const char *s, char **out)
 {
     size_t n = strlen(s) + 1;
@@ -111,8 +99,8 @@ static cull_status open_target(cull_ctx *cx, cull__writer *w)
 static cull_status open_form(cull_ctx *cx, cull__writer *w)
 {
     if (ends(w->path, ".gz")) {
-        w->z.zalloc = z_alloc;
-        w->z.zfree = z_free;
+        w->z.zalloc = cull__z_alloc;
+        w->z.zfree = cull__z_free;
         w->z.opaque = cx;
         if (deflateInit2(&w->z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
             return cull__fail(cx, CULL_ENOMEM, "%s: out of memory for deflate", w->path);
