@@ -145,7 +145,7 @@ static cull_status values(table *t, const char *where, const field *f, int n, co
 static cull_status read_table(table *t)
 {
     field f[FIELDS];
-    char where[256];
+    char where[1024];
     int n, c[3]; /* row, score, by */
     CULL_TRY(record(t, f, &n));
     if (!n)
@@ -172,7 +172,7 @@ static cull_status read_table(table *t)
 
 static cull_status read_lines(cull__reading *g, const char *at, size_t n)
 {
-    char where[256];
+    char where[1024];
     const char *end = at + n;
     for (int64_t line = 1; at < end; line++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
@@ -214,7 +214,7 @@ static cull_status add_array(cull__reading *g, const cull_array *a)
                           "%s: numbers are %s; rows are integers, or booleans for a mask", g->path,
                           cull_dtype_name(a->dtype));
     const unsigned char *at = a->at;
-    char where[256];
+    char where[1024];
     if (mask) g->n = n;
     for (int64_t i = 0; i < n; i++) {
         int64_t row = i;

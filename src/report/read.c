@@ -235,7 +235,7 @@ EACH(one_row)
 {
     UNUSED_KEY;
     (void)run;
-    char where[256];
+    char where[1024];
     int64_t row = INT64_MIN, by = -1;
     double score = NAN, d;
     cull__json_value f;
