@@ -46,7 +46,7 @@ fi
 rm -rf $out/tmp
 
 # ---- the choice ----
-set -- data --target $out/target.jsonl --budget 2% --label answer --label-is networking \
+set -- data --rule mean --embed-power 1 --target $out/target.jsonl --budget 2% --label answer --label-is networking \
     -o $out/kept.jsonl -o $out/report.html -o $out/pick.json $out/pool.jsonl
 echo
 echo "\$ $build/cull $*"
@@ -57,9 +57,9 @@ precision  the share of the kept passages that are about networks, by labels tha
            the text: FOLDOC's tags, and the headers that a manual page includes
 coverage   how near each target passage comes to something kept
 
-These are the defaults: rds-plus, where the target's passages take turns. That suits a target of
-many kinds. Where all of it is about one thing, as here, words nearest to its mean do better:
-tfidf-mean in the table above (cull data tfidf-mean --target ...).
+Here all of the target is about one thing, so its mean decides (--rule mean), in features whose
+directions are evened out (--embed-power 1); both were settled on other topics of the dictionary. The
+default, where the target's passages take turns, suits a target of many kinds.
 TXT
 echo
 echo "kept     $out/kept.jsonl"

@@ -42,7 +42,7 @@ CULL_API cull_status cull_embed_opts_set(cull_ctx *cx, cull_embed_opts *o, const
 
 /* Fit on c. One pass counts in how many texts each feature occurs and gathers the texts of the basis:
  * the `sample` whose row number hashes least under the seed, cut where they hold more than 12 million
- * features in all. A feature weighs ln((n + 1) / (df + 1/2))^1.5: the words that every text has next
+ * features in all. A feature weighs ln((n + 1) / (df + 1/2)): the words that every text has next
  * to nothing, without a list of them. Rows of unit length; then Halko, Martinsson and Tropp 2011,
  * algorithm 4.4; then the directions are evened out by `power`; then what the texts have in common is
  * taken away: of each row, made unit length, the mean of such rows (Mu and Viswanath 2018, of at most

@@ -26,8 +26,9 @@ struct comparison {
     const cull_variant *of;
     bool *lacks; /* (variants) it did not run for want of an input; a note says which */
     int variants;
-    char lacking[1024], features[128];
-    const char *note[2];
+    char lacking[1024], features[128], ceiling[160];
+    const char *note[3];
+    double best; /* the least precision that a perfect choice would have, over the seeds */
     cull_compare_row *row;
     double (*value)[METRICS];
     char (*why)[256];
@@ -115,11 +116,21 @@ static cull_status run_one(cull_job *j, comparison *w, const cull_variant *v, ui
     return s;
 }
 
+/* The precision of a perfect choice: rows with the label that may be kept, within the budget. */
+static double ceiling(const cull_job *j)
+{
+    int64_t left = 0;
+    for (int64_t i = 0; i < j->n; i++)
+        left += j->codes[LABEL].code[i] == j->wanted && !(j->p.avoid && j->p.avoid[i]);
+    return j->cost || (double)left > j->p.budget ? 1 : (double)left / j->p.budget;
+}
+
 static cull_status run_seed(cull_job *j, comparison *w, int at)
 {
     uint64_t seed = cull_ctx_seed(j->cx) + (uint64_t)at;
     bool made = has(j, "targets");
     if (made) CULL_TRY(split_make(j, &w->fair, seed));
+    if (j->wanted >= 0) w->best = fmin(w->best, ceiling(j));
     for (int i = 0; i < w->variants; i++) {
         bool once = !made && !(w->of[i].method->flags & CULL_STOCHASTIC);
         if ((once && at) || lacks(j, w, i)) continue;
@@ -137,6 +148,12 @@ static cull_status make_table(cull_job *j, comparison *w)
              "has them.",
              j->embed_seconds);
     if (j->embed_seconds > 0) w->note[notes++] = w->features;
+    snprintf(
+        w->ceiling, sizeof w->ceiling,
+        "In some seed fewer records with the label are left than the budget: no precision can be "
+        "above %.3f there.",
+        w->best);
+    if (w->best < 1) w->note[notes++] = w->ceiling;
     if (w->lacking[0]) w->note[notes++] = w->lacking;
     if (!w->rows)
         return cull__fail(j->cx, CULL_EINPUT, "no method can run:%s", strchr(w->lacking, ':') + 1);
@@ -191,6 +208,7 @@ cull_status cull_job_compare(cull_job *j, const cull_variant *v, int n, int seed
     int64_t most = (int64_t)n * seeds;
     w->of = v;
     w->variants = n;
+    w->best = 1;
     CULL_TRY(CULL_ALLOC(j->cx, w->lacks, n));
     CULL_TRY(CULL_ALLOC(j->cx, w->row, most));
     CULL_TRY(CULL_ALLOC(j->cx, w->value, most));

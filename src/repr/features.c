@@ -151,8 +151,7 @@ float cull__tf(const cull_embed_opts *o, uint32_t count)
 
 float cull__idf(int64_t texts, int64_t df)
 {
-    double l = log(((double)texts + 1) / ((double)df + 0.5));
-    return (float)(l * sqrt(l));
+    return (float)log(((double)texts + 1) / ((double)df + 0.5));
 }
 
 /* ---- document counts: whole numbers, so any order of adding gives the same ---- */

@@ -26,7 +26,7 @@ cull_status cull__row_new(cull_ctx *cx, const cull_embed_opts *o, cull__row *r);
 cull_status cull__row_read(cull__row *r, const char *text, size_t n);
 /* Weight of a feature by its count in the text, before idf. */
 float cull__tf(const cull_embed_opts *o, uint32_t count);
-/* ln((n + 1) / (df + 1/2))^1.5: next to nothing for what every text has, never 0. */
+/* ln((n + 1) / (df + 1/2)): next to nothing for what every text has, never 0. */
 float cull__idf(int64_t texts, int64_t df);
 
 /* In how many texts of c each feature occurs: df (2^bits), exact. One pass; `each` (may be NULL)

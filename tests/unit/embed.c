@@ -125,7 +125,7 @@ static double *dense(const texts *t, const cull_embed_opts *o, const double *idf
         for (int64_t j = 0; j < f; j++) df[j] += row[j] > 0;
     }
     for (int64_t j = 0; j < f; j++) {
-        double w = idf ? idf[j] : pow(log((1.0 + t->n) / (0.5 + df[j])), 1.5);
+        double w = idf ? idf[j] : log((1.0 + t->n) / (0.5 + df[j]));
         if (idf_out) idf_out[j] = w;
         for (int i = 0; i < t->n; i++) {
             double *v = &x[i * f + j];

@@ -3,7 +3,7 @@
  * Chooses   texts whose words are those of the target.
  * Idea      Cosine between each text's TF-IDF vector and the mean of the target's, best first.
  * Reads     the pool's text and the target's text.
- * Deviates  idf to the power 1.5, ln((n + 1) / (df + 1/2))^1.5: less of the words that all texts have.
+ * Deviates  idf is ln((n + 1) / (df + 1/2)), without a floor: next to nothing for words that all texts have.
  * Cost      O(bytes) time; 8 n bytes and one vector of the hashed vocabulary.
  * Example   cull data tfidf-mean --budget 5% --target target.jsonl pool.jsonl
  */
