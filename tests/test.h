@@ -37,7 +37,8 @@ static inline void hook_free(void *user, void *p)
 static inline int hook_tick(void *user, const char *what, double done, double total)
 {
     hooks *h = user;
-    (void)what, (void)done, (void)total;
+    (void)what;
+    assert_true(done >= 0 && (done <= total || total == 0)); /* 0 = not known */
     return ++h->ticks == h->stop_at;
 }
 

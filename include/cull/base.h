@@ -54,7 +54,8 @@ typedef struct {
     const char *isa;    /* kernels: "auto", "v2", "v3" (AVX2) or "v4" (AVX-512); NULL = auto */
     const char *tmpdir; /* where big intermediates are spilled; NULL = "/tmp" */
     void *user;         /* handed to every hook */
-    /* progress: `what` names the phase, done of total; non-zero stops the call (CULL_ECANCEL) */
+    /* progress: `what` names the phase, done of total (0 = not known); non-zero stops the call
+     * (CULL_ECANCEL) */
     int (*tick)(void *user, const char *what, double done, double total);
     void (*log)(void *user, cull_level level, const char *msg);
     void *(*alloc)(void *user, size_t bytes); /* both or neither; calls never overlap */

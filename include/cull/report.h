@@ -97,6 +97,9 @@ CULL_API bool cull_form_find(const char *name, cull_form *out);
  * nothing. md: figures and groups as tables. O(kept) time, plus one pass over pool_score. */
 CULL_API cull_status cull_run_write(cull_ctx *cx, const cull_run *r, cull_form form,
                                     const char *path) CULL_CHECKED;
+/* The same bytes in memory, with a NUL behind them; free with cull_text_free before cx. */
+CULL_API cull_status cull_run_text(cull_ctx *cx, const cull_run *r, cull_form form,
+                                   char **out) CULL_CHECKED;
 
 /* Text for a terminal; free with cull_text_free. width 0 = 80 columns. */
 enum { CULL_TEXT_COLOR = 1, CULL_TEXT_UNICODE = 2 };
@@ -178,6 +181,9 @@ CULL_API cull_status cull_compare_table(cull_ctx *cx, const cull_compare *c, int
                                         const char **best) CULL_CHECKED;
 CULL_API cull_status cull_compare_write(cull_ctx *cx, const cull_compare *c, cull_form form,
                                         const char *path) CULL_CHECKED;
+/* As cull_run_text. */
+CULL_API cull_status cull_compare_text(cull_ctx *cx, const cull_compare *c, cull_form form,
+                                       char **out) CULL_CHECKED;
 CULL_API cull_status cull_compare_summary(cull_ctx *cx, const cull_compare *c, int width,
                                           unsigned flags, char **out) CULL_CHECKED;
 

@@ -97,9 +97,9 @@ static void fail(struct cull__team *team, struct job *j, int64_t chunk, cull_sta
 static void work(cull_ctx *cx, cull_ctx *front, struct cull__team *team, struct job *j)
 {
     while (!atomic_load(&j->failed)) {
-        cull_status s =
-            front ? cull__tick(front, (double)(atomic_load(&j->done) * j->grain), (double)j->n)
-                  : cull__tick(cx, 0, 1);
+        int64_t done = atomic_load(&j->done) * j->grain; /* the last chunk may be shorter */
+        cull_status s = front ? cull__tick(front, (double)(done < j->n ? done : j->n), (double)j->n)
+                              : cull__tick(cx, 0, 1);
         if (s != CULL_OK) {
             if (front)
                 atomic_store(&cx->root->stop, true); /* the others see it at their next tick */

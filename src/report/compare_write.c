@@ -314,6 +314,18 @@ cull_status cull_compare_write(cull_ctx *cx, const cull_compare *c, cull_form fo
     return s;
 }
 
+cull_status cull_compare_text(cull_ctx *cx, const cull_compare *c, cull_form form, char **out)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull_buf b = CULL_BUF(cx);
+    cull_status s = fill(cx, c, form, &b);
+    if (s == CULL_OK) s = b.status;
+    *out = s == CULL_OK ? b.at : NULL;
+    if (s != CULL_OK) cull__buf_free(&b);
+    cull__release(cx, mark);
+    return s;
+}
+
 /* ---- terminal ---- */
 
 typedef struct {

@@ -24,11 +24,12 @@ bool cull_form_find(const char *name, cull_form *out)
     return false;
 }
 
-/* What the buffer holds goes to the writer once it is a piece, or at the end. */
+/* What the buffer holds goes to the writer once it is a piece, or at the end; it stays where there
+ * is no writer. */
 static cull_status spill(cull_ctx *cx, cull__writer *w, cull_buf *b, size_t least)
 {
     CULL_TRY(b->status);
-    if (b->n < least || !b->n) return CULL_OK;
+    if (!w || b->n < least || !b->n) return CULL_OK;
     CULL_TRY(cull__write(cx, w, b->at, b->n));
     b->n = 0;
     return CULL_OK;
@@ -328,33 +329,50 @@ cull_status cull__write_buf(cull_ctx *cx, const char *path, cull_buf *b)
     return cull__writer_end(cx, w, cull__write(cx, w, b->at ? b->at : "", b->n));
 }
 
-static cull_status stream(cull_ctx *cx, const cull__facts *f, cull_form form, const char *path)
+/* The whole in `form`: what a writer has not taken yet is left in j's buffer. */
+static cull_status render(cull_ctx *cx, const cull__facts *f, cull_form form, cull__writer *w,
+                          cull_json *j)
 {
-    cull__writer *w;
-    cull_json j = {.b = CULL_BUF(cx)};
-    CULL_TRY(cull__writer_open(cx, path, &w));
-    cull_status s = form == CULL_FORM_TSV ? write_tsv(cx, f, w, &j.b) : write_json(cx, f, w, &j);
-    if (s == CULL_OK) s = spill(cx, w, &j.b, 0);
-    cull__buf_free(&j.b);
-    return cull__writer_end(cx, w, s);
+    if (form == CULL_FORM_TSV) return write_tsv(cx, f, w, &j->b);
+    if (form == CULL_FORM_JSON) return write_json(cx, f, w, j);
+    return form == CULL_FORM_HTML ? cull__run_html(cx, f, &j->b) : cull__run_md(cx, f, &j->b);
+}
+
+static cull_status facts(cull_ctx *cx, const cull_run *r, cull_form form, cull__facts *f)
+{
+    if ((unsigned)form >= CULL_FORMS)
+        return cull__fail(cx, CULL_EINPUT, "no form of a report has the number %d", (int)form);
+    return cull__run_facts(cx, r, f);
 }
 
 cull_status cull_run_write(cull_ctx *cx, const cull_run *r, cull_form form, const char *path)
 {
     cull__mark_t mark = cull__mark(cx);
     cull__facts f;
-    cull_buf b = CULL_BUF(cx);
-    cull_status s = cull__run_facts(cx, r, &f);
-    if (s == CULL_OK && (unsigned)form >= CULL_FORMS)
-        s = cull__fail(cx, CULL_EINPUT, "%s: no form of a report has the number %d", path,
-                       (int)form);
-    if (s == CULL_OK && (form == CULL_FORM_TSV || form == CULL_FORM_JSON)) {
-        s = stream(cx, &f, form, path);
-    } else if (s == CULL_OK) {
-        s = form == CULL_FORM_HTML ? cull__run_html(cx, &f, &b) : cull__run_md(cx, &f, &b);
-        if (s == CULL_OK) s = cull__write_buf(cx, path, &b);
+    cull__writer *w;
+    cull_json j = {.b = CULL_BUF(cx)};
+    cull_status s = facts(cx, r, form, &f);
+    if (s == CULL_OK) s = cull__writer_open(cx, path, &w);
+    if (s == CULL_OK) {
+        s = render(cx, &f, form, w, &j);
+        if (s == CULL_OK) s = spill(cx, w, &j.b, 0);
+        s = cull__writer_end(cx, w, s);
     }
-    cull__buf_free(&b);
+    cull__buf_free(&j.b);
+    cull__release(cx, mark);
+    return s;
+}
+
+cull_status cull_run_text(cull_ctx *cx, const cull_run *r, cull_form form, char **out)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull__facts f;
+    cull_json j = {.b = CULL_BUF(cx)};
+    cull_status s = facts(cx, r, form, &f);
+    if (s == CULL_OK) s = render(cx, &f, form, NULL, &j);
+    if (s == CULL_OK) s = j.b.status;
+    *out = s == CULL_OK ? j.b.at : NULL;
+    if (s != CULL_OK) cull__buf_free(&j.b);
     cull__release(cx, mark);
     return s;
 }

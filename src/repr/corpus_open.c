@@ -42,6 +42,11 @@ static cull_status format_of(cull_ctx *cx, const char *path, cull__format *out)
     const char *name = !strcmp(ext, "ndjson") || !strcmp(ext, "json") ? "jsonl" : ext;
     for (int i = 0; i < 4; i++)
         if (!strcmp(name, formats[i])) return *out = (cull__format)i, CULL_OK;
+    if (!strcmp(ext, "parquet"))
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: parquet is read from Python, by cull.data with pyarrow installed; or "
+                          "write it as jsonl first",
+                          path);
     return cull__fail(cx, CULL_EINPUT,
                       "%s: the name does not tell its format; give one: jsonl, csv, tsv or txt",
                       path);

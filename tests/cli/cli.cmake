@@ -28,4 +28,9 @@ add_test(NAME docs.pages
 add_test(NAME docs.wrong_page
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${CMAKE_CURRENT_LIST_DIR}/wrong_page.md)
 set_tests_properties(docs.pages docs.wrong_page PROPERTIES LABELS quick TIMEOUT 300)
+if(NOT CULL_SANITIZE) # an interpreter cannot load a sanitized library
+  add_test(NAME docs.python
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${CMAKE_SOURCE_DIR}/docs/python.md)
+  set_tests_properties(docs.python PROPERTIES LABELS quick TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
 set_tests_properties(docs.wrong_page PROPERTIES PASS_REGULAR_EXPRESSION "3 of 7 differ")

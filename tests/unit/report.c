@@ -535,19 +535,52 @@ static void options_for_replay(void **state)
     cull_ctx_free(cx);
 }
 
+/* Text in memory and the file are the same bytes, in every form, also when it comes in pieces. */
+static void in_memory(void **state)
+{
+    (void)state;
+    static fixture f;
+    build(&f);
+    cull_ctx *cx = cull_ctx_new(NULL);
+    enum { MANY = 9000 };
+    int64_t *idx = calloc(MANY, sizeof *idx);
+    double *score = calloc(MANY, sizeof *score);
+    for (int i = 0; i < MANY; i++) idx[i] = i, score[i] = 1.0 / (i + 3);
+    cull_pick many = {.n = MANY, .idx = idx, .score = score, .by_what = ""};
+    cull_run big = {.slug = "random", .n = MANY, .pick = &many};
+    const cull_run *const run[] = {&f.run, &big};
+    for (int i = 0; i < 2; i++)
+        for (int form = 0; form < CULL_FORMS; form++) {
+            char *text;
+            ok(cx, cull_run_text(cx, run[i], (cull_form)form, &text));
+            ok(cx, cull_run_write(cx, run[i], (cull_form)form, in("same")));
+            char *file = slurp(in("same"), NULL);
+            assert_string_equal(text, file);
+            free(file);
+            cull_text_free(text);
+        }
+    char *none = (char *)idx;
+    refused(cx, cull_run_text(cx, &f.run, CULL_FORMS, &none), CULL_EINPUT, "no form");
+    assert_null(none);
+    free(idx), free(score);
+    cull_ctx_free(cx);
+}
+
 static void memory(void **state)
 {
     (void)state;
     static fixture f;
     build(&f);
-    for (int form = 0; form <= CULL_FORMS; form++)
+    for (int form = 0; form <= 2 * CULL_FORMS; form++)
         for (long k = 1;; k++) {
             hooks h = {.fail_at = k};
             cull_ctx *cx = hooked_ctx(&h, 1);
             if (!cx) continue;
             char *text = NULL;
-            cull_status s = form < CULL_FORMS ? cull_run_write(cx, &f.run, (cull_form)form, in("m"))
-                                              : cull_run_summary(cx, &f.run, 80, 3, &text);
+            cull_form as = (cull_form)(form % CULL_FORMS);
+            cull_status s = form < CULL_FORMS       ? cull_run_write(cx, &f.run, as, in("m"))
+                            : form < 2 * CULL_FORMS ? cull_run_text(cx, &f.run, as, &text)
+                                                    : cull_run_summary(cx, &f.run, 80, 3, &text);
             assert_true(s == CULL_OK || (s == CULL_ENOMEM && *cull_error(cx)));
             cull_text_free(text);
             cull_ctx_free(cx);
@@ -597,6 +630,7 @@ int main(void)
         cmocka_unit_test(html_of_extremes),
         cmocka_unit_test(terminal),
         cmocka_unit_test(forms),
+        cmocka_unit_test(in_memory),
         cmocka_unit_test(markdown),
         cmocka_unit_test(options_for_replay),
         cmocka_unit_test(memory),

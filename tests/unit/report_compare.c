@@ -177,6 +177,12 @@ static void writers(void **state)
             size_t n = fread(text, 1, sizeof text - 1, f);
             fclose(f);
             text[n] = 0;
+            char *same;
+            cull_ctx *plain = cull_ctx_new(NULL);
+            ok(plain, cull_compare_text(plain, &c, (cull_form)form, &same));
+            assert_string_equal(same, text);
+            cull_text_free(same);
+            cull_ctx_free(plain);
             if (form == CULL_FORM_MD) {
                 assert_true(!strncmp(text, golden_md, strlen(golden_md)));
             }

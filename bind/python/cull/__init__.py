@@ -1,11 +1,40 @@
-"""cull chooses what to keep, under a budget."""
+"""cull chooses what to keep, under a budget.
 
-import ctypes
-import os
-from pathlib import Path
+A module for each task, in it a function for each method: `cull.data.rds_plus(pool, target, 500)`.
+They come from the catalogue of the library, so `help(cull.data)` is always what is installed.
+"""
 
-_packed = Path(__file__).with_name("libcull.so")
-_lib = ctypes.CDLL(str(_packed) if _packed.exists() else os.environ.get("CULL_LIBRARY", "libcull.so.0"))
-_lib.cull_version.restype = ctypes.c_char_p
+from __future__ import annotations
 
-__version__: str = _lib.cull_version().decode()
+from . import data
+from ._lib import (
+    CancelledError,
+    DataMissingError,
+    Error,
+    FileError,
+    InputError,
+    InternalError,
+    MemoryLimitError,
+    OptionError,
+    version as _version,
+)
+from .results import Comparison, Pick
+
+__version__: str = _version()
+__all__ = [
+    "CancelledError",
+    "Comparison",
+    "DataMissingError",
+    "Error",
+    "FileError",
+    "InputError",
+    "InternalError",
+    "MemoryLimitError",
+    "OptionError",
+    "Pick",
+    "data",
+]
+
+for _name in __all__:  # what they are called in tracebacks
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__

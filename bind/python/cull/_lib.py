@@ -1,0 +1,493 @@
+"""libcull by ctypes: where it lies, its structs and prototypes, contexts, failures as exceptions."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import re
+import signal
+import threading
+from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64
+from ctypes import c_size_t, c_uint, c_uint64, c_void_p
+from itertools import count
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type
+
+# ---- failures ----
+
+
+class Error(Exception):
+    """Base of what cull raises: a sentence that says what, where, and what would be right."""
+
+
+class InputError(Error, ValueError):
+    """An input is not of the required form."""
+
+
+class OptionError(Error, ValueError):
+    """An option is unknown or out of range."""
+
+
+class MemoryLimitError(Error, MemoryError):
+    """More memory is needed than `memory` allows or the machine has."""
+
+
+class CancelledError(Error):
+    """The call was stopped."""
+
+
+class FileError(Error, OSError):
+    """A file could not be read or written."""
+
+
+class DataMissingError(Error):
+    """Data that the call needs is not installed."""
+
+
+class InternalError(Error):
+    """A bug in cull."""
+
+
+# in the order of cull_status, from -1 down
+_RAISES: Tuple[Type[Error], ...] = (
+    InputError,
+    OptionError,
+    MemoryLimitError,
+    CancelledError,
+    FileError,
+    DataMissingError,
+    InternalError,
+)
+
+# ---- structs; tests/python/test_lib.py holds each against the headers ----
+
+TICK = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_double, c_double)
+
+
+class CtxOpts(ctypes.Structure):
+    C = "cull_ctx_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("seed", c_uint64),
+        ("threads", c_int),
+        ("tick_ms", c_int),
+        ("memory", c_uint64),
+        ("seconds", c_double),
+        ("isa", c_char_p),
+        ("tmpdir", c_char_p),
+        ("user", c_void_p),
+        ("tick", TICK),
+        ("log", c_void_p),
+        ("alloc", c_void_p),
+        ("free", c_void_p),
+    ]
+
+
+class Array(ctypes.Structure):
+    C = "cull_array"
+    _fields_ = [
+        ("dtype", c_int),
+        ("ndim", c_int),
+        ("shape", c_int64 * 8),
+        ("at", c_void_p),
+        ("name", c_char * 64),
+        ("mem_", c_void_p),
+    ]
+
+
+class Column(ctypes.Structure):
+    C = "cull_column"
+    _fields_ = [
+        ("name", c_char_p),
+        ("offset", c_void_p),
+        ("bytes", c_void_p),
+        ("number", c_void_p),
+    ]
+
+
+class CorpusOpts(ctypes.Structure):
+    C = "cull_corpus_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("paths", POINTER(c_char_p)),
+        ("npaths", c_int),
+        ("format", c_char_p),
+        ("text", c_char_p),
+        ("id", c_char_p),
+        ("group", c_char_p),
+        ("label", c_char_p),
+        ("columns", POINTER(c_char_p)),
+        ("ncolumns", c_int),
+        ("text_optional", c_bool),
+    ]
+
+
+class PickStruct(ctypes.Structure):
+    C = "cull_pick"
+    _fields_ = [
+        ("n", c_int64),
+        ("idx", c_void_p),
+        ("score", c_void_p),
+        ("by", c_void_p),
+        ("spent", c_double),
+        ("by_what", c_char_p),
+        ("mem_", c_void_p),
+    ]
+
+
+class RunHead(ctypes.Structure):
+    """The first fields of cull_run; what follows them is read as JSON."""
+
+    C = "cull_run"
+    PART = True
+    _fields_ = [
+        ("task", c_char_p),
+        ("method", c_void_p),
+        ("slug", c_char_p),
+        ("rev", c_int),
+        ("opts", c_void_p),
+        ("option", c_void_p),
+        ("options", c_int),
+        ("seed", c_uint64),
+        ("isa", c_char_p),
+        ("threads", c_int),
+        ("version", c_char_p),
+        ("build", c_char_p),
+        ("input", c_void_p),
+        ("inputs", c_int),
+        ("n", c_int64),
+        ("budget", c_double),
+        ("budget_text", c_char_p),
+        ("cost_unit", c_char_p),
+        ("pick", POINTER(PickStruct)),
+    ]
+
+
+class Variant(ctypes.Structure):
+    C = "cull_variant"
+    _fields_ = [("method", c_void_p), ("opts", c_void_p), ("name", c_char_p)]
+
+
+class Input(ctypes.Structure):
+    C = "cull_input"
+    _fields_ = [("name", c_char_p), ("arg", c_char_p), ("help", c_char_p)]
+
+
+PICK_FILE_BYTES = 2048  # room for a cull_pick_file, which begins with its cull_run
+
+# cull_dtype by numpy's name; bfloat16 is that of ml_dtypes
+DTYPES = {
+    "float32": 0,
+    "float16": 1,
+    "bfloat16": 2,
+    "float64": 3,
+    "int8": 4,
+    "uint8": 5,
+    "int16": 6,
+    "uint16": 7,
+    "int32": 8,
+    "uint32": 9,
+    "int64": 10,
+    "uint64": 11,
+    "bool": 12,
+}
+TSV, JSON, HTML, MARKDOWN = range(4)  # cull_form
+JUDGE, BASELINES, IDS, SNIPPETS, HASHES, FEATURES = 1, 2, 4, 8, 16, 32  # of cull_job_run
+
+# ---- the library ----
+
+_OUT = POINTER(c_void_p)
+_PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
+    ("version", c_char_p),
+    ("build", c_char_p),
+    ("ctx_new", c_void_p, POINTER(CtxOpts)),
+    ("ctx_free", None, c_void_p),
+    ("ctx_reseed", None, c_void_p, c_uint64),
+    ("ctx_threads", c_int, c_void_p),
+    ("ctx_isa", c_char_p, c_void_p),
+    ("error", c_char_p, c_void_p),
+    ("catalogue_json", c_size_t, c_char_p, c_size_t),
+    ("compare_inputs", POINTER(Input)),
+    ("format_number", c_char_p, c_double, c_char_p),
+    ("parse_bytes", c_bool, c_char_p, POINTER(c_uint64)),
+    ("method_find", c_void_p, c_char_p, POINTER(c_char_p)),
+    ("opts_new", c_int, c_void_p, c_void_p, _OUT),
+    ("opts_set", c_int, c_void_p, c_void_p, c_char_p, c_char_p),
+    ("opts_free", None, c_void_p),
+    ("array_free", None, POINTER(Array)),
+    ("array_f64", None, POINTER(Array), c_int64, c_int64, c_void_p),
+    ("corpus_from", c_int, c_void_p, c_int64, POINTER(Column), c_int, POINTER(CorpusOpts), _OUT),
+    ("corpus_free", None, c_void_p),
+    ("arrow_open", c_int, c_void_p, c_void_p, _OUT),
+    ("arrow_free", None, c_void_p),
+    ("arrow_n", c_int64, c_void_p),
+    ("arrow_column", c_char_p, c_void_p, c_int, POINTER(c_char_p)),
+    ("arrow_corpus", c_int, c_void_p, c_void_p, POINTER(CorpusOpts), _OUT),
+    ("arrow_array", c_int, c_void_p, c_void_p, c_char_p, POINTER(Array)),
+    ("job_new", c_int, c_void_p, c_int, _OUT),
+    ("job_free", None, c_void_p),
+    ("job_set", c_int, c_void_p, c_char_p, c_char_p),
+    ("job_array", c_int, c_void_p, c_char_p, POINTER(Array)),
+    ("job_column", c_int, c_void_p, c_char_p, c_void_p, c_int64),
+    ("job_codes", c_int, c_void_p, c_char_p, c_void_p, c_int64, POINTER(c_char_p), c_int32),
+    ("job_records", c_int, c_void_p, c_char_p, c_void_p),
+    ("job_run", c_int, c_void_p, c_void_p, c_void_p, c_uint),
+    ("job_result", POINTER(RunHead), c_void_p),
+    ("job_settle", None, c_void_p),
+    ("job_compare", c_int, c_void_p, POINTER(Variant), c_int, c_int, _OUT),
+    ("form_find", c_bool, c_char_p, POINTER(c_int)),
+    ("run_write", c_int, c_void_p, c_void_p, c_int, c_char_p),
+    ("run_text", c_int, c_void_p, c_void_p, c_int, _OUT),
+    ("compare_write", c_int, c_void_p, c_void_p, c_int, c_char_p),
+    ("compare_text", c_int, c_void_p, c_void_p, c_int, _OUT),
+    ("text_free", None, c_void_p),
+    ("pick_read", c_int, c_void_p, c_char_p, c_void_p),
+    ("pick_file_free", None, c_void_p),
+)
+
+
+def _load() -> ctypes.CDLL:
+    """The library of the wheel; of a build tree, by CULL_LIBRARY; the system's."""
+    packed = Path(__file__).with_name("libcull.so")
+    at = str(packed) if packed.exists() else os.environ.get("CULL_LIBRARY", "libcull.so.0")
+    try:
+        found = ctypes.CDLL(at)
+    except OSError as e:
+        raise ImportError(
+            f"{at}: {e}; install cull's wheel or library, or point CULL_LIBRARY at a libcull.so"
+        ) from None
+    for name, restype, *argtypes in _PROTOTYPES:
+        f = getattr(found, "cull_" + name)
+        f.restype, f.argtypes = restype, argtypes
+    return found
+
+
+lib = _load()
+
+
+def version() -> str:
+    return str(lib.cull_version().decode())
+
+
+# ---- one call: signals, progress ----
+
+Progress = Callable[[str, float, float], object]
+# what signal wraps in enums, whose making takes longer than a call
+_signal: Any = importlib.import_module("_signal")
+_Handler = Callable[[int, Optional[FrameType]], Any]
+_WATCHED = tuple(int(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM))
+_main = threading.main_thread().ident
+_calls: Dict[int, "Call"] = {}
+
+
+class Call:
+    """What a running call answers to. Python runs signal handlers only between its own steps, the
+    first of which is inside `_answer`, where an exception would be lost to ctypes. So in the main
+    thread signals are only noted, and `_answer` runs the true handlers where it can catch."""
+
+    __slots__ = ("context", "progress", "error", "noted", "handlers", "replaced")
+
+    def __init__(self, context: "Context", progress: Optional[Progress]) -> None:
+        self.context = context
+        self.progress = progress
+        self.error: Optional[BaseException] = None
+        self.noted: List[Tuple[int, Optional[FrameType]]] = []
+        self.handlers: Dict[int, _Handler] = {}
+        self.replaced: List[int] = []
+
+    def note(self, number: int, frame: Optional[FrameType]) -> None:
+        self.noted.append((number, frame))
+
+    def answer(self) -> None:
+        while self.noted:
+            number, frame = self.noted.pop(0)
+            self.handlers[number](number, frame)
+
+    def __enter__(self) -> "Call":
+        _calls[self.context.number] = self
+        if threading.get_ident() != _main:
+            return self
+        try:
+            for number in _WATCHED:
+                handler = _signal.getsignal(number)
+                if callable(handler):
+                    self.handlers[number] = handler
+                    self.replaced.append(number)
+                    _signal.signal(number, self.note)
+        except BaseException:  # a handler's, of a signal that came just now
+            self.restore()
+            raise
+        return self
+
+    def restore(self) -> None:
+        """All handlers, although one of them may raise meanwhile."""
+        try:
+            while self.replaced:
+                number = self.replaced[-1]
+                _signal.signal(number, self.handlers[number])
+                self.replaced.pop()
+        finally:
+            if self.replaced:
+                self.restore()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.restore()
+        del _calls[self.context.number]
+        if self.error is not None:
+            raise self.error from None
+        self.answer()
+
+
+def _answer(user: int, what: Optional[bytes], done: float, total: float) -> int:
+    call = _calls.get(user)
+    if call is None:
+        return 0
+    try:
+        call.answer()
+        if call.progress is not None:
+            call.progress((what or b"").decode(), done, total)
+    except BaseException as e:  # raised again by Call.__exit__
+        call.error = e
+        return 1
+    return 0
+
+
+_tick = TICK(_answer)
+
+# ---- contexts ----
+
+Key = Tuple[int, int, Optional[str], Optional[str]]  # threads, memory, isa, tmpdir
+_KEPT = 8  # contexts that wait for another call
+_contexts: List["Context"] = []
+_numbers = count(1)
+
+
+class Context:
+    """A cull_ctx. It serves one call at a time, which holds `lock`; `take` finds an idle one."""
+
+    def __init__(self, key: Key) -> None:
+        threads, memory, isa, tmpdir = key
+        self.key = key
+        self.pid = os.getpid()
+        self.number = next(_numbers)
+        self.lock = threading.Lock()
+        self.dead: List[int] = []  # jobs whose results died while a call ran
+        self._opts = CtxOpts(
+            size=ctypes.sizeof(CtxOpts),
+            seed=1,
+            threads=threads,
+            tick_ms=50,
+            memory=memory,
+            isa=None if isa is None else isa.encode(),
+            tmpdir=os.fsencode(tmpdir or os.environ.get("TMPDIR") or "/tmp"),
+            user=self.number,
+            tick=_tick,
+        )
+        self.at: Optional[int] = lib.cull_ctx_new(byref(self._opts))
+        if not self.at:
+            raise OptionError(
+                f"isa '{isa}' is none of auto, v2, v3, v4, or this machine lacks it"
+                if isa
+                else "out of memory"
+            )
+
+    def check(self, status: int) -> None:
+        if status:
+            raise _RAISES[-status - 1](spoken(lib.cull_error(self.at).decode("utf-8", "replace")))
+
+    def free_job(self, job: int) -> None:
+        """Now, or before the next call when one runs; never in a forked child, whose copy of the
+        context has lost its workers."""
+        if self.pid != os.getpid():
+            return
+        self.dead.append(job)
+        if self.lock.acquire(blocking=False):
+            self.release()
+
+    def release(self) -> None:
+        while self.dead:
+            lib.cull_job_free(self.dead.pop())
+        self.lock.release()
+
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
+        if getattr(self, "at", None) and self.pid == getpid():
+            for job in self.dead:
+                lib.cull_job_free(job)
+            lib.cull_ctx_free(self.at)
+
+
+def take(key: Key) -> Context:
+    """A context whose lock the caller holds; it goes back by `release`."""
+    for c in _contexts:
+        if c.key == key and c.lock.acquire(blocking=False):
+            return c
+    c = Context(key)
+    c.lock.acquire()
+    idle = [k for k in _contexts if not k.lock.locked()]
+    for k in idle[: max(0, len(idle) - _KEPT + 1)]:
+        try:
+            _contexts.remove(k)
+        except ValueError:  # another thread did
+            pass
+    _contexts.append(c)
+    return c
+
+
+def plain() -> Context:
+    """A context for what depends on none of its options."""
+    return take((0, 0, None, None))
+
+
+def _after_fork() -> None:
+    global _main
+    _contexts.clear()
+    _calls.clear()
+    _main = threading.get_ident()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+# ---- text ----
+
+_NAMES: Dict[str, str] = {}  # of inputs and options as the command has them -> as Python has them
+
+
+def python_name(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def know(names: List[str]) -> None:
+    """From now on sentences say these names the Python way."""
+    _NAMES.update((n, python_name(n)) for n in names)
+
+
+def bytes_in(size: str) -> Optional[int]:
+    """ "512M", "4GiB"; None for what is no size."""
+    out = c_uint64()
+    return out.value if lib.cull_parse_bytes(size.encode(), byref(out)) else None
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back to it, as records have it."""
+    return str(lib.cull_format_number(value, ctypes.create_string_buffer(32)).decode())
+
+
+def spoken(sentence: str) -> str:
+    return re.sub(r"--([a-z][a-z0-9-]*)", lambda m: _NAMES.get(m[1], m[0]), sentence)
+
+
+def text_of(call: Callable[[Any], int], context: Context) -> str:
+    """What a C function writes to its last argument, char **."""
+    out = c_void_p()
+    context.check(call(byref(out)))
+    try:
+        return ctypes.string_at(out.value or 0).decode()
+    finally:
+        lib.cull_text_free(out)

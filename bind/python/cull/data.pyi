@@ -1,0 +1,422 @@
+# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
+import os
+from typing import Any, Callable, Dict, Iterable, Literal, Mapping, Optional, Protocol, Sequence, Tuple, Union
+
+import numpy.typing as npt
+
+from .results import Comparison, Pick
+
+class Table(Protocol):
+    """pyarrow, polars, pandas, DuckDB: whatever has the Arrow C stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: Optional[object] = ...) -> object: ...
+
+Path = Union[str, "os.PathLike[str]"]
+Progress = Callable[[str, float, float], object]
+Examples = Union[
+    npt.ArrayLike, Path, Sequence["os.PathLike[str]"], Sequence[str], Sequence[Mapping[str, Any]], Table
+]
+Budget = Union[int, float, str]
+
+def color_filter(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    tau: float = 0.0,
+    rule: Literal["reduction", "conditional"] = "reduction",
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Examples that a model tuned to the target finds easier than its prior does.
+
+    Paper: Brandfonbrener et al. 2024, CoLoR-Filter: Conditional Loss Reduction Filtering for Targeted Language Model Pre-training.
+
+    Needs the scores loss_prior,loss_cond.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    tau: random candidates for each example that the budget buys; 0 = the whole pool (0 to 1e+09; 0.0)
+    rule: keep the largest loss_prior - loss_cond, or the smallest loss_cond (reduction|conditional; reduction)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def dsir(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    buckets: int = 10000,
+    alpha: float = 1.0,
+    sample: bool = True,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Importance resampling by hashed n-grams.
+
+    Paper: Xie et al. 2023, Data Selection for Language Models via Importance Resampling.
+
+    Needs the pool's text, target examples.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    buckets: hash buckets of the n-grams (16 to 1.67772e+07; 10000)
+    alpha: counts added to each bucket of both distributions (1e-06 to 1e+06; 1.0)
+    sample: draw by weight; false = keep the largest weights (True or False; True)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def kmq(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    clusters: int = 0,
+    share: float = 0.0,
+    quality: bool = True,
+    temperature: float = 1.0,
+    iterations: int = 50,
+    restarts: int = 5,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """A diverse set: shares of k-means clusters, drawn by quality.
+
+    Paper: Yu et al. 2024, Diversify and Conquer: Diversity-Centric Data Selection with Iterative Refinement.
+
+    Needs embeddings of the pool.
+    Uses the scores quality where they are given.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    clusters: number of clusters; 0 = the best silhouette of 8, 16, ..., 512 on a sample (0 to 1.04858e+06; 0)
+    share: a cluster's share goes by size^share: 0 = all alike, 1 = in proportion to size (0 to 1; 0.0)
+    quality: weigh by the column quality where there is one (True or False; True)
+    temperature: chances within a cluster go by exp(quality / temperature) (1e-06 to 1e+06; 1.0)
+    iterations: Lloyd iterations at most (1 to 10000; 50)
+    restarts: k-means runs, of which the best is kept (1 to 100; 5)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def random(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """A uniform sample.
+
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def rds_plus(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    rule: Literal["round-robin", "max", "mean"] = "round-robin",
+    unit: bool = True,
+    candidates: float = 2.0,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Nearest to the target, its rows or tasks taking turns.
+
+    Paper: Ivison et al. 2025, Large-Scale Data Selection for Instruction Tuning.
+
+    Needs embeddings of the pool, target examples.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    rule: target rows or tasks take turns; or one order by largest or mean similarity (round-robin|max|mean; round-robin)
+    unit: cosine similarity; false = dot product (True or False; True)
+    candidates: length of the first lists as a multiple of an even share of the budget (0.01 to 1e+06; 2.0)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def select2reason(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    weight: float = 0.25,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Hard questions with long reasoning traces, by one joint rank.
+
+    Paper: Yang et al. 2025, Select2Reason: Efficient Instruction-Tuning Data Selection for Long-CoT Reasoning.
+
+    Needs the scores difficulty,length.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    weight: weight of the rank by difficulty; length has the rest (0 to 1; 0.25)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def tfidf_mean(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Texts whose TF-IDF is nearest to the target's mean.
+
+    Needs the pool's text, target examples.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def compare(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    methods: Optional[Iterable[Union[str, Tuple[str, Dict[str, Any]]]]] = None,
+    seeds: int = 5,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    targets: Optional[int] = None,
+    split_by: Optional[str] = None,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+) -> Comparison:
+    """Run many methods on one problem, those that draw once for each of `seeds` seeds.
+
+    methods: names, or (name, {option: value}); None = all whose inputs are there. The rest is as for
+    the methods, and:
+
+    targets   make a fair problem of one labelled pool: N random rows with the label become the target, and their groups leave the pool
+    split_by  what a target row takes with it out of the pool: all that shares its FIELD, or its near copies (copies)
+
+    What is measured: precision (with label and label_is), coverage (with a target).
+    """

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Prints the stub of a task's Python module from the catalogue of the built library.
+
+usage: CULL_LIBRARY=build/libcull.so PYTHONPATH=bind/python gen_stubs.py TASK > bind/python/cull/TASK.pyi
+
+Editors and type checkers read the stubs, as the functions themselves are made when cull is imported.
+"""
+import inspect
+import sys
+import textwrap
+
+from cull import _catalogue
+from cull._catalogue import COMMON, REPORT, default_of, inputs_of, python_name
+
+HEAD = '''# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
+import os
+from typing import Any, Callable, Dict, Iterable, Literal, Mapping, Optional, Protocol, Sequence, Tuple, Union
+
+import numpy.typing as npt
+
+from .results import Comparison, Pick
+
+class Table(Protocol):
+    """pyarrow, polars, pandas, DuckDB: whatever has the Arrow C stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: Optional[object] = ...) -> object: ...
+
+Path = Union[str, "os.PathLike[str]"]
+Progress = Callable[[str, float, float], object]
+Examples = Union[
+    npt.ArrayLike, Path, Sequence["os.PathLike[str]"], Sequence[str], Sequence[Mapping[str, Any]], Table
+]
+Budget = Union[int, float, str]
+'''
+
+# of inputs that take more than text; the rest by what the catalogue says their text looks like
+TYPES = {
+    "embeddings": "Union[npt.ArrayLike, Path]",
+    "target_embeddings": "Union[npt.ArrayLike, Path]",
+    "scores": "Union[Mapping[str, npt.ArrayLike], Table, Path]",
+    "label": "Union[str, npt.ArrayLike]",
+    "group": "Union[str, npt.ArrayLike]",
+    "quota": "Union[str, Mapping[Any, Union[float, str]]]",
+    "cost": "Union[str, npt.ArrayLike]",
+    "avoid": "Examples",
+}
+ARGS = {None: "bool", "N": "int", "S": "float", "P": "float", "FILE": "Path", "LO-HI": "Union[int, str]"}
+KINDS = {"f64": "float", "i64": "int", "bool": "bool"}
+
+
+def type_of(row):
+    name = python_name(row["name"])
+    return TYPES.get(name) or ARGS.get(row["arg"], "str")
+
+
+def option_type(option):
+    if option["kind"] == "enum":
+        return "Literal[" + ", ".join(f'"{c}"' for c in option["choices"].split("|")) + "]"
+    return KINDS[option["kind"]]
+
+
+def quoted(value):
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def function(name, first, rows, result, doc):
+    rows = [f"{n}: {t} = {quoted(d)}" for n, t, d in rows]
+    lines = [f"def {name}(", *(f"    {r}," for r in first), "    *,", *(f"    {r}," for r in rows)]
+    body = textwrap.indent(f'"""{doc}\n"""', "    ", lambda line: bool(line.strip()))
+    return "\n".join([*lines, f") -> {result}:", body, ""])
+
+
+def inputs(rows):
+    return [(python_name(r["name"]), f"Optional[{type_of(r)}]", None) for r in rows]
+
+
+def stub(task):
+    first = ["pool: Examples", "target: Optional[Examples] = None", "budget: Optional[Budget] = None"]
+    common = [(n, t, d) for n, t, d, _ in COMMON]
+    parts = [HEAD]
+    for m in _catalogue.methods_of(task):
+        rows = inputs(inputs_of(task))
+        rows += [(python_name(o["name"]), option_type(o), default_of(o)) for o in m["options"]]
+        rows += common + [REPORT[:3]]
+        parts.append(function(python_name(m["slug"]), first, rows, "Pick", _catalogue.document(m)))
+    several = "methods: Optional[Iterable[Union[str, Tuple[str, Dict[str, Any]]]]] = None"
+    rows = inputs(inputs_of(task)) + inputs(_catalogue.compare_inputs()) + common
+    doc = inspect.getdoc(sys.modules[f"cull.{task}"].compare)
+    parts.append(
+        function("compare", [*first, several, "seeds: int = 5"], rows, "Comparison", doc)
+    )
+    return "\n".join(parts)
+
+
+if len(sys.argv) != 2 or sys.argv[1] not in _catalogue.TASKS:
+    sys.exit(__doc__.split("\n\n")[1])
+print(stub(sys.argv[1]), end="")
