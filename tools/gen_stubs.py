@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Prints the stub of a task's Python module from the catalogue of the built library.
+"""Prints the stub of a task's Python module, or of cull.sklearn, from the catalogue of the built library.
 
-usage: CULL_LIBRARY=build/libcull.so PYTHONPATH=bind/python gen_stubs.py TASK > bind/python/cull/TASK.pyi
+usage: CULL_LIBRARY=build/libcull.so PYTHONPATH=bind/python gen_stubs.py MODULE > bind/python/cull/MODULE.pyi
 
 Editors and type checkers read the stubs, as the functions themselves are made when cull is imported.
 """
@@ -9,7 +9,7 @@ import inspect
 import sys
 import textwrap
 
-from cull import _catalogue
+from cull import _catalogue, _parameters
 from cull._catalogue import COMMON, REPORT, default_of, inputs_of, python_name
 
 HEAD = '''# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
@@ -31,6 +31,20 @@ Examples = Union[
     npt.ArrayLike, Path, Sequence["os.PathLike[str]"], Sequence[str], Sequence[Mapping[str, Any]], Table
 ]
 Budget = Union[int, float, str]
+'''
+
+ESTIMATORS = '''# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
+from typing import Any, Literal, Mapping, Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from ._estimators import ExampleSelector as ExampleSelector
+from ._estimators import FeatureSelector as FeatureSelector
+from ._estimators import OnSelected as OnSelected
+
+Budget = Union[int, float, str]
+Column = Union[int, str]
 '''
 
 # of inputs that take more than text; the rest by what the catalogue says their text looks like
@@ -74,6 +88,34 @@ def inputs(rows):
     return [(python_name(r["name"]), f"Optional[{type_of(r)}]", None) for r in rows]
 
 
+# of parameters of estimators that are no options; embed_* as the inputs
+ESTIMATOR_TYPES = {
+    "budget": "Budget",
+    "target": "Optional[npt.ArrayLike]",
+    "columns": "Optional[Mapping[str, Column]]",
+    "cost": "Optional[Column]",
+    "quota": f"Optional[{TYPES['quota']}]",
+    "random_state": "Union[int, np.random.RandomState, None]",
+    **{name: kind for name, kind, _, _ in COMMON},
+}
+
+
+def estimator(facts):
+    types = {python_name(o["name"]): option_type(o) for o in facts["options"]}
+    types.update(ESTIMATOR_TYPES)
+    types.update((n, t) for n, t, _ in inputs(inputs_of(facts["task"])) if n.startswith("embed_"))
+    rows = _parameters.parameters(facts)
+    args = [f"{name}: {types[name]} = {quoted(default)}" for name, default, _ in rows]
+    lines = ["self", args[0], "*", *args[1:]]
+    doc = textwrap.indent(
+        f'"""{_parameters.document(facts)}\n"""', "    ", lambda line: bool(line.strip())
+    )
+    head = f"class {_parameters.class_name(facts['slug'])}(ExampleSelector):\n{doc}\n"
+    return head + "\n".join(
+        ["    def __init__(", *(f"        {a}," for a in lines), "    ) -> None: ...", ""]
+    )
+
+
 def stub(task):
     first = ["pool: Examples", "target: Optional[Examples] = None", "budget: Optional[Budget] = None"]
     common = [(n, t, d) for n, t, d, _ in COMMON]
@@ -92,6 +134,9 @@ def stub(task):
     return "\n".join(parts)
 
 
-if len(sys.argv) != 2 or sys.argv[1] not in _catalogue.TASKS:
+if len(sys.argv) != 2 or sys.argv[1] not in [*_catalogue.TASKS, "sklearn"]:
     sys.exit(__doc__.split("\n\n")[1])
-print(stub(sys.argv[1]), end="")
+if sys.argv[1] == "sklearn":
+    print("\n".join([ESTIMATORS, *map(estimator, _catalogue.methods_of("data"))]), end="")
+else:
+    print(stub(sys.argv[1]), end="")

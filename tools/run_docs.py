@@ -9,7 +9,8 @@ up to the next command are what it prints on standard output and standard error 
 of a page run in one shell, in an empty folder, with the folder of CULL first on PATH. A ```pycon
 block holds statements of Python, after ">>> " and "... ", and what they print; those of a page run in
 one interpreter, in the same folder, with the package of bind/python on the library beside CULL. Of an
-exception its last lines are shown. Without numpy, pages with such blocks are passed over.
+exception its last lines are shown. Without numpy, pages with such blocks are passed over; a block
+```pycon MODULE is passed over where MODULE is not installed.
 
 In what a page shows, "..." stands for anything within a line, and a line of its own for any lines.
 Two numbers of five or more decimals are the same when they differ by less than a part in 10^5: the
@@ -188,14 +189,18 @@ def run_page(path, cull, update):
                     f.writelines(line + "\n" for line in lines[first:end])
         start, running = runners(folder, cull), {}
         for first, end, info in found:
-            if info not in start:
+            kind, *needs = info.split() or [""]
+            if kind not in start:
                 continue
-            if info not in running:
-                running[info] = start[info]()
+            if (missing := [name for name in needs if not importlib.util.find_spec(name)]):
+                print(f"{path}:{first}: passed over, as {sys.executable} has no {missing[0]}")
+                continue
+            if kind not in running:
+                running[kind] = start[kind]()
             out += lines[last:first]
             last = end
-            for command, want in commands(lines[first:end], info):
-                got = running[info].run("\n".join(command))
+            for command, want in commands(lines[first:end], kind):
+                got = running[kind].run("\n".join(command))
                 ran += 1
                 out += command
                 if same(want, got):

@@ -286,12 +286,22 @@ def signature(facts: Dict[str, Any]) -> inspect.Signature:
     return inspect.Signature([*found, *(inspect.Parameter(n, name, default=d) for n, d in rest)])
 
 
+def headline(facts: Dict[str, Any]) -> str:
+    """What a method does, and its paper."""
+    title = facts["title"]
+    paper = f"\n\nPaper: {facts['paper']}." if facts["paper"] else ""
+    return f"{title[0].upper()}{title[1:]}.{paper}"
+
+
+def told(option: Dict[str, Any]) -> str:
+    """An option's help with its values and default."""
+    values = option["choices"] or ("True or False" if option["kind"] == "bool" else _range(option))
+    return f"{option['help']} ({values}; {default_of(option)})"
+
+
 def document(facts: Dict[str, Any]) -> str:
     """The docstring of a method's function."""
-    title = facts["title"]
-    lines = [title[0].upper() + title[1:] + ".", ""]
-    if facts["paper"]:
-        lines += [f"Paper: {facts['paper']}.", ""]
+    lines = [headline(facts), ""]
     needs = [
         what
         for what, needed in (
@@ -308,8 +318,7 @@ def document(facts: Dict[str, Any]) -> str:
         lines.append(f"Uses the scores {facts['may_columns']} where they are given.")
     lines += ["", _POOL]
     for o in facts["options"]:
-        values = o["choices"] or ("True or False" if o["kind"] == "bool" else _range(o))
-        lines.append(f"{python_name(o['name'])}: {o['help']} ({values}; {default_of(o)})")
+        lines.append(f"{python_name(o['name'])}: {told(o)}")
     lines += ["", f"Also the inputs of every method: help(cull.{facts['task']})."]
     return "\n".join(lines)
 

@@ -131,7 +131,8 @@ def floats(name: str, value: Any) -> npt.NDArray[np.float64]:
 
 
 def texts_of(value: Any) -> Optional[List[str]]:
-    """The strings of a list or an array of strings, else None."""
+    """The strings of a list, an array or a column of strings, else None."""
+    value = _column(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "OUT" and value.ndim == 1:
         value = value.tolist()
     if not isinstance(value, (list, tuple)) or not value or not isinstance(value[0], str):

@@ -1,0 +1,75 @@
+"""What the estimators of cull.sklearn take, from the catalogue; without scikit-learn, for stubs."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+from . import _catalogue
+from ._catalogue import default_of
+from ._lib import python_name, spoken
+
+# parameters that are read here: name, default, help
+READ: Dict[str, Tuple[Any, str]] = {
+    "budget": (
+        0.1,
+        "how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum "
+        "of costs",
+    ),
+    "target": (
+        None,
+        "what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for "
+        "itself, by its texts or the mean of its rows",
+    ),
+    "columns": (
+        None,
+        "dict of score -> its column of X, by number or name; a score left out is the column of "
+        "that name",
+    ),
+    "cost": (None, "column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row"),
+    "quota": (
+        None,
+        "most of each class in y: 'equal', 'proportional', or a dict of class -> share",
+    ),
+    "random_state": (1, "seed; None or a RandomState draws one, as elsewhere in scikit-learn"),
+}
+_COMMON = ("threads", "memory")
+Parameter = Tuple[str, Any, str]
+
+
+def parameters(facts: Dict[str, Any]) -> List[Parameter]:
+    """name, default, help of what the class of a method takes."""
+    reads = ["budget"]
+    reads += ["target"] * facts["needs_target"]
+    found = [(name, *READ[name]) for name in reads]
+    scores, more = names(facts["columns"]), names(facts["may_columns"])
+    if scores or more:
+        first = [
+            f"; where X has none of these names, its first ones are: {', '.join(scores)}"
+        ] * bool(scores)
+        maybe = [f"; used where there is one: {', '.join(more)}"] * bool(more)
+        default, help = READ["columns"]
+        found.append(("columns", default, "".join([help, *first, *maybe])))
+    found += [(name, *READ[name]) for name in ("cost", "quota")]
+    found += [(python_name(o["name"]), default_of(o), _catalogue.told(o)) for o in facts["options"]]
+    if facts["needs_pool"]:
+        rows = ((python_name(i["name"]), i["help"]) for i in _catalogue.inputs_of(facts["task"]))
+        found += [(name, None, f"of texts: {h}") for name, h in rows if name.startswith("embed_")]
+    found += [("random_state", *READ["random_state"])]
+    found += [(name, d, h) for name, _, d, h in _catalogue.COMMON if name in _COMMON]
+    return found
+
+
+def class_name(slug: str) -> str:
+    return "".join(word.capitalize() for word in slug.split("-"))
+
+
+def names(columns: str) -> List[str]:
+    return [c for c in columns.split(",") if c]
+
+
+def document(facts: Dict[str, Any]) -> str:
+    lines = [_catalogue.headline(facts), ""]
+    lines += [f"{name}: {spoken(help)}" for name, _, help in parameters(facts)]
+    return "\n".join(
+        [*lines, "", "What fit leaves and the other calls: help(cull.sklearn.ExampleSelector)."]
+    )

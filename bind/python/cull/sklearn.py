@@ -1,0 +1,27 @@
+"""cull in scikit-learn: an estimator for each method that chooses examples.
+
+NAMES
+
+Each keeps rows of X under a budget: `Kmq(0.1).fit(X).sample_indices_`. They stand in a pipeline of
+imbalanced-learn as they are; `OnSelected(estimator, selector)` makes the choice a part of a model,
+for scikit-learn's own Pipeline, cross-validation and GridSearchCV. `FeatureSelector` is the base of
+what keeps columns.
+"""
+
+from __future__ import annotations
+
+try:
+    import sklearn as _sklearn  # noqa: F401
+except ImportError:
+    raise ImportError("cull.sklearn needs scikit-learn; pip install scikit-learn") from None
+
+from . import _catalogue
+from ._estimators import ExampleSelector, FeatureSelector, OnSelected, estimator as _estimator
+
+_MINE = {c.__name__: c for c in (_estimator(m, __name__) for m in _catalogue.methods_of("data"))}
+globals().update(_MINE)
+__all__ = ["ExampleSelector", "FeatureSelector", "OnSelected", *_MINE]
+__doc__ = (__doc__ or "").replace("NAMES", ", ".join(_MINE))
+
+for _name in __all__:  # what they are called in tracebacks and pickles
+    globals()[_name].__module__ = __name__

@@ -1,0 +1,249 @@
+# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
+from typing import Any, Literal, Mapping, Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from ._estimators import ExampleSelector as ExampleSelector
+from ._estimators import FeatureSelector as FeatureSelector
+from ._estimators import OnSelected as OnSelected
+
+Budget = Union[int, float, str]
+Column = Union[int, str]
+
+class ColorFilter(ExampleSelector):
+    """Examples that a model tuned to the target finds easier than its prior does.
+
+    Paper: Brandfonbrener et al. 2024, CoLoR-Filter: Conditional Loss Reduction Filtering for Targeted Language Model Pre-training.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    columns: dict of score -> its column of X, by number or name; a score left out is the column of that name; where X has none of these names, its first ones are: loss_prior, loss_cond
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    tau: random candidates for each example that the budget buys; 0 = the whole pool (0 to 1e+09; 0.0)
+    rule: keep the largest loss_prior - loss_cond, or the smallest loss_cond (reduction|conditional; reduction)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        columns: Optional[Mapping[str, Column]] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        tau: float = 0.0,
+        rule: Literal["reduction", "conditional"] = "reduction",
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Dsir(ExampleSelector):
+    """Importance resampling by hashed n-grams.
+
+    Paper: Xie et al. 2023, Data Selection for Language Models via Importance Resampling.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    buckets: hash buckets of the n-grams (16 to 1.67772e+07; 10000)
+    alpha: counts added to each bucket of both distributions (1e-06 to 1e+06; 1.0)
+    sample: draw by weight; false = keep the largest weights (True or False; True)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        buckets: int = 10000,
+        alpha: float = 1.0,
+        sample: bool = True,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Kmq(ExampleSelector):
+    """A diverse set: shares of k-means clusters, drawn by quality.
+
+    Paper: Yu et al. 2024, Diversify and Conquer: Diversity-Centric Data Selection with Iterative Refinement.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    columns: dict of score -> its column of X, by number or name; a score left out is the column of that name; used where there is one: quality
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    clusters: number of clusters; 0 = the best silhouette of 8, 16, ..., 512 on a sample (0 to 1.04858e+06; 0)
+    share: a cluster's share goes by size^share: 0 = all alike, 1 = in proportion to size (0 to 1; 0.0)
+    quality: weigh by the column quality where there is one (True or False; True)
+    temperature: chances within a cluster go by exp(quality / temperature) (1e-06 to 1e+06; 1.0)
+    iterations: Lloyd iterations at most (1 to 10000; 50)
+    restarts: k-means runs, of which the best is kept (1 to 100; 5)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        columns: Optional[Mapping[str, Column]] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        clusters: int = 0,
+        share: float = 0.0,
+        quality: bool = True,
+        temperature: float = 1.0,
+        iterations: int = 50,
+        restarts: int = 5,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Random(ExampleSelector):
+    """A uniform sample.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class RdsPlus(ExampleSelector):
+    """Nearest to the target, its rows or tasks taking turns.
+
+    Paper: Ivison et al. 2025, Large-Scale Data Selection for Instruction Tuning.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    rule: target rows or tasks take turns; or one order by largest or mean similarity (round-robin|max|mean; round-robin)
+    unit: cosine similarity; false = dot product (True or False; True)
+    candidates: length of the first lists as a multiple of an even share of the budget (0.01 to 1e+06; 2.0)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        rule: Literal["round-robin", "max", "mean"] = "round-robin",
+        unit: bool = True,
+        candidates: float = 2.0,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Select2reason(ExampleSelector):
+    """Hard questions with long reasoning traces, by one joint rank.
+
+    Paper: Yang et al. 2025, Select2Reason: Efficient Instruction-Tuning Data Selection for Long-CoT Reasoning.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    columns: dict of score -> its column of X, by number or name; a score left out is the column of that name; where X has none of these names, its first ones are: difficulty, length
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    weight: weight of the rank by difficulty; length has the rest (0 to 1; 0.25)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        columns: Optional[Mapping[str, Column]] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        weight: float = 0.25,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class TfidfMean(ExampleSelector):
+    """Texts whose TF-IDF is nearest to the target's mean.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
