@@ -137,6 +137,17 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_da
                           "; they must be one embedding",
                           cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->target),
                           cull_pool_d(p->target));
+    if ((m->flags & CULL_NEEDS_AGAINST) && !p->against)
+        return cull__fail(cx, CULL_EINPUT, "%s needs examples to stay away from (--against)",
+                          m->slug);
+    if (p->pool && p->against && cull_pool_d(p->pool) != cull_pool_d(p->against))
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has rows of %" PRId64 " numbers, %s of %" PRId64
+                          "; they must be one embedding",
+                          cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->against),
+                          cull_pool_d(p->against));
+    if (p->against && cull_pool_n(p->against) < 1)
+        return cull__fail(cx, CULL_EINPUT, "there is no example to stay away from");
     if (p->target && cull_pool_n(p->target) < 1)
         return cull__fail(cx, CULL_EINPUT, "there is no target example");
     if (target && p->target_text && cull_corpus_n(p->target_text) < 1)
@@ -165,6 +176,7 @@ static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_
     if (values && (m->flags & CULL_NEEDS_POOL)) {
         CULL_TRY(cull_pool_check(cx, p->pool));
         if (m->flags & CULL_NEEDS_TARGET) CULL_TRY(cull_pool_check(cx, p->target));
+        if (m->flags & CULL_NEEDS_AGAINST) CULL_TRY(cull_pool_check(cx, p->against));
     }
     return CULL_OK;
 }
@@ -186,6 +198,9 @@ static cull_status check_pick(cull_ctx *cx, const cull_method *m, const cull_dat
             return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 " twice", m->slug, r);
         if (p->avoid && p->avoid[r])
             return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 ", which is to be avoided",
+                              m->slug, r);
+        if (p->have && p->have[r])
+            return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 ", which is held already",
                               m->slug, r);
         spent += p->cost ? p->cost[r] : 1;
     }
