@@ -12,10 +12,10 @@ typedef struct {
     int64_t
         *row; /* n: rows that may be taken; LAZY: a heap from the front, asked rows at the back */
     int64_t rows, asked;
-    double *bound; /* n: LAZY: what a row's key is at most */
-    double *gain;  /* BLOCK */
-    double value;
-    int64_t single; /* of most gain before anything was taken */
+    double *bound;       /* n: LAZY: what a row's key is at most */
+    double *gain;        /* BLOCK */
+    double value, least; /* sum of gains so far; the least of them */
+    int64_t single;      /* of most gain before anything was taken */
     double single_gain;
 } run;
 
@@ -50,6 +50,7 @@ static cull_status take(cull_ctx *cx, run *r, int64_t row, double gain)
 {
     cull__take(r->t, row, gain, -1);
     r->value += gain;
+    if (gain < r->least) r->least = gain;
     return r->g->commit(cx, r->g->arg, &row, 1);
 }
 
@@ -220,7 +221,7 @@ static cull_status begin(cull_ctx *cx, run *r, int64_t base)
     }
     if (m) CULL_TRY(g->commit(cx, g->arg, r->row, m));
     if (base) CULL_TRY(g->commit(cx, g->arg, r->t->idx, base));
-    r->value = 0;
+    r->value = r->least = 0;
     return CULL_OK;
 }
 
@@ -243,7 +244,7 @@ cull_status cull__greedy(cull_ctx *cx, const cull__gain *g, cull__taker *t,
     CULL_TRY(CULL_TMP(cx, r.gain, BLOCK));
     CULL_TRY(begin(cx, &r, base));
     CULL_TRY(choose(cx, &r, o));
-    if (!base && weighs(&r) && r.single >= 0 && r.value < r.single_gain) {
+    if (!base && weighs(&r) && r.single >= 0 && r.least >= 0 && r.value < r.single_gain) {
         int64_t single = r.single;
         cull__taker_empty(t);
         CULL_TRY(begin(cx, &r, 0));

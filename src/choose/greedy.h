@@ -36,12 +36,38 @@ typedef struct {
  * fits: Nemhauser, Wolsey and Fisher 1978. LAZY asks again only for rows whose last gain could still
  * be the most (Minoux 1978) and takes the very same rows as NAIVE. STOCHASTIC draws a sample for each
  * row taken (Mirzasoleiman et al. 2015). Rows of t->have, and what t holds already, are committed
- * first. Where costs differ and the best single row beats all that was taken together, it begins
- * again with that row (Khuller, Moss and Naor 1999). *value = the sum of the gains of what was taken.
+ * first. Where costs differ, no gain was below 0 and the best single row beats all that was taken
+ * together, it begins again with that row (Khuller, Moss and Naor 1999). *value = the sum of the gains of what was taken.
  * Scratch: 16 n bytes (8 n but for LAZY). */
 cull_status cull__greedy(cull_ctx *cx, const cull__gain *g, cull__taker *t,
                          const cull__greedy_opts *o, double *value);
 uint64_t cull__greedy_plan(const struct cull_data_problem *p, const cull__greedy_opts *o);
+
+/* ---- numbers of rows that every step changes (steps.c) ---- */
+/* value after a step, from the value before it, the product of the row and the step's vector, the row's
+ * squared length (of the row as it is, or as a unit vector), and a number of the step. */
+typedef double cull__steps_fn(double value, double product, double square, double extra);
+typedef struct {
+    const cull_pool *pool;
+    const cull__kern *kern;
+    cull__steps_fn *fn;
+    int64_t n, d, most, steps; /* room for steps; how many there are */
+    double *scale, *square;    /* n: 1 / length if rows count as unit vectors, else 1 */
+    double *value;             /* n: after `seen` steps; the caller's to set before the first */
+    int32_t *seen;             /* n */
+    float *step;               /* (most, d) */
+    double *extra;             /* most */
+} cull__steps;
+cull_status cull__steps_new(cull_ctx *cx, const cull_pool *p, cull__steps_fn *fn, int64_t most,
+                            bool unit, cull__steps *s);
+uint64_t cull__steps_plan(int64_t n, int64_t d, int64_t most);
+void cull__steps_begin(cull__steps *s); /* no steps */
+/* Bring value[i] of row[0..m) up to date: O(d) time for each step that it has not seen. */
+cull_status cull__steps_refresh(cull_ctx *cx, cull__steps *s, const int64_t *row, int64_t m);
+/* One more step, its vector the row i (as a unit vector); returned to be changed. */
+float *cull__steps_add(cull__steps *s, int64_t i, double extra);
+/* Room that a choice from p may need: what it takes and what is held already. */
+int64_t cull__steps_most(const struct cull_data_problem *p);
 
 /* ---- coverage of rows by rows (cover.c) ----
  * r rows stand for what is to be covered, s_ij >= 0 is how alike row j of them and candidate i are (a
