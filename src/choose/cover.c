@@ -455,27 +455,28 @@ void cull__cover_tell(cull_ctx *cx, const char *who, const cull__cover *c)
 }
 
 uint64_t cull__cover_plan(const cull_data_problem *p, const cull_pool *over,
-                          const cull__cover_opts *o, int threads, double *flops)
+                          const cull__cover_opts *o, int threads, uint64_t later, double *flops)
 {
     int64_t r = cull_pool_n(over), d = cull_pool_d(over), k = over == p->pool ? degree(p, o) : 0;
-    double n = (double)p->n, edges = (double)r * (double)k, own = 8 * (double)r;
-    double products = n * (double)r * (double)d;
-    *flops = 2 * products;
+    double n = (double)p->n, edges = (double)r * (double)k, kept = 8 * (double)r, making, asking;
+    *flops = 2 * n * (double)r * (double)d;
     if (k) {
         int64_t wide = o->similarity == CULL__RBF ? d + 1 : d, m = r < QUERIES ? r : QUERIES;
-        double block =
-            (double)m * (4 * (double)wide + 16 * (double)k) + (p->avoid ? n : 0) +
-            (double)cull__topk_bytes(p->n, wide, cull_pool_dtype(p->pool), m, k, threads);
-        double lift = o->similarity == CULL__RBF ? 4 * n * (double)wide : 0;
-        return (uint64_t)(own + 8 * n + 16 * edges + 12 * (double)r + lift + block);
+        kept += 8 * n + 8 * edges + 4 * (double)r;
+        making = 8 * edges + 8 * (double)r + (p->avoid ? n : 0) +
+                 (double)m * (4 * (double)wide + 16 * (double)k) +
+                 (double)cull__topk_bytes(p->n, wide, cull_pool_dtype(p->pool), m, k, threads);
+        if (o->similarity == CULL__RBF) making += 4 * n * (double)wide;
+        return (uint64_t)(kept + fmax(making, (double)later));
     }
-    double y = (double)cull__panels_bytes(r, d), held = held_bytes(p->n, r);
-    if (held <= HELD) {
-        if (over == p->pool) *flops = products;
-        return (uint64_t)(own + y + held +
-                          (over == p->pool ? 0 : (double)cull__panels_bytes(p->n, d)));
+    kept += (double)cull__panels_bytes(r, d);
+    if (held_bytes(p->n, r) <= HELD) {
+        kept += held_bytes(p->n, r);
+        making = over == p->pool ? 0 : (double)cull__panels_bytes(p->n, d);
+        return (uint64_t)(kept + fmax(making, (double)later));
     }
-    double asked = fmin(n, ASKED);
-    return (uint64_t)(own + y + (double)cull__panels_bytes((int64_t)asked, d) +
-                      8 * asked * (double)spans(r) + threads * 4.0 * P * SPAN);
+    int64_t m = p->n < ASKED ? p->n : ASKED;
+    asking = (double)cull__panels_bytes(m, d) + 8 * (double)m * (double)spans(r) +
+             threads * 4.0 * P * SPAN;
+    return (uint64_t)(kept + asking + (double)later);
 }

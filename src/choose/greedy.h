@@ -120,6 +120,7 @@ cull_status cull__cover_totals(cull_ctx *cx, cull__cover *c, double *out);
 cull_status cull__cover_best(cull_ctx *cx, const cull__cover *c, const cull_pool *q, float *out);
 /* Says in the log what the chosen cover and, with a graph, how much its missing edges can hide. */
 void cull__cover_tell(cull_ctx *cx, const char *who, const cull__cover *c);
+/* Bytes at most, where `later` are taken once it is made. */
 uint64_t cull__cover_plan(const struct cull_data_problem *p, const cull_pool *over,
-                          const cull__cover_opts *o, int threads, double *flops);
+                          const cull__cover_opts *o, int threads, uint64_t later, double *flops);
 #endif

@@ -30,6 +30,11 @@ const cull_input *cull_task_inputs(cull_task t)
         {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
         {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
         {"avoid", "FILE...", "evaluation set: examples that overlap with it are never kept"},
+        {"have", "FILE...",
+         "a pick, or a list of rows, of what is held already: free, never kept again, and it "
+         "counts "
+         "where examples add to one another"},
+        {"against", "FILE...", "examples to stay away from (text or embeddings, like the pool)"},
         {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
         {"avoid-share", "S",
          "least share of an example's n-grams that makes an overlap; 0 = one (0)"},

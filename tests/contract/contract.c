@@ -100,6 +100,16 @@ static void descriptor(void **state)
 
 /* ---- results ---- */
 
+/* What a method says it would compute for the problem of f. */
+static double work(const cull_method *m, const fixture *f)
+{
+    cull_data_problem p = fixture_plain(f);
+    cull_plan plan;
+    ok(f->cx, cull_data_plan(f->cx, m, NULL, &p, &plan));
+    return plan.flops;
+}
+
+/* Where much is computed two runs must do: by one thread and by two. */
 static void results(void **state)
 {
     (void)state;
@@ -107,23 +117,23 @@ static void results(void **state)
     EACH(m) for (int f = 0; f < 3; f++)
     {
         cull_data_problem p[2] = {fixture_plain(at[f]), fixture_full(at[f])};
+        bool much = work(m, at[f]) > 1e9;
         for (int full = 0; full < 2; full++) {
-            cull_pick a = pick_with(m, &p[full], 1, 1), b = pick_with(m, &p[full], 1, 1);
+            cull_pick a = pick_with(m, &p[full], 1, 1);
             check_valid(m, &p[full], &a);
-            CHECK(m, same_pick(&a, &b));
             CHECK(m, f == 2 || a.n > 10);
-            for (int threads = 2; threads <= 4; threads += 2) {
+            for (int threads = much ? 2 : 1; threads <= (much ? 2 : 4); threads *= 2) {
                 cull_pick c = pick_with(m, &p[full], threads, 1);
                 CHECK(m, same_pick(&a, &c));
                 cull_pick_free(&c);
             }
-            if (f < 2) {
+            if (f < 2 && !much) {
                 cull_pick c = pick_with(m, &p[full], 1, 2);
                 bool same = a.n == c.n && !memcmp(a.idx, c.idx, (size_t)a.n * sizeof *a.idx);
                 CHECK(m, same == !(m->flags & CULL_STOCHASTIC));
                 cull_pick_free(&c);
             }
-            cull_pick_free(&a), cull_pick_free(&b);
+            cull_pick_free(&a);
         }
     }
 }
@@ -499,15 +509,6 @@ static void plan_holds(const cull_method *m, const cull_data_problem *p)
     cull_pick_free(&k);
     cull_opts_free(set);
     cull_ctx_free(cx);
-}
-
-/* What a method says it would compute for the problem of f. */
-static double work(const cull_method *m, const fixture *f)
-{
-    cull_data_problem p = fixture_plain(f);
-    cull_plan plan;
-    ok(f->cx, cull_data_plan(f->cx, m, NULL, &p, &plan));
-    return plan.flops;
 }
 
 /* Work that grows with the square of the pool is tried on smaller ones. */

@@ -44,8 +44,9 @@ static void plan(const cull_data_problem *p, const void *o_, int threads, cull_p
 {
     const opts *o = o_;
     double flops;
-    uint64_t cover = cull__cover_plan(p, p->pool, &o->cover, threads, &flops);
-    *out = (cull_plan){cull__taker_plan(p) + cull__greedy_plan(p, &o->greedy) + cover, 1, flops};
+    uint64_t cover =
+        cull__cover_plan(p, p->pool, &o->cover, threads, cull__greedy_plan(p, &o->greedy), &flops);
+    *out = (cull_plan){cull__taker_plan(p) + cover, 1, flops};
 }
 
 const cull_method cull__method_facility_location = {
