@@ -244,13 +244,18 @@ static cull_status all_lists(cull_ctx *cx, const cull__cover *c, const cull_pool
     uint8_t *skip = NULL;
     if (p->avoid) CULL_TRY(CULL_TMP(cx, skip, p->n));
     for (int64_t i = 0; skip && i < p->n; i++) skip[i] = p->avoid[i] && !(p->have && p->have[i]);
-    for (int64_t lo = 0; lo < c->r; lo += QUERIES) {
+    cull_status s = CULL_OK;
+    const char *phase = cull__phase(cx, "nearest rows"); /* what each of the searches is called */
+    for (int64_t lo = 0; s == CULL_OK && lo < c->r; lo += QUERIES) {
+        int64_t hi = c->r - lo < QUERIES ? c->r : lo + QUERIES;
         cull__mark_t mark = cull__mark(cx);
-        CULL_TRY(cull__tick(cx, (double)lo, (double)c->r));
-        CULL_TRY(list_block(cx, c, in, skip, lo, c->r - lo < QUERIES ? c->r : lo + QUERIES, l));
+        cull__span(cx, (double)lo, (double)hi, (double)c->r);
+        s = list_block(cx, c, in, skip, lo, hi, l);
         cull__release(cx, mark);
     }
-    return CULL_OK;
+    cull__span(cx, 0, 0, 0);
+    cull__phase(cx, phase);
+    return s;
 }
 
 static cull_status graph(cull_ctx *cx, const cull_data_problem *p, int64_t k, cull__cover *c)
