@@ -1,7 +1,7 @@
-/* bench_num.c - times the searches of src/num on generated input.
+/* bench_num.c - times the searches of src/num, and facility location, on generated input.
  *
- *   bench_num topk|kmeans|best|gemm|dot [--n N] [--d D] [--m QUERIES] [--k K] [--threads T]
- *             [--repeat R] [--write DIR]
+ *   bench_num topk|kmeans|best|gemm|dot|facility-location [--n N] [--d D] [--m QUERIES] [--k K]
+ *             [--neighbours B] [--threads T] [--repeat R] [--write DIR]
  *
  * Prints `case,tool,threads,seconds,gflops`, the median of R runs after one to warm up. --write saves
  * the input as DIR/x.npy, q.npy or start.npy, for the peers' scripts to run on the same numbers. */
@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cull/data.h"
 #include "num/num.h"
 
 typedef struct {
-    const char *name, *dir;
+    const char *name, *dir, *neighbours;
     int64_t n, d, m, k;
     int threads, repeat;
     float *x, *q;
@@ -102,6 +103,23 @@ typedef struct {
     int32_t *which;
 } space;
 
+static void facility(cull_ctx *cx, const bench *b, const cull_pool *p)
+{
+    const cull_method *m = cull_method_find("facility-location", NULL);
+    cull_data_problem problem = {.n = b->n, .pool = p, .budget = (double)b->k};
+    cull_opts *o;
+    cull_pick k;
+    double sum = 0;
+    must(cx, cull_opts_new(cx, m, &o));
+    must(cx, cull_opts_set(cx, o, "neighbours", b->neighbours));
+    must(cx, cull_data_pick(cx, m, o, &problem, &k));
+    for (int64_t i = 0; i < k.n; i++) sum += k.score[i];
+    fprintf(stderr, "# cull: objective %.9g, %.0f MiB held\n", sum,
+            (double)cull_ctx_peak(cx) / (1 << 20));
+    cull_pick_free(&k);
+    cull_opts_free(o);
+}
+
 static void once(cull_ctx *cx, bench *b, const cull_pool *p, space *o, double *flop)
 {
     *flop = 2.0 * (double)b->n * (double)b->d * (double)b->m;
@@ -111,6 +129,9 @@ static void once(cull_ctx *cx, bench *b, const cull_pool *p, space *o, double *f
         must(cx, cull__pool_best(cx, p, b->q, b->m, true, o->score, o->which, NULL));
     } else if (!strcmp(b->name, "gemm")) {
         must(cx, cull__for(cx, b->n, 2048, gemm_loop, b));
+    } else if (!strcmp(b->name, "facility-location")) {
+        *flop = 2.0 * (double)b->n * (double)b->n * (double)b->d;
+        facility(cx, b, p);
     } else if (!strcmp(b->name, "dot")) {
         *flop = 2.0 * (double)b->n * (double)b->d;
         must(cx, cull__for(cx, b->n, 2048, norm_loop, b));
@@ -134,15 +155,19 @@ static void option(bench *b, const char *name, const char *v)
     if (!strcmp(name, "--threads")) b->threads = atoi(v);
     if (!strcmp(name, "--repeat")) b->repeat = atoi(v);
     if (!strcmp(name, "--write")) b->dir = v;
+    if (!strcmp(name, "--neighbours")) b->neighbours = v;
 }
 
 int main(int argc, char **argv)
 {
     bench b = {.name = argc > 1 ? argv[1] : "topk", .n = 500000, .d = 384, .m = 500, .k = 10};
-    bool kmeans = !strcmp(b.name, "kmeans");
+    bool kmeans = !strcmp(b.name, "kmeans"), facility_ = !strcmp(b.name, "facility-location");
+    bool plain = !kmeans && !facility_;
     b.threads = 1;
     b.repeat = 3;
+    b.neighbours = "-1";
     if (kmeans) b.d = 64, b.k = 256;
+    if (facility_) b.n = 10000, b.d = 1024, b.k = 1000;
     for (int i = 2; i + 1 < argc; i += 2) option(&b, argv[i], argv[i + 1]);
     if (b.repeat < 1 || b.repeat > 99 || b.n < 1 || b.d < 1 || b.m < 1 || b.k < 1) return 2;
     cull_ctx_opts o = CULL_CTX_OPTS;
@@ -150,7 +175,7 @@ int main(int argc, char **argv)
     cull_ctx *cx = cull_ctx_new(&o);
     cull_pool *p;
     b.x = malloc((size_t)(b.n * b.d) * sizeof *b.x);
-    bench c = {.name = b.name, .n = kmeans ? 2 * b.k : b.m, .d = b.d};
+    bench c = {.name = b.name, .n = kmeans ? 2 * b.k : facility_ ? 100 : b.m, .d = b.d};
     c.x = malloc((size_t)(c.n * c.d) * sizeof *c.x);
     space s = {.idx = malloc((size_t)(b.m * b.k + b.k) * 8), .found = malloc((size_t)b.m * 8)};
     s.score = malloc((size_t)(b.m * b.k + b.n) * 8);
@@ -159,12 +184,12 @@ int main(int argc, char **argv)
     cull_ctx_reseed(cx, 99);
     must(cx, cull__for(cx, c.n, 1024, fill, &c));
     cull_ctx_reseed(cx, 1);
-    if (kmeans) b.centres = c.n, b.centre = c.x;
+    if (!plain) b.centres = c.n, b.centre = c.x;
     must(cx, cull__for(cx, b.n, 1024, fill, &b));
     b.q = kmeans ? b.x : c.x; /* k-means starts at the first k rows */
     must(cx, cull_pool_from(cx, b.x, CULL_F32, b.n, b.d, &p));
     write_npy(&b, "x", b.x, b.n, b.d);
-    write_npy(&b, kmeans ? "start" : "q", b.q, kmeans ? b.k : b.m, b.d);
+    if (!facility_) write_npy(&b, kmeans ? "start" : "q", b.q, kmeans ? b.k : b.m, b.d);
     double t[99], flop = 0;
     for (int r = -1; r < b.repeat; r++) {
         double at = cull__now();
@@ -173,7 +198,7 @@ int main(int argc, char **argv)
     }
     qsort(t, (size_t)b.repeat, sizeof *t, by_value);
     printf("%s-n%lld-d%lld-m%lld-k%lld,cull,%d,%.4f,%.1f\n", b.name, (long long)b.n, (long long)b.d,
-           kmeans ? 0 : (long long)b.m, (long long)b.k, b.threads, t[b.repeat / 2],
+           plain ? (long long)b.m : 0, (long long)b.k, b.threads, t[b.repeat / 2],
            flop / t[b.repeat / 2] * 1e-9);
     cull_pool_free(p);
     cull_ctx_free(cx);

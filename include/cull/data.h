@@ -26,6 +26,9 @@ typedef struct cull_data_problem {
     int32_t groups;                        /* number of groups */
     const double *quota;  /* groups: upper limit on the cost kept of each, or NULL */
     const uint8_t *avoid; /* n: 1 = never keep, or NULL */
+    const uint8_t *have;  /* n: 1 = held already: it costs nothing, is never kept again, and counts
+                             for methods whose examples add to one another; or NULL */
+    const cull_pool *against; /* (a, d) embeddings of examples to stay away from, or NULL */
 } cull_data_problem;
 
 /* Run m (a method of task data) on p; opts NULL = defaults. *out is empty unless CULL_OK, or

@@ -18,16 +18,16 @@ CULL_API cull_status cull_job_new(cull_ctx *cx, cull_task t, cull_job **out) CUL
 CULL_API void cull_job_free(cull_job *j);
 
 /* ---- inputs, before the first run; in names '_' and '-' are one ----
- * CULL_EOPTION: there is no such input (the nearest is named), or it is given twice; "pool", "target"
- * and "avoid" may be given several times, but as one kind of thing. Rows must agree with the pool's:
+ * CULL_EOPTION: there is no such input (the nearest is named), or it is given twice; "pool", "target",
+ * "against", "have" and "avoid" may be given several times, but as one kind of thing. Rows must agree with the pool's:
  * that is told when the job runs. */
 /* A file's name, a field's name, or a setting as text (see cull_task_inputs); copied. */
 CULL_API cull_status cull_job_set(cull_job *j, const char *name, const char *value) CULL_CHECKED;
-/* pool, target, embeddings, target-embeddings: (rows, d) numbers of any dtype; cost: (rows) numbers;
- * avoid: (rows), 0 = may be kept. Borrowed until the job is settled or freed. */
+/* pool, target, against, embeddings, target-embeddings: (rows, d) numbers of any dtype; cost: (rows)
+ * numbers; avoid: (rows), 0 = may be kept; have: (rows), 0 = not held already. Borrowed until the job is settled or freed. */
 CULL_API cull_status cull_job_array(cull_job *j, const char *name,
                                     const cull_array *a) CULL_CHECKED;
-/* pool, target or avoid: records that the caller opened; borrowed. The fields named by text, id,
+/* pool, target, against or avoid: records that the caller opened; borrowed. The fields named by text, id,
  * label, group and cost are those that `c` was opened with. */
 CULL_API cull_status cull_job_records(cull_job *j, const char *name,
                                       const cull_corpus *c) CULL_CHECKED;

@@ -35,7 +35,8 @@ enum {
     CULL_NEEDS_TEXT = 4,   /* reads the pool's text */
     CULL_STOCHASTIC = 8, /* the seed changes the answer, with the options as they are by default */
     CULL_ANYTIME = 16,   /* stopped early it returns the best so far */
-    CULL_BASELINE = 32   /* what others are compared with */
+    CULL_BASELINE = 32,  /* what others are compared with */
+    CULL_NEEDS_AGAINST = 64 /* reads embeddings of examples to stay away from */
 };
 
 struct cull_data_problem;

@@ -43,12 +43,12 @@ typedef struct {
     int64_t n, count;
     const double *cost; /* n, or NULL = 1 each */
     double budget, spent, least, mean;
-    const int32_t *group; /* n, or NULL */
-    const double *quota;  /* groups, or NULL */
-    double *used;         /* groups: spent in each */
-    const uint8_t *avoid; /* n, or NULL */
-    uint8_t *taken;       /* n: taken, or barred by the method */
-    int64_t *idx;         /* what was taken, in order, with its score and what chose it */
+    const int32_t *group;        /* n, or NULL */
+    const double *quota;         /* groups, or NULL */
+    double *used;                /* groups: spent in each */
+    const uint8_t *avoid, *have; /* n, or NULL */
+    uint8_t *taken;              /* n: taken, or barred by the method */
+    int64_t *idx;                /* what was taken, in order, with its score and what chose it */
     double *score;
     int32_t *by;
     int64_t cap;
@@ -56,8 +56,10 @@ typedef struct {
 struct cull_data_problem;
 /* A taker with the ledger of p; its memory is scratch of cx. O(n) time, n + 20 cap bytes. */
 cull_status cull__taker_new(cull_ctx *cx, const struct cull_data_problem *p, cull__taker *t);
-bool cull__can_take(const cull__taker *t, int64_t i); /* neither taken nor avoided, and it fits */
+/* Neither taken nor avoided nor held already, and it fits. */
+bool cull__can_take(const cull__taker *t, int64_t i);
 bool cull__take(cull__taker *t, int64_t i, double score, int32_t by);
+void cull__taker_empty(cull__taker *t);      /* as it was when new; nothing may be barred */
 bool cull__taker_full(const cull__taker *t); /* not even the cheapest example can be added */
 cull_status cull__taker_pick(cull_ctx *cx, const cull__taker *t, const char *by_what,
                              cull_pick *out);

@@ -28,7 +28,8 @@ static cull__taker ledger(const cull_data_problem *p)
                      .mean = 1,
                      .group = p->group,
                      .quota = p->quota,
-                     .avoid = p->avoid};
+                     .avoid = p->avoid,
+                     .have = p->have};
     if (p->cost) {
         double sum = 0;
         t.least = p->cost[0];
@@ -68,7 +69,8 @@ static double cost_of(const cull__taker *t, int64_t i) { return t->cost ? t->cos
 
 bool cull__can_take(const cull__taker *t, int64_t i)
 {
-    if (t->taken[i] || (t->avoid && t->avoid[i]) || t->count == t->cap) return false;
+    if (t->taken[i] || (t->avoid && t->avoid[i]) || (t->have && t->have[i])) return false;
+    if (t->count == t->cap) return false;
     double c = cost_of(t, i);
     if (t->spent + c > t->budget) return false;
     return !t->quota || t->used[t->group[i]] + c <= t->quota[t->group[i]];
@@ -85,6 +87,16 @@ bool cull__take(cull__taker *t, int64_t i, double score, int32_t by)
     t->score[t->count] = score;
     t->by[t->count++] = by;
     return true;
+}
+
+void cull__taker_empty(cull__taker *t)
+{
+    for (int64_t j = 0; j < t->count; j++) {
+        t->taken[t->idx[j]] = 0;
+        if (t->quota) t->used[t->group[t->idx[j]]] = 0;
+    }
+    t->count = 0;
+    t->spent = 0;
 }
 
 bool cull__taker_full(const cull__taker *t)

@@ -125,9 +125,10 @@ static const char *dashed(const char *name, char buf[64])
 
 static const char *method_reads(const cull_method *m, char buf[160])
 {
-    snprintf(buf, 160, "%s%s%s%s%s", m->flags & CULL_NEEDS_POOL ? "embeddings, " : "",
+    snprintf(buf, 160, "%s%s%s%s%s%s", m->flags & CULL_NEEDS_POOL ? "embeddings, " : "",
              m->flags & CULL_NEEDS_TEXT ? "text, " : "",
              m->flags & CULL_NEEDS_TARGET ? "target examples, " : "",
+             m->flags & CULL_NEEDS_AGAINST ? "examples to stay away from, " : "",
              *m->columns ? "score columns " : "", m->columns);
     size_t n = strlen(buf);
     if (n > 1 && !strcmp(buf + n - 2, ", ")) buf[n - 2] = 0;

@@ -11,9 +11,14 @@ enum { ARRAY = 1, VECTOR = 2, RECORDS = 4, AGAIN = 8 };
 static const struct {
     const char *name;
     unsigned takes;
-} special[] = {{"pool", ARRAY | RECORDS | AGAIN},   {"target", ARRAY | RECORDS | AGAIN},
-               {"avoid", VECTOR | RECORDS | AGAIN}, {"embeddings", ARRAY},
-               {"target-embeddings", ARRAY},        {"cost", VECTOR}};
+} special[] = {{"pool", ARRAY | RECORDS | AGAIN},
+               {"target", ARRAY | RECORDS | AGAIN},
+               {"avoid", VECTOR | RECORDS | AGAIN},
+               {"embeddings", ARRAY},
+               {"target-embeddings", ARRAY},
+               {"cost", VECTOR},
+               {"have", VECTOR | AGAIN},
+               {"against", ARRAY | RECORDS | AGAIN}};
 
 static unsigned takes(const char *name)
 {

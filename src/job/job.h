@@ -77,9 +77,9 @@ struct cull_job {
 
     cull_data_problem p; /* points into what follows */
     int64_t n;
-    const cull_corpus *text, *target_text;
-    cull_pool *pool, *target;
-    cull_corpus *opened_text, *opened_target; /* of files */
+    const cull_corpus *text, *target_text, *against_text;
+    cull_pool *pool, *target, *against;
+    cull_corpus *opened_text, *opened_target, *opened_against; /* of files */
     int32_t *target_task;
 
     const char *column[MAX_COLUMNS]; /* of the score table; names are the catalogue's */
@@ -91,7 +91,7 @@ struct cull_job {
 
     budget_ask budget;
     double *cost, *quota;
-    uint8_t *avoid;
+    uint8_t *avoid, *have;
     cull_overlaps overlap;
     const char *cost_unit;
     int32_t wanted;       /* the code of label-is, or -1 */
@@ -155,7 +155,7 @@ cull_status code_find(cull_job *j, int which, const char *name, const char *sent
 cull_status scores_ask(cull_job *j, const cull_method *const *method, int methods);
 cull_status scores_find(cull_job *j, const cull_method *const *method, int methods);
 
-/* ---- limits.c: budget, costs, quotas, what to avoid ---- */
+/* ---- limits.c: budget, costs, quotas, what to avoid, what is held already ---- */
 cull_status budget_parse(cull_job *j); /* before any file is read */
 cull_status limits_set(cull_job *j);
 

@@ -1,4 +1,6 @@
-/* limits.c - how much may be kept: budget, costs, quotas of groups, and what is to be avoided. */
+/* limits.c - how much may be kept: budget, costs, quotas of groups, what is to be avoided and what is
+ * held already. */
+#include "cull/report.h"
 #include "cull/text.h"
 #include "io/io.h"
 #include "job.h"
@@ -242,16 +244,16 @@ static cull_status find_overlaps(cull_job *j, const char *const *path, int n)
     return s;
 }
 
-/* The caller's own mark of each row. */
-static cull_status avoid_rows(cull_job *j, const cull_array *a)
+/* The caller's own mark of each row, of the input `name`. */
+static cull_status marked_rows(cull_job *j, const char *name, const cull_array *a, uint8_t *mark)
 {
     if (a->shape[0] != j->n)
-        return cull__fail(j->cx, CULL_EINPUT, "avoid has %" PRId64 " rows, the pool has %" PRId64,
-                          a->shape[0], j->n);
+        return cull__fail(j->cx, CULL_EINPUT, "%s has %" PRId64 " rows, the pool has %" PRId64,
+                          name, a->shape[0], j->n);
     for (int64_t i = 0; i < j->n; i++) {
         double v;
         cull_array_f64(a, i, 1, &v);
-        j->avoid[i] = v != 0;
+        mark[i] = v != 0;
     }
     return CULL_OK;
 }
@@ -266,7 +268,7 @@ static cull_status set_avoid(cull_job *j)
     if (n > MAX_FILES)
         return cull__fail(j->cx, CULL_EOPTION, "--avoid is given more than %d times", MAX_FILES);
     CULL_TRY(CULL_ALLOC(j->cx, j->avoid, j->n));
-    if (a) return avoid_rows(j, a);
+    if (a) return marked_rows(j, "avoid", a, j->avoid);
     if (!j->p.text) return cull__fail(j->cx, CULL_EOPTION, "--avoid needs the pool's text");
     CULL_TRY(find_overlaps(j, path, n));
     const char *name = n ? path[0] : "the texts to avoid";
@@ -279,10 +281,45 @@ static cull_status set_avoid(cull_job *j)
     return list ? list_overlaps(j, list) : CULL_OK;
 }
 
+/* ---- what is held already ---- */
+
+static cull_status held_rows(cull_job *j, const char *path)
+{
+    cull_pick_file f;
+    CULL_TRY(cull_pick_read(j->cx, path, &f));
+    const cull_pick *k = f.run.pick;
+    cull_status s = CULL_OK;
+    for (int64_t i = 0; s == CULL_OK && i < k->n; i++) {
+        if (k->idx[i] < j->n)
+            j->have[k->idx[i]] = 1;
+        else
+            s = cull__fail(j->cx, CULL_EINPUT,
+                           "%s holds row %" PRId64 "; the pool has rows 0 to %" PRId64, path,
+                           k->idx[i], j->n - 1);
+    }
+    cull_pick_file_free(&f);
+    return s;
+}
+
+static cull_status set_have(cull_job *j)
+{
+    const char *path[MAX_FILES];
+    const cull_array *a = array_of(j, "have");
+    int n = values_of(j, "have", path, MAX_FILES);
+    if (!has(j, "have")) return CULL_OK;
+    if (n > MAX_FILES)
+        return cull__fail(j->cx, CULL_EOPTION, "--have is given more than %d times", MAX_FILES);
+    CULL_TRY(CULL_ALLOC(j->cx, j->have, j->n));
+    if (a) return marked_rows(j, "have", a, j->have);
+    for (int i = 0; i < n; i++) CULL_TRY(held_rows(j, path[i]));
+    return CULL_OK;
+}
+
 cull_status limits_set(cull_job *j)
 {
     CULL_TRY(set_cost(j));
     CULL_TRY(set_budget(j));
     CULL_TRY(set_quota(j));
+    CULL_TRY(set_have(j));
     return set_avoid(j);
 }

@@ -222,6 +222,28 @@ static cull_status open_vectors(cull_job *j, const char *name, cull_pool **out)
     return path ? cull_pool_open(j->cx, path, out) : CULL_OK;
 }
 
+/* Examples to stay away from: embeddings, or text to be embedded with the pool. */
+static cull_status open_against(cull_job *j)
+{
+    const char *path[MAX_FILES];
+    const cull_array *a = array_of(j, "against");
+    bool array = false;
+    int n;
+    CULL_TRY(files_of(j, "against", path, &n));
+    CULL_TRY(same_kind(j, path, n, &array));
+    j->against_text = records_of(j, "against");
+    if (a) return wrap(j, "against", a, &j->against);
+    if (n && array) return cull_pool_open_all(j->cx, path, n, &j->against);
+    if (!n) return CULL_OK;
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    o.paths = path;
+    o.npaths = n;
+    o.text = value_of(j, "target-text", value_of(j, "text", NULL));
+    CULL_TRY(cull_corpus_open(j->cx, &o, &j->opened_against));
+    j->against_text = j->opened_against;
+    return CULL_OK;
+}
+
 static cull_status rows_agree(cull_job *j, const char *name, int64_t rows, const char *of,
                               int64_t want)
 {
@@ -244,6 +266,13 @@ static cull_status open_embeddings(cull_job *j, bool array_target)
     if (j->target && !j->pool)
         return cull__fail(j->cx, CULL_EOPTION,
                           "the target is embedded, the pool is not: give --embeddings too");
+    if (j->against && !j->pool)
+        return cull__fail(
+            j->cx, CULL_EOPTION,
+            "--against is embedded, the pool is not: give --embeddings too, or its text");
+    if (j->against_text && j->pool)
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "the pool is embedded, --against is text: give its embeddings instead");
     if (j->pool && j->target && cull_pool_d(j->pool) != cull_pool_d(j->target))
         return cull__fail(j->cx, CULL_EINPUT,
                           "the pool's embeddings have %" PRId64
@@ -273,6 +302,8 @@ static cull_status embed_texts(cull_job *j)
     cull_status s = cull_embed_fit(j->cx, j->text, &o, &e);
     if (s == CULL_OK) s = cull_embed_apply(j->cx, e, j->text, &j->pool);
     if (s == CULL_OK && j->target_text) s = cull_embed_apply(j->cx, e, j->target_text, &j->target);
+    if (s == CULL_OK && j->against_text)
+        s = cull_embed_apply(j->cx, e, j->against_text, &j->against);
     cull_embed_free(e);
     j->embed_seconds = cull__now() - began;
     return s;
@@ -298,6 +329,8 @@ static void point(cull_job *j)
     j->p.cost = j->cost;
     j->p.quota = j->quota;
     j->p.avoid = j->avoid;
+    j->p.have = j->have;
+    j->p.against = j->against;
 }
 
 cull_status job_open(cull_job *j, const cull_method *const *method, int methods, bool judged,
@@ -316,6 +349,7 @@ cull_status job_open(cull_job *j, const cull_method *const *method, int methods,
     CULL_TRY(take_codes(j, LABEL));
     CULL_TRY(find_wanted(j));
     CULL_TRY(open_target(j, &array_target));
+    CULL_TRY(open_against(j));
     CULL_TRY(open_embeddings(j, array_target));
     CULL_TRY(limits_set(j));
     bool wanted = embed || (judged && (j->target_text || has(j, "targets")));
@@ -333,8 +367,10 @@ void job_close(cull_job *j)
 {
     cull_pool_free(j->pool);
     cull_pool_free(j->target);
+    cull_pool_free(j->against);
     cull_corpus_free(j->opened_text);
     cull_corpus_free(j->opened_target);
+    cull_corpus_free(j->opened_against);
     cull_table_close(j->scores);
     cull_overlaps_free(&j->overlap);
     for (int i = 0; i < j->names; i++) cull__free(j->named[i]);
@@ -342,14 +378,15 @@ void job_close(cull_job *j)
     cull__free(j->cost);
     cull__free(j->quota);
     cull__free(j->avoid);
+    cull__free(j->have);
     j->names = j->columns = 0;
-    j->pool = j->target = NULL;
-    j->opened_text = j->opened_target = NULL;
-    j->text = j->target_text = NULL;
+    j->pool = j->target = j->against = NULL;
+    j->opened_text = j->opened_target = j->opened_against = NULL;
+    j->text = j->target_text = j->against_text = NULL;
     j->scores = NULL;
     j->target_task = NULL;
     j->cost = j->quota = NULL;
-    j->avoid = NULL;
+    j->avoid = j->have = NULL;
     j->p = (cull_data_problem){0};
 }
 
@@ -361,6 +398,7 @@ const char *job_lacks(const cull_job *j, const cull_method *m)
     if ((m->flags & CULL_NEEDS_POOL) && target && !j->p.target) return "needs target examples";
     if ((m->flags & CULL_NEEDS_TEXT) && target && !j->p.target_text)
         return "needs target examples as text";
+    if ((m->flags & CULL_NEEDS_AGAINST) && !j->p.against) return "needs examples to stay away from";
     for (const char *s = m->columns; *s;) {
         char name[64];
         size_t n = strcspn(s, ",");
@@ -407,6 +445,12 @@ cull_status job_hashes(cull_job *j)
     n = j->target && !j->target_text ? values_of(j, "target", path, MAX_FILES) : 0;
     for (int i = 0; i < n; i++)
         CULL_TRY(add_array(j, "target", path[i], n == 1 ? cull_pool_n(j->target) : 0));
+    CULL_TRY(add_files(j, "against", j->against_text));
+    n = j->against && !j->against_text ? values_of(j, "against", path, MAX_FILES) : 0;
+    for (int i = 0; i < n; i++)
+        CULL_TRY(add_array(j, "against", path[i], n == 1 ? cull_pool_n(j->against) : 0));
+    n = values_of(j, "have", path, MAX_FILES);
+    for (int i = 0; i < n; i++) CULL_TRY(add_array(j, "have", path[i], 0));
     CULL_TRY(add_array(j, "embeddings", value_of(j, "embeddings", NULL), j->n));
     if (j->target)
         CULL_TRY(add_array(j, "target-embeddings", value_of(j, "target-embeddings", NULL),

@@ -16,7 +16,7 @@ enum { SMALL = 2000, LARGE = 6000 };
 typedef struct {
     int64_t n, *row, *at; /* rows of the pool; which of the larger sample they are */
     cull_corpus *text;
-    cull_pool *pool, *target;
+    cull_pool *pool, *target, *against;
     float *rows;
     double *column[MAX_COLUMNS], *cost;
     const double *values[MAX_COLUMNS];
@@ -73,7 +73,7 @@ static cull_status sample_problem(cull_job *j, const sample *of, sample *s)
     const cull_pool *target = of ? of->p.target : s->target ? s->target : j->target;
     s->p = j->p;
     s->p.n = s->n;
-    s->p.quota = NULL, s->p.group = NULL, s->p.avoid = NULL;
+    s->p.quota = NULL, s->p.group = NULL, s->p.avoid = NULL, s->p.have = NULL;
     for (int i = 0; i < j->columns; i++) {
         CULL_TRY(gather_doubles(j, j->values[i], s, &s->column[i]));
         s->values[i] = s->column[i];
@@ -92,6 +92,7 @@ static cull_status sample_problem(cull_job *j, const sample *of, sample *s)
         CULL_TRY(sample_pool(j, j->pool, s->row, s));
     s->p.pool = s->pool;
     s->p.target = target;
+    s->p.against = of ? of->p.against : s->against ? s->against : j->against;
     s->p.text = j->p.text ? s->text : NULL;
     return CULL_OK;
 }
@@ -100,6 +101,7 @@ static void sample_free(sample *s)
 {
     cull_pool_free(s->pool);
     cull_pool_free(s->target);
+    cull_pool_free(s->against);
     cull_corpus_free(s->text);
     for (int i = 0; i < MAX_COLUMNS; i++) cull__free(s->column[i]);
     cull__free(s->cost), cull__free(s->rows), cull__free(s->row), cull__free(s->at);
@@ -144,14 +146,15 @@ static cull_status plan_bytes(cull_job *j, const cull_method *m, const cull_opts
                               bool baselines, estimate *e)
 {
     cull_embed_opts o;
-    cull_pool *pool = NULL, *target = NULL;
+    cull_pool *pool = NULL, *target = NULL, *against = NULL;
     static const float none[1];
     int64_t rows = j->target_text ? cull_corpus_n(j->target_text) : 0;
+    int64_t away = j->against_text ? cull_corpus_n(j->against_text) : 0;
     cull_status s = embed_settings(j, &o);
     e->d = j->pool ? cull_pool_d(j->pool) : j->embeds ? o.dim : 0;
     cull_data_problem p = j->p;
     if (s == CULL_OK && j->embeds) {
-        e->rows = (uint64_t)(j->n + rows) * (uint64_t)o.dim * sizeof(float);
+        e->rows = (uint64_t)(j->n + rows + away) * (uint64_t)o.dim * sizeof(float);
         s = cull_pool_from(j->cx, none, CULL_F32, j->n, o.dim, &pool);
         p.pool = pool;
     }
@@ -159,11 +162,16 @@ static cull_status plan_bytes(cull_job *j, const cull_method *m, const cull_opts
         s = cull_pool_from(j->cx, none, CULL_F32, rows, o.dim, &target);
         p.target = target;
     }
+    if (s == CULL_OK && j->embeds && away) {
+        s = cull_pool_from(j->cx, none, CULL_F32, away, o.dim, &against);
+        p.against = against;
+    }
     if (s == CULL_OK) s = cull_data_plan(j->cx, m, opts, &p, &e->plan);
     if (s == CULL_OK) s = plan_judging(j, m, &p, baselines, e);
-    if (s == CULL_OK && j->embeds) s = cull_embed_plan(j->cx, j->text, &o, rows, &e->make);
+    if (s == CULL_OK && j->embeds) s = cull_embed_plan(j->cx, j->text, &o, rows + away, &e->make);
     cull_pool_free(pool);
     cull_pool_free(target);
+    cull_pool_free(against);
     return s;
 }
 
@@ -207,6 +215,8 @@ static cull_status try_features(cull_job *j, sample *s, estimate *e)
     double applied = cull__now();
     if (st == CULL_OK && j->target_text)
         st = cull_embed_apply(s->cx, basis, j->target_text, &s->target);
+    if (st == CULL_OK && j->against_text)
+        st = cull_embed_apply(s->cx, basis, j->against_text, &s->against);
     cull_embed_free(basis);
     double count = counted - began, reduce = fitted - counted - count;
     double times = (double)j->n / (double)s->n;

@@ -82,8 +82,8 @@ static void option(sink *k, const cull_opt *r)
 
 static void method(sink *k, const cull_method *m)
 {
-    static const char *const flag[] = {"needs_pool", "needs_target", "needs_text",
-                                       "stochastic", "anytime",      "baseline"};
+    static const char *const flag[] = {"needs_pool", "needs_target", "needs_text",   "stochastic",
+                                       "anytime",    "baseline",     "needs_against"};
     open_(k, "{");
     text(k, "slug", m->slug);
     text(k, "task", cull_task_name(m->task));
@@ -92,7 +92,7 @@ static void method(sink *k, const cull_method *m)
     number(k, "rev", m->rev);
     text(k, "columns", m->columns);
     text(k, "may_columns", m->may ? m->may : "");
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         key(k, flag[i]);
         put(k, m->flags >> i & 1 ? "true" : "false");
     }

@@ -182,6 +182,25 @@ static void axpy(float *y, float a, const float *x, int64_t d)
     for (; i < d; i++) y[i] += a * x[i];
 }
 
+/* The rows of a are the rows of c, 16 numbers of it in VN registers: as many of its rows at a time as
+ * leave registers to spare. Each number is one chain of additions in order of k. */
+static void tile(const float *restrict a, const float *restrict b, int64_t d, float *restrict c)
+{
+    enum { R = VN == 1 ? 16 : VN < 8 ? 8 / VN : 1 };
+    for (int r0 = 0; r0 < 16; r0 += R) {
+        vf s[R][VN];
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < VN; v++) s[r][v] = vf_set(0);
+        for (int64_t k = 0; k < d; k++)
+            for (int r = 0; r < R; r++)
+                for (int v = 0; v < VN; v++)
+                    s[r][v] = vf_add(
+                        s[r][v], vf_mul(vf_set(a[k * 16 + r0 + r]), vf_load(b + k * 16 + v * W)));
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < VN; v++) vf_store(c + (r0 + r) * 16 + v * W, s[r][v]);
+    }
+}
+
 static void add(double *y, const float *x, int64_t d)
 {
     int64_t i = 0;
@@ -250,6 +269,28 @@ static float max(const float *s, int64_t n)
     for (; i < n; i++) l[0] = larger(s[i], l[0]);
     return l[0];
 }
+
+/* Sums of what is positive of a term; four registers' worth of lanes would not be faster. */
+#define POSITIVE(name, vterm, term)                                                                \
+    static float name(const float *s, const float *b, int64_t n)                                   \
+    {                                                                                              \
+        vf t[VN];                                                                                  \
+        float l[16];                                                                               \
+        int64_t i = 0;                                                                             \
+        for (int v = 0; v < VN; v++) t[v] = vf_set(0);                                             \
+        for (; i + 16 <= n; i += 16)                                                               \
+            for (int v = 0; v < VN; v++)                                                           \
+                t[v] = vf_add(t[v], vf_max(vterm(vf_load(s + i + v * W), vf_load(b + i + v * W)),  \
+                                           vf_set(0)));                                            \
+        for (int v = 0; v < VN; v++) vf_store(l + v * W, t[v]);                                    \
+        for (int j = 0; i < n; i++, j++) l[j] += larger(term(s[i], b[i]), 0);                      \
+        for (int h = 8; h; h /= 2)                                                                 \
+            for (int j = 0; j < h; j++) l[j] += l[j + h];                                          \
+        return l[0];                                                                               \
+    }
+#define MINUS(a, b) ((a) - (b))
+POSITIVE(above, vf_sub, MINUS)
+POSITIVE(within, vf_min, smaller)
 
 /* A lane keeps its two largest and where (as a float: below 2^24) it met the largest. Two pairs (a, a')
  * and (b, b') merge to max(a, b) and the largest of min(a, b), a', b'. */
@@ -404,6 +445,9 @@ const cull__kern NAME(CULL_ISA) = {
     .add = add,
     .scale = scale,
     .narrow = narrow,
+    .tile = tile,
+    .above = above,
+    .within = within,
     .max = max,
     .top2_sub = top2_sub,
     .scan = scan,

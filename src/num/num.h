@@ -22,6 +22,11 @@ typedef struct {
     void (*scale)(float *y, const float *x, double a, int64_t d); /* y = a x, one rounding */
     /* out = x - c rounded to bf16; the sums of squares of x - c and of that rounding */
     void (*narrow)(const float *x, const float *c, int64_t d, uint16_t *out, float sum[2]);
+    /* c (16, 16) = a^T b of a (d, 16), b (d, 16): each number the sum over d in order, f32 */
+    void (*tile)(const float *a, const float *b, int64_t d, float *c);
+    /* sums of max(s[i] - b[i], 0) and of max(min(s[i], b[i]), 0), f32: they never grow with less s */
+    float (*above)(const float *s, const float *b, int64_t n);
+    float (*within)(const float *s, const float *b, int64_t n);
     /* the largest s[i], NaN left out; -FLT_MAX when there is nothing */
     float (*max)(const float *s, int64_t n);
     /* the two largest s[i] - b[i], equal ones counted apart,

@@ -30,6 +30,11 @@ const cull_input *cull_task_inputs(cull_task t)
         {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
         {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
         {"avoid", "FILE...", "evaluation set: examples that overlap with it are never kept"},
+        {"have", "FILE...",
+         "a pick, or a list of rows, of what is held already: free, never kept again, and it "
+         "counts "
+         "where examples add to one another"},
+        {"against", "FILE...", "examples to stay away from (text or embeddings, like the pool)"},
         {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
         {"avoid-share", "S",
          "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
@@ -137,6 +142,17 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_da
                           "; they must be one embedding",
                           cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->target),
                           cull_pool_d(p->target));
+    if ((m->flags & CULL_NEEDS_AGAINST) && !p->against)
+        return cull__fail(cx, CULL_EINPUT, "%s needs examples to stay away from (--against)",
+                          m->slug);
+    if (p->pool && p->against && cull_pool_d(p->pool) != cull_pool_d(p->against))
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has rows of %" PRId64 " numbers, %s of %" PRId64
+                          "; they must be one embedding",
+                          cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->against),
+                          cull_pool_d(p->against));
+    if (p->against && cull_pool_n(p->against) < 1)
+        return cull__fail(cx, CULL_EINPUT, "there is no example to stay away from");
     if (p->target && cull_pool_n(p->target) < 1)
         return cull__fail(cx, CULL_EINPUT, "there is no target example");
     if (target && p->target_text && cull_corpus_n(p->target_text) < 1)
@@ -165,6 +181,7 @@ static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_
     if (values && (m->flags & CULL_NEEDS_POOL)) {
         CULL_TRY(cull_pool_check(cx, p->pool));
         if (m->flags & CULL_NEEDS_TARGET) CULL_TRY(cull_pool_check(cx, p->target));
+        if (m->flags & CULL_NEEDS_AGAINST) CULL_TRY(cull_pool_check(cx, p->against));
     }
     return CULL_OK;
 }
@@ -186,6 +203,9 @@ static cull_status check_pick(cull_ctx *cx, const cull_method *m, const cull_dat
             return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 " twice", m->slug, r);
         if (p->avoid && p->avoid[r])
             return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 ", which is to be avoided",
+                              m->slug, r);
+        if (p->have && p->have[r])
+            return cull__fail(cx, CULL_EINTERNAL, "%s kept row %" PRId64 ", which is held already",
                               m->slug, r);
         spent += p->cost ? p->cost[r] : 1;
     }

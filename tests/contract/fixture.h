@@ -6,7 +6,7 @@
 #include "base/base.h"
 #include "cull/data.h"
 
-enum { DIM = 16, TARGETS = 12, TASKS = 3, GROUPS = 4, MOST_COLUMNS = 16 };
+enum { DIM = 16, TARGETS = 12, AGAINST = 9, TASKS = 3, GROUPS = 4, MOST_COLUMNS = 16 };
 
 typedef struct {
     cull_ctx *cx; /* of the fixture's own handles, apart from the ctx under test */
@@ -15,12 +15,12 @@ typedef struct {
     char name[MOST_COLUMNS][64];
     const char *names[MOST_COLUMNS];
     double *col[MOST_COLUMNS];
-    float *pool_at, *target_at;
-    cull_pool *pool, *target;
+    float *pool_at, *target_at, *against_at;
+    cull_pool *pool, *target, *against;
     textfile text_file, target_file;
     double *cost, quota[GROUPS];
     int32_t *group, task[TARGETS];
-    uint8_t *avoid;
+    uint8_t *avoid, *have;
 } fixture;
 
 /* A column draws from a stream of its name: a new method leaves the others' problems alone. */
@@ -95,6 +95,13 @@ static inline fixture *fixture_new(int64_t n)
         f->group[i] = (int32_t)cull__rng_below(&r, GROUPS);
         f->avoid[i] = cull__rng_below(&r, 10) == 0;
     }
+    r = cull__rng_seeded(79, (uint64_t)n); /* of its own: the numbers above stay as they were */
+    f->against_at = malloc(AGAINST * DIM * sizeof(float));
+    for (int64_t i = 0; i < AGAINST * DIM; i++)
+        f->against_at[i] = centre[5 + i / DIM % 2][i % DIM] + 0.4f * (float)cull__rng_normal(&r);
+    ok(f->cx, cull_pool_from(f->cx, f->against_at, CULL_F32, AGAINST, DIM, &f->against));
+    f->have = malloc((size_t)n);
+    for (int64_t i = 0; i < n; i++) f->have[i] = cull__rng_below(&r, 50) == 0;
     for (int i = 0; i < TARGETS; i++) f->task[i] = i % TASKS;
     for (int i = 0; i < cull_method_count(); i++) {
         fixture_columns(f, cull_method_at(i)->columns);
@@ -112,13 +119,14 @@ static inline cull_data_problem fixture_plain(const fixture *f)
         .score = {f->n, f->cols, f->names, (const double *const *)f->col},
         .pool = f->pool,
         .target = f->target,
+        .against = f->against,
         .text = f->text_file.corpus,
         .target_text = f->target_file.corpus,
         .budget = (double)(f->n >= 10 ? f->n / 10 : 1),
     };
 }
 
-/* Costs, quotas (one of them 0), rows to avoid, several target tasks. */
+/* Costs, quotas (one of them 0), rows to avoid, rows held already, several target tasks. */
 static inline cull_data_problem fixture_full(fixture *f)
 {
     cull_data_problem p = fixture_plain(f);
@@ -129,6 +137,7 @@ static inline cull_data_problem fixture_full(fixture *f)
     for (int g = 0; g < GROUPS; g++) f->quota[g] = p.budget * 0.2 * g;
     p.quota = f->quota;
     p.avoid = f->avoid;
+    p.have = f->have;
     p.target_task = f->task;
     p.target_tasks = TASKS;
     return p;
@@ -140,9 +149,11 @@ static inline void fixture_free(fixture *f)
     textfile_free(&f->target_file);
     cull_pool_free(f->pool);
     cull_pool_free(f->target);
+    cull_pool_free(f->against);
     cull_ctx_free(f->cx);
     for (int c = 0; c < f->cols; c++) free(f->col[c]);
     free(f->pool_at), free(f->target_at), free(f->cost), free(f->group), free(f->avoid);
+    free(f->against_at), free(f->have);
     free(f);
 }
 
@@ -166,6 +177,7 @@ static inline void check_valid(const cull_method *m, const cull_data_problem *p,
         CHECK(m, !seen[r]);
         seen[r] = 1;
         CHECK(m, !p->avoid || !p->avoid[r]);
+        CHECK(m, !p->have || !p->have[r]);
         CHECK(m, isfinite(k->score[i]));
         CHECK(m, k->by[i] >= (*k->by_what ? 0 : -1) && k->by[i] < most);
         CHECK(m, *k->by_what || k->by[i] == -1);
@@ -178,7 +190,8 @@ static inline void check_valid(const cull_method *m, const cull_data_problem *p,
     /* it stopped because nothing more fits */
     for (int64_t i = 0; i < p->n; i++) {
         double c = p->cost ? p->cost[i] : 1;
-        bool fits = !seen[i] && !(p->avoid && p->avoid[i]) && spent + c <= p->budget &&
+        bool fits = !seen[i] && !(p->avoid && p->avoid[i]) && !(p->have && p->have[i]) &&
+                    spent + c <= p->budget &&
                     (!p->quota || used[p->group[i]] + c <= p->quota[p->group[i]]);
         CHECK(m, !fits);
     }

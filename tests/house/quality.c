@@ -39,7 +39,7 @@ static void line(cull_ctx *cx, const cull_method *m, const char *problem,
     must(cx, m, cull_data_plan(cx, m, NULL, p, &plan));
     must(cx, m, cull_data_pick(cx, m, NULL, p, &k));
     for (int64_t i = 0; i < k.n; i++) score += k.score[i];
-    printf("%-16s %-7s %5d %6.4g %9.4g %9.4g %9.4g %10.4g %9llu %6.4g %9.4g\n", m->slug, problem,
+    printf("%-20s %-7s %5d %6.4g %9.4g %9.4g %9.4g %10.4g %9llu %6.4g %9.4g\n", m->slug, problem,
            (int)k.n, k.spent, precision(&k), coverage(cx, p, &k, p->target),
            coverage(cx, p, &k, p->pool), score, (unsigned long long)plan.bytes, plan.passes,
            plan.flops);
@@ -72,7 +72,7 @@ int main(void)
     textfile target = more_text(f->cx);
     cull_data_problem plain = fixture_plain(f), full = fixture_full(f);
     plain.target_text = full.target_text = target.corpus;
-    printf("%-16s %-7s %5s %6s %9s %9s %9s %10s %9s %6s %9s\n", "method", "problem", "kept",
+    printf("%-20s %-7s %5s %6s %9s %9s %9s %10s %9s %6s %9s\n", "method", "problem", "kept",
            "spent", "precision", "coverage", "spread", "score", "bytes", "passes", "flops");
     for (int i = 0; i < cull_method_count(); i++) {
         line(cx, cull_method_at(i), "plain", &plain);

@@ -162,6 +162,85 @@ static void avoid_rows(void **state)
     cull_ctx_free(cx);
 }
 
+/* What is held already: marks, or the pick of a run before, as a file; and examples to stay away from,
+ * in memory or a file, as numbers or as text. */
+static void have_and_against(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    char file[96], list[96];
+    snprintf(file, sizeof file, "%s/held.json", t.dir);
+    snprintf(list, sizeof list, "%s/rows.txt", t.dir);
+    cull_array pool = rows(t.pool, N, D), target = rows(t.target, M, D);
+    cull_job *first = job(cx, "40"), *a = job(cx, "50"), *b = job(cx, "50");
+    ok(cx, cull_job_array(first, "pool", &pool));
+    run(cx, first, "k-centre");
+    ok(cx, cull_run_write(cx, cull_job_result(first), CULL_FORM_JSON, file));
+    uint8_t have[N] = {0};
+    cull_array mark = {.dtype = CULL_BOOL, .ndim = 1, .shape = {N}, .at = have};
+    const cull_pick *held = cull_job_result(first)->pick;
+    for (int64_t i = 0; i < held->n; i++) have[held->idx[i]] = 1;
+    ok(cx, cull_job_array(a, "pool", &pool));
+    ok(cx, cull_job_array(a, "have", &mark));
+    ok(cx, cull_job_array(a, "against", &target));
+    ok(cx, cull_job_set(b, "pool", t.npy));
+    ok(cx, cull_job_set(b, "have", file));
+    ok(cx, cull_job_set(b, "against", t.target_npy));
+    run(cx, a, "facility-location-cg");
+    ok(cx, cull_job_run(b, cull_method_find("facility-location-cg", NULL), NULL, CULL_JOB_HASHES));
+    same(a, b);
+    for (int i = 0; i < 50; i++) assert_false(have[cull_job_result(a)->pick->idx[i]]);
+    assert_int_equal(cull_job_result(b)->inputs, 3);
+    cull_job_free(a), cull_job_free(b);
+    /* text is embedded with the pool; a method that does not know `have` keeps none of it */
+    a = job(cx, "100%");
+    ok(cx, cull_job_set(a, "pool", t.jsonl));
+    ok(cx, cull_job_set(a, "against", t.jsonl));
+    ok(cx, cull_job_set(a, "have", file));
+    ok(cx, cull_job_set(a, "embed-dim", "8"));
+    run(cx, a, "facility-location-cg");
+    run(cx, a, "random");
+    assert_int_equal(cull_job_result(a)->pick->n, N - 40);
+    cull_estimate e;
+    cull_job_free(a);
+    a = job(cx, "10");
+    ok(cx, cull_job_set(a, "pool", t.jsonl));
+    ok(cx, cull_job_set(a, "against", t.jsonl));
+    ok(cx, cull_job_estimate(a, cull_method_find("facility-location-cg", NULL), NULL, 0, &e));
+    assert_true(e.bytes > 2 * N * 128 * 4); /* both are embedded */
+    cull_job_free(a);
+    a = job(cx, "10");
+    ok(cx, cull_job_array(a, "pool", &pool));
+    ok(cx, cull_job_set(a, "against", t.jsonl));
+    refused(cx, cull_job_run(a, cull_method_find("random", NULL), NULL, 0), CULL_EOPTION,
+            "--against is text");
+    cull_job_free(a);
+    a = job(cx, "10");
+    ok(cx, cull_job_set(a, "pool", t.jsonl));
+    ok(cx, cull_job_array(a, "against", &target));
+    refused(cx, cull_job_run(a, cull_method_find("random", NULL), NULL, 0), CULL_EOPTION,
+            "--against is embedded");
+    cull_job_free(a);
+    FILE *f = fopen(list, "w");
+    fprintf(f, "3\n900\n");
+    fclose(f);
+    a = job(cx, "10");
+    ok(cx, cull_job_array(a, "pool", &pool));
+    ok(cx, cull_job_set(a, "have", list));
+    refused(cx, cull_job_run(a, cull_method_find("random", NULL), NULL, 0), CULL_EINPUT,
+            "rows.txt holds row 900; the pool has rows 0 to 899");
+    cull_job_free(a);
+    a = job(cx, "10");
+    mark.shape[0] = N - 1;
+    ok(cx, cull_job_array(a, "pool", &pool));
+    ok(cx, cull_job_array(a, "have", &mark));
+    refused(cx, cull_job_run(a, cull_method_find("random", NULL), NULL, 0), CULL_EINPUT,
+            "have has 899 rows, the pool has 900");
+    cull_job_free(a), cull_job_free(first);
+    unlink(file), unlink(list);
+    cull_ctx_free(cx);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -274,8 +353,9 @@ int main(void)
     setup();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays_and_files), cmocka_unit_test(columns_costs_groups),
-        cmocka_unit_test(avoid_rows),       cmocka_unit_test(refusals),
-        cmocka_unit_test(compared),         cmocka_unit_test(failures),
+        cmocka_unit_test(avoid_rows),       cmocka_unit_test(have_and_against),
+        cmocka_unit_test(refusals),         cmocka_unit_test(compared),
+        cmocka_unit_test(failures),
     };
     int bad = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(t.npy), unlink(t.target_npy), unlink(t.jsonl), rmdir(t.dir);

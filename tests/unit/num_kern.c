@@ -63,6 +63,42 @@ static void sums(void **state)
     assert_true(seen >= 1);
 }
 
+/* Sums in order, sixteen by sixteen; sums of what is positive, in lanes. */
+static void tiles(void **state)
+{
+    (void)state;
+    enum { MOST = 130 };
+    static float a[MOST * 16], b[MOST * 16], c[256];
+    fill(a, MOST * 16, 5);
+    fill(b, MOST * 16, 6);
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        const cull__kern *k = cull__kernels(cx);
+        for (int64_t d = 0; d < MOST; d += 43) {
+            k->tile(a, b, d, c);
+            for (int i = 0; i < 256; i++) {
+                float sum = 0;
+                for (int64_t j = 0; j < d; j++) sum += a[j * 16 + i / 16] * b[j * 16 + i % 16];
+                assert_true(c[i] == sum);
+            }
+        }
+        for (int64_t n = 0; n < 100; n++) {
+            float above[16] = {0}, within[16] = {0};
+            for (int64_t i = 0; i < n; i++) {
+                float least = a[i] < b[i + 1] ? a[i] : b[i + 1];
+                above[i % 16] += a[i] - b[i + 1] > 0 ? a[i] - b[i + 1] : 0;
+                within[i % 16] += least > 0 ? least : 0;
+            }
+            for (int h = 8; h; h /= 2)
+                for (int i = 0; i < h; i++) above[i] += above[i + h], within[i] += within[i + h];
+            assert_true(k->above(a, b + 1, n) == above[0]);
+            assert_true(k->within(a, b + 1, n) == within[0]);
+        }
+        cull_ctx_free(cx);
+    }
+}
+
 static void maps(void **state)
 {
     (void)state;
@@ -248,8 +284,8 @@ static void narrow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(maps),
-                                       cmocka_unit_test(narrow), cmocka_unit_test(halves),
-                                       cmocka_unit_test(products)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums),   cmocka_unit_test(tiles),
+                                       cmocka_unit_test(maps),   cmocka_unit_test(narrow),
+                                       cmocka_unit_test(halves), cmocka_unit_test(products)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
