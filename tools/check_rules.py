@@ -7,6 +7,7 @@ docs/papers.csv knows it if it is one of the papers. CHANGELOG.md names the vers
 """
 import csv
 import glob
+import keyword
 import os
 import re
 import sys
@@ -43,6 +44,9 @@ def check_method(path, papers, tests, bad):
     for field in FIELDS:
         if not re.search(rf"^ \* {field} +\S", head, re.M):
             bad.append(f"{path}: the head comment has no field {field}")
+    for option in re.findall(r"CULL_OPT_[A-Z0-9]+\(\s*\w+,\s*(\w+)", text):
+        if keyword.iskeyword(option):
+            bad.append(f"{path}: an option '{option}' could not be named in Python")
     if f".slug = \"{slug}\"" not in text:
         bad.append(f"{path}: .slug is not \"{slug}\"")
     if not re.search(rf"^const cull_method cull__method_{name} =", text, re.M):

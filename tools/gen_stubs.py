@@ -57,6 +57,8 @@ TYPES = {
     "quota": "Union[str, Mapping[Any, Union[float, str]]]",
     "cost": "Union[str, npt.ArrayLike]",
     "avoid": "Examples",
+    "against": "Examples",
+    "have": "Union[Pick, npt.ArrayLike, Path]",
 }
 ARGS = {None: "bool", "N": "int", "S": "float", "P": "float", "FILE": "Path", "LO-HI": "Union[int, str]"}
 KINDS = {"f64": "float", "i64": "int", "bool": "bool"}
@@ -92,6 +94,7 @@ def inputs(rows):
 ESTIMATOR_TYPES = {
     "budget": "Budget",
     "target": "Optional[npt.ArrayLike]",
+    "against": "Optional[npt.ArrayLike]",
     "columns": "Optional[Mapping[str, Column]]",
     "cost": "Optional[Column]",
     "quota": f"Optional[{TYPES['quota']}]",

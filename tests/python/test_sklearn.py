@@ -79,6 +79,8 @@ def made(name, p, **more):
         given["scores"] = p.scores
     if m["needs_target"]:
         params["target"] = given["target"] = p.want if m["needs_text"] else p.target
+    if m["needs_against"]:
+        params["against"] = given["against"] = p.against
     function = getattr(cull.data, _lib.python_name(m["slug"]))
     want = function(X, budget=BUDGET, seed=5, **given)
     return getattr(cs, name)(**params, **more), X, want

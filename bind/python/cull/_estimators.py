@@ -75,6 +75,8 @@ class ExampleSelector(BaseEstimator):  # type: ignore[misc]
             given.update(self._columns_of(validate_data(self, X, ensure_min_features=least, **how)))
         if facts["needs_target"]:
             given["target"] = self._target_for(given["pool"])
+        if facts["needs_against"]:
+            given["against"] = self._against_for(given["pool"])
         n = len(given["pool"])
         check_consistent_length(given["pool"], y)
         if self.quota is not None:
@@ -177,6 +179,13 @@ class ExampleSelector(BaseEstimator):  # type: ignore[misc]
                 f"{type(self).__name__} needs `target`, a list of texts, where X is texts"
             )
         return pool.mean(axis=0, keepdims=True, dtype=np.float64)
+
+    def _against_for(self, pool: Any) -> Any:
+        """`against`; without it a row that is like nothing."""
+        if self.against is not None:
+            texts = _inputs.texts_of(self.against)
+            return check_array(self.against, input_name="against") if texts is None else texts
+        return [""] if isinstance(pool, list) else np.zeros((1, pool.shape[1]), np.float32)
 
     # ---- what scikit-learn asks ----
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from . import _lib
 from ._lib import InputError, OptionError, lib
-from .results import Job
+from .results import Job, Pick
 
 Given = Dict[str, Any]  # inputs by Python name, None left out
 
@@ -293,7 +293,16 @@ class Giver:
         else:
             self.borrow(name, array(name, value))
 
-    _give_pool = _give_target = _give_examples
+    _give_pool = _give_target = _give_against = _give_examples
+
+    def _give_have(self, name: str, value: Any) -> None:
+        """A mask, an earlier pick, or a file."""
+        if path_of(value) is not None:
+            return self.set(name, text(name, value))
+        a = value.mask() if isinstance(value, Pick) else array(name, value)
+        if a.dtype != np.bool_:
+            raise InputError(f"have is an array of {a.dtype}; it takes a mask of booleans or a Pick")
+        self.borrow(name, a)
 
     def _give_avoid(self, name: str, value: Any) -> None:
         value = _column(value)
@@ -322,7 +331,7 @@ class Giver:
         """Which columns are what; those of the pool only."""
         o = _lib.CorpusOpts(size=ctypes.sizeof(_lib.CorpusOpts), text_optional=True)
         g = {k: v.encode() for k, v in self.given.items() if isinstance(v, str)}
-        if name == "avoid":
+        if name in ("avoid", "against"):
             return o
         o.text = g.get("target_text", g.get("text")) if name == "target" else g.get("text")
         if name == "pool":

@@ -20,6 +20,10 @@ READ: Dict[str, Tuple[Any, str]] = {
         "what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for "
         "itself, by its texts or the mean of its rows",
     ),
+    "against": (
+        None,
+        "what to stay away from: (a, d) as wide as the embeddings in X, or texts; None = nothing",
+    ),
     "columns": (
         None,
         "dict of score -> its column of X, by number or name; a score left out is the column of "
@@ -40,6 +44,7 @@ def parameters(facts: Dict[str, Any]) -> List[Parameter]:
     """name, default, help of what the class of a method takes."""
     reads = ["budget"]
     reads += ["target"] * facts["needs_target"]
+    reads += ["against"] * facts["needs_against"]
     found = [(name, *READ[name]) for name in reads]
     scores, more = names(facts["columns"]), names(facts["may_columns"])
     if scores or more:

@@ -75,6 +75,282 @@ class Dsir(ExampleSelector):
         memory: Union[int, str, None] = None,
     ) -> None: ...
 
+class FacilityLocation(ExampleSelector):
+    """Every example of the pool near to a kept one.
+
+    Paper: Nemhauser, Wolsey and Fisher 1978, An analysis of approximations for maximizing submodular set functions.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+        gamma: float = 0.0,
+        neighbours: int = -1,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class FacilityLocationCg(ExampleSelector):
+    """For the pool what given examples do not give.
+
+    Paper: Kothawade et al. 2022, PRISM: A Rich Class of Parameterized Submodular Information Measures for Guided Data Subset Selection.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    against: what to stay away from: (a, d) as wide as the embeddings in X, or texts; None = nothing
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    nu: how strictly to stay away: 0 = not at all, 1 = as if those examples were held (0 to 1e+06; 1.0)
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        against: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        nu: float = 1.0,
+        similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+        gamma: float = 0.0,
+        neighbours: int = -1,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class FacilityLocationMi(ExampleSelector):
+    """Near to every target example, and each near to one.
+
+    Paper: Kothawade et al. 2022, PRISM: A Rich Class of Parameterized Submodular Information Measures for Guided Data Subset Selection.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    eta: weight of each kept example's own nearness: 0 = only the target's coverage counts (0 to 1e+06; 1.0)
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        eta: float = 1.0,
+        similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+        gamma: float = 0.0,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class FeatureCoverage(ExampleSelector):
+    """Every feature present, with less and less for more of it.
+
+    Paper: Kirchhoff and Bilmes 2014, Submodularity for Data Selection in Machine Translation.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    concave: the function of a feature's total x: its root, log(1 + x), or x up to a limit (sqrt|log|min; sqrt)
+    share: min: the limit, as a share of the feature's total over the pool (1e-09 to 1; 0.05)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        concave: Literal["sqrt", "log", "min"] = "sqrt",
+        share: float = 0.05,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class GraphCut(ExampleSelector):
+    """Like the pool, unlike each other.
+
+    Paper: Lin and Bilmes 2010, Multi-document summarization via budgeted maximization of submodular functions.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    diversity: weight of the similarities among the kept; above 0.5 an example may add less than 0 (0 to 1e+06; 0.5)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        diversity: float = 0.5,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class KCentre(ExampleSelector):
+    """Farthest first: no example far from a kept one.
+
+    Paper: Gonzalez 1985, Clustering to minimize the maximum intercluster distance.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    metric: distance: 1 - cosine, or Euclidean (cosine|euclidean; cosine)
+    start: where nothing is held: begin nearest to the mean, or with the first that fits (mean|first; mean)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        metric: Literal["cosine", "euclidean"] = "cosine",
+        start: Literal["mean", "first"] = "mean",
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
 class Kmq(ExampleSelector):
     """A diverse set: shares of k-means clusters, drawn by quality.
 
@@ -115,6 +391,51 @@ class Kmq(ExampleSelector):
         temperature: float = 1.0,
         iterations: int = 50,
         restarts: int = 5,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class LogDet(ExampleSelector):
+    """A set that spans much: greedy MAP of a determinantal point process.
+
+    Paper: Chen, Zhang and Zhou 2018, Fast Greedy MAP Inference for Determinantal Point Process to Improve Recommendation Diversity.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    similarity: how alike two examples are (cosine|dot; cosine)
+    ridge: the function is log det(I + K / ridge); the smaller, the more a repetition loses (1e-06 to 1e+06; 0.1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        similarity: Literal["cosine", "dot"] = "cosine",
+        ridge: float = 0.1,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
         embed_dim: Optional[int] = None,
         embed_words: Optional[Union[int, str]] = None,
         embed_chars: Optional[Union[int, str]] = None,
@@ -183,6 +504,55 @@ class RdsPlus(ExampleSelector):
         rule: Literal["round-robin", "max", "mean"] = "round-robin",
         unit: bool = True,
         candidates: float = 2.0,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class SaturatedCoverage(ExampleSelector):
+    """Every example of the pool covered, none over and over.
+
+    Paper: Lin and Bilmes 2011, A Class of Submodular Functions for Document Summarization.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    alpha: share of its similarity to the pool that covers an example (1e-09 to 1; 0.05)
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        alpha: float = 0.05,
+        similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+        gamma: float = 0.0,
+        neighbours: int = -1,
+        optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+        epsilon: float = 0.01,
         embed_dim: Optional[int] = None,
         embed_words: Optional[Union[int, str]] = None,
         embed_chars: Optional[Union[int, str]] = None,

@@ -1,7 +1,7 @@
 /* graph-cut - like the pool, unlike each other (Lin and Bilmes 2010)
  *
  * Chooses   examples that are like many of the pool and unlike those kept already.
- * Idea      The sum of the similarities between the kept and the whole pool, less lambda times those
+ * Idea      The sum of the similarities between the kept and the whole pool, less lambda (diversity) times those
  *           among the kept: a cut function of the similarity graph. Submodular; up to lambda = 1/2 more
  *           is never worse, above it diversity outweighs. Greedy choice (Nemhauser et al. 1978).
  * Reads     embeddings of the pool.
@@ -10,19 +10,19 @@
  *           rows. No graph is made: the sum over the pool is a product with the pool's sum.
  * Cost      O(n d) time for a start and O(n k d) at most for k examples, mostly far less;
  *           36 n + 4 k d bytes.
- * Example   cull data graph-cut --budget 2% --lambda 0.4 pool.jsonl
+ * Example   cull data graph-cut --budget 2% --diversity 0.4 pool.jsonl
  */
 #include "base/base.h"
 #include "choose/greedy.h"
 #include "cull/data.h"
 
 typedef struct {
-    double lambda;
+    double diversity;
     cull__greedy_opts greedy;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_F64(
-        opts, lambda, 0.5, 0, 1e6,
+        opts, diversity, 0.5, 0, 1e6,
         "weight of the similarities among the kept; above 0.5 an example may add less than 0"),
     CULL__GREEDY_ROWS(opts), CULL_OPT_END};
 
@@ -91,7 +91,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
 {
     const opts *o = o_;
     cull__taker t;
-    cut c = {.lambda = o->lambda};
+    cut c = {.lambda = o->diversity};
     cull__gain g = {.arg = &c, .batch = 1, .begin = begin, .gains = gains, .commit = commit};
     double value;
     CULL_TRY(cull__taker_new(cx, p, &t));
