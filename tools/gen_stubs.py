@@ -43,6 +43,8 @@ TYPES = {
     "quota": "Union[str, Mapping[Any, Union[float, str]]]",
     "cost": "Union[str, npt.ArrayLike]",
     "avoid": "Examples",
+    "against": "Examples",
+    "have": "Union[Pick, npt.ArrayLike, Path]",
 }
 ARGS = {None: "bool", "N": "int", "S": "float", "P": "float", "FILE": "Path", "LO-HI": "Union[int, str]"}
 KINDS = {"f64": "float", "i64": "int", "bool": "bool"}

@@ -48,6 +48,7 @@ int main(int argc, char **argv)
                            .score = *cull_table_of(scores),
                            .pool = pool,
                            .target = target,
+                           .against = target,
                            .text = text,
                            .target_text = target_text,
                            .budget = atof(argv[2])};

@@ -298,6 +298,7 @@ def document(facts: Dict[str, Any]) -> str:
             ("embeddings of the pool", facts["needs_pool"]),
             ("the pool's text", facts["needs_text"]),
             ("target examples", facts["needs_target"]),
+            ("examples to stay away from", facts["needs_against"]),
             (f"the scores {facts['columns']}", facts["columns"]),
         )
         if needed

@@ -35,6 +35,8 @@ def color_filter(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -86,6 +88,8 @@ def dsir(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -122,6 +126,350 @@ def dsir(
     Also the inputs of every method: help(cull.data).
     """
 
+def facility_location(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+    gamma: float = 0.0,
+    neighbours: int = -1,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Every example of the pool near to a kept one.
+
+    Paper: Nemhauser, Wolsey and Fisher 1978, An analysis of approximations for maximizing submodular set functions.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def facility_location_cg(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    nu: float = 1.0,
+    similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+    gamma: float = 0.0,
+    neighbours: int = -1,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """For the pool what given examples do not give.
+
+    Paper: Kothawade et al. 2022, PRISM: A Rich Class of Parameterized Submodular Information Measures for Guided Data Subset Selection.
+
+    Needs embeddings of the pool, examples to stay away from.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    nu: how strictly to stay away: 0 = not at all, 1 = as if those examples were held (0 to 1e+06; 1.0)
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def facility_location_mi(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    eta: float = 1.0,
+    similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+    gamma: float = 0.0,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Near to every target example, and each near to one.
+
+    Paper: Kothawade et al. 2022, PRISM: A Rich Class of Parameterized Submodular Information Measures for Guided Data Subset Selection.
+
+    Needs embeddings of the pool, target examples.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    eta: weight of each kept example's own nearness: 0 = only the target's coverage counts (0 to 1e+06; 1.0)
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def feature_coverage(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    concave: Literal["sqrt", "log", "min"] = "sqrt",
+    share: float = 0.05,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Every feature present, with less and less for more of it.
+
+    Paper: Kirchhoff and Bilmes 2014, Submodularity for Data Selection in Machine Translation.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    concave: the function of a feature's total x: its root, log(1 + x), or x up to a limit (sqrt|log|min; sqrt)
+    share: min: the limit, as a share of the feature's total over the pool (1e-09 to 1; 0.05)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def graph_cut(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    penalty: float = 0.5,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Like the pool, unlike each other.
+
+    Paper: Lin and Bilmes 2010, Multi-document summarization via budgeted maximization of submodular functions.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    penalty: lambda: weight of the similarities among the kept; above 0.5 more may be worse (0 to 1e+06; 0.5)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def k_centre(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    metric: Literal["cosine", "euclidean"] = "cosine",
+    start: Literal["mean", "first"] = "mean",
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Farthest first: no example far from a kept one.
+
+    Paper: Gonzalez 1985, Clustering to minimize the maximum intercluster distance.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    metric: distance: 1 - cosine, or Euclidean (cosine|euclidean; cosine)
+    start: where nothing is held: begin nearest to the mean, or with the first that fits (mean|first; mean)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
 def kmq(
     pool: Examples,
     target: Optional[Examples] = None,
@@ -139,6 +487,8 @@ def kmq(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -182,6 +532,63 @@ def kmq(
     Also the inputs of every method: help(cull.data).
     """
 
+def log_det(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    similarity: Literal["cosine", "dot"] = "cosine",
+    ridge: float = 0.1,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """A set that spans much: greedy MAP of a determinantal point process.
+
+    Paper: Chen, Zhang and Zhou 2018, Fast Greedy MAP Inference for Determinantal Point Process to Improve Recommendation Diversity.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    similarity: how alike two examples are (cosine|dot; cosine)
+    ridge: the function is log det(I + K / ridge); the smaller, the more a repetition loses (1e-06 to 1e+06; 0.1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
 def random(
     pool: Examples,
     target: Optional[Examples] = None,
@@ -199,6 +606,8 @@ def random(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -243,6 +652,8 @@ def rds_plus(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -279,6 +690,67 @@ def rds_plus(
     Also the inputs of every method: help(cull.data).
     """
 
+def saturated_coverage(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    alpha: float = 0.05,
+    similarity: Literal["cosine", "rbf", "dot"] = "cosine",
+    gamma: float = 0.0,
+    neighbours: int = -1,
+    optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
+    epsilon: float = 0.01,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Every example of the pool covered, none over and over.
+
+    Paper: Lin and Bilmes 2011, A Class of Submodular Functions for Document Summarization.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    alpha: share of its similarity to the pool that covers an example (1e-09 to 1; 0.05)
+    similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
+    gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
+    neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
+    epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
 def select2reason(
     pool: Examples,
     target: Optional[Examples] = None,
@@ -296,6 +768,8 @@ def select2reason(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -345,6 +819,8 @@ def tfidf_mean(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
@@ -392,6 +868,8 @@ def compare(
     quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
     cost: Optional[Union[str, npt.ArrayLike]] = None,
     avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
     avoid_ngram: Optional[int] = None,
     avoid_share: Optional[float] = None,
     avoid_list: Optional[Path] = None,
