@@ -33,12 +33,12 @@ typedef struct {
 /* clang-format on */
 
 /* Take row after row, each time the one of most gain for its cost (ties: the lower row), until nothing
- * fits: Nemhauser, Wolsey and Fisher 1978. LAZY asks again only for rows whose last gain could still
- * be the most (Minoux 1978) and takes the very same rows as NAIVE. STOCHASTIC draws a sample for each
- * row taken (Mirzasoleiman et al. 2015). Rows of t->have, and what t holds already, are committed
- * first. Where costs differ, no gain was below 0 and the best single row beats all that was taken
- * together, it begins again with that row (Khuller, Moss and Naor 1999). *value = the sum of the gains of what was taken.
- * Scratch: 16 n bytes (8 n but for LAZY). */
+ * fits: Nemhauser, Wolsey and Fisher 1978. LAZY asks again only for rows whose last gain could still be
+ * the most (Minoux 1978) and takes the very same rows as NAIVE. STOCHASTIC draws a sample for each row
+ * taken (Mirzasoleiman et al. 2015). Rows of t->have, and what t holds already, are committed first.
+ * Where costs differ, no gain was below 0 and the best single row beats all that was taken together, it
+ * begins again with that row (Khuller, Moss and Naor 1999). *value = the sum of the gains of what was
+ * taken. Scratch: 16 n bytes (8 n but for LAZY). */
 cull_status cull__greedy(cull_ctx *cx, const cull__gain *g, cull__taker *t,
                          const cull__greedy_opts *o, double *value);
 uint64_t cull__greedy_plan(const struct cull_data_problem *p, const cull__greedy_opts *o);

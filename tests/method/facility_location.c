@@ -79,6 +79,49 @@ static void graph(void **state)
     cull_ctx_free(cx);
 }
 
+/* More rows than are searched at once: the first gain is the largest sum over the rows of which a row
+ * is among the three nearest, and the next ones follow from those lists. */
+static void graph_in_blocks(void **state)
+{
+    (void)state;
+    enum { N = 4300, D = 5, K = 3 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    gain_problem *b = gain_new(cx, N, D, 6, 0, false, 10);
+    float *unit = malloc(N * D * sizeof *unit), *best = calloc(N, sizeof *best);
+    int *list = malloc(N * K * sizeof *list);
+    double *how = malloc(N * K * sizeof *how);
+    for (int i = 0; i < N; i++)
+        for (int c = 0; c < D; c++)
+            unit[i * D + c] = b->x[i * D + c] / (float)sqrt(row_dot(b->x + i * D, b->x + i * D, D));
+    for (int j = 0; j < N; j++) {
+        for (int k = 0; k < K; k++) how[j * K + k] = -1;
+        for (int i = 0; i < N; i++) {
+            double s = row_dot(unit + i * D, unit + j * D, D);
+            int k = K;
+            for (; k > 0 && s > how[j * K + k - 1]; k--)
+                if (k < K)
+                    how[j * K + k] = how[j * K + k - 1], list[j * K + k] = list[j * K + k - 1];
+            if (k < K) how[j * K + k] = s, list[j * K + k] = i;
+        }
+    }
+    cull_pick pick = gain_pick(cx, "facility-location", "neighbours=3", &b->p);
+    for (int64_t at = 0; at < pick.n; at++) {
+        double *gain = calloc(N, sizeof *gain), most = 0;
+        for (int e = 0; e < N * K; e++)
+            if (how[e] > best[e / K]) gain[list[e]] += how[e] - best[e / K];
+        for (int i = 0; i < N; i++) most = fmax(most, gain[i]);
+        assert_true(gain[pick.idx[at]] >= most - 1e-4);
+        assert_true(fabs(pick.score[at] - gain[pick.idx[at]]) < 1e-4);
+        for (int e = 0; e < N * K; e++)
+            if (list[e] == pick.idx[at]) best[e / K] = fmaxf(best[e / K], (float)how[e]);
+        free(gain);
+    }
+    free(unit), free(best), free(list), free(how);
+    cull_pick_free(&pick);
+    gain_free(b);
+    cull_ctx_free(cx);
+}
+
 static void near_the_best(void **state)
 {
     (void)state;
@@ -161,9 +204,10 @@ static void ties_and_singles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(definition),    cmocka_unit_test(graph),
-        cmocka_unit_test(near_the_best), cmocka_unit_test(alike_bits),
-        cmocka_unit_test(little_memory), cmocka_unit_test(ties_and_singles),
+        cmocka_unit_test(definition),       cmocka_unit_test(graph),
+        cmocka_unit_test(graph_in_blocks),  cmocka_unit_test(near_the_best),
+        cmocka_unit_test(alike_bits),       cmocka_unit_test(little_memory),
+        cmocka_unit_test(ties_and_singles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static void alike_bits(void **state)
     cull_ctx_free(cx);
 }
 
-/* Rows of one feature each: a second one of a feature that is there adds what the root of the sum does. */
+/* Rows of one feature each: a second one of a feature adds what the root of the sum does. */
 static void closed_form(void **state)
 {
     (void)state;

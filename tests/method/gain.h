@@ -22,7 +22,7 @@ typedef struct {
 
 enum { COSTS = 1, QUOTAS = 2, AVOID = 4, HAVE = 8 };
 
-/* Five clusters and noise; `parts` of what a problem may have; half of the pool repeats itself if `ties`. */
+/* Five clusters and noise; `parts` of what a problem may have; half of the rows repeat others if `ties`. */
 static inline gain_problem *gain_new(cull_ctx *cx, int64_t n, int64_t d, double budget, int parts,
                                      bool ties, uint64_t seed)
 {

@@ -25,7 +25,7 @@ static void definition(void **state)
         gain_problem *b = gain_new(cx, 60, 9, 14, parts, false, 31);
         char set[64];
         lambda = lambdas[parts % 3];
-        snprintf(set, sizeof set, "diversity=%g", lambda);
+        snprintf(set, sizeof set, "penalty=%g", lambda);
         cull_pick k = gain_pick(cx, "graph-cut", set, &b->p);
         gain_replay(&b->p, &k, value, parts & COSTS, 1e-4);
         cull_pick_free(&k);
@@ -40,7 +40,7 @@ static void order_of_cosine(void **state)
     (void)state;
     cull_ctx *cx = cull_ctx_new(NULL);
     gain_problem *b = gain_new(cx, 60, 9, 20, 0, false, 32);
-    cull_pick k = gain_pick(cx, "graph-cut", "diversity=2", &b->p);
+    cull_pick k = gain_pick(cx, "graph-cut", "penalty=2", &b->p);
     lambda = 2, shift = 0, scale = 1;
     uint8_t in[60] = {0};
     for (int64_t at = 0; at < k.n; at++) {
@@ -77,8 +77,8 @@ static void alike_bits(void **state)
     for (int ties = 0; ties < 2; ties++) {
         gain_problem *b =
             gain_new(cx, 900, 21, 90, ties ? 0 : COSTS | QUOTAS | AVOID | HAVE, ties, 33);
-        gain_all_alike("graph-cut", "diversity=0.4", &b->p);
-        gain_stochastic("graph-cut", "diversity=0.4", &b->p);
+        gain_all_alike("graph-cut", "penalty=0.4", &b->p);
+        gain_stochastic("graph-cut", "penalty=0.4", &b->p);
         gain_free(b);
     }
     cull_ctx_free(cx);

@@ -84,8 +84,6 @@ def problem(tmp_path_factory):
     centre = rng.normal(size=(5, DIM))
     p.pool = (centre[topic] + 0.6 * rng.normal(size=(N, DIM))).astype(np.float32)
     p.target = (centre[2] + 0.6 * rng.normal(size=(M, DIM))).astype(np.float32)
-    p.against = (centre[0] + 0.6 * rng.normal(size=(4, DIM))).astype(np.float32)
-    p.apart = [sentence(0) for _ in range(4)]
     p.scores = {c: rng.normal(size=N) for c in COLUMNS}
     p.mask = rng.uniform(size=N) < 0.1
     p.records = [
@@ -104,9 +102,6 @@ def problem(tmp_path_factory):
     p.pool_file, p.target_file = p.folder / "pool.npy", p.folder / "target.npy"
     np.save(p.pool_file, p.pool)
     np.save(p.target_file, p.target)
-    p.against_file = p.folder / "against.npy"
-    np.save(p.against_file, p.against)
-    p.apart_file = write_lines(p.folder / "apart.jsonl", [{"text": t} for t in p.apart])
     p.scores_file = p.folder / "scores.npz"
     np.savez(p.scores_file, **p.scores)
     return p

@@ -1,6 +1,6 @@
 /* direct.c - cull_data_pick on files, without a job: what Python and the command must equal.
  *
- * usage: direct METHOD BUDGET POOL.npy TARGET.npy POOL.jsonl TARGET.jsonl SCORES.npz AGAINST.npy [TIMES]
+ * usage: direct METHOD BUDGET POOL.npy TARGET.npy POOL.jsonl TARGET.jsonl SCORES.npz [TIMES]
  * It prints "row score" for each kept row; with TIMES the microseconds of a call instead. */
 #define _POSIX_C_SOURCE 200809L
 #include "cull/cull.h"
@@ -28,17 +28,16 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 9) return 2;
+    if (argc < 8) return 2;
     cull_ctx_opts how = CULL_CTX_OPTS;
-    how.threads = argc > 9 ? 1 : 0;
+    how.threads = argc > 8 ? 1 : 0;
     cx = cull_ctx_new(&how);
     const cull_method *m = cull_method_find(argv[1], NULL);
-    cull_pool *pool, *target, *against;
+    cull_pool *pool, *target;
     cull_corpus *text, *target_text;
     cull_table_file *scores;
     must(cull_pool_open(cx, argv[3], &pool));
     must(cull_pool_open(cx, argv[4], &target));
-    must(cull_pool_open(cx, argv[8], &against));
     cull_corpus_opts o = CULL_CORPUS_OPTS;
     o.paths = (const char *const *)&argv[5], o.npaths = 1;
     must(cull_corpus_open(cx, &o, &text));
@@ -49,12 +48,12 @@ int main(int argc, char **argv)
                            .score = *cull_table_of(scores),
                            .pool = pool,
                            .target = target,
-                           .against = against,
+                           .against = target,
                            .text = text,
                            .target_text = target_text,
                            .budget = atof(argv[2])};
     cull_pick k;
-    int times = argc > 9 ? atoi(argv[9]) : 0;
+    int times = argc > 8 ? atoi(argv[8]) : 0;
     for (int round = 0; round < 2; round++) { /* the first warms up */
         double began = now();
         for (int i = 0; i < times; i++) {
@@ -69,7 +68,7 @@ int main(int argc, char **argv)
     cull_pick_free(&k);
     cull_table_close(scores);
     cull_corpus_free(text), cull_corpus_free(target_text);
-    cull_pool_free(pool), cull_pool_free(target), cull_pool_free(against);
+    cull_pool_free(pool), cull_pool_free(target);
     cull_ctx_free(cx);
     return 0;
 }

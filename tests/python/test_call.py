@@ -267,7 +267,6 @@ def test_overhead_is_told(problem, compiled, capsys):
     p = problem
     program = compiled(Path(__file__).with_name("direct.c"))
     words = [p.pool_file, p.target_file, p.records_file, p.want_file, p.scores_file]
-    words.append(p.against_file)
     done = subprocess.run(
         [program, "random", str(BUDGET), *words, "2000"], capture_output=True, text=True, check=True
     )

@@ -35,16 +35,13 @@ def direct(compiled):
 
 
 def files(p):
-    return [
-        p.pool_file, p.target_file, p.records_file, p.want_file, p.scores_file, p.against_file,
-    ]  # fmt: skip
+    return [p.pool_file, p.target_file, p.records_file, p.want_file, p.scores_file]
 
 
-def away(slug, value):
-    """What to stay away from, where the method reads it: for the command, and for Python."""
-    if not next(m for m in METHODS if m["slug"] == slug)["needs_against"]:
-        return [], {}
-    return ["--against", value], {"against": value}
+def against(slug, what):
+    """An argument for what reads examples to stay away from."""
+    m = next(m for m in METHODS if m["slug"] == slug)
+    return {"against": what} if m["needs_against"] else {}
 
 
 def in_memory(p, slug):
@@ -53,7 +50,7 @@ def in_memory(p, slug):
     beside = {"scores": p.scores} if m["columns"] or m["may_columns"] else {}
     if m["needs_text"]:
         return {"pool": p.texts, "target": p.want, **beside}
-    return {"pool": p.pool, "target": p.target, **away(slug, p.against)[1], **beside}
+    return {"pool": p.pool, "target": p.target, **beside, **against(slug, p.target)}
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -70,16 +67,16 @@ def test_c_command_and_python(slug, problem, command, direct):
 
     words = ["data", slug, "--budget", BUDGET, "--json", "--quiet", "--embeddings", p.pool_file]
     words += ["--target", p.want_file, "--target-embeddings", p.target_file]
-    apart, against = away(slug, p.against_file)
-    words += ["--scores", p.scores_file, *apart, p.records_file]
+    words += [w for f in against(slug, p.target_file).values() for w in ("--against", f)]
+    words += ["--scores", p.scores_file, p.records_file]
     assert told(command(*words)) == want
 
     f = function(slug)
     paths = dict(embeddings=p.pool_file, target_embeddings=p.target_file, scores=p.scores_file)
-    paths.update(against)
+    paths.update(against(slug, p.target_file))
     assert rows(f(p.records_file, p.want_file, BUDGET, **paths)) == want
     assert rows(f(str(p.records_file), [p.want_file], BUDGET, **paths)) == want
-    arrays = dict(embeddings=p.pool, target_embeddings=p.target, **away(slug, p.against)[1])
+    arrays = dict(embeddings=p.pool, target_embeddings=p.target, **against(slug, p.target))
     assert rows(f(p.records, [{"text": t} for t in p.want], BUDGET, **arrays)) == want
     assert rows(f(p.texts, p.want, BUDGET, scores=p.scores, **arrays)) == want
     assert rows(f(**in_memory(p, slug), budget=BUDGET)) == want
@@ -93,11 +90,11 @@ def test_limits(slug, problem, command):
     words = ["data", slug, "--budget", "200", "--json", "--quiet", "--cost", "cost"]
     words += ["--group", "topic", "--quota", "equal", "--label", "topic", "--label-is", "topic 2"]
     words += ["--embeddings", p.pool_file, "--target", p.want_file]
-    apart, _ = away(slug, p.against_file)
-    words += ["--target-embeddings", p.target_file, "--seed", "5", *apart, p.records_file]
+    words += [w for f in against(slug, p.target_file).values() for w in ("--against", f)]
+    words += ["--target-embeddings", p.target_file, "--seed", "5", p.records_file]
     text = command(*words)
     f = function(slug)
-    arrays = dict(embeddings=p.pool, target_embeddings=p.target, **away(slug, p.against)[1])
+    arrays = dict(embeddings=p.pool, target_embeddings=p.target, **against(slug, p.target))
     fields = f(
         p.records, p.want, 200, cost="cost", group="topic", quota="equal", label="topic",
         label_is="topic 2", seed=5, **arrays,
@@ -131,17 +128,39 @@ def test_features_of_texts(slug, problem, command):
 def test_report_says_what_the_command_says(slug, problem, command, tmp_path):
     """The pick file of the same call is the same but for time, memory and the words of the call."""
     p = problem
-    apart, against = away(slug, p.apart_file)
-    words = ["data", slug, "--budget", BUDGET, "--target", p.want_file, "--baselines", "on", *apart]
+    words = ["data", slug, "--budget", BUDGET, "--target", p.want_file, "--baselines", "on"]
+    words += [w for f in against(slug, p.want_file).values() for w in ("--against", f)]
     out = tmp_path / "pick.json"
     command(*words, "--quiet", "-o", out, p.records_file)
     want = json.loads(out.read_text())
-    pick = function(slug)(p.records_file, p.want_file, BUDGET, report=True, **against)
+    away = against(slug, p.want_file)
+    pick = function(slug)(p.records_file, p.want_file, BUDGET, report=True, **away)
     got = pick.report()
     for facts in (want, got):
         for name in ("seconds", "peak_bytes", "argv"):
             facts.pop(name)
     assert got == want
+
+
+def test_have_and_against(problem, command, tmp_path):
+    """A pick, its rows, a mask and the pick's file are one; so are texts and a file of them."""
+    p = problem
+    first = tmp_path / "first.json"
+    command("data", "k-centre", "--budget", "9", "--quiet", "-o", first, p.records_file)
+    line = ["data", "facility-location-cg", "--budget", "20", "--json", "--quiet", "--have", first]
+    want = told(command(*line, "--against", p.want_file, p.records_file))
+    held = cull.data.k_centre(p.records_file, budget=9)
+    mask = np.zeros(len(p.texts), bool)
+    mask[held.idx] = True
+    assert not mask[want[0]].any()
+    for have in (held, held.idx, held.idx.tolist(), mask, first):
+        got = cull.data.facility_location_cg(p.records_file, budget=20, have=have, against=p.want_file)
+        assert rows(got) == want
+    a = cull.data.facility_location_cg(p.pool, budget=20, have=held, against=p.pool[:5])
+    b = cull.data.facility_location_cg(p.pool, budget=20, have=mask, against=p.pool[:5].tolist())
+    assert rows(a) == rows(b)
+    with pytest.raises(cull.InputError, match="have is an array of float64"):
+        cull.data.random(p.pool, budget=3, have=[0.5])
 
 
 def test_avoid(problem, command, tmp_path):
@@ -160,20 +179,6 @@ def test_avoid(problem, command, tmp_path):
     assert rows(cull.data.random(p.pool, budget=40, avoid=p.mask)) == rows(
         cull.data.random(p.texts, budget=40, avoid=p.mask.tolist())
     )
-
-
-def test_have(problem, command, tmp_path):
-    """What is held already, as a file, an earlier pick, a mask."""
-    p = problem
-    first = cull.data.k_centre(p.pool, budget=20)
-    first.save(tmp_path / "first.json")
-    line = ["data", "k-centre", "--budget", "20", "--json", "--quiet"]
-    want = told(command(*line, "--have", tmp_path / "first.json", p.pool_file))
-    assert not set(want[0]) & set(first)
-    for have in (tmp_path / "first.json", first, first.mask()):
-        assert rows(cull.data.k_centre(p.pool, budget=20, have=have)) == want
-    with pytest.raises(cull.InputError, match="have is an array of int64; it takes a mask"):
-        cull.data.k_centre(p.pool, budget=20, have=first.idx)
 
 
 def test_every_file_of_targets_is_a_task(problem, command, tmp_path):

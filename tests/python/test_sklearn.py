@@ -80,7 +80,7 @@ def made(name, p, **more):
     if m["needs_target"]:
         params["target"] = given["target"] = p.want if m["needs_text"] else p.target
     if m["needs_against"]:
-        params["against"] = given["against"] = p.against
+        params["against"] = given["against"] = p.target
     function = getattr(cull.data, _lib.python_name(m["slug"]))
     want = function(X, budget=BUDGET, seed=5, **given)
     return getattr(cs, name)(**params, **more), X, want

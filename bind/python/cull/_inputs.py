@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from . import _lib
 from ._lib import InputError, OptionError, lib
-from .results import Job, Pick
+from .results import Job
 
 Given = Dict[str, Any]  # inputs by Python name, None left out
 
@@ -264,7 +264,7 @@ class Giver:
         self.job.borrowed.append(a)
         self.cx.check(lib.cull_job_array(self.job.at, name.encode(), byref(c_array(a))))
 
-    # ---- pool, target, avoid ----
+    # ---- pool, target, against, avoid, have ----
 
     def _give_examples(self, name: str, value: Any) -> None:
         value = _column(value)
@@ -295,15 +295,6 @@ class Giver:
 
     _give_pool = _give_target = _give_against = _give_examples
 
-    def _give_have(self, name: str, value: Any) -> None:
-        """A mask, an earlier pick, or a file."""
-        if path_of(value) is not None:
-            return self.set(name, text(name, value))
-        a = value.mask() if isinstance(value, Pick) else array(name, value)
-        if a.dtype != np.bool_:
-            raise InputError(f"have is an array of {a.dtype}; it takes a mask of booleans or a Pick")
-        self.borrow(name, a)
-
     def _give_avoid(self, name: str, value: Any) -> None:
         value = _column(value)
         masks = isinstance(value, np.ndarray) or (
@@ -318,22 +309,44 @@ class Giver:
             )
         self.borrow(name, a)
 
+    def _give_have(self, name: str, value: Any) -> None:
+        """A pick, a file of one, a mask, or rows."""
+        path = path_of(value)
+        if path is not None:
+            return self.set(name, path)
+        a = array(name, _column(getattr(value, "idx", value)))
+        if a.dtype == np.bool_:
+            return self.borrow(name, a)
+        if a.dtype.kind not in "iu" or a.ndim != 1:
+            raise InputError(
+                f"have is an array of {a.dtype} of {a.ndim} dimensions; "
+                "it takes rows, a mask of booleans, a pick or a file of one"
+            )
+        folder = self._folder()
+        path = os.path.join(folder, name + ".npy")
+        np.save(path, a)
+        self.set(name, path)
+
     def _spool(self, name: str, records: Iterable[Any]) -> None:
         """Records in memory go the way of a file, so that fields by path mean the same."""
-        folder = tempfile.TemporaryDirectory(dir=self.tmpdir, prefix="cull-")
-        self.job.handles.append((tempfile.TemporaryDirectory.cleanup, folder))
-        path = os.path.join(folder.name, name + ".jsonl")
+        path = os.path.join(self._folder(), name + ".jsonl")
         with open(path, "w", encoding="utf-8", errors="surrogatepass") as f:
             f.writelines(map(_line, records))
         self.set(name, path)
+
+    def _folder(self) -> str:
+        folder = tempfile.TemporaryDirectory(dir=self.tmpdir, prefix="cull-")
+        self.job.handles.append((tempfile.TemporaryDirectory.cleanup, folder))
+        return folder.name
 
     def _fields(self, name: str) -> _lib.CorpusOpts:
         """Which columns are what; those of the pool only."""
         o = _lib.CorpusOpts(size=ctypes.sizeof(_lib.CorpusOpts), text_optional=True)
         g = {k: v.encode() for k, v in self.given.items() if isinstance(v, str)}
-        if name in ("avoid", "against"):
+        if name == "avoid":
             return o
-        o.text = g.get("target_text", g.get("text")) if name == "target" else g.get("text")
+        alike = name in ("target", "against")
+        o.text = g.get("target_text", g.get("text")) if alike else g.get("text")
         if name == "pool":
             o.id, o.group, o.label = g.get("id"), g.get("group"), g.get("label")
         return o

@@ -390,7 +390,7 @@ def graph_cut(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
-    diversity: float = 0.5,
+    penalty: float = 0.5,
     optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
     epsilon: float = 0.01,
     seed: int = 1,
@@ -410,7 +410,7 @@ def graph_cut(
     pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
         (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
     budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
-    diversity: weight of the similarities among the kept; above 0.5 an example may add less than 0 (0 to 1e+06; 0.5)
+    penalty: lambda: weight of the similarities among the kept; above 0.5 more may be worse (0 to 1e+06; 0.5)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
 

@@ -275,7 +275,7 @@ class GraphCut(ExampleSelector):
     budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
     cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
     quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
-    diversity: weight of the similarities among the kept; above 0.5 an example may add less than 0 (0 to 1e+06; 0.5)
+    penalty: lambda: weight of the similarities among the kept; above 0.5 more may be worse (0 to 1e+06; 0.5)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
     embed_dim: of texts: numbers in the feature vector of a text (256)
@@ -296,7 +296,7 @@ class GraphCut(ExampleSelector):
         *,
         cost: Optional[Column] = None,
         quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
-        diversity: float = 0.5,
+        penalty: float = 0.5,
         optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
         epsilon: float = 0.01,
         embed_dim: Optional[int] = None,

@@ -3,8 +3,8 @@
  * Chooses   examples that stand for the part of the pool that the examples of --against do not stand for:
  *           a private or known set to stay away from.
  * Idea      The conditional gain of facility location (Iyer et al. 2021): an example of the pool is
- *           covered by its nearest kept one only as far as that is nearer than nu times its nearest one of
- *           the given set. Submodular and monotone; greedy choice.
+ *           covered by its nearest kept one only as far as that is more alike than nu times its nearest
+ *           one of the given set. Submodular and monotone; greedy choice.
  * Reads     embeddings of the pool and of the examples to stay away from.
  * Deviates  As facility-location: above 20,000 examples the nearest 200 only; similarities below 0 count
  *           as 0; examples held already cover from the start.

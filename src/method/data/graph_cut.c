@@ -1,29 +1,29 @@
 /* graph-cut - like the pool, unlike each other (Lin and Bilmes 2010)
  *
  * Chooses   examples that are like many of the pool and unlike those kept already.
- * Idea      The sum of the similarities between the kept and the whole pool, less lambda (diversity) times those
- *           among the kept: a cut function of the similarity graph. Submodular; up to lambda = 1/2 more
- *           is never worse, above it diversity outweighs. Greedy choice (Nemhauser et al. 1978).
+ * Idea      The sum of the similarities between the kept and the whole pool, less lambda (penalty) times
+ *           those among the kept: a cut function of the similarity graph. Submodular; up to lambda = 1/2
+ *           more is never worse, above it diversity outweighs. Greedy choice (Nemhauser et al. 1978).
  * Reads     embeddings of the pool.
- * Deviates  The paper's first sum leaves out the kept, which is this with lambda + 1. Similarity is (1 + cosine) / 2, which is never negative. With equal costs the order is that
- *           of the plain cosine: the two gains differ by a factor and a number that is the same for all
- *           rows. No graph is made: the sum over the pool is a product with the pool's sum.
+ * Deviates  The paper's first sum leaves out the kept, which is this with lambda + 1. Similarity is
+ *           (1 + cosine) / 2, which is never negative. With equal costs the order is that of the plain
+ *           cosine: the two gains differ by a factor and a number that is the same for all rows. No
+ *           graph is made: the sum over the pool is a product with the pool's sum.
  * Cost      O(n d) time for a start and O(n k d) at most for k examples, mostly far less;
  *           36 n + 4 k d bytes.
- * Example   cull data graph-cut --budget 2% --diversity 0.4 pool.jsonl
+ * Example   cull data graph-cut --budget 2% --penalty 0.4 pool.jsonl
  */
 #include "base/base.h"
 #include "choose/greedy.h"
 #include "cull/data.h"
 
 typedef struct {
-    double diversity;
+    double penalty;
     cull__greedy_opts greedy;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_F64(
-        opts, diversity, 0.5, 0, 1e6,
-        "weight of the similarities among the kept; above 0.5 an example may add less than 0"),
+    CULL_OPT_F64(opts, penalty, 0.5, 0, 1e6,
+                 "lambda: weight of the similarities among the kept; above 0.5 more may be worse"),
     CULL__GREEDY_ROWS(opts), CULL_OPT_END};
 
 typedef struct {
@@ -91,7 +91,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
 {
     const opts *o = o_;
     cull__taker t;
-    cut c = {.lambda = o->diversity};
+    cut c = {.lambda = o->penalty};
     cull__gain g = {.arg = &c, .batch = 1, .begin = begin, .gains = gains, .commit = commit};
     double value;
     CULL_TRY(cull__taker_new(cx, p, &t));

@@ -1,4 +1,4 @@
-/* saturated-coverage - every example of the pool covered, none of them over and over (Lin and Bilmes 2011)
+/* saturated-coverage - every example covered, none of them over and over (Lin and Bilmes 2011)
  *
  * Chooses   examples that together are like every example of the pool, up to a share of what all of the
  *           pool would be.
