@@ -353,7 +353,7 @@ static cull_status result(cull_ctx *cx, job *j, cull__transport *out)
     for (int64_t i = 0; i < j->n; i++)
         if (fabs(j->f[i] - f_mean) > f_span) f_span = fabs(j->f[i] - f_mean);
     CULL_TRY(certificate(cx, j, &gap));
-    out->dual = f_mean; /* sum b g = 0 */
+    out->dual = f_mean;                  /* sum b g = 0 */
     out->primal = f_mean + fmax(gap, 0); /* below 0 by rounding only */
     out->rounding = rounding_of(j, f_span, g_span);
     return CULL_OK;

@@ -29,15 +29,14 @@ static void another_program(void **state)
     static const struct {
         cull__cost cost;
         double epsilon, value, f0, f7, f39, g3, g24, exact;
-    } want[] = {
-        {CULL__SQUARED, 0.5, 5.51231658193, 4.13495128174, 5.86589231364, 6.16127237247,
-         1.02506940578, 0.769668380565, 4.86452300838},
-        {CULL__SQUARED, 0.05, 4.97576433701, 3.55137497286, 5.3413293418, 5.61125357862,
-         0.912391968789, 0.687055990542, 4.86452300838},
-        {CULL__CHORD, 0.5, 1.3699153309, 1.23430305732, 1.47503694487, 1.47018348982,
-         0.0363571063446, 0.0319126322745, 1.19238009396},
-        {CULL__CHORD, 0.05, 1.26501737962, 1.09728233609, 1.34438551926, 1.36408874403,
-         0.0735072225999, 0.0764997756532, 1.19238009396}};
+    } want[] = {{CULL__SQUARED, 0.5, 5.51231658193, 4.13495128174, 5.86589231364, 6.16127237247,
+                 1.02506940578, 0.769668380565, 4.86452300838},
+                {CULL__SQUARED, 0.05, 4.97576433701, 3.55137497286, 5.3413293418, 5.61125357862,
+                 0.912391968789, 0.687055990542, 4.86452300838},
+                {CULL__CHORD, 0.5, 1.3699153309, 1.23430305732, 1.47503694487, 1.47018348982,
+                 0.0363571063446, 0.0319126322745, 1.19238009396},
+                {CULL__CHORD, 0.05, 1.26501737962, 1.09728233609, 1.34438551926, 1.36408874403,
+                 0.0735072225999, 0.0764997756532, 1.19238009396}};
     float x[N * D], y[M * D];
     double a[N], b[M], f[N], g[M];
     for (int i = 0; i < N * D; i++) x[i] = (float)sin(1 + 1.7 * i);
@@ -125,7 +124,8 @@ static void promises(cull_ctx *cx, const cull_pool *px, const cull_pool *py,
                 double u = xr[i * d + k], v = yr[j * d + k];
                 xx += u * u, yy += v * v, xy += u * v;
             }
-            c = o->cost == CULL__CHORD ? sqrt(fmax(0, 2 - 2 * xy / sqrt(xx * yy))) : xx + yy - 2 * xy;
+            c = o->cost == CULL__CHORD ? sqrt(fmax(0, 2 - 2 * xy / sqrt(xx * yy)))
+                                       : xx + yy - 2 * xy;
             double p = a * b * exp((f[i] + g[j] - c) / t->epsilon);
             row += p, mass[j] += p;
         }
@@ -155,8 +155,8 @@ static cull__transport solve(const cull_pool *px, const cull_pool *py, const cul
     cull_ctx *cx = cull_ctx_new(&co);
     ok(cx, cull__sinkhorn(cx, px, py, o, f, g, &t));
     double peak = (double)cull_ctx_peak(cx);
-    double said = (double)cull__sinkhorn_bytes(cull_pool_n(px), cull_pool_n(py), cull_pool_d(px),
-                                               threads);
+    double said =
+        (double)cull__sinkhorn_bytes(cull_pool_n(px), cull_pool_n(py), cull_pool_d(px), threads);
     double block = (threads + 1) * 65536.0;
     if (said > 1.05 * peak + block || said * 1.05 + block < peak)
         fail_msg("said %.0f bytes, took %.0f", said, peak);
@@ -215,8 +215,9 @@ static void hard(void **state)
     for (int kind = 0; kind < 5; kind++) {
         float *x = normals(N * D, 0, 200 + (uint64_t)kind), *y = normals(M * D, 0, 300);
         for (int i = 0; i < N * D; i++) {
-            if (kind == 0 && i / D % 10 == 0) x[i] += 300; /* a tenth of x, and as much of y, far away */
-            if (kind == 1) x[i] = 3;                       /* one point */
+            if (kind == 0 && i / D % 10 == 0)
+                x[i] += 300;         /* a tenth of x, and as much of y, far away */
+            if (kind == 1) x[i] = 3; /* one point */
             if (kind == 2) x[i] += 4096;
         }
         for (int i = 0; i < M * D; i++) {
