@@ -144,7 +144,7 @@ typedef struct {
  * by convexity of KL and, for CULL__CHORD, of the cost. EINPUT where the tolerance is not met: that is
  * no result. One pass of products over x an iteration, nothing n x m: O(n m d) time; O(m d + n) memory
  * and, for each worker, a strip of rows by m. Same bits for any number of threads and any memory limit.
- * y should be the smaller pool. A row of length 0 has no cosine: EINPUT. */
+ * y should be the smaller pool. The cosine with a row of zeros is 0. */
 cull_status cull__sinkhorn(cull_ctx *cx, const cull_pool *x, const cull_pool *y,
                            const cull__sinkhorn_opts *o, double *f, double *g,
                            cull__transport *out);
@@ -171,6 +171,10 @@ cull_status cull__bootstrap(cull_ctx *cx, cull_rng *r, const double *v, int64_t 
  * positive) of the symmetric a (d, d), of which the lower triangle is read and all is overwritten.
  * LAPACK's divide and conquer in f64, on one thread: O(d^3) time, 2 d^2 doubles of scratch. */
 cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v);
+/* The lower triangle l of the symmetric a = l l^T (d, d), in its place, zeros above it; of a the lower
+ * triangle is read. *bad = -1, or the first row whose pivot is not above 0: a is no use then. LAPACK
+ * in f64, on one thread: O(d^3) time. */
+cull_status cull__cholesky(cull_ctx *cx, double *a, int64_t d, int64_t *bad);
 /* Orthonormal columns of a (n, k) f32 in place, spanning the first columns first, by Cholesky of the
  * Gram matrix twice, f64 sums over a grid fixed by n. A column that depends on those before it becomes
  * zero. O(n k^2) time, up to 32 k^2 doubles. */

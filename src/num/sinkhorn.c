@@ -8,7 +8,7 @@
  * Tile and strip are fixed by m and d, the chunk grid by n; sums go from f32 lanes within a tile to f64
  * across tiles, strips and chunks, in order.
  *
- * What a weight below 1e-12 would add to a column is left out; all of it is less than 1e-12 of the
+ * What a weight below 1e-12 / n would add to a column is left out; all of it is less than 1e-12 of the
  * mass, and adding as much to every column makes its step a cautious one, also where nothing reaches it.
  *
  * Over-relaxation: once epsilon is reached, the rate at which plain iterations converge is measured,
@@ -66,7 +66,7 @@ static void load(const job *j, const cull_pool *p, int64_t lo, int64_t hi, float
 
 /* ---- before the first iteration: lengths, means ---- */
 
-/* part: sum a x (d), sum a |x|^2, largest |x|^2, the first row of length 0 or -1 */
+/* part: sum a x (d), sum a |x|^2, largest |x|^2 */
 static cull_status survey(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const job *j = arg;
@@ -75,7 +75,6 @@ static cull_status survey(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
     CULL_TRY(CULL_TMP(cx, buf, j->strip * j->d));
     CULL_TRY(CULL_TMP(cx, x, j->strip * j->d));
     memset(part, 0, (size_t)j->width * sizeof *part);
-    part[j->d + 2] = -1;
     for (int64_t at = lo; at < hi; at += j->strip) {
         int64_t r = hi - at < j->strip ? hi - at : j->strip;
         load(j, j->x, at, at + r, buf, x, norm2);
@@ -84,17 +83,9 @@ static cull_status survey(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
             for (int64_t t = 0; t < j->d; t++) part[t] += w * (double)x[i * j->d + t];
             part[j->d] += w * norm2[i];
             if (norm2[i] > part[j->d + 1]) part[j->d + 1] = norm2[i];
-            if (norm2[i] == 0 && part[j->d + 2] < 0) part[j->d + 2] = (double)(at + i);
         }
     }
     return CULL_OK;
-}
-
-static cull_status no_direction(cull_ctx *cx, const cull_pool *p, int64_t row)
-{
-    return cull__fail(cx, CULL_EINPUT,
-                      "row %" PRId64 " of %s is all zeros: it has no cosine with any other", row,
-                      cull_pool_name(p));
 }
 
 /* Rounded to f32, the mean of copies of one row is that row. */
@@ -125,9 +116,7 @@ static cull_status columns(cull_ctx *cx, job *j)
     }
     for (int64_t i = 0; i < j->m; i++) {
         if (j->ny[i] > j->top_y) j->top_y = j->ny[i];
-        if (!j->chord) continue;
-        if (j->ny[i] == 0) return no_direction(cx, j->y, i);
-        j->ny[i] = 0;
+        if (j->chord) j->ny[i] = 0;
     }
     return CULL_OK;
 }
@@ -135,16 +124,14 @@ static cull_status columns(cull_ctx *cx, job *j)
 /* The means of all costs, and the largest lengths. */
 static cull_status measure(cull_ctx *cx, job *j, double *mean)
 {
-    double xx = 0, yy = 0, xy = 0, zero = -1;
+    double xx = 0, yy = 0, xy = 0;
     CULL_TRY(columns(cx, j));
     CULL_TRY(cull__for(cx, j->n, j->grain, survey, j));
     for (int64_t c = 0; c < j->chunks; c++) {
         const double *p = j->part + c * j->width;
         xx += p[j->d];
         if (p[j->d + 1] > j->top_x) j->top_x = p[j->d + 1];
-        if (zero < 0) zero = p[j->d + 2];
     }
-    if (j->chord && zero >= 0) return no_direction(cx, j->x, (int64_t)zero);
     for (int64_t i = 0; i < j->m; i++) yy += wb(j, i) * j->ny[i];
     for (int64_t t = 0; t < j->d; t++) { /* the centred y has its mean at 0 but for rounding */
         double sx = 0, sy = 0;
@@ -288,7 +275,8 @@ static cull_status pass(cull_ctx *cx, job *j, double omega, double *error)
 static void update_columns(job *j)
 {
     for (int64_t c = 0; c < j->m; c++) {
-        double step = -j->eps * log(j->mass[c] / wb(j, c) + TINY), over = (j->omega - 1) * step;
+        double b = wb(j, c), step = -j->eps * log((j->mass[c] + fmin(TINY, 1e-3 * b)) / b);
+        double over = (j->omega - 1) * step;
         j->g[c] += step + (over > j->eps ? j->eps : over < -j->eps ? -j->eps : over);
     }
 }
@@ -333,12 +321,13 @@ static cull_status certificate(cull_ctx *cx, job *j, double *gap)
     return CULL_OK;
 }
 
-/* What the rounding of products, exponentials and their sums may move a value by. */
+/* What rounding may move a value by: that of products (block.h; of a square root, where it is worst),
+ * of exponents, and of f32 sums, whose at most STRIP terms each meet as many roundings. */
 static double rounding_of(const job *j, double f_span, double g_span)
 {
-    double e = cull__dot_bound(j->d);
+    double e = cull__dot_bound(j->d), most = (j->top_x + j->top_y) * (j->top_x + j->top_y);
     double cost = j->chord ? sqrt(2 * e) : 2 * e * j->top_x * j->top_y;
-    return cost + 0x1p-18 * (j->eps + f_span + g_span);
+    return cost + 0x1p-22 * most + 0x1p-16 * (j->eps + f_span + g_span);
 }
 
 static cull_status result(cull_ctx *cx, job *j, cull__transport *out)

@@ -31,8 +31,7 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, epsilon, 0.1, 1e-3, 1e3, "weight of the entropy, in mean costs"),
     CULL_OPT_F64(opts, tolerance, 0.01, 1e-4, 1, "largest error of the transport's marginals"),
     CULL_OPT_I64(opts, iterations, 2000, 100, 1000000, "transport iterations at most"),
-    CULL_OPT_BOOL(opts, away, false, "keep what leads away from the target"),
-    CULL_OPT_END};
+    CULL_OPT_BOOL(opts, away, false, "keep what leads away from the target"), CULL_OPT_END};
 
 /* Minus the derivative, or the derivative itself, over the potentials. */
 static void to_scores(double *f, int64_t n, bool away)
@@ -70,8 +69,8 @@ static void plan(const cull_data_problem *p, const void *o_, int threads, cull_p
 {
     int64_t m = cull_pool_n(p->target);
     uint64_t take = cull__take_best_plan(p);
-    uint64_t moving = cull__taker_plan(p) +
-                      cull__sinkhorn_bytes(p->n, m, cull_pool_d(p->pool), threads);
+    uint64_t moving =
+        cull__taker_plan(p) + cull__sinkhorn_bytes(p->n, m, cull_pool_d(p->pool), threads);
     (void)o_;
     *out = (cull_plan){8 * (uint64_t)(p->n + m) + (moving > take ? moving : take), 0, 0};
 }
