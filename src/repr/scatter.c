@@ -96,8 +96,7 @@ static cull_status scatter(cull_ctx *cx, const cull_pool *const *p, int pools, d
     }
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = i; j < d; j++)
-            cov[i * d + j] = cov[j * d + i] =
-                cov[i * d + j] - (double)n * b.sum[i] * b.sum[j];
+            cov[i * d + j] = cov[j * d + i] = cov[i * d + j] - (double)n * b.sum[i] * b.sum[j];
     return CULL_OK;
 }
 

@@ -26,7 +26,8 @@ cull_status cull__whitening(cull_ctx *cx, const cull_pool *const *p, int pools, 
     for (int64_t i = 0; i < d; i++) flat += l[i * d + i] * l[i * d + i] < 2 * ridge;
     if (flat)
         cull__log(cx, CULL_LOG_INFO,
-                  "whitening: %" PRId64 " of %" PRId64 " directions hardly vary beside the ridge %g",
+                  "whitening: %" PRId64 " of %" PRId64
+                  " directions hardly vary beside the ridge %g",
                   flat, d, ridge);
     return CULL_OK;
 }

@@ -241,8 +241,7 @@ static void estimate(void **state)
     cull_rng r = cull__rng_seeded(8, 8);
     for (int i = 0; i < POOL * D; i++)
         x[i] = (float)(cull__rng_normal(&r) + (i / D % 4 ? -4 : 4) * (i % D < 2));
-    for (int i = 0; i < WANT * D; i++)
-        y[i] = (float)(cull__rng_normal(&r) + 4 * (i % D < 2));
+    for (int i = 0; i < WANT * D; i++) y[i] = (float)(cull__rng_normal(&r) + 4 * (i % D < 2));
     cull_pool *pool, *target;
     ok(cx, cull_pool_from(cx, x, CULL_F32, POOL, D, &pool));
     ok(cx, cull_pool_from(cx, y, CULL_F32, WANT, D, &target));
@@ -277,7 +276,8 @@ static void short_lists(void **state)
     assert_int_equal(k.n, 60);
     for (int64_t at = 0; at < k.n; at++) {
         bool near = false;
-        for (int v = 0; v < M; v++) near |= k.idx[at] == ranked(b, v, 0) || k.idx[at] == ranked(b, v, 1);
+        for (int v = 0; v < M; v++)
+            near |= k.idx[at] == ranked(b, v, 0) || k.idx[at] == ranked(b, v, 1);
         assert_true(!near || at == listed);
         listed += near;
         taken[k.idx[at]] = true;

@@ -14,7 +14,8 @@ static float *rows(int n, uint64_t stream)
         double z[D];
         for (int j = 0; j < D; j++) z[j] = cull__rng_normal(&r) * (1 + 3 * j);
         for (int j = 0; j < D; j++)
-            x[i * D + j] = (float)(500 - 21 * j + z[j] + 0.3 * z[(j + 1) % D] - 0.2 * z[(j + 5) % D]);
+            x[i * D + j] =
+                (float)(500 - 21 * j + z[j] + 0.3 * z[(j + 1) % D] - 0.2 * z[(j + 5) % D]);
     }
     return x;
 }

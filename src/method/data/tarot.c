@@ -249,7 +249,8 @@ static cull_status choose(cull_ctx *cx, layers *l, cull__taker *t)
 }
 
 /* Pool and target whitened together, into x and y. */
-static cull_status whiten(cull_ctx *cx, const cull_data_problem *p, double ridge, float *x, float *y)
+static cull_status whiten(cull_ctx *cx, const cull_data_problem *p, double ridge, float *x,
+                          float *y)
 {
     const cull_pool *both[] = {p->pool, p->target};
     int64_t d = cull_pool_d(p->pool);
