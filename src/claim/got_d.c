@@ -95,8 +95,8 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
         cull__release(cx, mark);
     }
     cull__claim_line(out, "share of the rare kind among the kept", share[0], false, 0.95, true);
-    cull__claim_line(out, "share of seeds with a lower loss than by nearest examples", better, false,
-                     0.9, false);
+    cull__claim_line(out, "share of seeds with a lower loss than by nearest examples", better,
+                     false, 0.9, false);
     cull__claim_figure(out, "share of the rare kind, nearest examples (rds-plus)", share[1]);
     cull__claim_figure(out, "share of the rare kind, random", share[2]);
     cull__claim_figure(out, "loss on the target, gradient of transport (got-d)", loss[0]);

@@ -69,7 +69,8 @@ static cull_status images_new(cull_ctx *cx, int64_t n, images *s)
     return CULL_TMP(cx, s->y, n);
 }
 
-static void put(const cull_pool *p, const int32_t *y, int64_t row, int domain, int64_t at, images *s)
+static void put(const cull_pool *p, const int32_t *y, int64_t row, int domain, int64_t at,
+                images *s)
 {
     float im[PIXELS];
     s->y[at] = y[row];
@@ -109,9 +110,8 @@ static cull_status gradients(cull_ctx *cx, const images *s, int64_t n, const dou
     for (int64_t i = 0; i < n; i++)
         for (int c = 0; c < CLASSES; c++)
             for (int t = 0; t <= D; t++)
-                g[i * GRADIENT + c * (D + 1) + t] =
-                    (float)((p[i * CLASSES + c] - (s->y[i] == c)) *
-                            (t < D ? (double)s->x[i * D + t] : 1));
+                g[i * GRADIENT + c * (D + 1) + t] = (float)((p[i * CLASSES + c] - (s->y[i] == c)) *
+                                                            (t < D ? (double)s->x[i * D + t] : 1));
     cull__gemm_nt(n, FEATURES, GRADIENT, g, GRADIENT, by, GRADIENT, out, FEATURES);
     cull__release(cx, mark);
     return CULL_OK;
@@ -131,8 +131,7 @@ static cull_status whiten(cull_ctx *cx, const features *raw, features *white)
     CULL_TRY(CULL_TMP(cx, l, FEATURES * FEATURES));
     cull_status s = cull_pool_from(cx, raw->pool, CULL_F32, POOL, FEATURES, &p[0]);
     if (s == CULL_OK) s = cull_pool_from(cx, raw->want, CULL_F32, WANT, FEATURES, &p[1]);
-    if (s == CULL_OK)
-        s = cull__whitening(cx, (const cull_pool *const *)p, 2, 1e-5, mean, l);
+    if (s == CULL_OK) s = cull__whitening(cx, (const cull_pool *const *)p, 2, 1e-5, mean, l);
     if (s == CULL_OK) s = cull__whiten(cx, p[0], mean, l, white->pool);
     if (s == CULL_OK) s = cull__whiten(cx, p[1], mean, l, white->want);
     cull_pool_free(p[0]);
@@ -148,7 +147,8 @@ static cull_status keep(cull_ctx *cx, const char *slug, const char *options, con
                         const images *pool, const images *test, double *accuracy, double *on_target)
 {
     int64_t idx[KEEP];
-    CULL_TRY(cull__claim_pick(cx, slug, options, f->pool, POOL, f->want, WANT, FEATURES, KEEP, idx));
+    CULL_TRY(
+        cull__claim_pick(cx, slug, options, f->pool, POOL, f->want, WANT, FEATURES, KEEP, idx));
     if (on_target) *on_target = 0;
     for (int i = 0; on_target && i < KEEP; i++)
         *on_target += (idx[i] % DOMAINS == domain_of_class(pool->y[idx[i]])) / (double)KEEP;
@@ -192,7 +192,8 @@ static cull_status one_seed(cull_ctx *cx, const cull__images *f, int i, figures 
     CULL_TRY(keep(cx, "rds-plus", "rule=mean unit=false", &raw, &pool, &test, &v->dot[i], NULL));
     CULL_TRY(keep(cx, "rds-plus", "rule=mean", &white, &pool, &test, &v->white[i], NULL));
     CULL_TRY(keep(cx, "random", "", &raw, &pool, &test, &v->random[i], NULL));
-    return cull__claim_accuracy(cx, pool.x, pool.y, all, POOL, D, test.x, test.y, TESTS, &v->all[i]);
+    return cull__claim_accuracy(cx, pool.x, pool.y, all, POOL, D, test.x, test.y, TESTS,
+                                &v->all[i]);
 }
 
 static cull_status seeds_of(cull_ctx *cx, const cull__images *f, int seeds, figures *v)
@@ -226,11 +227,11 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     }
     cull__claim_line(out, "accuracy over one order by mean influence (products), worst seed",
                      over_dot, false, 0.15, true);
-    cull__claim_line(out, "accuracy over one order by mean cosine, worst seed", over_raw, false, 0.15,
-                     true);
+    cull__claim_line(out, "accuracy over one order by mean cosine, worst seed", over_raw, false,
+                     0.15, true);
     cull__claim_line(out, "accuracy over all of the pool, worst seed", over_all, false, 0.2, true);
-    cull__claim_line(out, "gain of mean cosine by whitening, worst seed", by_whitening, false,
-                     0.1, true);
+    cull__claim_line(out, "gain of mean cosine by whitening, worst seed", by_whitening, false, 0.1,
+                     true);
     cull__claim_figure(out, "accuracy, layers and transport (tarot)", v->tarot);
     cull__claim_figure(out, "accuracy, mean cosine, whitened", v->white);
     cull__claim_figure(out, "accuracy, mean cosine", v->raw);
@@ -238,9 +239,11 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     cull__claim_figure(out, "accuracy, all of the pool", v->all);
     cull__claim_figure(out, "accuracy, random", v->random);
     cull__claim_figure(out, "share of tarot's kept that is of the target's domains", v->on_target);
-    out->note = "on some seeds the mean cosine of raw gradients does well, so that the lead over it is "
-                "there on the mean but not in each; the paper's segmentation, motion and instruction tuning need gradients of large "
-                "networks, which are not made here";
+    out->note =
+        "on some seeds the mean cosine of raw gradients does well, so that the lead over it is "
+        "there on the mean but not in each; the paper's segmentation, motion and instruction "
+        "tuning need gradients of large "
+        "networks, which are not made here";
     return CULL_OK;
 }
 
@@ -248,8 +251,9 @@ const cull__claim cull__claim_tarot = {
     .about = {.slug = "tarot",
               .claim = "a tenth of the pool, chosen in whitened gradients by layers and transport, "
                        "trains better than by mean similarity, and than all of the pool",
-              .setting = "Fashion-MNIST in 5 domains, 5000 examples, 200 of the target, gradients of "
-                         "a logistic regression in 128 numbers, 500 kept, 5 seeds",
+              .setting =
+                  "Fashion-MNIST in 5 domains, 5000 examples, 200 of the target, gradients of "
+                  "a logistic regression in 128 numbers, 500 kept, 5 seeds",
               .package = "dataset-fashion-mnist"},
     .seeds = 5,
     .run = run,

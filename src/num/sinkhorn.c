@@ -468,7 +468,7 @@ static cull_status sinkhorn(cull_ctx *cx, job *j, const cull__sinkhorn_opts *o,
                           out->epsilon, most, most * 0x1p-22);
     memset(j->f, 0, (size_t)j->n * sizeof *j->f);
     memset(j->g, 0, (size_t)j->m * sizeof *j->g);
-    CULL_TRY(iterate(cx, j, o, most, out));
+    CULL_TRY(iterate(cx, j, o, mean, out));
     return result(cx, j, out);
 }
 
