@@ -1,10 +1,11 @@
 /* bench_num.c - times the searches of src/num, and facility location, on generated input.
  *
- *   bench_num topk|kmeans|best|gemm|dot|facility-location [--n N] [--d D] [--m QUERIES] [--k K]
+ *   bench_num topk|kmeans|best|sinkhorn|gemm|dot|facility-location [--n N] [--d D] [--m QUERIES] [--k K]
  *             [--neighbours B] [--threads T] [--repeat R] [--write DIR]
  *
  * Prints `case,tool,threads,seconds,gflops`, the median of R runs after one to warm up. --write saves
- * the input as DIR/x.npy, q.npy or start.npy, for the peers' scripts to run on the same numbers. */
+ * the input as DIR/x.npy, q.npy or start.npy, for the peers' scripts to run on the same numbers; of
+ * sinkhorn also DIR/value.txt: epsilon, the dual value that was timed, and the best one between bounds. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,33 @@ static cull_status norm_loop(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo,
     return s < 0 ? CULL_EINTERNAL : CULL_OK;
 }
 
+static void transport(cull_ctx *cx, const bench *b, const cull_pool *p, double tolerance,
+                      cull__transport *t)
+{
+    const cull__sinkhorn_opts o = {
+        .epsilon = 0.02, .relative = true, .tolerance = tolerance, .iterations = 10000};
+    double *f = malloc((size_t)b->n * sizeof *f), *g = malloc((size_t)b->m * sizeof *g);
+    cull_pool *q;
+    must(cx, cull_pool_from(cx, b->q, CULL_F32, b->m, b->d, &q));
+    must(cx, cull__sinkhorn(cx, p, q, &o, f, g, t));
+    cull_pool_free(q);
+    free(f), free(g);
+}
+
+static void write_value(cull_ctx *cx, const bench *b, const cull_pool *p)
+{
+    char path[4096];
+    cull__transport t, best;
+    snprintf(path, sizeof path, "%s/value.txt", b->dir);
+    FILE *f = fopen(path, "w");
+    transport(cx, b, p, 1e-3, &t);
+    transport(cx, b, p, 3e-5, &best);
+    if (!f ||
+        fprintf(f, "%.17g %.17g %.17g %.17g\n", t.epsilon, t.dual, best.dual, best.primal) < 0 ||
+        fclose(f))
+        exit(1);
+}
+
 typedef struct {
     int64_t *idx, *found;
     double *score;
@@ -127,6 +155,17 @@ static void once(cull_ctx *cx, bench *b, const cull_pool *p, space *o, double *f
         must(cx, cull__pool_topk(cx, p, b->q, b->m, b->k, true, NULL, o->idx, o->score, o->found));
     } else if (!strcmp(b->name, "best")) {
         must(cx, cull__pool_best(cx, p, b->q, b->m, true, o->score, o->which, NULL));
+    } else if (!strcmp(b->name, "sinkhorn")) {
+        cull__transport t;
+        double at = cull__now();
+        transport(cx, b, p, 1e-3, &t);
+        at = cull__now() - at;
+        *flop *= (double)t.iterations + 1; /* and the certificate */
+        fprintf(
+            stderr,
+            "# dual %.9g primal %.9g (+- %.1g) error %.2g, %d iterations, %.3g exponentials/s\n",
+            t.dual, t.primal, t.rounding, t.error, (int)t.iterations,
+            *flop / (2 * (double)b->d) / at);
     } else if (!strcmp(b->name, "gemm")) {
         must(cx, cull__for(cx, b->n, 2048, gemm_loop, b));
     } else if (!strcmp(b->name, "facility-location")) {
@@ -168,6 +207,7 @@ int main(int argc, char **argv)
     b.neighbours = "-1";
     if (kmeans) b.d = 64, b.k = 256;
     if (facility_) b.n = 10000, b.d = 1024, b.k = 1000;
+    if (!strcmp(b.name, "sinkhorn")) b.n = b.m = 5000, b.d = 64, b.k = 1;
     for (int i = 2; i + 1 < argc; i += 2) option(&b, argv[i], argv[i + 1]);
     if (b.repeat < 1 || b.repeat > 99 || b.n < 1 || b.d < 1 || b.m < 1 || b.k < 1) return 2;
     cull_ctx_opts o = CULL_CTX_OPTS;
@@ -190,6 +230,7 @@ int main(int argc, char **argv)
     must(cx, cull_pool_from(cx, b.x, CULL_F32, b.n, b.d, &p));
     write_npy(&b, "x", b.x, b.n, b.d);
     if (!facility_) write_npy(&b, kmeans ? "start" : "q", b.q, kmeans ? b.k : b.m, b.d);
+    if (b.dir && !strcmp(b.name, "sinkhorn")) write_value(cx, &b, p);
     double t[99], flop = 0;
     for (int r = -1; r < b.repeat; r++) {
         double at = cull__now();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Times cull and its peers on the same input, one right after the other, and prints the ratios.
 #
-#   bench/run.sh topk|kmeans|facility-location|best|gemm|dot [bench_num options, e.g. --n 500000]
+#   bench/run.sh topk|kmeans|facility-location|best|sinkhorn|gemm|dot [bench_num options, e.g. --n 500000]
 #
 # Environment: BENCH (the built bench_num; default build/bench/bench_num), PYTHON (/usr/bin/python3 with
 # faiss and sklearn, or apricot and submodlib), ROUNDS (3), REPEAT (3: each round's median), THREADS ("1 2"), KS ("10 100 1000"),
@@ -9,7 +9,7 @@
 # Each tool runs ROUNDS times in turn at each number of threads; a row is the median of its rounds, and
 # a peer's best setting counts: the system's BLAS, and OpenBLAS's OpenMP build with bound threads.
 set -eu
-case=${1:?usage: bench/run.sh topk|kmeans|facility-location|best|gemm|dot [options]}
+case=${1:?usage: bench/run.sh topk|kmeans|facility-location|best|sinkhorn|gemm|dot [options]}
 shift
 root=$(cd "$(dirname "$0")/.." && pwd)
 BENCH=${BENCH:-$root/build/bench/bench_num}
@@ -42,9 +42,10 @@ have() { "$PYTHON" -c "import $1" 2>/dev/null || { echo "# no python module $1: 
 
 echo "# $(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)" >&2
 [ "$case" = topk ] || KS=${KS%% *}
-faiss=false; sklearn=false; apricot=false; submodlib=false
+faiss=false; sklearn=false; apricot=false; submodlib=false; pot=false
 case $case in
 topk) have faiss && faiss=true || : ;;
+sinkhorn) have ot && pot=true || : ;;
 kmeans)
     have faiss && faiss=true || :
     have sklearn && sklearn=true || :
@@ -57,8 +58,8 @@ facility-location)
 esac
 for k in $KS; do
     kopt="--k $k"
-    [ "$case" = kmeans ] && kopt=
-    if $faiss || $sklearn || $apricot || $submodlib; then "$BENCH" "$case" $kopt --repeat 1 --write "$work" "$@" >/dev/null; fi
+    case $case in kmeans | sinkhorn) kopt= ;; esac
+    if $faiss || $sklearn || $apricot || $submodlib || $pot; then "$BENCH" "$case" $kopt --repeat 1 --write "$work" "$@" >/dev/null; fi
     round=1
     while [ "$round" -le "$ROUNDS" ]; do
         for t in $THREADS; do
@@ -78,6 +79,9 @@ for k in $KS; do
                     eval "\$$peer" || continue
                     peer "$setting" "$PYTHON" "$root/bench/peers/facility_peers.py" "$work" $peer "$k" "$t" 1
                 done
+                if $pot; then
+                    peer "$setting" "$PYTHON" "$root/bench/peers/sinkhorn_pot.py" "$work" "$t" "$REPEAT"
+                fi
                 unset OMP_NUM_THREADS OPENBLAS_NUM_THREADS
             done
         done

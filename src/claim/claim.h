@@ -18,8 +18,20 @@ void cull__claim_line(cull_claim_result *r, const char *what, const double *v, b
                       double threshold, bool worst);
 void cull__claim_figure(cull_claim_result *r, const char *what, const double *v);
 
-/* Fashion-MNIST (Xiao, Rasul, Vollgraf 2017) as its first d principal components: x (n, d) and
- * test (tests, d), pixels from 0 to 1, centred; labels 0..9. Scratch of cx. */
+/* Gamma with shape a and scale 1 (Marsaglia and Tsang 2000; below 1 by their power of a uniform). */
+double cull__gamma(cull_rng *r, double a);
+
+/* Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): images as rows of 28 x 28 pixels from 0 to 255, labels
+ * 0..9. Pools are closed by the caller, labels are scratch of cx. */
+enum { CULL__FASHION_SIDE = 28 };
+typedef struct {
+    cull_pool *train, *test;
+    int32_t *y, *test_y;
+} cull__images;
+cull_status cull__fashion_open(cull_ctx *cx, const char *dir, cull__images *f);
+void cull__fashion_close(cull__images *f);
+/* Its first d principal components: x (n, d) and test (tests, d), pixels from 0 to 1, centred; labels
+ * 0..9. Scratch of cx. */
 typedef struct {
     int64_t n, tests, d;
     float *x, *test;

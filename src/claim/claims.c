@@ -3,12 +3,14 @@
 #include "num/num.h"
 #include "score/score.h"
 
+#include <math.h>
 #include <string.h>
 
-extern const cull__claim cull__claim_color_filter, cull__claim_kmq, cull__claim_rds_plus,
-    cull__claim_select2reason;
-static const cull__claim *const all[] = {&cull__claim_color_filter, &cull__claim_kmq,
-                                         &cull__claim_rds_plus, &cull__claim_select2reason};
+extern const cull__claim cull__claim_color_filter, cull__claim_got_d, cull__claim_kmq,
+    cull__claim_rds_plus, cull__claim_select2reason, cull__claim_tarot;
+static const cull__claim *const all[] = {&cull__claim_color_filter,  &cull__claim_got_d,
+                                         &cull__claim_kmq,           &cull__claim_rds_plus,
+                                         &cull__claim_select2reason, &cull__claim_tarot};
 enum { N = sizeof all / sizeof *all, MOST_SEEDS = 64 };
 
 int cull_claim_count(void) { return N; }
@@ -67,6 +69,16 @@ void cull__claim_line(cull_claim_result *r, const char *what, const double *v, b
     for (int i = 0; worst && i < r->seeds; i++)
         if (i == 0 || (below ? v[i] > l->value : v[i] < l->value)) l->value = v[i];
     l->holds = below ? l->value <= threshold : l->value >= threshold;
+}
+
+double cull__gamma(cull_rng *r, double a)
+{
+    if (a < 1) return cull__gamma(r, a + 1) * pow(cull__rng_unit(r), 1 / a);
+    double d = a - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (;;) {
+        double x = cull__rng_normal(r), v = pow(1 + c * x, 3);
+        if (v > 0 && log(cull__rng_unit(r)) < x * x / 2 + d - d * v + d * log(v)) return d * v;
+    }
 }
 
 void cull__gather(const float *x, const int64_t *idx, int64_t k, int64_t d, float *out)

@@ -33,22 +33,11 @@ typedef struct {
 } model;
 typedef uint8_t sequence[T];
 
-/* Gamma by Marsaglia and Tsang 2000; below 1 by their power of a uniform. */
-static double gamma_draw(cull_rng *r, double a)
-{
-    if (a < 1) return gamma_draw(r, a + 1) * pow(cull__rng_unit(r), 1 / a);
-    double d = a - 1.0 / 3, c = 1 / sqrt(9 * d);
-    for (;;) {
-        double x = cull__rng_normal(r), v = pow(1 + c * x, 3);
-        if (v > 0 && log(cull__rng_unit(r)) < x * x / 2 + d - d * v + d * log(v)) return d * v;
-    }
-}
-
 static void chain_draw(cull_rng *r, double concentration, chain *c)
 {
     for (int h = 0; h < S * S; h++) {
         double sum = 0;
-        for (int s = 0; s < S; s++) c->next[h][s] = sum += gamma_draw(r, concentration) + 1e-300;
+        for (int s = 0; s < S; s++) c->next[h][s] = sum += cull__gamma(r, concentration) + 1e-300;
         for (int s = 0; s < S; s++) c->next[h][s] /= sum;
     }
 }

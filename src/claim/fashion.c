@@ -1,10 +1,12 @@
-/* fashion.c - Fashion-MNIST as Debian installs it, in principal components. */
+/* fashion.c - Fashion-MNIST as Debian installs it, as pixels and in principal components. */
 #define _GNU_SOURCE
 #include "claim/claim.h"
 #include "repr/repr.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+enum { SIDE = CULL__FASHION_SIDE };
 
 static cull_status path_of(cull_ctx *cx, const char *dir, const char *name, char *path, size_t size)
 {
@@ -62,33 +64,49 @@ static cull_status project(cull_ctx *cx, const cull_pool *p, int64_t d, const ba
     return CULL_OK;
 }
 
-cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f)
+cull_status cull__fashion_open(cull_ctx *cx, const char *dir, cull__images *f)
 {
     static const char *const name[] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
                                        "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
     char path[4][512];
+    *f = (cull__images){0};
     for (int i = 0; i < 4; i++) CULL_TRY(path_of(cx, dir, name[i], path[i], sizeof path[i]));
+    cull_status s = cull_pool_open(cx, path[0], &f->train);
+    if (s == CULL_OK) s = cull_pool_open(cx, path[2], &f->test);
+    if (s == CULL_OK &&
+        (cull_pool_d(f->train) != SIDE * SIDE || cull_pool_d(f->test) != SIDE * SIDE))
+        s = cull__fail(cx, CULL_EINPUT, "%s, %s: the images are not of %d x %d pixels", path[0],
+                       path[2], SIDE, SIDE);
+    if (s == CULL_OK) s = CULL_TMP(cx, f->y, cull_pool_n(f->train));
+    if (s == CULL_OK) s = CULL_TMP(cx, f->test_y, cull_pool_n(f->test));
+    if (s == CULL_OK) s = labels(cx, path[1], cull_pool_n(f->train), f->y);
+    if (s == CULL_OK) s = labels(cx, path[3], cull_pool_n(f->test), f->test_y);
+    if (s != CULL_OK) cull__fashion_close(f);
+    return s;
+}
+
+void cull__fashion_close(cull__images *f)
+{
+    cull_pool_free(f->train);
+    cull_pool_free(f->test);
+    *f = (cull__images){0};
+}
+
+cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f)
+{
     const char *phase = cull__phase(cx, "reading Fashion-MNIST");
-    cull_pool *train = NULL, *test = NULL;
+    cull__images im;
     basis b;
-    cull_status s = cull_pool_open(cx, path[0], &train);
-    if (s == CULL_OK) s = cull_pool_open(cx, path[2], &test);
-    if (s == CULL_OK && cull_pool_d(train) != cull_pool_d(test))
-        s = cull__fail(cx, CULL_EINPUT, "%s: its images are of another size than those of %s",
-                       path[2], path[0]);
-    if (s == CULL_OK) {
-        *f = (cull__fashion){.n = cull_pool_n(train), .tests = cull_pool_n(test), .d = d};
-        s = fit(cx, train, d, &b);
-    }
-    if (s == CULL_OK) s = project(cx, train, d, &b, &f->x);
-    if (s == CULL_OK) s = project(cx, test, d, &b, &f->test);
-    cull_pool_free(train);
-    cull_pool_free(test);
-    CULL_TRY(s);
-    CULL_TRY(CULL_TMP(cx, f->y, f->n));
-    CULL_TRY(CULL_TMP(cx, f->test_y, f->tests));
-    CULL_TRY(labels(cx, path[1], f->n, f->y));
-    CULL_TRY(labels(cx, path[3], f->tests, f->test_y));
+    CULL_TRY(cull__fashion_open(cx, dir, &im));
+    *f = (cull__fashion){.n = cull_pool_n(im.train),
+                         .tests = cull_pool_n(im.test),
+                         .d = d,
+                         .y = im.y,
+                         .test_y = im.test_y};
+    cull_status s = fit(cx, im.train, d, &b);
+    if (s == CULL_OK) s = project(cx, im.train, d, &b, &f->x);
+    if (s == CULL_OK) s = project(cx, im.test, d, &b, &f->test);
+    cull__fashion_close(&im);
     cull__phase(cx, phase);
-    return CULL_OK;
+    return s;
 }

@@ -27,6 +27,11 @@ static inline vf vf_pick(vf a, vf b, vf x, vf y) /* a > b ? x : y */
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
 }
+static inline vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf vf_raise(vf a) /* the bits moved up into the exponent */
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
+}
 static inline vd vd_set(double a) { return _mm512_set1_pd(a); }
 static inline vd vd_widen(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 static inline vd vd_load(const double *p) { return _mm512_loadu_pd(p); }
@@ -54,6 +59,11 @@ static inline unsigned vf_above(vf a, vf b)
 static inline vf vf_pick(vf a, vf b, vf x, vf y)
 {
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+static inline vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+static inline vf vf_raise(vf a)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
 }
 static inline vd vd_set(double a) { return _mm256_set1_pd(a); }
 static inline vd vd_widen(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
@@ -84,6 +94,11 @@ static inline vf vf_pick(vf a, vf b, vf x, vf y)
     vf m = _mm_cmpgt_ps(a, b);
     return _mm_or_ps(_mm_and_ps(m, x), _mm_andnot_ps(m, y));
 }
+static inline vf vf_sqrt(vf a) { return _mm_sqrt_ps(a); }
+static inline vf vf_raise(vf a)
+{
+    return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(a), 23));
+}
 static inline vd vd_set(double a) { return _mm_set1_pd(a); }
 static inline vd vd_widen(const float *p)
 {
@@ -108,6 +123,15 @@ static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
 static inline vf vf_min(vf a, vf b) { return a < b ? a : b; }
 static inline unsigned vf_above(vf a, vf b) { return a > b; }
 static inline vf vf_pick(vf a, vf b, vf x, vf y) { return a > b ? x : y; }
+static inline vf vf_sqrt(vf a) { return __builtin_sqrtf(a); }
+static inline vf vf_raise(vf a)
+{
+    uint32_t u;
+    memcpy(&u, &a, 4);
+    u <<= 23;
+    memcpy(&a, &u, 4);
+    return a;
+}
 static inline vd vd_set(double a) { return a; }
 static inline vd vd_widen(const float *p) { return *p; }
 static inline vd vd_load(const double *p) { return *p; }
@@ -339,6 +363,80 @@ static int64_t top2_sub(const float *restrict s, const float *restrict b, int64_
     return at_top;
 }
 
+/* e^x for x <= 0, zero below -60. x = k ln 2 + r with |r| <= ln 2 / 2: k comes from adding 1.5 * 2^23,
+ * which leaves no place for a fraction, and 127 beside it makes its low bits the exponent of 2^k. ln 2
+ * is taken off in two parts, of which k times the first is exact. On r, 1 + r + r^2 q(r) with q of
+ * degree 4 fitted to the least largest relative error, 4e-9; roundings make it one unit in the last
+ * place. */
+static inline vf vf_exp(vf x)
+{
+    vf magic = vf_set(12582912.0f + 127), z = vf_add(vf_mul(x, vf_set(0x1.715476p0f)), magic);
+    vf k = vf_sub(z, magic);
+    vf r = vf_sub(vf_sub(x, vf_mul(k, vf_set(0x1.62ep-1f))), vf_mul(k, vf_set(0x1.0bfbe8p-15f)));
+    vf q = vf_set(0x1.6a23cep-10f);
+    q = vf_add(vf_mul(q, r), vf_set(0x1.123a2p-7f));
+    q = vf_add(vf_mul(q, r), vf_set(0x1.5558f2p-5f));
+    q = vf_add(vf_mul(q, r), vf_set(0x1.555492p-3f));
+    q = vf_add(vf_mul(q, r), vf_set(0x1.fffffcp-2f));
+    vf e = vf_add(vf_set(1), vf_add(r, vf_mul(vf_mul(r, r), q)));
+    return vf_pick(x, vf_set(-60), vf_mul(e, vf_raise(z)), vf_set(0));
+}
+
+/* h + a s, or h - a sqrt(2 - 2 s) of cosines. */
+static inline vf lift(vf s, vf h, vf a, bool chord)
+{
+    if (!chord) return vf_add(h, vf_mul(a, s));
+    vf two = vf_sub(vf_set(2), vf_add(s, s));
+    return vf_sub(h, vf_mul(a, vf_sqrt(vf_max(two, vf_set(0)))));
+}
+
+/* What is past the end is done on a copy filled up with numbers of no weight. */
+static inline void soft_as(float *restrict s, const float *restrict h, float a_, bool chord,
+                           int64_t n, float out[2])
+{
+    vf a = vf_set(a_), top[VN], sum[VN];
+    float l[16], rest[16], hr[16];
+    int64_t whole = n / 16 * 16, i;
+    for (i = 0; i < 16; i++) rest[i] = 0, hr[i] = -1e30f;
+    for (i = whole; i < n; i++) rest[i - whole] = s[i], hr[i - whole] = h[i];
+    for (int v = 0; v < VN; v++) {
+        top[v] = lift(vf_load(rest + v * W), vf_load(hr + v * W), a, chord);
+        vf_store(rest + v * W, top[v]);
+        sum[v] = vf_set(0);
+    }
+    for (i = 0; i < whole; i += 16)
+        for (int v = 0; v < VN; v++) {
+            vf t = lift(vf_load(s + i + v * W), vf_load(h + i + v * W), a, chord);
+            vf_store(s + i + v * W, t);
+            top[v] = vf_max(t, top[v]);
+        }
+    for (int v = 0; v < VN; v++) vf_store(l + v * W, top[v]);
+    for (int k = 8; k; k /= 2)
+        for (int j = 0; j < k; j++) l[j] = larger(l[j], l[j + k]);
+    out[0] = l[0];
+    for (i = 0; i <= whole; i += 16) {
+        float *at = i < whole ? s + i : rest;
+        for (int v = 0; v < VN; v++) {
+            vf e = vf_exp(vf_sub(vf_load(at + v * W), vf_set(out[0])));
+            vf_store(at + v * W, e);
+            sum[v] = vf_add(sum[v], e);
+        }
+    }
+    for (i = whole; i < n; i++) s[i] = rest[i - whole];
+    for (int v = 0; v < VN; v++) vf_store(l + v * W, sum[v]);
+    for (int k = 8; k; k /= 2)
+        for (int j = 0; j < k; j++) l[j] += l[j + k];
+    out[1] = l[0];
+}
+
+static void soft(float *s, const float *h, float a, bool chord, int64_t n, float out[2])
+{
+    if (chord)
+        soft_as(s, h, a, true, n, out);
+    else
+        soft_as(s, h, a, false, n, out);
+}
+
 /* The scans differ in one operation; a block of 32 with nothing above is left at one test. */
 #define SCAN(name, vop, op)                                                                        \
     static int64_t name(const float *restrict s, const float *restrict b, int64_t n, float above,  \
@@ -450,6 +548,7 @@ const cull__kern NAME(CULL_ISA) = {
     .within = within,
     .max = max,
     .top2_sub = top2_sub,
+    .soft = soft,
     .scan = scan,
     .scan_sub = scan_sub,
     .scan_mul = scan_mul,

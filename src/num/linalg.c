@@ -1,4 +1,4 @@
-/* linalg.c - symmetric eigenproblems (LAPACK) and orthonormal columns.
+/* linalg.c - symmetric eigenproblems and Cholesky factors (LAPACK), orthonormal columns.
  *
  * LAPACK runs inside a cull__for of one chunk, so on one thread and with the default floating-point
  * mode: its bits do not depend on the caller's threads. */
@@ -12,6 +12,9 @@
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda,
                     double *w, double *work, const int *lwork, int *iwork, const int *liwork,
                     int *info, size_t jobz_n, size_t uplo_n);
+
+extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info,
+                    size_t uplo_n);
 
 typedef struct {
     double *a, *w, *v;
@@ -53,10 +56,8 @@ static cull_status eigen_run(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo,
     return CULL_OK;
 }
 
-cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v)
+static cull_status check_symmetric(cull_ctx *cx, const double *a, int64_t d)
 {
-    eigen e = {a, w, v, d};
-    if (d < 1) return CULL_OK;
     if (d > 32768)
         return cull__fail(cx, CULL_EINPUT, "a matrix of size %" PRId64 "; at most 32768", d);
     for (int64_t i = 0; i < d; i++)
@@ -65,7 +66,43 @@ cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v)
                 return cull__fail(
                     cx, CULL_EINPUT,
                     "entry (%" PRId64 ", %" PRId64 ") of a symmetric matrix is not finite", i, j);
+    return CULL_OK;
+}
+
+cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v)
+{
+    eigen e = {a, w, v, d};
+    if (d < 1) return CULL_OK;
+    CULL_TRY(check_symmetric(cx, a, d));
     return cull__for(cx, 1, 1, eigen_run, &e);
+}
+
+typedef struct {
+    double *a;
+    int64_t d, *bad;
+} factor;
+
+static cull_status factor_run(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    factor *f = arg;
+    int d = (int)f->d, info = 0;
+    (void)chunk, (void)lo, (void)hi;
+    dpotrf_("U", &d, f->a, &d, &info, 1); /* 'U' of columns is the lower half of rows */
+    if (info < 0) return cull__fail(cx, CULL_EINTERNAL, "dpotrf refused a matrix of size %d", d);
+    *f->bad = info - 1;
+    return CULL_OK;
+}
+
+cull_status cull__cholesky(cull_ctx *cx, double *a, int64_t d, int64_t *bad)
+{
+    factor f = {a, d, bad};
+    *bad = -1;
+    if (d < 1) return CULL_OK;
+    CULL_TRY(check_symmetric(cx, a, d));
+    CULL_TRY(cull__for(cx, 1, 1, factor_run, &f));
+    for (int64_t i = 0; i < d; i++)
+        for (int64_t j = i + 1; j < d; j++) a[i * d + j] = 0;
+    return CULL_OK;
 }
 
 /* ---- orthonormal columns ---- */

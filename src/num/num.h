@@ -32,6 +32,10 @@ typedef struct {
     /* the two largest s[i] - b[i], equal ones counted apart,
      * and an i of the largest; no NaN, 1 <= n < 2^24 */
     int64_t (*top2_sub)(const float *s, const float *b, int64_t n, float top[2]);
+    /* with t[i] = h[i] + a s[i], or h[i] - a sqrt(2 - 2 s[i]) where s are cosines (chord): their largest
+     * in out[0], s[i] = exp(t[i] - out[0]) to one unit in the last place, 0 below e^-60, and the sum
+     * of those in out[1]; t finite, n >= 1 */
+    void (*soft)(float *s, const float *h, float a, bool chord, int64_t n, float out[2]);
     /* which i have s[i] (s[i] - b[i], s[i] * b[i]) > above: their number, ascending in out (n) */
     int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
     int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);
@@ -116,6 +120,37 @@ cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_op
 uint64_t cull__kmeans_bytes(int64_t n, int64_t d, cull_dtype dtype, int workers,
                             const cull__kmeans_opts *o);
 
+/* ---- optimal transport (Cuturi 2013; in the log domain) ---- */
+typedef enum { CULL__SQUARED, CULL__CHORD } cull__cost; /* |x - y|^2; sqrt(2 - 2 cos(x, y)) */
+typedef struct {
+    cull__cost cost;
+    double epsilon; /* of the entropy, in units of the cost */
+    bool relative;  /* epsilon counts in mean costs (of all pairs, by weight); CULL__SQUARED only */
+    double tolerance;    /* sum of the absolute errors of both marginals to stop at */
+    int64_t iterations;  /* at most */
+    const double *a, *b; /* n and m weights > 0 with a finite sum, or NULL = all alike */
+} cull__sinkhorn_opts;
+typedef struct {
+    double epsilon;      /* in units of the cost */
+    double dual, primal; /* values below and above the least <C, P> + epsilon KL(P | a b) */
+    double rounding;     /* what f32 products may have moved either by, at most */
+    double error;        /* of the marginals */
+    int64_t iterations;
+} cull__transport;
+/* Entropic transport of x (n, d; weights a) onto y (m, d; weights b): potentials f (n) and g (m), with
+ * sum b g = 0, of the plan P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon), whose rows sum to a but for
+ * rounding. `dual` is its dual value sum a f + sum b g; `primal` is the value of a plan with exact
+ * marginals (P scaled down and completed by a rank-one part: Altschuler, Weed, Rigollet 2017), bounded
+ * by convexity of KL and, for CULL__CHORD, of the cost. EINPUT where the tolerance is not met: that is
+ * no result. One pass of products over x an iteration, nothing n x m: O(n m d) time; O(m d + n) memory
+ * and, for each worker, a strip of rows by m. Same bits for any number of threads and any memory limit.
+ * y should be the smaller pool. The cosine with a row of zeros is 0. */
+cull_status cull__sinkhorn(cull_ctx *cx, const cull_pool *x, const cull_pool *y,
+                           const cull__sinkhorn_opts *o, double *f, double *g,
+                           cull__transport *out);
+/* What it allocates at most (to 5 % and 64 KiB for each worker and the caller), f and g not counted. */
+uint64_t cull__sinkhorn_bytes(int64_t n, int64_t m, int64_t d, int workers);
+
 /* ---- statistics (NaN where there is nothing to tell) ---- */
 double cull__mean(const double *v, int64_t n);
 double cull__sd(const double *v, int64_t n); /* n - 1 below; NaN for n < 2 */
@@ -136,6 +171,10 @@ cull_status cull__bootstrap(cull_ctx *cx, cull_rng *r, const double *v, int64_t 
  * positive) of the symmetric a (d, d), of which the lower triangle is read and all is overwritten.
  * LAPACK's divide and conquer in f64, on one thread: O(d^3) time, 2 d^2 doubles of scratch. */
 cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v);
+/* The lower triangle l of the symmetric a = l l^T (d, d), in its place, zeros above it; of a the lower
+ * triangle is read. *bad = -1, or the first row whose pivot is not above 0: a is no use then. LAPACK
+ * in f64, on one thread: O(d^3) time. */
+cull_status cull__cholesky(cull_ctx *cx, double *a, int64_t d, int64_t *bad);
 /* Orthonormal columns of a (n, k) f32 in place, spanning the first columns first, by Cholesky of the
  * Gram matrix twice, f64 sums over a grid fixed by n. A column that depends on those before it becomes
  * zero. O(n k^2) time, up to 32 k^2 doubles. */

@@ -1,76 +1,11 @@
 /* pca.c - principal components of a pool (Pearson 1901; Hotelling 1933), exact: the covariance in
- * f64 and its eigenvectors.
- *
- * One pass. Rows are shifted by the mean of the first block before they are multiplied, which keeps
- * the sum of squares from drowning a small variance under a large mean; the shift is taken out at
- * the end. Blocks are taken in order, and within one each strip of columns has one owner. */
+ * f64 and its eigenvectors. */
 #include "num/num.h"
 #include "repr/repr.h"
 
-#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-
-enum { STRIP = 64, GRAIN = 64, MOST = 4096 };
-
-struct block {
-    const cull_pool *p;
-    int64_t d, first, rows;
-    double *x;           /* (rows, d): shifted */
-    const double *shift; /* d */
-    double *sum;         /* d */
-    double *cov;         /* (d, d), upper triangle */
-};
-
-static cull_status read_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
-{
-    const struct block *b = arg;
-    float *buf;
-    (void)chunk;
-    CULL_TRY(CULL_TMP(cx, buf, (hi - lo) * b->d));
-    const float *x = cull_pool_rows(b->p, b->first + lo, b->first + hi, buf);
-    for (int64_t i = lo; i < hi; i++)
-        for (int64_t j = 0; j < b->d; j++)
-            b->x[i * b->d + j] = x[(i - lo) * b->d + j] - b->shift[j];
-    return CULL_OK;
-}
-
-static cull_status add_strip(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
-{
-    const struct block *b = arg;
-    (void)cx, (void)chunk;
-    for (int64_t i = 0; i < b->rows; i++)
-        for (int64_t j = lo; j < hi; j++) b->sum[j] += b->x[i * b->d + j];
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)(hi - lo), (int)(b->d - lo),
-                (int)b->rows, 1, b->x + lo, (int)b->d, b->x + lo, (int)b->d, 1,
-                b->cov + lo * b->d + lo, (int)b->d);
-    return CULL_OK;
-}
-
-/* Sums and products of all rows about *shift, the mean of the first block. */
-static cull_status accumulate(cull_ctx *cx, struct block *b, double *shift)
-{
-    int64_t n = cull_pool_n(b->p), d = b->d, step = (INT64_C(16) << 20) / (8 * d);
-    step = step < GRAIN ? GRAIN : step > MOST ? MOST : step;
-    CULL_TRY(CULL_TMP(cx, b->x, (n < step ? n : step) * d));
-    b->shift = shift;
-    for (b->first = 0; b->first < n; b->first += step) {
-        b->rows = n - b->first < step ? n - b->first : step;
-        CULL_TRY(cull__for(cx, b->rows, GRAIN, read_rows, b));
-        if (b->first == 0) {
-            for (int64_t i = 0; i < b->rows; i++)
-                for (int64_t j = 0; j < d; j++) b->sum[j] += b->x[i * d + j];
-            for (int64_t j = 0; j < d; j++) {
-                shift[j] = b->sum[j] / (double)b->rows;
-                b->sum[j] = 0;
-            }
-            CULL_TRY(cull__for(cx, b->rows, GRAIN, read_rows, b));
-        }
-        CULL_TRY(cull__for(cx, d, STRIP, add_strip, b));
-    }
-    return CULL_OK;
-}
 
 static void write_components(const double *value, const double *vector, int64_t d, int64_t k,
                              float *components, double *variance)
@@ -90,25 +25,14 @@ static cull_status pca(cull_ctx *cx, const cull_pool *p, int64_t k, double *mean
                        double *variance)
 {
     int64_t n = cull_pool_n(p), d = cull_pool_d(p);
-    struct block b = {.p = p, .d = d};
-    double *shift, *value, *vector;
-    CULL_TRY(CULL_TMP0(cx, shift, d));
-    CULL_TRY(CULL_TMP0(cx, b.sum, d));
-    CULL_TRY(CULL_TMP0(cx, b.cov, d * d));
-    CULL_TRY(accumulate(cx, &b, shift));
-    for (int64_t j = 0; j < d; j++) {
-        b.sum[j] /= (double)n;
-        mean[j] = shift[j] + b.sum[j];
-    }
+    double *cov, *value, *vector;
+    CULL_TRY(CULL_TMP(cx, cov, d * d));
+    CULL_TRY(cull__scatter(cx, &p, 1, mean, cov));
     double below = n > 1 ? (double)(n - 1) : 1;
-    for (int64_t i = 0; i < d; i++)
-        for (int64_t j = i; j < d; j++) {
-            double c = (b.cov[i * d + j] - (double)n * b.sum[i] * b.sum[j]) / below;
-            b.cov[i * d + j] = b.cov[j * d + i] = c;
-        }
+    for (int64_t i = 0; i < d * d; i++) cov[i] /= below;
     CULL_TRY(CULL_TMP(cx, value, d));
     CULL_TRY(CULL_TMP(cx, vector, d * d));
-    CULL_TRY(cull__eigh(cx, b.cov, d, value, vector));
+    CULL_TRY(cull__eigh(cx, cov, d, value, vector));
     write_components(value, vector, d, k, components, variance);
     return CULL_OK;
 }

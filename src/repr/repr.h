@@ -59,6 +59,23 @@ uint64_t cull__tfidf_plan(const cull_corpus *c, const cull_corpus *target, const
 /* A pool that owns the array a (cull_array_free is the pool's to call, on success only). */
 cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out);
 
+/* Over all rows of the pools (of one d; a row at least): their mean (d) and the sums of products about
+ * it, cov (d, d), exact but for f64. One pass; beside its output O(d) memory and a block of rows. */
+cull_status cull__scatter(cull_ctx *cx, const cull_pool *const *p, int pools, double *mean,
+                          double *cov);
+uint64_t cull__scatter_bytes(int64_t n, int64_t d, int workers); /* n: rows of the largest */
+
+/* What whitens the rows of the pools together: their mean (d) and the lower factor l (d, d) of their
+ * covariance plus `ridge` on the diagonal. EINPUT where that is singular to rounding still. One pass,
+ * O(n d^2 + d^3) time. */
+cull_status cull__whitening(cull_ctx *cx, const cull_pool *const *p, int pools, double ridge,
+                            double *mean, double *l);
+/* l^-1 (row - mean) of each row of p, into out (n, d). O(n d^2) time, a block of rows for each worker. */
+cull_status cull__whiten(cull_ctx *cx, const cull_pool *p, const double *mean, const double *l,
+                         float *out);
+uint64_t cull__whiten_bytes(int64_t n, int64_t d,
+                            int workers); /* of both with mean and l, at most */
+
 /* PCA of a pool: mean (d), components (k, d) orthonormal rows, variance along each (k; n - 1 below),
  * largest first;
  * exact, by the covariance in f64. One pass and O(d^2) memory. */

@@ -353,7 +353,7 @@ static void run_option(cull_ctx *cx, const cull_method *m, const char *name, con
         cull_pick k;
         cull_status s = cull_data_pick(cx, m, o, &p[full], &k);
         if (s != CULL_OK) fail_msg("%s --%s %s: %d, %s", m->slug, name, value, s, cull_error(cx));
-        check_valid(m, &p[full], &k);
+        check_kept(m, &p[full], &k, strcmp(name, "estimate") || strcmp(value, "true"));
         cull_pick_free(&k);
     }
     cull_opts_free(o);

@@ -163,7 +163,9 @@ static inline void fixture_free(fixture *f)
         if (!(e)) fail_msg("%s: %s", (m)->slug, #e);                                               \
     } while (0)
 
-static inline void check_valid(const cull_method *m, const cull_data_problem *p, const cull_pick *k)
+/* full: and nothing more would have fitted, unless a method is asked to estimate how much is enough. */
+static inline void check_kept(const cull_method *m, const cull_data_problem *p, const cull_pick *k,
+                              bool full)
 {
     uint8_t *seen = calloc((size_t)p->n, 1);
     double spent = 0, used[GROUPS] = {0};
@@ -187,8 +189,7 @@ static inline void check_valid(const cull_method *m, const cull_data_problem *p,
     CHECK(m, spent == k->spent); /* the same sum in the same order */
     CHECK(m, spent <= p->budget);
     for (int g = 0; p->quota && g < p->groups; g++) CHECK(m, used[g] <= p->quota[g]);
-    /* it stopped because nothing more fits */
-    for (int64_t i = 0; i < p->n; i++) {
+    for (int64_t i = 0; full && i < p->n; i++) {
         double c = p->cost ? p->cost[i] : 1;
         bool fits = !seen[i] && !(p->avoid && p->avoid[i]) && !(p->have && p->have[i]) &&
                     spent + c <= p->budget &&
@@ -196,6 +197,11 @@ static inline void check_valid(const cull_method *m, const cull_data_problem *p,
         CHECK(m, !fits);
     }
     free(seen);
+}
+
+static inline void check_valid(const cull_method *m, const cull_data_problem *p, const cull_pick *k)
+{
+    check_kept(m, p, k, true);
 }
 
 static inline bool same_pick(const cull_pick *a, const cull_pick *b)

@@ -31,8 +31,8 @@ static void door(void **state)
 static void without_data(void **state)
 {
     (void)state;
-    static const char *const slug[] = {"color_filter", "select2reason"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const slug[] = {"color_filter", "got_d", "select2reason"};
+    for (int i = 0; i < 3; i++) {
         hooks h = {0};
         cull_ctx *cx = hooked_ctx(&h, 1);
         cull_claim_result r, again;

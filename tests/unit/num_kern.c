@@ -167,6 +167,83 @@ static void maps(void **state)
     }
 }
 
+/* Exponentials against libm's in f64, every length; the same bits on every instruction set. */
+static void soft(void **state)
+{
+    (void)state;
+    enum { N = 70 };
+    static float first[2][N + 1][N], sums[2][N + 1][2];
+    float s[N], h[N], at[N];
+    double worst = 0;
+    int seen = 0;
+    fill(s, N, 7);
+    fill(h, N, 8);
+    for (int i = 0; i < N; i++) h[i] *= 6;
+    h[11] = -1e30f; /* no weight at all */
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        const cull__kern *k = cull__kernels(cx);
+        for (int chord = 0; chord < 2; chord++)
+            for (int64_t n = 1; n <= N; n++) {
+                float out[2], t[N], top = -INFINITY, a = chord ? 9.5f : 3.7f;
+                double sum = 0;
+                for (int64_t i = 0; i < N; i++) {
+                    at[i] = chord ? s[i] / 40 : s[i];
+                    if (chord && i == 5) at[i] = 1 + 0x1p-20f; /* a cosine that was rounded up */
+                    float two = 2 - (at[i] + at[i]);
+                    t[i] = chord ? h[i] - a * sqrtf(two > 0 ? two : 0) : h[i] + a * at[i];
+                    if (i < n && t[i] > top) top = t[i];
+                }
+                k->soft(at, h, a, chord, n, out);
+                assert_true(out[0] == top);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = exp((double)(t[i] - top)),
+                           ulp = fabs(at[i] - want) / want * 0x1p23;
+                    if (t[i] - top <= -60)
+                        assert_true(at[i] == 0);
+                    else if (ulp > worst)
+                        worst = ulp;
+                    sum += (double)at[i];
+                }
+                for (int64_t i = n; i < N; i++)
+                    if (!chord) assert_true(at[i] == s[i]);
+                assert_true(fabs(out[1] - sum) <= 1e-6 * sum);
+                if (!seen) memcpy(first[chord][n], at, sizeof at), memcpy(sums[chord][n], out, 8);
+                assert_memory_equal(first[chord][n], at, (size_t)n * sizeof *at);
+                assert_memory_equal(sums[chord][n], out, 8);
+            }
+        cull_ctx_free(cx);
+        seen++;
+    }
+    assert_true(seen >= 1 && worst < 2);
+}
+
+/* The exponential alone: a sweep of its range, in units of the last place. */
+static void exponential(void **state)
+{
+    (void)state;
+    enum { N = 1 << 16 };
+    static float s[N], h[N];
+    float out[2];
+    double worst = 0;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    for (int part = 0; part < 16; part++) {
+        for (int i = 0; i < N; i++)
+            h[i] = i ? -60.0f * (float)(i + part * N) / (16 * N) : 0, s[i] = 0;
+        cull__kernels(cx)->soft(s, h, 1, false, N, out);
+        for (int i = 0; i < N; i++) {
+            double want = exp((double)h[i]);
+            int e;
+            frexp(want, &e);
+            double ulp = fabs((double)s[i] - want) / ldexp(1, e - 24);
+            if (h[i] > -60 && ulp > worst) worst = ulp;
+        }
+    }
+    assert_true(s[N - 1] > 0 && worst < 1.5);
+    cull_ctx_free(cx);
+}
+
 static void halves(void **state)
 {
     (void)state;
@@ -284,8 +361,9 @@ static void narrow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums),   cmocka_unit_test(tiles),
-                                       cmocka_unit_test(maps),   cmocka_unit_test(narrow),
-                                       cmocka_unit_test(halves), cmocka_unit_test(products)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums),        cmocka_unit_test(tiles),
+                                       cmocka_unit_test(maps),        cmocka_unit_test(soft),
+                                       cmocka_unit_test(exponential), cmocka_unit_test(narrow),
+                                       cmocka_unit_test(halves),      cmocka_unit_test(products)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
