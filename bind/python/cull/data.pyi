@@ -362,6 +362,63 @@ def feature_coverage(
     Also the inputs of every method: help(cull.data).
     """
 
+def got_d(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    epsilon: float = 0.1,
+    tolerance: float = 0.01,
+    iterations: int = 2000,
+    away: bool = False,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """What pulls the pool toward the target: the gradient of optimal transport.
+
+    Paper: Kang et al. 2024, Get more for less: Principled Data Selection for Warming Up Fine-Tuning in LLMs.
+
+    Needs embeddings of the pool, target examples.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    epsilon: weight of the entropy, in mean costs (0.001 to 1000; 0.1)
+    tolerance: largest error of the transport's marginals (0.0001 to 1; 0.01)
+    iterations: transport iterations at most (100 to 1e+06; 2000)
+    away: keep what leads away from the target (True or False; False)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
 def graph_cut(
     pool: Examples,
     target: Optional[Examples] = None,
@@ -798,6 +855,67 @@ def select2reason(
         (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
     budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
     weight: weight of the rank by difficulty; length has the rest (0 to 1; 0.25)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def tarot(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    whiten: bool = True,
+    ridge: float = 1e-05,
+    depth: int = 2000,
+    epsilon: float = 0.001,
+    tolerance: float = 0.01,
+    estimate: bool = False,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """Layers of nearest examples in whitened features, the last by optimal transport.
+
+    Paper: Feng et al. 2025, TAROT: Targeted Data Selection via Optimal Transport.
+
+    Needs embeddings of the pool, target examples.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    whiten: whiten pool and target together; false = as they are (True or False; True)
+    ridge: added to the variances before whitening (1e-12 to 1e+06; 1e-05)
+    depth: nearest examples listed for a target row (1 to 1.67772e+07; 2000)
+    epsilon: weight of the entropy in transport (0.0001 to 10; 0.001)
+    tolerance: largest error of the transport's marginals (0.001 to 1; 0.01)
+    estimate: keep no more than lowers the distance to held-out target rows (True or False; False)
 
     Also the inputs of every method: help(cull.data).
     """

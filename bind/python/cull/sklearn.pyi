@@ -267,6 +267,53 @@ class FeatureCoverage(ExampleSelector):
         memory: Union[int, str, None] = None,
     ) -> None: ...
 
+class GotD(ExampleSelector):
+    """What pulls the pool toward the target: the gradient of optimal transport.
+
+    Paper: Kang et al. 2024, Get more for less: Principled Data Selection for Warming Up Fine-Tuning in LLMs.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    epsilon: weight of the entropy, in mean costs (0.001 to 1000; 0.1)
+    tolerance: largest error of the transport's marginals (0.0001 to 1; 0.01)
+    iterations: transport iterations at most (100 to 1e+06; 2000)
+    away: keep what leads away from the target (True or False; False)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        epsilon: float = 0.1,
+        tolerance: float = 0.01,
+        iterations: int = 2000,
+        away: bool = False,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
 class GraphCut(ExampleSelector):
     """Like the pool, unlike each other.
 
@@ -588,6 +635,57 @@ class Select2reason(ExampleSelector):
         cost: Optional[Column] = None,
         quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
         weight: float = 0.25,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Tarot(ExampleSelector):
+    """Layers of nearest examples in whitened features, the last by optimal transport.
+
+    Paper: Feng et al. 2025, TAROT: Targeted Data Selection via Optimal Transport.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    whiten: whiten pool and target together; false = as they are (True or False; True)
+    ridge: added to the variances before whitening (1e-12 to 1e+06; 1e-05)
+    depth: nearest examples listed for a target row (1 to 1.67772e+07; 2000)
+    epsilon: weight of the entropy in transport (0.0001 to 10; 0.001)
+    tolerance: largest error of the transport's marginals (0.001 to 1; 0.01)
+    estimate: keep no more than lowers the distance to held-out target rows (True or False; False)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        whiten: bool = True,
+        ridge: float = 1e-05,
+        depth: int = 2000,
+        epsilon: float = 0.001,
+        tolerance: float = 0.01,
+        estimate: bool = False,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
         random_state: Union[int, np.random.RandomState, None] = 1,
         threads: int = 0,
         memory: Union[int, str, None] = None,
