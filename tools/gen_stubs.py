@@ -54,6 +54,7 @@ TYPES = {
     "scores": "Union[Mapping[str, npt.ArrayLike], Table, Path]",
     "label": "Union[str, npt.ArrayLike]",
     "group": "Union[str, npt.ArrayLike]",
+    "target_task": "Union[str, npt.ArrayLike]",
     "quota": "Union[str, Mapping[Any, Union[float, str]]]",
     "cost": "Union[str, npt.ArrayLike]",
     "avoid": "Examples",

@@ -28,13 +28,13 @@ CULL_API cull_status cull_job_set(cull_job *j, const char *name, const char *val
 CULL_API cull_status cull_job_array(cull_job *j, const char *name,
                                     const cull_array *a) CULL_CHECKED;
 /* pool, target, against or avoid: records that the caller opened; borrowed. The fields named by text, id,
- * label, group and cost are those that `c` was opened with. */
+ * label, group and cost are those that `c` was opened with; the group of a target is its task. */
 CULL_API cull_status cull_job_records(cull_job *j, const char *name,
                                       const cull_corpus *c) CULL_CHECKED;
 /* A score column called `name`, n doubles; borrowed. */
 CULL_API cull_status cull_job_column(cull_job *j, const char *name, const double *v,
                                      int64_t n) CULL_CHECKED;
-/* group or label: n codes of 0 .. count-1, and what they are called; borrowed. */
+/* group, label or target-task: n codes of 0 .. count-1, and what they are called; borrowed. */
 CULL_API cull_status cull_job_codes(cull_job *j, const char *name, const int32_t *code, int64_t n,
                                     const char *const *names, int32_t count) CULL_CHECKED;
 

@@ -170,9 +170,12 @@ cull_status cull_job_column(cull_job *j, const char *name, const double *v, int6
 cull_status cull_job_codes(cull_job *j, const char *name, const int32_t *code, int64_t n,
                            const char *const *names, int32_t count)
 {
-    int which = !strcmp(name, "group") ? GROUP : LABEL;
-    if (which == LABEL && strcmp(name, "label"))
-        return cull__fail(j->cx, CULL_EOPTION, "--%s takes no codes; group and label do", name);
+    static const char *const known[CODES] = {"group", "label", "target-task"};
+    int which = 0;
+    while (which < CODES && !cull_same_name(name, known[which])) which++;
+    if (which == CODES)
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "--%s takes no codes; group, label and target-task do", name);
     if (j->codes[which].code || has(j, name))
         return cull__fail(j->cx, CULL_EOPTION, "--%s is given twice", name);
     for (int64_t i = 0; i < n; i++)

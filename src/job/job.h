@@ -25,7 +25,7 @@ typedef struct {
     bool percent;
 } budget_ask;
 
-enum { GROUP, LABEL, CODES };
+enum { GROUP, LABEL, TASK, CODES };
 typedef struct {
     const int32_t *code; /* (n) */
     int64_t n;

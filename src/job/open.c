@@ -163,11 +163,23 @@ static cull_status find_wanted(cull_job *j)
 
 /* ---- the target ---- */
 
-/* Each file is a task of its own. */
+/* A field of the target's records or codes of the caller's say the task of each; else each file is one. */
 static cull_status target_tasks(cull_job *j, const char *const *path, int files)
 {
     const cull_input_file *file;
-    if (files < 2) return CULL_OK;
+    codes *k = &j->codes[TASK];
+    int64_t have = j->target_text ? cull_corpus_n(j->target_text)
+                   : j->target    ? cull_pool_n(j->target)
+                                  : 0;
+    if (has(j, "target-task") && !j->opened_target)
+        return cull__fail(j->cx, CULL_EOPTION, "--target-task is a field of a target's records");
+    if (k->code && k->n != have)
+        return cull__fail(j->cx, CULL_EINPUT,
+                          "target_task has %" PRId64 " rows, the target has %" PRId64, k->n, have);
+    if (!k->code && j->target_text) k->code = cull_corpus_group(j->target_text, &k->count);
+    j->p.target_task = k->code;
+    j->p.target_tasks = k->count;
+    if (k->code || files < 2) return CULL_OK;
     int64_t at = 0, rows = j->target_text ? cull_corpus_n(j->target_text) : cull_pool_n(j->target);
     CULL_TRY(CULL_ALLOC(j->cx, j->target_task, rows));
     if (j->target_text) files = cull_corpus_files(j->target_text, &file);
@@ -181,7 +193,7 @@ static cull_status target_tasks(cull_job *j, const char *const *path, int files)
             m = cull_pool_n(one);
             cull_pool_free(one);
         }
-        for (int64_t k = 0; k < m && at < rows; k++) j->target_task[at++] = i;
+        for (int64_t r = 0; r < m && at < rows; r++) j->target_task[at++] = i;
     }
     j->p.target_task = j->target_task;
     j->p.target_tasks = files;
@@ -197,14 +209,16 @@ static cull_status open_target(cull_job *j, bool *array)
     CULL_TRY(same_kind(j, path, n, array));
     *array |= a != NULL;
     j->target_text = records_of(j, "target");
-    if (a) return wrap(j, "target", a, &j->target);
-    if (n && *array) {
+    if (a) {
+        CULL_TRY(wrap(j, "target", a, &j->target));
+    } else if (n && *array) {
         CULL_TRY(cull_pool_open_all(j->cx, path, n, &j->target));
     } else if (n) {
         cull_corpus_opts o = CULL_CORPUS_OPTS;
         o.paths = path;
         o.npaths = n;
         o.text = value_of(j, "target-text", value_of(j, "text", NULL));
+        o.group = value_of(j, "target-task", NULL);
         CULL_TRY(cull_corpus_open(j->cx, &o, &j->opened_target));
         j->target_text = j->opened_target;
     }

@@ -38,7 +38,8 @@ static cull_status make_argv(cull_job *j, const cull_method *m, const cull_opts 
     cull_opts *def;
     for (int64_t i = 0; i < j->sets; i++)
         if (!j->set[i].value) return CULL_OK;
-    if (j->mines || j->codes[GROUP].names || j->codes[LABEL].names) return CULL_OK;
+    if (j->mines || j->codes[GROUP].names || j->codes[LABEL].names || j->codes[TASK].names)
+        return CULL_OK;
     CULL_TRY(cull_opts_new(j->cx, m, &def));
     cull__free(j->words);
     j->words = NULL;

@@ -16,6 +16,8 @@ const cull_input *cull_task_inputs(cull_task t)
          "examples of what the choice is for (text or embeddings, like the pool); each FILE is a "
          "task of its own"},
         {"target-text", "PATH", "field with the text of the target (as --text)"},
+        {"target-task", "PATH",
+         "field that says which task a target record is of; without it each FILE is a task"},
         {"embeddings", "FILE", "embeddings of the pool, a row each (npy, npz, safetensors)"},
         {"target-embeddings", "FILE", "embeddings of the target examples"},
         {"scores", "FILE", "score columns made elsewhere (csv, tsv, jsonl, npz), a row each"},

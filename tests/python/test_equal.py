@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BUDGET
+from conftest import BUDGET, write_lines
 
 import cull
 from cull import _catalogue, _lib
@@ -204,3 +204,18 @@ def test_compare(problem, command):
     assert numbers(got.report()) == numbers(want) and got.metrics == want["metrics"]
     some = cull.data.compare(p.pool, p.target, BUDGET, ["random", ("rds_plus", {"rule": "mean"})])
     assert {r["method"] for r in some.report()["runs"]} == {"random", "rds-plus:rule=mean"}
+
+
+def test_tasks_of_a_target(problem, command, tmp_path):
+    """A field, codes in memory, and a file for each task are one."""
+    p = problem
+    task = ["a"] * 3 + ["b"] * 4
+    records = [{"text": t, "of": k} for t, k in zip(p.want, task)]
+    want_file = write_lines(tmp_path / "want.jsonl", records)
+    line = ["data", "rds-plus", "--budget", BUDGET, "--json", "--quiet", "--target", want_file]
+    want = told(command(*line, "--target-task", "of", p.records_file))
+    assert rows(cull.data.rds_plus(p.texts, records, BUDGET, target_task="of")) == want
+    got = cull.data.rds_plus(p.texts, p.want, BUDGET, target_task=np.array(task))
+    assert rows(got) == want and got.by_what == "task"
+    with pytest.raises(cull.InputError, match="target_task has 2 rows, the target has 7"):
+        cull.data.rds_plus(p.pool, p.target, BUDGET, target_task=["a", "b"])

@@ -241,6 +241,49 @@ static void have_and_against(void **state)
     cull_ctx_free(cx);
 }
 
+/* Tasks of the target: codes in memory, a file for each, a field. */
+static void tasks(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    char part[2][64], field[64];
+    static const int32_t code[M] = {0, 0, 0, 1, 1, 1, 1};
+    cull_job *a = job(cx, "40"), *b = job(cx, "40"), *c = job(cx, "40"), *d = job(cx, "40");
+    cull_array pool = rows(t.pool, N, D), target = rows(t.target, M, D);
+    ok(cx, cull_job_array(a, "pool", &pool));
+    ok(cx, cull_job_array(a, "target", &target));
+    ok(cx, cull_job_codes(a, "target_task", code, M, groups, 2));
+    ok(cx, cull_job_array(b, "pool", &pool));
+    for (int i = 0; i < 2; i++) {
+        cull_array some = i ? rows(t.target + 3 * D, M - 3, D) : rows(t.target, 3, D);
+        snprintf(part[i], sizeof part[i], "%s/%d.npy", t.dir, i);
+        ok(cx, cull_array_write(cx, part[i], &some));
+        ok(cx, cull_job_set(b, "target", part[i]));
+    }
+    run(cx, a, "rds-plus");
+    run(cx, b, "rds-plus");
+    same(a, b);
+    assert_string_equal(cull_job_result(a)->pick->by_what, "task");
+    snprintf(field, sizeof field, "%s/want.jsonl", t.dir);
+    FILE *f = fopen(field, "w");
+    for (int i = 0; i < M; i++)
+        fprintf(f, "{\"text\":\"sun wind %d\",\"of\":\"%s\"}\n", i, groups[code[i]]);
+    fclose(f);
+    ok(cx, cull_job_array(c, "pool", &pool));
+    ok(cx, cull_job_set(c, "target", field));
+    ok(cx, cull_job_set(c, "target-task", "of"));
+    refused(cx, cull_job_run(c, cull_method_find("rds-plus", NULL), NULL, 0), CULL_EOPTION,
+            "the target is not");
+    ok(cx, cull_job_set(d, "pool", t.jsonl));
+    ok(cx, cull_job_set(d, "target", field));
+    ok(cx, cull_job_set(d, "target-task", "of"));
+    run(cx, d, "rds-plus");
+    assert_string_equal(cull_job_result(d)->pick->by_what, "task");
+    cull_job_free(a), cull_job_free(b), cull_job_free(c), cull_job_free(d);
+    unlink(part[0]), unlink(part[1]), unlink(field);
+    cull_ctx_free(cx);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -352,9 +395,13 @@ int main(void)
 {
     setup();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays_and_files), cmocka_unit_test(columns_costs_groups),
-        cmocka_unit_test(avoid_rows),       cmocka_unit_test(have_and_against),
-        cmocka_unit_test(refusals),         cmocka_unit_test(compared),
+        cmocka_unit_test(arrays_and_files),
+        cmocka_unit_test(columns_costs_groups),
+        cmocka_unit_test(tasks),
+        cmocka_unit_test(avoid_rows),
+        cmocka_unit_test(have_and_against),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(compared),
         cmocka_unit_test(failures),
     };
     int bad = cmocka_run_group_tests(tests, NULL, NULL);

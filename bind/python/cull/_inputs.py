@@ -347,6 +347,8 @@ class Giver:
             return o
         alike = name in ("target", "against")
         o.text = g.get("target_text", g.get("text")) if alike else g.get("text")
+        if name == "target":
+            o.group = g.get("target_task")
         if name == "pool":
             o.id, o.group, o.label = g.get("id"), g.get("group"), g.get("label")
         return o
@@ -437,9 +439,9 @@ class Giver:
     def _give_group(self, name: str, value: Any) -> None:
         """A field, or a value for each row, which become codes in order of first appearance."""
         if isinstance(value, str):
-            if "pool" not in self.tables:
+            if ("target" if name == "target_task" else "pool") not in self.tables:
                 self.set(name, value)
-            return
+            return  # or the records were opened with it
         value = _column(value)
         values = value.tolist() if hasattr(value, "tolist") else list(value)
         seen: Dict[Any, int] = {}
@@ -458,7 +460,7 @@ class Giver:
             )
         )
 
-    _give_label = _give_group
+    _give_label = _give_target_task = _give_group
 
     # ---- settings ----
 
