@@ -4,14 +4,22 @@
 
 #include <dirent.h>
 
-static int index_of(const cull_method *m)
-{
-    for (int i = 0;; i++)
-        if (cull_method_at(i) == m) return i;
-}
+#include "cull/text.h"
 
-static const cull_method *next(const cull_method *m) { return cull_method_at(index_of(m) + 1); }
-#define EACH(m) for (const cull_method *m = cull_method_at(0); m; m = next(m))
+static const char *only; /* a slug; NULL = every method */
+
+/* The first method to check that comes after m; NULL m = the first of all. */
+static const cull_method *next(const cull_method *m)
+{
+    bool past = !m;
+    for (int i = 0; i < cull_method_count(); i++) {
+        const cull_method *k = cull_method_at(i);
+        if (past && (!only || cull_same_name(k->slug, only))) return k;
+        past |= k == m;
+    }
+    return NULL;
+}
+#define EACH(m) for (const cull_method *m = next(NULL); m; m = next(m))
 
 static fixture *big, *small_, *one;
 
@@ -89,10 +97,11 @@ static void descriptor(void **state)
             CHECK(m, *o->help && o->lo <= o->hi && o->off < m->opts_size);
             CHECK(m, o->def >= o->lo && o->def <= o->hi);
             CHECK(m, (o->kind == CULL_KIND_ENUM) == (o->choices != NULL));
-            EACH(other)
-            for (const cull_opt *q = other->opts; q->name; q++)
-                if (!strcmp(q->name, o->name) && q->kind != o->kind)
-                    fail_msg("option %s is of two kinds: %s, %s", o->name, m->slug, other->slug);
+            for (int i = 0; i < cull_method_count(); i++)
+                for (const cull_opt *q = cull_method_at(i)->opts; q->name; q++)
+                    if (!strcmp(q->name, o->name) && q->kind != o->kind)
+                        fail_msg("option %s is of two kinds: %s, %s", o->name, m->slug,
+                                 cull_method_at(i)->slug);
         }
         free(source), free(test);
     }
@@ -545,8 +554,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-int main(void)
+/* usage: contract_contract [METHOD] */
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !next((only = argv[1], NULL))) {
+        fprintf(stderr, "there is no method '%s'\n", only);
+        return 1;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptor), cmocka_unit_test(results),     cmocka_unit_test(all_of_it),
         cmocka_unit_test(budgets),    cmocka_unit_test(bad_numbers), cmocka_unit_test(missing),
