@@ -128,7 +128,8 @@ int tick(void *user, const char *what, double done, double total)
 void note(void *user, cull_level level, const char *msg)
 {
     const cli *c = user;
-    bool detail = level == CULL_LOG_DEBUG || (level == CULL_LOG_INFO && c->cmd->run == run_compare);
+    bool many = c->cmd->run == run_compare || c->cmd->run == run_reproduce; /* runs of methods */
+    bool detail = level == CULL_LOG_DEBUG || (level == CULL_LOG_INFO && many);
     if (c->quiet || (detail && !c->verbose)) return;
     progress_end();
     fprintf(stderr, "%s\n", msg);
