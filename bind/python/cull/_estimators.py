@@ -1,5 +1,9 @@
 """The methods of the catalogue as estimators of scikit-learn, and what carries them."""
 
+# scikit-learn has no types of its own, and what a checker infers of it is often wrong
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
+
 from __future__ import annotations
 
 import inspect
@@ -48,6 +52,11 @@ class ExampleSelector(BaseEstimator):  # type: ignore[misc]
 
     _method: Method  # of the class
     _facts: Dict[str, Any]
+    budget: Any
+    cost: Any
+    quota: Any
+    random_state: Any
+    n_features_in_: int
     sample_indices_: npt.NDArray[np.int64]
     scores_: npt.NDArray[np.float64]
     pick_: Pick

@@ -20,8 +20,9 @@ from ._estimators import ExampleSelector, FeatureSelector, OnSelected, estimator
 
 _MINE = {c.__name__: c for c in (_estimator(m, __name__) for m in _catalogue.methods_of("data"))}
 globals().update(_MINE)
-__all__ = ["ExampleSelector", "FeatureSelector", "OnSelected", *_MINE]
+_ALL = ["ExampleSelector", "FeatureSelector", "OnSelected", *_MINE]
+globals()["__all__"] = _ALL
 __doc__ = (__doc__ or "").replace("NAMES", ", ".join(_MINE))
 
-for _name in __all__:  # what they are called in tracebacks and pickles
+for _name in _ALL:  # what they are called in tracebacks and pickles
     globals()[_name].__module__ = __name__
