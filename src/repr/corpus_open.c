@@ -43,10 +43,11 @@ static cull_status format_of(cull_ctx *cx, const char *path, cull__format *out)
     for (int i = 0; i < 4; i++)
         if (!strcmp(name, formats[i])) return *out = (cull__format)i, CULL_OK;
     if (!strcmp(ext, "parquet"))
-        return cull__fail(cx, CULL_EINPUT,
-                          "%s: parquet is read from Python, by cull.data with pyarrow installed; or "
-                          "write it as jsonl first",
-                          path);
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "%s: parquet is read from Python, by cull.data with pyarrow installed; or "
+            "write it as jsonl first",
+            path);
     return cull__fail(cx, CULL_EINPUT,
                       "%s: the name does not tell its format; give one: jsonl, csv, tsv or txt",
                       path);

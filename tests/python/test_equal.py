@@ -219,3 +219,15 @@ def test_tasks_of_a_target(problem, command, tmp_path):
     assert rows(got) == want and got.by_what == "task"
     with pytest.raises(cull.InputError, match="target_task has 2 rows, the target has 7"):
         cull.data.rds_plus(p.pool, p.target, BUDGET, target_task=["a", "b"])
+
+
+@pytest.mark.parametrize("report", [False, True])
+def test_command_replays_a_saved_pick(problem, command, tmp_path, report):
+    """What Python chose from files says how the command would choose it, and it does."""
+    p = problem
+    paths = dict(embeddings=p.pool_file, target_embeddings=p.target_file)
+    pick = cull.data.rds_plus(
+        p.records_file, p.want_file, BUDGET, rule="mean", seed=7, report=report, **paths
+    )
+    pick.save(tmp_path / "pick.json")
+    assert command("replay", tmp_path / "pick.json") == f"same\t{BUDGET} rows\n"
