@@ -1,6 +1,7 @@
 #!/bin/sh
 # What --plan says a run will hold, against what the run then says it held (peak_bytes): neither may
-# be over 1.1 times the other, and 2 MiB more. Methods and kinds of input, two sizes each.
+# be over 1.1 times the other, and 2 MiB more. Methods and kinds of input, two sizes each. One thread:
+# how many of several hold a block at one time is the scheduler's choice.
 # usage: plan.sh CULL
 set -eu
 CULL=$1
@@ -32,13 +33,13 @@ near() {
 field() { sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p"; }
 # as_json ARGS: with a result that is judged, so that features are made for it
 as_json() {
-    near "$*" "$("$CULL" data -q --json --plan "$@" | field bytes)" "$("$CULL" data -q --json "$@" | field peak_bytes)"
+    near "$*" "$("$CULL" data -q --threads 1 --json --plan "$@" | field bytes)" "$("$CULL" data -q --threads 1 --json "$@" | field peak_bytes)"
 }
 # bytes: "7.1 MiB" in a line to a number
 bytes() { sed -n 's/.* \([0-9.]* [KMG]*i*B\).*/\1/p' | awk '{ print $1 * ($2 == "KiB" ? 2^10 : $2 == "MiB" ? 2^20 : $2 == "GiB" ? 2^30 : 1) }'; }
 # alone ARGS: without
 alone() {
-    near "$* (alone)" "$("$CULL" data --plan "$@" | grep '^memory' | bytes)" "$("$CULL" data "$@" 2>&1 >/dev/null | grep 'of memory' | bytes)"
+    near "$* (alone)" "$("$CULL" data --threads 1 --plan "$@" | grep '^memory' | bytes)" "$("$CULL" data --threads 1 "$@" 2>&1 >/dev/null | grep 'of memory' | bytes)"
 }
 
 records 50 3 >dev.jsonl

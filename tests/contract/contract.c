@@ -494,11 +494,12 @@ static void no_memory(void **state)
 
 /* ---- plans ---- */
 
-/* A plan is right to a tenth and one block of the arena (64 KiB a worker and the caller). */
-static void plan_holds(const cull_method *m, const cull_data_problem *p)
+/* A plan is right to a tenth and one block of the arena (64 KiB a worker and the caller). With two
+ * threads it is a bound only: whether both hold a block at one time is the scheduler's choice. */
+static void plan_holds(const cull_method *m, const cull_data_problem *p, int threads)
 {
     cull_ctx_opts o = CULL_CTX_OPTS;
-    o.threads = 2;
+    o.threads = threads;
     cull_ctx *cx = cull_ctx_new(&o);
     cull_opts *set;
     cull_plan plan = {.bytes = 7};
@@ -510,9 +511,10 @@ static void plan_holds(const cull_method *m, const cull_data_problem *p)
     assert_true(cull_ctx_peak(cx) < 4096);
     ok(cx, cull_data_pick(cx, m, set, p, &k));
     double peak = (double)cull_ctx_peak(cx), said = (double)plan.bytes, block = 65536;
-    if (plan.bytes && (said > 1.1 * peak + 3 * block || 1.1 * said + 3 * block < peak))
-        fail_msg("%s: n %d%s: the plan said %.0f bytes, the run took %.0f", m->slug, (int)p->n,
-                 p->cost ? ", with costs" : "", said, peak);
+    bool over = threads == 1 && said > 1.1 * peak + 3 * block;
+    if (plan.bytes && (over || 1.1 * said + 3 * block < peak))
+        fail_msg("%s: n %d, %d threads%s: the plan said %.0f bytes, the run took %.0f", m->slug,
+                 (int)p->n, threads, p->cost ? ", with costs" : "", said, peak);
     CHECK(m, !m->plan.data || plan.bytes || (m->flags & CULL_NEEDS_TEXT));
     CHECK(m, plan.passes >= 0 && plan.flops >= 0);
     cull_pick_free(&k);
@@ -532,7 +534,7 @@ static void plans(void **state)
             fixture *f = work(m, large) > (size ? 2e11 : 6e10) ? less : large;
             cull_data_problem p = full ? fixture_full(f) : fixture_plain(f);
             p.budget *= full ? 0.3 : 1;
-            plan_holds(m, &p);
+            plan_holds(m, &p, 1 + (full ^ size));
         }
         fixture_free(large), fixture_free(less);
     }

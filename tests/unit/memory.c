@@ -337,7 +337,7 @@ static void planned(void **state)
     static const char *const texts[] = {"text", "more,text"};
     for (int k = 0; k < 2; k++) {
         cull_ctx_opts co = CULL_CTX_OPTS;
-        co.threads = 2;
+        co.threads = 1;
         cull_ctx *cx = cull_ctx_new(&co);
         cull_corpus_opts o = CULL_CORPUS_OPTS;
         cull_embed_opts e = CULL_EMBED_OPTS;

@@ -380,7 +380,8 @@ static void bytes(void **state)
         double took = (double)cull_ctx_peak(cx) - before;
         double said =
             (double)cull__kmeans_bytes(f.n, f.d, half ? CULL_F16 : CULL_F32, co.threads, &o);
-        if (fabs(said - took) > 0.05 * took + (co.threads + 1) * 65536)
+        double slack = 0.05 * took + (co.threads + 1) * 65536; /* with 2 threads, a bound only */
+        if (took > said + slack || (co.threads == 1 && said > took + slack))
             fail_msg("round %d: said %.0f, took %.0f", round, said, took);
         cull_pool_free(p);
         cull_ctx_free(cx);

@@ -159,7 +159,8 @@ static cull__transport solve(const cull_pool *px, const cull_pool *py, const cul
     double said =
         (double)cull__sinkhorn_bytes(cull_pool_n(px), cull_pool_n(py), cull_pool_d(px), threads);
     double block = (threads + 1) * 65536.0;
-    if (said > 1.05 * peak + block || said * 1.05 + block < peak)
+    /* how many workers hold a strip at one time is the scheduler's choice: with several, a bound only */
+    if ((threads == 1 && said > 1.05 * peak + block) || said * 1.05 + block < peak)
         fail_msg("said %.0f bytes, took %.0f", said, peak);
     cull_ctx_free(cx);
     return t;

@@ -476,7 +476,8 @@ static void bytes(void **state)
         ok(cx, cull__pool_topk(cx, pool, p.q, p.m, p.k, true, NULL, a.idx, a.score, a.found));
         double took = (double)cull_ctx_peak(cx) - before;
         double said = (double)cull__topk_bytes(p.n, p.d, CULL_F32, p.m, p.k, co.threads);
-        if (fabs(said - took) > 0.05 * took + (co.threads + 1) * 65536)
+        double slack = 0.05 * took + (co.threads + 1) * 65536; /* with 2 threads, a bound only */
+        if (took > said + slack || (co.threads == 1 && said > took + slack))
             fail_msg("round %d: said %.0f, took %.0f", round, said, took);
         cull_pool_free(pool);
         cull_ctx_free(cx);
