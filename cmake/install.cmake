@@ -13,6 +13,9 @@ if(TARGET cull_cli)
   install(FILES ${CMAKE_BINARY_DIR}/man/bash/cull DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   install(FILES ${CMAKE_BINARY_DIR}/man/zsh/_cull DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
+if(TARGET cull_mpi)
+  install(TARGETS cull_mpi RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The prefix is told from where cull.pc lies, so that the tree may be installed anywhere and moved.

@@ -32,7 +32,8 @@ extern "C" {
     X(ECANCEL, -4, "stopped by the caller or the deadline")                                        \
     X(EIO, -5, "a file could not be read or written")                                              \
     X(ENODATA, -6, "data that the call needs is not installed")                                    \
-    X(EINTERNAL, -7, "a bug in cull; please report it")
+    X(EINTERNAL, -7, "a bug in cull; please report it")                                            \
+    X(EWAIT, -8, "this part is done; other shards are not")
 typedef enum {
 #define X(n, v, s) CULL_##n = v,
     CULL_STATUS_MAP(X)
@@ -41,6 +42,19 @@ typedef enum {
 CULL_API const char *cull_status_text(cull_status s);
 
 typedef enum { CULL_LOG_DEBUG, CULL_LOG_INFO, CULL_LOG_WARN } cull_level;
+
+/* Several processes at one problem, all making the same calls in the same order: each reads and
+ * scores its share of the rows, and all come to the same answer, to the bit. Files are written by
+ * rank 0 alone. Both hooks are collective, return 0 or a failure, and are called from the thread that
+ * called cull. `cull-mpi` is the command over MPI. */
+typedef struct {
+    int rank, ranks; /* this one, 0 .. ranks-1; of so many, at least 1 */
+    void *user;
+    /* `bytes` bytes of every rank, in their order, into all (ranks * bytes) */
+    int (*gather)(void *user, const void *mine, void *all, uint64_t bytes);
+    /* in place: rank r holds bytes [from[r], from[r+1]) of `at`; afterwards every rank holds all of it */
+    int (*fill)(void *user, void *at, const uint64_t *from);
+} cull_ranks;
 
 /* ctx: scratch memory, workers, the seed, the last error and the caller's hooks. */
 typedef struct cull_ctx cull_ctx;
@@ -60,6 +74,7 @@ typedef struct {
     void (*log)(void *user, cull_level level, const char *msg);
     void *(*alloc)(void *user, size_t bytes); /* both or neither; calls never overlap */
     void (*free)(void *user, void *ptr);
+    const cull_ranks *ranks; /* outlives the ctx; NULL = this process is alone */
 } cull_ctx_opts;
 /* clang-format off */
 #define CULL_CTX_OPTS \
@@ -76,6 +91,9 @@ CULL_API const char *cull_ctx_isa(const cull_ctx *cx); /* "v2", "v3" or "v4": wh
 CULL_API uint64_t cull_ctx_peak(const cull_ctx *cx);   /* most bytes held at once so far */
 CULL_API uint64_t cull_ctx_held(const cull_ctx *cx);   /* bytes held now */
 CULL_API void cull_ctx_reseed(cull_ctx *cx, uint64_t seed);
+/* The last call of a process that has others beside it (cull_ranks), with how it fared; waits for
+ * them. The first failure of any, its sentence in cull_error. */
+CULL_API cull_status cull_ctx_end(cull_ctx *cx, cull_status s) CULL_CHECKED;
 
 CULL_API const char *cull_version(void); /* "0.1.0" */
 /* One line: the libraries linked and their versions, for `--version` and for reports. */

@@ -49,7 +49,9 @@ enum {
 };
 /* Open the inputs, unless a run before did; run m with opts (NULL = defaults); judge as `flags` say.
  * The result is kept in the job. Later runs may have other options; another method finds only what
- * the first one read. Errors: of the inputs, by name, and of cull_data_pick. */
+ * the first one read. With "checkpoint" a folder keeps what a killed run had done, and the same job
+ * goes on from there to the same answer; with "shard" and "parts" the run does its share and, while
+ * others are missing, ends with CULL_EWAIT. Errors: of the inputs, by name, and of cull_data_pick. */
 CULL_API cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opts,
                                   unsigned flags) CULL_CHECKED;
 /* Of the last run; borrowed from the job. NULL before the first. */
@@ -63,6 +65,8 @@ CULL_API cull_status cull_job_rows(cull_job *j, bool as_chosen, const char *path
 CULL_API cull_status cull_pick_write_rows(cull_ctx *cx, const cull_pick *k, const cull_corpus *text,
                                           const cull_pool *pool, bool as_chosen,
                                           const char *path) CULL_CHECKED;
+/* The result has gone where it should: remove the checkpoints that it was kept by. */
+CULL_API cull_status cull_job_done(cull_job *j) CULL_CHECKED;
 /* Close the inputs and let borrowed memory go; the result stays. No run afterwards. */
 CULL_API void cull_job_settle(cull_job *j);
 

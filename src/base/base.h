@@ -68,9 +68,65 @@ double cull__now(void); /* seconds, monotonic: for reports and plans, never for 
  * chunk's status and sentence come back. A loop inside a worker runs in that worker. */
 typedef cull_status cull__for_fn(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi);
 cull_status cull__for(cull_ctx *cx, int64_t n, int64_t grain, cull__for_fn *fn, void *arg);
+/* Chunks [from, to) of that grid only. */
+cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from, int64_t to,
+                           cull__for_fn *fn, void *arg);
 int cull__workers(const cull_ctx *cx); /* most workers a cull__for of this ctx uses */
 int cull__worker(const cull_ctx *cx);  /* which of them a child is: 0 .. workers-1 */
 int cull__isa(const cull_ctx *cx);     /* 2, 3 or 4 */
+
+/* ---- stages: work that processes share, and that a killed run need not do again (stage.c) ----
+ * A stage is a step of the calling thread's, never inside a cull__for. Processes that share a problem
+ * come to the same stages in the same order: what decides about one must be the same in all. */
+typedef struct {
+    const char *what; /* static */
+    int number;
+    int rank, ranks; /* this process does share `rank` of so many */
+    bool mine;       /* false: there is nothing to do, the shares lie ready */
+    bool bare;       /* nothing comes of it but success: shards do not wait for one another */
+} cull__stage;
+/* Chunk c of a piece is the bytes [c * each, (c+1) * each) of `at`, of which there are `total`. */
+typedef struct {
+    void *at;
+    uint64_t each, total;
+} cull__piece;
+cull_status cull__stage_open(cull_ctx *cx, const char *what, cull__stage *st);
+/* The first of `chunks` chunks that is rank r's; r = ranks: the end of the last one's. */
+int64_t cull__stage_first(const cull__stage *st, int64_t chunks, int r);
+/* s: how the share went. Afterwards the pieces are whole in every process, or all fail alike. EWAIT:
+ * the job is a shard, its share is written, and there is no more to do before the others are. */
+cull_status cull__stage_close(cull_ctx *cx, const cull__stage *st, cull_status s, int64_t chunks,
+                              const cull__piece *piece, int pieces);
+/* cull__for as one stage: chunks are shared out, and what they leave in the pieces is everybody's. */
+cull_status cull__spread(cull_ctx *cx, const char *what, int64_t n, int64_t grain, cull__for_fn *fn,
+                         void *arg, const cull__piece *piece, int pieces);
+
+/* Checkpoints, where the job has a folder for them. A loop of passes asks once whether there is one,
+ * which fills the pieces (each: not read), and hands in its state after each pass; whether that is
+ * written depends on how long the last one took, and changes no answer. */
+typedef struct {
+    const char *what;
+    int number;
+} cull__loop;
+cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64_t *step,
+                            const cull__piece *piece, int pieces, bool *found);
+cull_status cull__loop_keep(cull_ctx *cx, const cull__loop *l, int64_t step, bool last,
+                            const cull__piece *piece, int pieces);
+
+/* Who carries shares and checkpoints to files and back; set by the job. Shares: open fills rank,
+ * ranks and mine of st, and close makes the pieces whole. */
+typedef struct {
+    void *user;
+    cull_status (*open)(cull_ctx *cx, void *user, cull__stage *st);
+    cull_status (*close)(cull_ctx *cx, void *user, const cull__stage *st, int64_t chunks,
+                         const cull__piece *piece, int pieces);
+    cull_status (*find)(cull_ctx *cx, void *user, const cull__loop *l, int64_t *step,
+                        const cull__piece *piece, int pieces, bool *found);
+    cull_status (*keep)(cull_ctx *cx, void *user, const cull__loop *l, int64_t step, bool last,
+                        const cull__piece *piece, int pieces);
+} cull__carrier;
+void cull__carry(cull_ctx *cx, const cull__carrier *c); /* NULL = nobody; stages count from 0 */
+int cull__rank(const cull_ctx *cx); /* 0 unless others stand beside this process */
 
 /* ---- randomness: Philox4x32-10 (Salmon et al. 2011), counter-based ---- */
 typedef struct {

@@ -20,7 +20,14 @@ typedef struct cull__root {
     atomic_bool stop;
     pthread_mutex_t hooks; /* calls of the caller's hooks never overlap */
     struct cull__team *team;
-    int ncpu, cpu[1024]; /* the CPUs that the process may use */
+    int ncpu, cpu[1024];          /* the CPUs that the process may use */
+    const cull__carrier *carrier; /* stage.c, as the rest */
+    struct {
+        const char *what;
+        int count;
+    } seen[32]; /* stages and loops so far, by name */
+    int names;
+    bool ended; /* cull_ctx_end */
 } cull__root;
 
 struct cull_ctx {

@@ -22,8 +22,8 @@ extern int omp_get_max_threads(void) __attribute__((weak));
 struct job {
     cull__for_fn *fn;
     void *arg;
-    int64_t n, grain, chunks;
-    _Atomic int64_t next; /* chunks are handed out in order ... */
+    int64_t n, grain, from, to; /* chunks [from, to) of the grid over n */
+    _Atomic int64_t next;       /* chunks are handed out in order ... */
     _Atomic int64_t done;
     atomic_bool failed; /* ... so all before a failing one are in somebody's hands */
     int64_t bad;        /* lowest failing chunk, under team->lock */
@@ -92,13 +92,20 @@ static void fail(struct cull__team *team, struct job *j, int64_t chunk, cull_sta
     pthread_mutex_unlock(&team->lock);
 }
 
+static int64_t rows_of(const struct job *j)
+{
+    int64_t lo = j->from * j->grain, hi = j->to * j->grain;
+    return (hi < j->n ? hi : j->n) - lo;
+}
+
 /* Take chunks until there is none left. `front` is the caller's ctx in worker 0, else NULL: it calls
  * the progress hook between chunks. */
 static void work(cull_ctx *cx, cull_ctx *front, struct cull__team *team, struct job *j)
 {
+    int64_t all = rows_of(j);
     while (!atomic_load(&j->failed)) {
         int64_t done = atomic_load(&j->done) * j->grain; /* the last chunk may be shorter */
-        cull_status s = front ? cull__tick(front, (double)(done < j->n ? done : j->n), (double)j->n)
+        cull_status s = front ? cull__tick(front, (double)(done < all ? done : all), (double)all)
                               : cull__tick(cx, 0, 1);
         if (s != CULL_OK) {
             if (front)
@@ -107,7 +114,7 @@ static void work(cull_ctx *cx, cull_ctx *front, struct cull__team *team, struct 
             return;
         }
         int64_t c = atomic_fetch_add(&j->next, 1);
-        if (c >= j->chunks) return;
+        if (c >= j->to) return;
         int64_t lo = c * j->grain, hi = j->n - lo < j->grain ? j->n : lo + j->grain;
         cull__mark_t m = cull__mark(cx);
         s = j->fn(cx, j->arg, c, lo, hi);
@@ -198,12 +205,13 @@ void cull__threads_end(cull_ctx *cx)
     cull__free(t);
 }
 
-static cull_status in_worker(cull_ctx *cx, int64_t n, int64_t grain, cull__for_fn *fn, void *arg)
+static cull_status in_worker(cull_ctx *cx, const struct job *j)
 {
-    for (int64_t c = 0, lo = 0; lo < n; c++, lo += grain) {
+    for (int64_t c = j->from; c < j->to; c++) {
+        int64_t lo = c * j->grain;
         cull__mark_t m = cull__mark(cx);
         cull_status s = cull__tick(cx, 0, 1);
-        if (s == CULL_OK) s = fn(cx, arg, c, lo, n - lo < grain ? n : lo + grain);
+        if (s == CULL_OK) s = j->fn(cx, j->arg, c, lo, j->n - lo < j->grain ? j->n : lo + j->grain);
         cull__release(cx, m);
         CULL_TRY(s);
     }
@@ -214,12 +222,20 @@ cull_status cull__for(cull_ctx *cx, int64_t n, int64_t grain, cull__for_fn *fn, 
 {
     if (n <= 0) return CULL_OK;
     if (grain < 1) grain = 1;
-    if (cx->worker >= 0) return in_worker(cx, n, grain, fn, arg);
-    CULL_TRY(cull__tick(cx, 0, (double)n));
+    return cull__for_some(cx, n, grain, 0, (n - 1) / grain + 1, fn, arg);
+}
+
+cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from, int64_t to,
+                           cull__for_fn *fn, void *arg)
+{
+    struct job j = {
+        .fn = fn, .arg = arg, .n = n, .grain = grain, .from = from, .to = to, .next = from};
+    if (from >= to) return CULL_OK;
+    if (cx->worker >= 0) return in_worker(cx, &j);
+    CULL_TRY(cull__tick(cx, 0, (double)rows_of(&j)));
     CULL_TRY(team_start(cx));
     cull__root *r = cx->root;
     struct cull__team *t = r->team;
-    struct job j = {.fn = fn, .arg = arg, .n = n, .grain = grain, .chunks = (n - 1) / grain + 1};
 
     cpu_set_t mask;
     bool masked = r->ncpu > 1 && sched_getaffinity(0, sizeof mask, &mask) == 0;
@@ -229,7 +245,7 @@ cull_status cull__for(cull_ctx *cx, int64_t n, int64_t grain, cull__for_fn *fn, 
     unsigned csr = _mm_getcsr();
     _mm_setcsr(0x1f80);
 #endif
-    bool many = t->size > 1 && j.chunks > 1;
+    bool many = t->size > 1 && to - from > 1;
     if (many) {
         int first = here(r);
         threads_start(r, first);
@@ -254,7 +270,7 @@ cull_status cull__for(cull_ctx *cx, int64_t n, int64_t grain, cull__for_fn *fn, 
 #endif
     if (omp_set_num_threads) omp_set_num_threads(omp);
     if (many && masked) (void)sched_setaffinity(0, sizeof mask, &mask);
-    if (!atomic_load(&j.failed)) return cull__tick(cx, (double)n, (double)n);
+    if (!atomic_load(&j.failed)) return cull__tick(cx, (double)rows_of(&j), (double)rows_of(&j));
     memcpy(cx->err, j.err, sizeof cx->err);
     return j.status;
 }

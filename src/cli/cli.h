@@ -53,9 +53,13 @@ struct cli {
     char **whole; /* the command line from "cull" on, for files that say how they were made */
     int wholes;
     bool quiet, verbose, json;
+    const cull_ranks *ranks; /* of several processes, or NULL */
     cull_ctx *cx;
     int code; /* of the failure that was told, or 0 */
 };
+
+/* ---- start.c ---- */
+int start(int argc, char **argv, const cull_ranks *ranks);
 
 /* ---- commands.c ---- */
 void commands_start(void); /* once, before all else */

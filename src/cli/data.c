@@ -120,9 +120,16 @@ static int run_session(cli *c, const cull_method *m, session *s)
         TRY(check(c, cull_job_estimate(s->job, m, s->opts, flags, &e)));
         return say_plan(c, m, &e);
     }
-    TRY(check(c, cull_job_run(s->job, m, s->opts, flags)));
+    cull_status done = cull_job_run(s->job, m, s->opts, flags);
+    if (done == CULL_EWAIT) { /* a shard that has done its part */
+        progress_end();
+        talk(c, "%s", cull_error(c->cx));
+        return DONE;
+    }
+    TRY(check(c, done));
     const cull_run *r = cull_job_result(s->job);
     TRY(write_outputs(c, s, r));
+    TRY(check(c, cull_job_done(s->job)));
     progress_end();
     return summary(c, r);
 }

@@ -319,6 +319,10 @@ int context_new(cli *c)
     o.user = c;
     o.tick = tick;
     o.log = note;
+    o.ranks = c->ranks;
+    for (int i = 0; c->ranks && c->ranks->ranks > 1 && i < c->inputs; i++)
+        if (!strcmp(c->input[i], "-"))
+            return fail(c, USAGE, "standard input reaches one process only; give a file");
     c->cx = cull_ctx_new(&o);
     if (c->cx) return DONE;
     return strcmp(o.isa, "auto")

@@ -58,6 +58,7 @@ void cull_job_free(cull_job *j)
 {
     if (!j) return;
     comparison_free(j->compared);
+    cull__parts_close(j->cx, j->parts);
     job_forget(j);
     job_close(j);
     for (int64_t i = 0; i < j->sets; i++) cull__free(j->set[i].value);

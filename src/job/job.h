@@ -6,6 +6,7 @@
 #include "cull/job.h"
 #include "cull/pool.h"
 #include "cull/table.h"
+#include "io/parts.h"
 
 enum { MAX_COLUMNS = 64, MAX_FILES = 1024 };
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
@@ -117,6 +118,7 @@ struct cull_job {
     char **kept;             /* texts that the result points to */
     int64_t keeps, keep_cap;
     comparison *compared;
+    cull__parts *parts; /* checkpoints or shares */
 };
 
 /* ---- job.c: what was given ---- */
@@ -149,6 +151,9 @@ cull_status embed_settings(cull_job *j, cull_embed_opts *o);
 const char *code_name(const cull_job *j, int which, int32_t code);
 /* The code called `name`; refused as "SENTENCE 'name'; did you mean ...". */
 cull_status code_find(cull_job *j, int which, const char *name, const char *sentence, int32_t *out);
+
+/* ---- parts.c: checkpoints and shares ---- */
+cull_status parts_open(cull_job *j, const cull_method *m, const cull_opts *opts);
 
 /* ---- scores.c: named columns beside the records ---- */
 /* Before the records are opened: which columns they must have; after: where the numbers are. */

@@ -154,6 +154,7 @@ cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opt
     if (j->settled) return cull__fail(j->cx, CULL_EINPUT, "the job has let its inputs go");
     if (has(j, "targets") || has(j, "split-by"))
         return cull__fail(j->cx, CULL_EOPTION, "--targets and --split-by are for a comparison");
+    CULL_TRY(parts_open(j, m, opts));
     if (!j->opened) CULL_TRY(job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false));
     cull_status s = run(j, m, opts, flags);
     if (s == CULL_OK)

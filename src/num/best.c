@@ -133,12 +133,23 @@ static cull_status queries(cull_ctx *cx, job *j)
     return CULL_OK;
 }
 
+static cull__piece rows_of(void *at, int64_t n, int64_t grain, size_t size)
+{
+    return (cull__piece){at, (uint64_t)grain * size, (uint64_t)n * size};
+}
+
 static cull_status best(cull_ctx *cx, job *j)
 {
     int64_t n = cull_pool_n(j->p);
     CULL_TRY(queries(cx, j));
     j->tile = (j->m - 1) / ((j->m - 1) / TILE + 1) + 1;
-    return cull__for(cx, n, n < 8 * GRAIN ? ROWS : GRAIN, rows, j);
+    int64_t grain = n < 8 * GRAIN ? ROWS : GRAIN;
+    cull__piece shared[3];
+    int pieces = 0;
+    if (j->best) shared[pieces++] = rows_of(j->best, n, grain, sizeof *j->best);
+    if (j->which) shared[pieces++] = rows_of(j->which, n, grain, sizeof *j->which);
+    if (j->mean) shared[pieces++] = rows_of(j->mean, n, grain, sizeof *j->mean);
+    return cull__spread(cx, "similarity", n, grain, rows, j, shared, pieces);
 }
 
 cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, bool unit,

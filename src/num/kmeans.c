@@ -324,7 +324,10 @@ static cull_status fill_empty(cull_ctx *cx, job *j, int64_t empty)
     CULL_TRY(CULL_TMP(cx, buf, j->d));
     CULL_TRY(CULL_TMP(cx, f.far, j->chunks * f.want));
     CULL_TRY(CULL_TMP(cx, f.have, j->chunks));
-    CULL_TRY(cull__for(cx, j->n, j->grain, farthest, &f));
+    const cull__piece shared[] = {
+        {f.far, (uint64_t)f.want * sizeof *f.far, (uint64_t)(j->chunks * f.want) * sizeof *f.far},
+        {f.have, sizeof *f.have, (uint64_t)j->chunks * sizeof *f.have}};
+    CULL_TRY(cull__spread(cx, "k-means, empty", j->n, j->grain, farthest, &f, shared, 2));
     for (int64_t c = 0; c < j->chunks; c++)
         for (int64_t i = 0; i < f.have[c]; i++) f.far[all++] = f.far[c * f.want + i];
     cull__rank_sort(f.far, all);
@@ -396,8 +399,15 @@ static void recentre(job *j, double squares)
 
 static cull_status sweep(cull_ctx *cx, job *j)
 {
+    uint64_t of = (uint64_t)j->chunks, sums = (uint64_t)(j->k * j->d) * sizeof *j->sum,
+             counts = (uint64_t)j->k * sizeof *j->count, a = sizeof *j->assign;
+    const cull__piece shared[] = {{j->count, counts, of * counts},
+                                  {j->square, sizeof *j->square, of * sizeof *j->square},
+                                  {j->changed, sizeof *j->changed, of * sizeof *j->changed},
+                                  {j->assign, (uint64_t)j->grain * a, (uint64_t)j->n * a},
+                                  {j->sum, sums, of * sums}};
     CULL_TRY(prepare(cx, j));
-    CULL_TRY(cull__for(cx, j->n, j->grain, assign, j));
+    CULL_TRY(cull__spread(cx, "k-means", j->n, j->grain, assign, j, shared, j->measure ? 4 : 5));
     j->known = true;
     j->bounded = j->track;
     j->drift1 = j->drift2 = 0; /* until recentre */
@@ -405,11 +415,26 @@ static cull_status sweep(cull_ctx *cx, job *j)
     return cull__for(cx, j->k, 16, reduce, j);
 }
 
+/* Where a restart was when it was kept: bounds are made anew, as they only spare work. */
+typedef struct {
+    double before;
+    bool over;
+} progress;
+
 static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
 {
-    double before = INFINITY;
+    progress at;
+    const cull__piece state[] = {{&at, 0, sizeof at},
+                                 {j->c, 0, (uint64_t)(j->k * j->d) * sizeof *j->c},
+                                 {j->assign, 0, (uint64_t)j->n * sizeof *j->assign}};
+    cull__loop loop;
+    int64_t it = 0;
+    bool found;
+    memset(&at, 0, sizeof at); /* the padding is kept too */
+    at.before = INFINITY;
     memset(j->assign, -1, (size_t)j->n * sizeof *j->assign);
-    for (int64_t it = 0; it < o->iterations; it++) {
+    CULL_TRY(cull__loop_find(cx, "k-means", &loop, &it, state, 3, &found));
+    for (; !at.over && it < o->iterations; it++) {
         int64_t empty = 0, changed = 0;
         CULL_TRY(sweep(cx, j));
         double now = objective(j);
@@ -419,10 +444,14 @@ static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
         cull__release(cx, mark);
         CULL_TRY(s);
         for (int64_t c = 0; c < j->chunks; c++) changed += j->changed[c];
-        if (!changed) break;
-        recentre(j, now);
-        if (o->tol > 0 && before - now < o->tol * before) break;
-        before = now;
+        at.over = !changed;
+        if (changed) {
+            recentre(j, now);
+            at.over = o->tol > 0 && at.before - now < o->tol * at.before;
+            at.before = now;
+        }
+        bool last = at.over || it + 1 == o->iterations;
+        CULL_TRY(cull__loop_keep(cx, &loop, it + 1, last, state, 3));
     }
     return CULL_OK;
 }

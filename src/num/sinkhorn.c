@@ -64,6 +64,15 @@ static void load(const job *j, const cull_pool *p, int64_t lo, int64_t hi, float
     }
 }
 
+/* A pass over x; what its chunks leave in `part`, and the new f, is every process's. */
+static cull_status spread(cull_ctx *cx, job *j, const char *what, cull__for_fn *fn, bool new_f)
+{
+    uint64_t part = (uint64_t)j->width * sizeof *j->part, f = (uint64_t)j->grain * sizeof *j->f;
+    const cull__piece shared[] = {{j->part, part, (uint64_t)j->chunks * part},
+                                  {j->f, f, (uint64_t)j->n * sizeof *j->f}};
+    return cull__spread(cx, what, j->n, j->grain, fn, j, shared, new_f ? 2 : 1);
+}
+
 /* ---- before the first iteration: lengths, means ---- */
 
 /* part: sum a x (d), sum a |x|^2, largest |x|^2 */
@@ -126,7 +135,7 @@ static cull_status measure(cull_ctx *cx, job *j, double *mean)
 {
     double xx = 0, yy = 0, xy = 0;
     CULL_TRY(columns(cx, j));
-    CULL_TRY(cull__for(cx, j->n, j->grain, survey, j));
+    CULL_TRY(spread(cx, j, "transport, lengths", survey, false));
     for (int64_t c = 0; c < j->chunks; c++) {
         const double *p = j->part + c * j->width;
         xx += p[j->d];
@@ -257,7 +266,7 @@ static cull_status pass(cull_ctx *cx, job *j, double omega, double *error)
 {
     set_columns(j, NULL);
     j->omega = omega;
-    CULL_TRY(cull__for(cx, j->n, j->grain, pass_rows, j));
+    CULL_TRY(spread(cx, j, "transport", pass_rows, true));
     *error = 0;
     memset(j->mass, 0, (size_t)j->m * sizeof *j->mass);
     for (int64_t c = 0; c < j->chunks; c++) {
@@ -307,7 +316,7 @@ static cull_status certificate(cull_ctx *cx, job *j, double *gap)
     }
     set_columns(j, less);
     j->certify = true;
-    CULL_TRY(cull__for(cx, j->n, j->grain, pass_rows, j));
+    CULL_TRY(spread(cx, j, "transport, certificate", pass_rows, false));
     for (int64_t c = 0; c < j->chunks; c++)
         for (int64_t t = 0; t < j->d + 4; t++) sum[t] += j->part[c * j->width + t];
     *gap += sum[j->d]; /* sum f (r - a) */
@@ -362,40 +371,68 @@ static double relax(double omega, double before, double now)
     return fmin(2 / (1 + sqrt(1 - l)), 1.98);
 }
 
+/* What the next iteration needs, beside f and g. */
+typedef struct {
+    double eps, omega, before;
+    int64_t at_eps;
+    bool settle; /* the next pass only makes the rows exact */
+    bool over;
+    double error;
+} progress;
+
+/* One iteration. */
+static cull_status step(cull_ctx *cx, job *j, const cull__sinkhorn_opts *o, double eps,
+                        progress *at)
+{
+    bool there = at->eps <= eps;
+    j->eps = at->eps;
+    CULL_TRY(pass(cx, j, there && !at->settle ? at->omega : 1, &at->error));
+    if (there && at->error <= o->tolerance) {
+        at->over = j->omega == 1;
+        at->settle = true;
+        return CULL_OK;
+    }
+    at->settle = false;
+    update_columns(j);
+    if (!there) {
+        at->eps = fmax(at->eps / 2, eps);
+    } else if (++at->at_eps % RATE == 0) {
+        at->omega = relax(at->omega, at->before, at->error);
+        at->before = at->error;
+    }
+    return CULL_OK;
+}
+
 static cull_status iterate(cull_ctx *cx, job *j, const cull__sinkhorn_opts *o, double start,
                            cull__transport *out)
 {
-    double eps = out->epsilon, omega = 1, before = INFINITY, error = INFINITY;
-    int64_t at_eps = 0;
-    bool settle = false; /* the next pass only makes the rows exact */
-    j->eps = fmax(start, eps);
-    for (int64_t k = 0; k < o->iterations; k++) {
-        CULL_TRY(cull__tick(cx, (double)k, (double)o->iterations));
-        bool there = j->eps <= eps;
-        CULL_TRY(pass(cx, j, there && !settle ? omega : 1, &error));
-        out->iterations = k + 1;
-        if (there && error <= o->tolerance) {
-            out->error = error;
-            if (j->omega == 1) return CULL_OK;
-            settle = true;
-            continue;
-        }
-        settle = false;
-        update_columns(j);
-        if (!there) {
-            j->eps = fmax(j->eps / 2, eps);
-            continue;
-        }
-        if (++at_eps % RATE == 0) {
-            omega = relax(omega, before, error);
-            before = error;
-        }
+    progress at;
+    const cull__piece state[] = {{&at, 0, sizeof at},
+                                 {j->f, 0, (uint64_t)j->n * sizeof *j->f},
+                                 {j->g, 0, (uint64_t)j->m * sizeof *j->g},
+                                 {j->mass, 0, (uint64_t)j->m * sizeof *j->mass}};
+    cull__loop loop;
+    bool found;
+    memset(&at, 0, sizeof at); /* the padding is kept too */
+    at.eps = fmax(start, out->epsilon);
+    at.omega = 1;
+    at.before = at.error = INFINITY;
+    memset(j->mass, 0, (size_t)j->m * sizeof *j->mass);
+    CULL_TRY(cull__loop_find(cx, "transport", &loop, &out->iterations, state, 4, &found));
+    while (!at.over && out->iterations < o->iterations) {
+        CULL_TRY(cull__tick(cx, (double)out->iterations, (double)o->iterations));
+        CULL_TRY(step(cx, j, o, out->epsilon, &at));
+        out->iterations++;
+        CULL_TRY(cull__loop_keep(cx, &loop, out->iterations, at.over, state, 4));
     }
+    j->eps = at.eps;
+    out->error = at.error;
+    if (at.over) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT,
                       "transport: after %" PRId64
                       " iterations the marginals are wrong by %.3g, more "
                       "than the tolerance %g; a larger epsilon or tolerance needs fewer",
-                      o->iterations, error, o->tolerance);
+                      o->iterations, at.error, o->tolerance);
 }
 
 /* ---- the door ---- */

@@ -49,6 +49,7 @@ typedef struct {
     const float *qu;  /* (m, d) unit */
     const uint8_t *skip;
     int64_t n, d, m, k, cap, tile, grain;
+    int64_t from, to; /* chunks of the pool that this process reads */
     bool unit;
     double e;
     bool narrow;         /* products in bf16 where they pay */
@@ -351,7 +352,7 @@ static cull_status pass(cull_ctx *cx, job *j)
     if (j->narrow) CULL_TRY(narrow_queries(cx, j));
     CULL_TRY(CULL_TMP0(cx, j->w, workers));
     for (int t = 0; t < workers; t++) CULL_TRY(state_new(cx, j, &j->w[t]));
-    CULL_TRY(cull__for(cx, j->n, j->grain, scan, j));
+    CULL_TRY(cull__for_some(cx, j->n, j->grain, j->from, j->to, scan, j));
     return finalists(cx, j);
 }
 
@@ -376,8 +377,10 @@ static void shape(job *j)
 
 static int64_t tile_of(int64_t m) { return (m - 1) / ((m - 1) / TILE + 1) + 1; }
 
-static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
-                        bool unit, const uint8_t *skip, int64_t *idx, double *score, int64_t *found)
+/* Of the rows that are st's share. */
+static cull_status topk(cull_ctx *cx, const cull__stage *st, const cull_pool *p, const float *q,
+                        int64_t m, int64_t k, bool unit, const uint8_t *skip, int64_t *idx,
+                        double *score, int64_t *found)
 {
     int64_t n = cull_pool_n(p), d = cull_pool_d(p);
     job j = {.p = p, .kern = cull__kernels(cx), .skip = skip, .n = n, .d = d, .k = k, .unit = unit};
@@ -385,6 +388,9 @@ static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_
     float *qu;
     j.e = cull__dot_bound(d);
     shape(&j);
+    int64_t chunks = (n - 1) / j.grain + 1;
+    j.from = cull__stage_first(st, chunks, st->rank);
+    j.to = cull__stage_first(st, chunks, st->rank + 1);
     CULL_TRY(CULL_TMP(cx, nq, m));
     CULL_TRY(CULL_TMP(cx, qu, m * d));
     for (int64_t i = 0; i < m; i++) {
@@ -409,6 +415,60 @@ static cull_status topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_
     return CULL_OK;
 }
 
+/* The best k of every query out of `ranks` lists of each, which lie (ranks, m, k). */
+static void merge_ranks(int ranks, int64_t m, int64_t k, const int64_t *idx, const double *score,
+                        const int64_t *found, int64_t *at, int64_t *to_idx, double *to_score,
+                        int64_t *to_found)
+{
+    for (int64_t q = 0; q < m; q++) {
+        int64_t n = 0;
+        memset(at, 0, (size_t)ranks * sizeof *at);
+        for (int64_t i = 0; i < k; i++) {
+            int from = -1;
+            for (int r = 0; r < ranks; r++) { /* ranks hold ascending rows: a tie is the lower's */
+                if (at[r] == found[r * m + q]) continue;
+                if (from < 0 ||
+                    score[(r * m + q) * k + at[r]] > score[(from * m + q) * k + at[from]])
+                    from = r;
+            }
+            int64_t t = (from < 0 ? 0 : from * m + q) * k + (from < 0 ? 0 : at[from]);
+            to_idx[q * k + i] = from < 0 ? -1 : idx[t];
+            to_score[q * k + i] = from < 0 ? -INFINITY : score[t];
+            if (from >= 0) at[from]++, n++;
+        }
+        to_found[q] = n;
+    }
+}
+
+static cull_status shared_topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m,
+                               int64_t k, bool unit, const uint8_t *skip, int64_t *idx,
+                               double *score, int64_t *found)
+{
+    cull__stage st;
+    cull_status s = CULL_OK;
+    int64_t *idx_of, *found_of, *at;
+    double *score_of;
+    CULL_TRY(cull__stage_open(cx, "nearest rows", &st));
+    if (st.ranks == 1) {
+        s = topk(cx, &st, p, q, m, k, unit, skip, idx, score, found);
+        return cull__stage_close(cx, &st, s, 1, NULL, 0);
+    }
+    CULL_TRY(CULL_TMP(cx, idx_of, st.ranks * m * k));
+    CULL_TRY(CULL_TMP(cx, score_of, st.ranks * m * k));
+    CULL_TRY(CULL_TMP(cx, found_of, st.ranks * m));
+    CULL_TRY(CULL_TMP(cx, at, st.ranks));
+    if (st.mine)
+        s = topk(cx, &st, p, q, m, k, unit, skip, idx_of + st.rank * m * k,
+                 score_of + st.rank * m * k, found_of + st.rank * m);
+    uint64_t each = (uint64_t)(m * k) * 8, all = (uint64_t)st.ranks;
+    const cull__piece lists[] = {{idx_of, each, all * each},
+                                 {score_of, each, all * each},
+                                 {found_of, (uint64_t)m * 8, all * (uint64_t)m * 8}};
+    CULL_TRY(cull__stage_close(cx, &st, s, st.ranks, lists, 3));
+    merge_ranks(st.ranks, m, k, idx_of, score_of, found_of, at, idx, score, found);
+    return CULL_OK;
+}
+
 cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, int64_t k,
                             bool unit, const uint8_t *skip, int64_t *idx, double *score,
                             int64_t *found)
@@ -425,7 +485,7 @@ cull_status cull__pool_topk(cull_ctx *cx, const cull_pool *p, const float *q, in
     }
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "nearest rows");
-    cull_status s = topk(cx, p, q, m, k, unit, skip, idx, score, found);
+    cull_status s = shared_topk(cx, p, q, m, k, unit, skip, idx, score, found);
     cull__phase(cx, phase);
     cull__release(cx, mark);
     return s;

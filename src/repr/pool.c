@@ -196,7 +196,7 @@ cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p)
 {
     int64_t grain = 65536 / p->d + 1;
     const char *phase = cull__phase(cx, "checking embeddings");
-    cull_status s = cull__for(cx, p->n, grain, check_rows, (void *)p);
+    cull_status s = cull__spread(cx, "checking", p->n, grain, check_rows, (void *)p, NULL, 0);
     cull__phase(cx, phase);
     return s;
 }

@@ -48,6 +48,13 @@ const cull_input *cull_task_inputs(cull_task t)
         {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
         {"embed-power", "P",
          "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
+        {"checkpoint", "DIR",
+         "keep the state of long loops in DIR, so that the same command goes on after it was "
+         "killed"},
+        {"shard", "I/N",
+         "do the I-th of N shares of the passes over the embeddings, and leave it in the --parts "
+         "folder"},
+        {"parts", "DIR", "folder of the shares; without --shard they are put together"},
         {NULL, NULL, NULL}};
     static const cull_input none[] = {{NULL, NULL, NULL}};
     return t == CULL_TASK_DATA ? data : none;
