@@ -5,6 +5,7 @@
 #include "cull/arrow.h"
 #include "cull/base.h"
 #include "cull/claim.h"
+#include "cull/cluster.h"
 #include "cull/corpus.h"
 #include "cull/data.h"
 #include "cull/embed.h"

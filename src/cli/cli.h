@@ -117,6 +117,7 @@ void say_json_list(FILE *f, const char *const *s, int n);
 /* ---- the commands ---- */
 int run_data(cli *c);
 int run_embed(cli *c);
+int run_cluster(cli *c);
 int run_compare(cli *c);
 int run_apply(cli *c);
 int run_replay(cli *c);

@@ -44,6 +44,22 @@ static const cull_input embed_own[] = {
     {"sample", "N", "texts that the reduction is fitted on (65536)"},
     {"power", "P", "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
     {NULL, NULL, NULL}};
+static const cull_input cluster_own[] = {
+    {"clusters", "K", "how many"},
+    {"iterations", "N", "passes at most; with --batch, how many batches (25)"},
+    {"restarts", "N", "the best of so many runs (1)"},
+    {"tolerance", "T",
+     "stop when the objective falls by less than this share; 0 = never early (0)"},
+    {"start", "k-means++|rows",
+     "where to start: k-means++ on a sample of 32 K rows, or K rows drawn"},
+    {"spherical", NULL, "rows count as unit vectors, centroids have unit length"},
+    {"batch", "N", "minibatches of so many rows; 0 = all rows every time (0)"},
+    {"assign", "FILE", "write the cluster of each row here (.npy)"},
+    {"checkpoint", "DIR",
+     "keep the state in DIR at the end of passes, so that the same command goes on after it was "
+     "killed"},
+    {"plan", NULL, "say what would be done and what it holds; then stop"},
+    {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
     {"methods", "A,B,...",
      "which methods, each also with options of its own, as rds-plus:rule=mean; without it all "
@@ -68,6 +84,7 @@ static const cull_input help_own[] = {{"man", NULL, "as a manual page"}, {NULL, 
 enum { MAX_TABLES = 6 };
 static const cull_input *data_options[MAX_TABLES], *compare_options[MAX_TABLES];
 static const cull_input *const embed_options[] = {embed_own, out_file, NULL};
+static const cull_input *const cluster_options[] = {cluster_own, out_file, NULL};
 static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
 static const cull_input *const info_options[] = {info_own, NULL};
 static const cull_input *const reproduce_options[] = {reproduce_own, NULL};
@@ -111,6 +128,22 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_embed},
+    {.name = "cluster",
+     .usage = "cull cluster --clusters K [--OPTION VALUE]... INPUT... -o CENTROIDS.npy",
+     .brief = "k-means over an array of any size",
+     .about = "INPUT is an array (npy, npz, safetensors, ...) of f32, f16, bf16 or integers; it is "
+              "read in passes, never held. The centroids are the same to the bit for any number of "
+              "threads, and of processes (cull-mpi). Every row counts: nothing is sampled unless "
+              "--batch says so.",
+     .examples =
+         "cull cluster --clusters 4096 pool.npy -o centroids.npy --assign cluster.npy\t"
+         "4,096 centroids, and the cluster of each row\n"
+         "cull cluster --clusters 4096 --batch 100000 --iterations 50 pool.npy -o centroids.npy\t"
+         "by minibatches: far fewer reads of a large file",
+     .options = cluster_options,
+     .least = 1,
+     .most = -1,
+     .run = run_cluster},
     {.name = "compare",
      .usage = "cull compare data --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
      .brief = "run many methods on one problem, fairly",

@@ -477,15 +477,18 @@ static cull_status restarts(cull_ctx *cx, job *j, const cull__kmeans_opts *o, fl
         double v;
         cull__mark_t mark = cull__mark(cx);
         cull_status s = CULL_OK;
+        uint64_t stream = 0x6B6D65616E73u + ((uint64_t)r << 32);
         if (o->start)
             memcpy(j->c, o->start, (size_t)(j->k * j->d) * sizeof *j->c);
         else
-            s = cull__kmeans_seed(cx, j->p, j->k, o->spherical, 0x6B6D65616E73u + (uint64_t)r,
-                                  j->c);
+            s = (o->sampled ? cull__kmeans_draw : cull__kmeans_seed)(cx, j->p, j->k, o->spherical,
+                                                                     stream, j->c);
+        cull__release(cx, mark);
+        if (s == CULL_OK && o->batch) s = cull__kmeans_batches(cx, j->p, o, stream, j->c);
         cull__release(cx, mark);
         CULL_TRY(s);
         j->known = j->bounded = j->track = false;
-        CULL_TRY(lloyd(cx, j, o));
+        if (!o->batch) CULL_TRY(lloyd(cx, j, o));
         CULL_TRY(measure(cx, j, &v));
         if (r && !(v < *obj)) continue;
         *obj = v;
@@ -524,7 +527,8 @@ uint64_t cull__kmeans_bytes(int64_t n, int64_t d, cull_dtype dtype, int workers,
     shape(&j);
     double k = (double)j.k, kd = k * (double)d, block = (double)j.block, of = (double)j.chunks;
     double base = 12 * (double)n + kd * (4 + 4 + 2 + 8 + 8 * of) + k * (32 + 8 * of);
-    double seed = o->start ? 0 : cull__kmeans_seed_bytes(n, j.k, d);
+    double seed = o->start || o->sampled ? 0 : cull__kmeans_seed_bytes(n, j.k, d);
+    if (o->batch) seed = fmax(seed, (double)cull__kmeans_batch_bytes(d, workers, o));
     double score =
         block * (4 * k + 6 * (double)d + 8) + 4 * k + 4 * (double)j.window + cull__gemm_bytes(d);
     if (o->spherical || dtype != CULL_F32) score += 4 * (double)(j.window * d);
@@ -577,6 +581,11 @@ cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_op
                           "%" PRId64 " clusters of %" PRId64
                           " rows; there must be 1 to as many clusters as rows",
                           j.k, j.n);
+    if (o->batch && (o->batch < j.k || o->batch > INT64_MAX / 4096 / j.d))
+        return cull__fail(cx, CULL_EOPTION,
+                          "batches of %" PRId64 " rows for %" PRId64
+                          " clusters; a batch needs a row for each at least",
+                          o->batch, j.k);
     if (j.k > INT64_MAX / 4096 / j.d)
         return cull__fail(cx, CULL_ENOMEM, "out of memory: %" PRId64 " centroids of %" PRId64, j.k,
                           j.d);

@@ -68,9 +68,8 @@ static int64_t drawn(const seeding *s, int64_t n, double u)
     return last;
 }
 
-/* size rows out of n in ascending order (Knuth's algorithm S when sparse would do as well: here each
- * row is kept with the chance that is still owed). */
-static void sample(cull_rng *r, int64_t n, int64_t size, int64_t *row)
+/* Each row is kept with the chance that is still owed (Knuth's algorithm S). */
+void cull__kmeans_sample(cull_rng *r, int64_t n, int64_t size, int64_t *row)
 {
     for (int64_t i = 0, have = 0; have < size; i++)
         if (size - have == n - i || cull__rng_below(r, n - i) < size - have) row[have++] = i;
@@ -98,7 +97,7 @@ cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool 
     CULL_TRY(CULL_TMP(cx, s.x, size * s.d));
     CULL_TRY(CULL_TMP(cx, s.d2, size));
     CULL_TRY(CULL_TMP(cx, s.sum, (size - 1) / CHUNK + 1));
-    sample(&r, n, size, row);
+    cull__kmeans_sample(&r, n, size, row);
     s.row = row;
     CULL_TRY(cull__for(cx, size, CHUNK, gather, &s));
     int64_t at = cull__rng_below(&r, size);
@@ -111,4 +110,17 @@ cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool 
         at = drawn(&s, size, cull__rng_unit(&r));
     }
     return CULL_OK;
+}
+
+cull_status cull__kmeans_draw(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
+                              uint64_t stream, float *c)
+{
+    seeding s = {.p = p, .kern = cull__kernels(cx), .spherical = spherical, .d = cull_pool_d(p)};
+    cull_rng r = cull__rng(cx, stream);
+    int64_t *row;
+    CULL_TRY(CULL_TMP(cx, row, k));
+    cull__kmeans_sample(&r, cull_pool_n(p), k, row);
+    s.row = row;
+    s.x = c;
+    return cull__for(cx, k, CHUNK, gather, &s);
 }

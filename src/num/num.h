@@ -104,7 +104,9 @@ typedef struct {
     int64_t k, iterations; /* at most */
     int restarts;          /* best of; below 2 = one */
     double tol;         /* stop when the objective falls by less than this share; 0 = never early */
-    const float *start; /* (k, d) centroids to start from, or NULL = k-means++ on a sample */
+    const float *start; /* (k, d) centroids to start from, or NULL = see `sampled` */
+    bool sampled;       /* start from k rows drawn without repeats; else k-means++ on a sample */
+    int64_t batch;      /* rows of a minibatch; 0 = all rows in every iteration */
     bool spherical;     /* rows count as unit vectors, centroids are brought to unit length */
 } cull__kmeans_opts;
 /* centroid (k, d), assign (n) and count (k) out; *objective = sum of squared distances from the
@@ -114,6 +116,9 @@ typedef struct {
  * over a grid fixed by n, k and d, in order, and assignments are canonical: same bits for any number
  * of threads and any instruction set. EOPTION unless 1 <= k <= n. O(n d k) time an iteration at most;
  * 12 n bytes and 16 to 64 sets of k d doubles. */
+/* With a batch (Sculley 2010, Web-scale k-means): an iteration draws so many rows, and each centroid goes
+ * to the mean of all the rows that batches ever gave it; `tol` does not count, and a cluster that no
+ * batch gave a row stays where it started. Reads the pool once, and the batches. */
 cull_status cull__kmeans(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
                          float *centroid, int32_t *assign, int64_t *count, double *objective);
 /* What it allocates at most (to 5 % and 64 KiB for each worker and the caller), outputs not counted. */
