@@ -104,10 +104,12 @@ static cull_status run_in(cull_job *j, cull_ctx *cx, comparison *w, const cull_v
 /* Each run has a context of its own, so that its peak is its own. */
 static cull_status run_one(cull_job *j, comparison *w, const cull_variant *v, uint64_t seed)
 {
+    const char *name;
+    cull_ctx *cx;
+    CULL_TRY(job_keep(j, name_of(v), &name)); /* the caller's may go before the table does */
     int at = w->rows++;
     cull_compare_row *r = &w->row[at];
-    cull_ctx *cx;
-    *r = (cull_compare_row){name_of(v), seed, v->method->flags & CULL_BASELINE, NULL, 0, 0, NULL};
+    *r = (cull_compare_row){name, seed, v->method->flags & CULL_BASELINE, NULL, 0, 0, NULL};
     CULL_TRY(cull__ctx_like(j->cx, seed, &cx));
     cull_status s = run_in(j, cx, w, v, r, w->value[at], w->why[at]);
     cull_ctx_free(cx);

@@ -477,7 +477,7 @@ static cull_status restarts(cull_ctx *cx, job *j, const cull__kmeans_opts *o, fl
         double v;
         cull__mark_t mark = cull__mark(cx);
         cull_status s = CULL_OK;
-        uint64_t stream = 0x6B6D65616E73u + ((uint64_t)r << 32);
+        uint64_t stream = 0x6B6D65616E73u + (uint64_t)r;
         if (o->start)
             memcpy(j->c, o->start, (size_t)(j->k * j->d) * sizeof *j->c);
         else

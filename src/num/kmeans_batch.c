@@ -67,7 +67,7 @@ static cull_status iterate(cull_ctx *cx, batches *j, const cull__kmeans_opts *o,
     CULL_TRY(cull__loop_find(cx, "k-means, batches", &loop, &it, state, 3, &found));
     for (; it < o->iterations; it++) {
         cull_pool *batch;
-        cull_rng r = cull__rng(cx, stream + 1 + (uint64_t)it);
+        cull_rng r = cull__rng(cx, stream + ((uint64_t)(it + 1) << 32));
         cull__kmeans_sample(&r, cull_pool_n(j->p), j->b, j->row);
         CULL_TRY(cull__for(cx, j->b, 1024, read_rows, j));
         CULL_TRY(cull_pool_from(cx, j->x, CULL_F32, j->b, j->d, &batch));

@@ -69,7 +69,7 @@ def test_every_dtype_has_its_size(library):
 
 def test_statuses_raise_what_they_are():
     kinds = _lib._RAISES
-    assert len(kinds) == 7 and all(issubclass(k, cull.Error) for k in kinds)
+    assert len(kinds) == 8 and all(issubclass(k, cull.Error) for k in kinds)
     assert issubclass(cull.InputError, ValueError) and issubclass(cull.OptionError, ValueError)
     assert issubclass(cull.MemoryLimitError, MemoryError) and issubclass(cull.FileError, OSError)
 

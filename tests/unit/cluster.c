@@ -38,7 +38,8 @@ static cull_clusters run(const float *x, const cull_cluster_opts *o, int threads
         *peak = cull_ctx_peak(cx);
         double said = (double)plan.bytes, took = (double)*peak, slack = (threads + 1) * 65536.0;
         if (said * 1.1 + slack < took || (threads == 1 && said > 1.1 * took + slack))
-            fail_msg("start %d, batch %d: said %.0f bytes, took %.0f", o->sampled, (int)o->batch, said, took);
+            fail_msg("start %d, batch %d: said %.0f bytes, took %.0f", o->sampled, (int)o->batch,
+                     said, took);
     }
     /* freed before the ctx: copy out */
     cull_clusters mine = c;
@@ -71,7 +72,8 @@ static void right(const float *x, const cull_clusters *c)
     for (int64_t i = 0; i < N; i++) {
         const float *own = c->centroid + c->assign[i] * D;
         double mine = distance(x + i * D, own);
-        for (int j = 0; j < K; j++) assert_true(distance(x + i * D, c->centroid + j * D) > mine - 1e-9);
+        for (int j = 0; j < K; j++)
+            assert_true(distance(x + i * D, c->centroid + j * D) > mine - 1e-9);
         all += mine;
         count[c->assign[i]]++;
     }

@@ -16,6 +16,7 @@ from ._lib import (
     InternalError,
     MemoryLimitError,
     OptionError,
+    WaitingError,
     version as _version,
 )
 from .results import Comparison, Pick
@@ -32,6 +33,7 @@ __all__ = [
     "MemoryLimitError",
     "OptionError",
     "Pick",
+    "WaitingError",
     "data",
 ]
 

@@ -50,6 +50,10 @@ class InternalError(Error):
     """A bug in cull."""
 
 
+class WaitingError(Error):
+    """This shard's part is done; other shards are not."""
+
+
 # in the order of cull_status, from -1 down
 _RAISES: Tuple[Type[Error], ...] = (
     InputError,
@@ -59,6 +63,7 @@ _RAISES: Tuple[Type[Error], ...] = (
     FileError,
     DataMissingError,
     InternalError,
+    WaitingError,
 )
 
 # ---- structs; tests/python/test_lib.py holds each against the headers ----
@@ -82,6 +87,7 @@ class CtxOpts(ctypes.Structure):
         ("log", c_void_p),
         ("alloc", c_void_p),
         ("free", c_void_p),
+        ("ranks", c_void_p),
     ]
 
 
