@@ -22,13 +22,13 @@ typedef struct {
 } cull_array;
 
 /* Open `path`: .npy, .npz, .safetensors (or its .safetensors.index.json), IDX (.idx*-ubyte), CIFAR
- * .bin, .svmlight/.libsvm/.svm (made dense), each also as .gz or .zst. The form is told from the
+ * .bin, .svmlight/.libsvm/.svm (made dense), .fvecs/.ivecs/.bvecs, each also as .gz or .zst. The form is told from the
  * bytes, not from the name, where the form has a signature. `name` picks a member of an npz or
  * safetensors file; NULL takes the only one, or "embeddings" where there are several, else it is an
  * error that lists them. CIFAR and svmlight have members x (the default) and y (the labels), CIFAR-100
  * also coarse. A path may end in `:NAME` to the same effect, unless a file of that name exists.
  * bfloat16 is F32's upper half: in npy it is dtype V2, as ml_dtypes saves it. Numbers are used where
- * the file has them, at any address; big-endian, IDX, CIFAR, svmlight and deflated ones are made in
+ * the file has them, at any address; big-endian, IDX, CIFAR, svmlight, *vecs and deflated ones are made in
  * memory. CULL_EIO: cut or damaged; CULL_EINPUT: a form, dtype or order that is not read. Pickles
  * are never loaded. */
 CULL_API cull_status cull_array_open(cull_ctx *cx, const char *path, const char *name,

@@ -195,9 +195,13 @@ cull_status cull__array_form(cull_ctx *cx, const char *path, const unsigned char
         {"svmlight", "svmlight", cull__svmlight_parse},
         {"libsvm", "svmlight", cull__svmlight_parse},
         {"svm", "svmlight", cull__svmlight_parse},
+        {"fvecs", "fvecs", cull__fvecs_parse},
+        {"ivecs", "ivecs", cull__ivecs_parse},
+        {"bvecs", "bvecs", cull__bvecs_parse},
     };
     char ext[16], head[24];
     cull__extension(path, ext);
+    bool vecs = !strcmp(ext, "fvecs") || !strcmp(ext, "ivecs") || !strcmp(ext, "bvecs");
     bool zip = n >= 4 && at[0] == 'P' && at[1] == 'K' &&
                ((at[2] == 3 && at[3] == 4) || (at[2] == 5 && at[3] == 6));
     if (n >= 6 && !memcmp(at, "\x93NUMPY", 6))
@@ -206,12 +210,12 @@ cull_status cull__array_form(cull_ctx *cx, const char *path, const unsigned char
         CULL_TRY(not_pickle(cx, path, ext, true));
         return *form = "npz", *reader = cull__npz_parse, CULL_OK;
     }
-    if (n > 8 && at[8] == '{' && cull__le64(at) <= n - 8)
+    if (n > 8 && at[8] == '{' && cull__le64(at) <= n - 8 && !vecs)
         return *form = "safetensors", *reader = cull__safetensors_parse, CULL_OK;
     /* a CIFAR record may begin like an IDX file */
-    if (is_idx(at, n) && !(!strcmp(ext, "bin") && (n % 3073 == 0 || n % 3074 == 0)))
+    if (is_idx(at, n) && !vecs && !(!strcmp(ext, "bin") && (n % 3073 == 0 || n % 3074 == 0)))
         return *form = "idx", *reader = cull__idx_parse, CULL_OK;
-    if (n >= 2 && at[0] == 0x80 && at[1] >= 2 && at[1] <= 5 && strcmp(ext, "bin"))
+    if (n >= 2 && at[0] == 0x80 && at[1] >= 2 && at[1] <= 5 && strcmp(ext, "bin") && !vecs)
         return not_pickle(cx, path, ext, false);
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (!strcmp(ext, named[i].ext))
@@ -220,7 +224,7 @@ cull_status cull__array_form(cull_ctx *cx, const char *path, const unsigned char
     return cull__fail(
         cx, CULL_EINPUT,
         "%s: no form of array that cull reads (npy, npz, safetensors, IDX, CIFAR .bin, "
-        "svmlight); it begins '%s'",
+        "svmlight, fvecs); it begins '%s'",
         path, cull__quote((const char *)at, n < 16 ? n : 16, head, sizeof head));
 }
 

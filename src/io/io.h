@@ -99,7 +99,8 @@ bool cull__json_truth(cull__json_value v);
 typedef cull_status cull__array_reader(cull_ctx *cx, const char *path, const char *name,
                                        const unsigned char *at, size_t n, cull_array *out);
 cull__array_reader cull__npy_parse, cull__npz_parse, cull__safetensors_parse, cull__idx_parse,
-    cull__cifar_parse, cull__svmlight_parse;
+    cull__cifar_parse, cull__svmlight_parse, cull__fvecs_parse, cull__ivecs_parse,
+    cull__bvecs_parse;
 /* The names of the members, in the arena. */
 typedef cull_status cull__array_lister(cull_ctx *cx, const char *path, const unsigned char *at,
                                        size_t n, const char ***names, int64_t *count);

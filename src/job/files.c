@@ -22,7 +22,8 @@ static const struct {
     {"tsv", CULL_FILE_RECORDS},   {"txt", CULL_FILE_RECORDS},       {"npy", CULL_FILE_ARRAY},
     {"npz", CULL_FILE_ARRAY},     {"safetensors", CULL_FILE_ARRAY}, {"idx", CULL_FILE_ARRAY},
     {"bin", CULL_FILE_ARRAY},     {"svmlight", CULL_FILE_ARRAY},    {"libsvm", CULL_FILE_ARRAY},
-    {"svm", CULL_FILE_ARRAY},     {"json", CULL_FILE_PICK}};
+    {"svm", CULL_FILE_ARRAY},     {"fvecs", CULL_FILE_ARRAY},       {"ivecs", CULL_FILE_ARRAY},
+    {"bvecs", CULL_FILE_ARRAY},   {"json", CULL_FILE_PICK}};
 
 static cull_file_kind kind_of(const char *ending)
 {

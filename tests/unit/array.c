@@ -330,6 +330,49 @@ static void cifar(void **state)
     cull_ctx_free(cx);
 }
 
+/* ---- fvecs, ivecs, bvecs ---- */
+
+static void vecs(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    const float f[] = {1.5f, -2, 3e20f, 4, 5, 6};
+    const int32_t v[] = {7, -8, 2000000000, 9, 10, 11};
+    const unsigned char u[] = {0, 255, 3, 4, 5, 6};
+    const int32_t three = 3, four = 4;
+    static unsigned char b[64];
+    cull_array a;
+    for (int kind = 0; kind < 3; kind++) {
+        size_t size = kind == 2 ? 1 : 4, each = 4 + 3 * size, n = 2 * each;
+        const void *from = kind == 0 ? (const void *)f : kind == 1 ? (const void *)v : u;
+        cull__array_reader *reader = kind == 0   ? cull__fvecs_parse
+                                     : kind == 1 ? cull__ivecs_parse
+                                                 : cull__bvecs_parse;
+        for (int r = 0; r < 2; r++) {
+            memcpy(b + (size_t)r * each, &three, 4);
+            memcpy(b + (size_t)r * each + 4, (const char *)from + (size_t)r * 3 * size, 3 * size);
+        }
+        ok(cx, reader(cx, "p", NULL, b, n, &a));
+        assert_true(a.ndim == 2 && a.shape[0] == 2 && a.shape[1] == 3);
+        assert_int_equal(a.dtype, kind == 0 ? CULL_F32 : kind == 1 ? CULL_I32 : CULL_U8);
+        assert_memory_equal(a.at, from, 6 * size);
+        cull_array_free(&a);
+        refused(cx, reader(cx, "p", "x", b, n, &a), CULL_EINPUT, "not 'x'");
+        refused(cx, reader(cx, "p", NULL, b, n - 1, &a), CULL_EIO, "row 1 is cut");
+        refused(cx, reader(cx, "p", NULL, b, 3, &a), CULL_EIO, "3 bytes are no row");
+        memcpy(b + each, &four, 4);
+        refused(cx, reader(cx, "p", NULL, b, n, &a), CULL_EIO,
+                "says that it has 4 numbers; row 0 has 3");
+        memset(b, 0xff, 4);
+        refused(cx, reader(cx, "p", NULL, b, n, &a), CULL_EIO, "row 0 says that it has -1");
+    }
+    spit("x.fvecs", "\x01\0\0\0\0\0\x80?", 8); /* by name, whatever it begins like */
+    ok(cx, cull_array_open(cx, in_dir("x.fvecs"), NULL, &a));
+    assert_true(a.shape[0] == 1 && *(const float *)a.at == 1);
+    cull_array_free(&a);
+    cull_ctx_free(cx);
+}
+
 /* ---- svmlight ---- */
 
 static cull_status svm(cull_ctx *cx, const char *text, const char *name, cull_array *a)
@@ -615,8 +658,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conversions), cmocka_unit_test(every_half), cmocka_unit_test(npy_refused),
         cmocka_unit_test(npy_read),    cmocka_unit_test(idx),        cmocka_unit_test(cifar),
-        cmocka_unit_test(svmlight),    cmocka_unit_test(forms),      cmocka_unit_test(round_trips),
-        cmocka_unit_test(no_memory),   cmocka_unit_test(numpy),
+        cmocka_unit_test(vecs),        cmocka_unit_test(svmlight),   cmocka_unit_test(forms),
+        cmocka_unit_test(round_trips), cmocka_unit_test(no_memory),  cmocka_unit_test(numpy),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
