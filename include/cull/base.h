@@ -137,6 +137,13 @@ typedef struct {
     int32_t *by;   /* n: what chose it (target row, target task or cluster); -1 = nothing did */
     double spent;  /* sum of their costs */
     const char *by_what; /* "target", "task", "cluster" or "" (static) */
+    /* Of a method that looks for copies, for all rows of the pool; else NULL and 0. A row that stays may
+     * still be left out for the budget's sake, or be held already. */
+    int64_t rows;
+    int64_t *
+        stands; /* rows: the row that stays for it, itself if it stays; -1 = it was to be avoided */
+    float *like;       /* rows: how alike the two are, 1 for itself */
+    const char *stays; /* which of several: "first", "longest", ... (static) */
     void *mem_;
 } cull_pick;
 CULL_API void cull_pick_free(cull_pick *p);

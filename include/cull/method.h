@@ -36,7 +36,9 @@ enum {
     CULL_STOCHASTIC = 8, /* the seed changes the answer, with the options as they are by default */
     CULL_ANYTIME = 16,   /* stopped early it returns the best so far */
     CULL_BASELINE = 32,  /* what others are compared with */
-    CULL_NEEDS_AGAINST = 64 /* reads embeddings of examples to stay away from */
+    CULL_NEEDS_AGAINST = 64, /* reads embeddings of examples to stay away from */
+    CULL_FINDS_COPIES =
+        128 /* says of every row what stands for it; without a budget all that stays is kept */
 };
 
 struct cull_data_problem;

@@ -221,6 +221,8 @@ uint16_t cull__f32_to_bf16(float f);
 
 /* ---- results ---- */
 cull_status cull__pick_new(cull_ctx *cx, int64_t n, cull_pick *out);
+/* Room for stands and like of n rows. */
+cull_status cull__pick_rows(cull_ctx *cx, cull_pick *k, int64_t n);
 
 #ifdef __cplusplus
 }

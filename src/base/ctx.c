@@ -397,6 +397,7 @@ const char *cull_ctx_isa(const cull_ctx *cx)
 struct owner {
     void *user;
     void (*release)(void *user, void *ptr);
+    void *rows; /* a block of its own */
 };
 
 cull_status cull__pick_new(cull_ctx *cx, int64_t n, cull_pick *out)
@@ -408,11 +409,24 @@ cull_status cull__pick_new(cull_ctx *cx, int64_t n, cull_pick *out)
     *out = (cull_pick){0};
     if (!w) return no_memory(cx, bytes);
     memset(w, 0, bytes);
-    *w = (struct owner){r->o.user, r->o.free};
+    *w = (struct owner){r->o.user, r->o.free, NULL};
     *out = (cull_pick){.n = n, .idx = (int64_t *)(w + 1), .by_what = "", .mem_ = w};
     out->score = (double *)(out->idx + n);
     out->by = (int32_t *)(out->score + n);
     for (int64_t i = 0; i < n; i++) out->by[i] = -1;
+    return CULL_OK;
+}
+
+cull_status cull__pick_rows(cull_ctx *cx, cull_pick *k, int64_t n)
+{
+    cull__root *r = cx->root;
+    struct owner *w = k->mem_;
+    size_t bytes = (size_t)n * (sizeof *k->stands + sizeof *k->like);
+    w->rows = r->o.alloc ? r->o.alloc(r->o.user, bytes) : malloc(bytes);
+    if (!w->rows) return no_memory(cx, bytes);
+    k->rows = n;
+    k->stands = w->rows;
+    k->like = (float *)(k->stands + n);
     return CULL_OK;
 }
 
@@ -421,10 +435,13 @@ void cull_pick_free(cull_pick *p)
     struct owner *w = p->mem_;
     *p = (cull_pick){0};
     if (!w) return;
-    if (w->release)
+    if (w->release) {
+        if (w->rows) w->release(w->user, w->rows);
         w->release(w->user, w);
-    else
+    } else {
+        free(w->rows);
         free(w);
+    }
 }
 
 const double *cull_table_col(const cull_table *t, const char *name)

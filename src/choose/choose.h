@@ -80,6 +80,16 @@ cull_status cull__take_best(cull_ctx *cx, cull__taker *t, cull__score_fn *fn, co
 uint64_t cull__taker_plan(const struct cull_data_problem *p);
 uint64_t cull__take_best_plan(const struct cull_data_problem *p);
 
+/* ---- copies (copies.c) ---- */
+/* Rows in the order in which they may stay: those held already, then by `rank` (n finite numbers, larger
+ * first, ties by index; NULL = by index); *n of them, without those to avoid. 40 n bytes of scratch. */
+cull_status cull__copies_order(cull_ctx *cx, const struct cull_data_problem *p, const double *rank,
+                               int64_t *order, int64_t *n);
+/* Take what stays, in that order, and say of all rows of the pool what stands for them. */
+cull_status cull__copies_pick(cull_ctx *cx, cull__taker *t, const int64_t *order, int64_t n,
+                              const double *rank, const int64_t *stands, const float *like,
+                              const char *stays, cull_pick *out);
+
 /* ---- draws ---- */
 /* m of 0..n-1 without replacement, uniform, into out[0..m) in random order. */
 cull_status cull__sample(cull_ctx *cx, cull_rng *r, int64_t n, int64_t m, int64_t *out);

@@ -8,7 +8,7 @@
 int job_of(cli *c, cull_job **out)
 {
     const cull_input *const table[] = {cull_task_inputs(CULL_TASK_DATA), cull_compare_inputs()};
-    if (!has(c, "budget"))
+    if (!has(c, "budget") && !(c->method && c->method->flags & CULL_FINDS_COPIES))
         return fail(c, USAGE, "%s wants --budget: a count (500), a share (2%%) or a sum of costs",
                     c->cmd->name);
     TRY(check(c, cull_job_new(c->cx, CULL_TASK_DATA, out)));
@@ -35,6 +35,7 @@ static int look_at_outputs(cli *c, session *s)
     if (!s->out) return fail(c, FAILED, "out of memory");
     TRY(outputs_of(c, s->out));
     if (has(c, "avoid-list")) TRY(check_writable(c, value_of(c, "avoid-list", NULL)));
+    if (has(c, "groups")) TRY(check_writable(c, value_of(c, "groups", NULL)));
     for (int i = 0; i < c->outs; i++) {
         bool form = s->out[i].kind == OUT_FORM;
         s->form |= form;

@@ -16,8 +16,8 @@ static cull_status parse(cull_ctx *cx, const char *path, const char *name, cull_
         return cull__fail(cx, CULL_EINPUT, "%s: holds one array without a name, not '%s'", path,
                           name);
     if (n < 4)
-        return cull__fail(cx, CULL_EIO, "%s: %zu bytes are no row; one begins with its length", path,
-                          n);
+        return cull__fail(cx, CULL_EIO, "%s: %zu bytes are no row; one begins with its length",
+                          path, n);
     int64_t d = (int32_t)cull__le32(at);
     if (d < 1 || (uint64_t)d > (n - 4) / size)
         return cull__fail(cx, CULL_EIO,
@@ -34,8 +34,9 @@ static cull_status parse(cull_ctx *cx, const char *path, const char *name, cull_
                               path, i, (size_t)i * each, len, d);
     }
     if (n % each)
-        return cull__fail(cx, CULL_EIO, "%s: row %" PRId64 " is cut: %zu of its %zu bytes are there",
-                          path, rows, n % each, each);
+        return cull__fail(cx, CULL_EIO,
+                          "%s: row %" PRId64 " is cut: %zu of its %zu bytes are there", path, rows,
+                          n % each, each);
     CULL_TRY(cull__array_memory(cx, (uint64_t)rows * row, &out->mem_, &made));
     for (int64_t i = 0; i < rows; i++)
         memcpy((char *)made + (size_t)i * row, at + (size_t)i * each + 4, row);

@@ -152,6 +152,10 @@ const char *code_name(const cull_job *j, int which, int32_t code);
 /* The code called `name`; refused as "SENTENCE 'name'; did you mean ...". */
 cull_status code_find(cull_job *j, int which, const char *name, const char *sentence, int32_t *out);
 
+/* ---- groups.c: who stands for whom, as a list ---- */
+cull_status groups_write(cull_job *j);
+cull_status groups_note(const cull_job *j, char *out, size_t size); /* "" = nothing to say */
+
 /* ---- parts.c: checkpoints and shares ---- */
 cull_status parts_open(cull_job *j, const cull_method *m, const cull_opts *opts);
 
@@ -161,7 +165,7 @@ cull_status scores_ask(cull_job *j, const cull_method *const *method, int method
 cull_status scores_find(cull_job *j, const cull_method *const *method, int methods);
 
 /* ---- limits.c: budget, costs, quotas, what to avoid, what is held already ---- */
-cull_status budget_parse(cull_job *j); /* before any file is read */
+cull_status budget_parse(cull_job *j, bool all); /* before any file is read; all: none is needed */
 cull_status limits_set(cull_job *j);
 
 /* ---- measure.c: how good a choice is ---- */

@@ -12,11 +12,11 @@
 
 /* ---- budget ---- */
 
-cull_status budget_parse(cull_job *j)
+cull_status budget_parse(cull_job *j, bool all)
 {
     budget_ask *out = &j->budget;
     char number[40];
-    const char *s = value_of(j, "budget", NULL);
+    const char *s = value_of(j, "budget", all ? "100%" : NULL);
     if (!s)
         return cull__fail(j->cx, CULL_EOPTION,
                           "--budget is missing: a count (500), a share (2%%) or a sum of costs");

@@ -355,7 +355,7 @@ cull_status job_open(cull_job *j, const cull_method *const *method, int methods,
                                  (embed && !has(j, "embeddings")) || has(j, "avoid"));
     double began = cull__now();
     j->opened = true;
-    CULL_TRY(budget_parse(j));
+    CULL_TRY(budget_parse(j, methods == 1 && method[0]->flags & CULL_FINDS_COPIES));
     CULL_TRY(scores_ask(j, method, methods));
     CULL_TRY(open_pool(j, text));
     CULL_TRY(scores_find(j, method, methods));

@@ -10,7 +10,7 @@
 /* What only says where and how: the answer is the same. */
 static bool aside(const char *name)
 {
-    static const char *const names[] = {"checkpoint", "shard", "parts", "avoid-list"};
+    static const char *const names[] = {"checkpoint", "shard", "parts", "avoid-list", "groups"};
     for (int i = 0; i < COUNT(names); i++)
         if (!strcmp(name, names[i])) return true;
     return false;

@@ -140,6 +140,12 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
                  "%" PRId64 " of %" PRId64 " records overlap with the evaluation set and were "
                  "never kept.",
                  j->overlap.n, j->n);
+    if (j->pick.rows) {
+        char note[256];
+        CULL_TRY(groups_note(j, note, sizeof note));
+        add_note(j, "%s", note);
+    }
+    CULL_TRY(groups_write(j));
     if (flags & (CULL_JOB_JUDGE | CULL_JOB_BASELINES))
         CULL_TRY(figures_of(j, m, flags & CULL_JOB_BASELINES));
     if (ids)

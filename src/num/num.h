@@ -99,6 +99,23 @@ cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, in
 /* Rows of the pool as unit vectors (f32) into q (n, d); a zero row stays zero. */
 cull_status cull__pool_unit(cull_ctx *cx, const cull_pool *p, float *q);
 
+/* ---- near copies (near.c): exact, by cosine, whatever block shape, threads, memory or instruction set ----
+ * Rows row[0..n) of the pool (NULL: all) in that order: a row stays unless its cosine with one that stays
+ * before it is t or more. stands[r] = r where row r stays, else the row that stays and is most like it (ties:
+ * the earlier), and like[r] (may be NULL) their cosine, 1 for itself; both are of the pool's length, only the
+ * rows asked for are set. So every row is within t of a row that stays, and those are not within t of
+ * each other. 0.1 <= t <= 1. A row of zeros is like none. O(n kept w) time, w numbers of a sketch
+ * instead of d; memory: 16 n bytes and 2 to 4 w for each row that stays; copies cost no more. */
+cull_status cull__pool_distinct(cull_ctx *cx, const cull_pool *p, const int64_t *row, int64_t n,
+                                double t, int64_t *stands, float *like);
+/* Every pair of rows j < i with a cosine of t or more, in order of i, then j. Pairs of 1024 rows i are held
+ * at a time. */
+typedef cull_status cull__near_fn(cull_ctx *cx, void *arg, int64_t i, int64_t j, double cosine);
+cull_status cull__pool_near(cull_ctx *cx, const cull_pool *p, double t, cull__near_fn *fn,
+                            void *arg);
+/* What either allocates, but for pairs; sketches are taken to have a quarter of the numbers. */
+uint64_t cull__distinct_bytes(int64_t n, int64_t d, int workers);
+
 /* ---- k-means (Lloyd 1957/1982; seeding: Arthur and Vassilvitskii 2007, k-means++) ---- */
 typedef struct {
     int64_t k, iterations; /* at most */

@@ -48,6 +48,8 @@ const cull_input *cull_task_inputs(cull_task t)
         {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
         {"embed-power", "P",
          "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
+        {"groups", "FILE",
+         "write which rows are copies of which to FILE as tsv (semdedup, minhash)"},
         {"checkpoint", "DIR",
          "keep the state of long loops in DIR, so that the same command goes on after it was "
          "killed"},

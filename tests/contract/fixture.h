@@ -191,17 +191,35 @@ static inline void check_kept(const cull_method *m, const cull_data_problem *p, 
     for (int g = 0; p->quota && g < p->groups; g++) CHECK(m, used[g] <= p->quota[g]);
     for (int64_t i = 0; full && i < p->n; i++) {
         double c = p->cost ? p->cost[i] : 1;
-        bool fits = !seen[i] && !(p->avoid && p->avoid[i]) && !(p->have && p->have[i]) &&
-                    spent + c <= p->budget &&
+        bool fits = !seen[i] && !(k->stands && k->stands[i] != i) && !(p->avoid && p->avoid[i]) &&
+                    !(p->have && p->have[i]) && spent + c <= p->budget &&
                     (!p->quota || used[p->group[i]] + c <= p->quota[p->group[i]]);
         CHECK(m, !fits);
     }
     free(seen);
 }
 
+/* Of a method that looks for copies: every row that may be is stood for by one that stays. */
+static inline void check_copies(const cull_method *m, const cull_data_problem *p,
+                                const cull_pick *k)
+{
+    CHECK(m, (k->stands != NULL) == !!(m->flags & CULL_FINDS_COPIES));
+    if (!k->stands) return;
+    CHECK(m, k->rows == p->n && *k->stays);
+    for (int64_t i = 0; i < p->n; i++) {
+        int64_t to = k->stands[i];
+        bool out = p->avoid && p->avoid[i] && !(p->have && p->have[i]);
+        CHECK(m, out ? to == -1 : to >= 0 && to < p->n && k->stands[to] == to);
+        CHECK(m, out || (k->like[i] > 0 && k->like[i] <= 1.000001f));
+        CHECK(m, !(p->have && p->have[i] && to >= 0 && to != i) || p->have[to]);
+    }
+    for (int64_t i = 0; i < k->n; i++) CHECK(m, k->stands[k->idx[i]] == k->idx[i]);
+}
+
 static inline void check_valid(const cull_method *m, const cull_data_problem *p, const cull_pick *k)
 {
     check_kept(m, p, k, true);
+    check_copies(m, p, k);
 }
 
 static inline bool same_pick(const cull_pick *a, const cull_pick *b)
@@ -210,6 +228,8 @@ static inline bool same_pick(const cull_pick *a, const cull_pick *b)
     return a->n == b->n && !memcmp(a->idx, b->idx, n * sizeof *a->idx) &&
            !memcmp(a->score, b->score, n * sizeof *a->score) &&
            !memcmp(a->by, b->by, n * sizeof *a->by) &&
-           !memcmp(&a->spent, &b->spent, sizeof a->spent);
+           !memcmp(&a->spent, &b->spent, sizeof a->spent) && a->rows == b->rows &&
+           (!a->rows || (!memcmp(a->stands, b->stands, (size_t)a->rows * sizeof *a->stands) &&
+                         !memcmp(a->like, b->like, (size_t)a->rows * sizeof *a->like)));
 }
 #endif

@@ -181,3 +181,14 @@ def test_comparison(problem, tmp_path):
     assert set(c.to_pandas()["method"]) == {"random", "rds-plus"}
     with pytest.raises(cull.InputError):
         c.save(tmp_path / "c.xls")
+
+
+def test_copies(problem):
+    """Without a budget all that stays is kept; every row knows what stands for it."""
+    pool = np.concatenate([problem.pool, problem.pool[:40] * 2])
+    pick = cull.data.semdedup(pool, threshold=0.9999)
+    assert len(pick) <= N and pick.stands.shape == pick.like.shape == (N + 40,)
+    assert (pick.stands[N:] == pick.stands[:40]).all() and (pick.like[N:] > 0.9999).all()
+    assert (pick.stands[pick.idx] == pick.idx).all()
+    assert (pickle.loads(pickle.dumps(pick)).stands == pick.stands).all()
+    assert random(problem.pool, budget=3).stands is None

@@ -65,7 +65,8 @@ static void build(fixture *f)
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < TARGETS; i++)
             f->cover[k][i] = 0.28 + 0.5 * sqrt(unit(&s)) + (k ? 0 : 0.17);
-    f->pick = (cull_pick){K, f->idx, f->score, f->by, 118.25, "target", NULL};
+    f->pick = (cull_pick){.n = K, .idx = f->idx, .score = f->score, .by = f->by, .spent = 118.25};
+    f->pick.by_what = "target";
     f->strings = (cull_strings){K, f->id, f->text, NULL};
     f->input[0] = (cull_run_input){
         "pool", {"data/foldoc.jsonl", 2839112, N, "0123456789abcdef0123456789abcdef"}};
@@ -375,7 +376,7 @@ static void html_of_extremes(void **state)
         for (int b = 0; b < ODD; b++) {
             int64_t idx[2] = {0, 1};
             double score[2] = {odd[a], odd[b]}, pool[2] = {odd[b], odd[a]};
-            cull_pick pick = {2, idx, score, NULL, 2, "", NULL};
+            cull_pick pick = {.n = 2, .idx = idx, .score = score, .spent = 2, .by_what = ""};
             cull_run_figure g[2] = {{"x", "m", odd[a], odd[b], odd[b], NULL},
                                     {"y", "m", odd[b], odd[a], odd[b], NULL}};
             cull_run_series c = {"x", 2, score, 0};

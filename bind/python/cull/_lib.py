@@ -139,6 +139,10 @@ class PickStruct(ctypes.Structure):
         ("by", c_void_p),
         ("spent", c_double),
         ("by_what", c_char_p),
+        ("rows", c_int64),
+        ("stands", c_void_p),
+        ("like", c_void_p),
+        ("stays", c_char_p),
         ("mem_", c_void_p),
     ]
 

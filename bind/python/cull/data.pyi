@@ -47,6 +47,7 @@ def color_filter(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -104,6 +105,7 @@ def dsir(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -163,6 +165,7 @@ def facility_location(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -226,6 +229,7 @@ def facility_location_cg(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -291,6 +295,7 @@ def facility_location_mi(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -354,6 +359,7 @@ def feature_coverage(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -415,6 +421,7 @@ def got_d(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -476,6 +483,7 @@ def graph_cut(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -535,6 +543,7 @@ def k_centre(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -592,6 +601,7 @@ def kmq(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -658,6 +668,7 @@ def log_det(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -686,6 +697,70 @@ def log_det(
     ridge: the function is log det(I + K / ridge); the smaller, the more a repetition loses (1e-06 to 1e+06; 0.1)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def minhash(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    target_task: Optional[Union[str, npt.ArrayLike]] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
+    checkpoint: Optional[str] = None,
+    shard: Optional[str] = None,
+    parts: Optional[str] = None,
+    threshold: float = 0.7,
+    ngram: int = 5,
+    bands: int = 14,
+    rows: int = 8,
+    keep: Literal["first", "longest"] = "first",
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """One of every group of texts with mostly the same word n-grams.
+
+    Paper: Broder 1997, On the resemblance and containment of documents.
+
+    Needs the pool's text.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    threshold: least share of n-grams in common, as estimated (0.01 to 1; 0.7)
+    ngram: words of an n-gram (1 to 64; 5)
+    bands: bands of a signature: more of them miss less (1 to 1024; 14)
+    rows: hash values of a band: more of them compare less (1 to 64; 8)
+    keep: which of a group stays (first|longest; first)
 
     Also the inputs of every method: help(cull.data).
     """
@@ -719,6 +794,7 @@ def random(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -769,6 +845,7 @@ def rds_plus(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -828,6 +905,7 @@ def saturated_coverage(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -893,6 +971,7 @@ def select2reason(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -915,6 +994,66 @@ def select2reason(
         (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
     budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
     weight: weight of the rank by difficulty; length has the rest (0 to 1; 0.25)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
+def semdedup(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    target_task: Optional[Union[str, npt.ArrayLike]] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
+    checkpoint: Optional[str] = None,
+    shard: Optional[str] = None,
+    parts: Optional[str] = None,
+    threshold: float = 0.95,
+    clusters: int = 0,
+    keep: Literal["first", "hard", "easy", "random"] = "first",
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """One of every group of semantic copies.
+
+    Paper: Abbas et al. 2023, SemDeDup: Data-efficient learning at web-scale through semantic deduplication.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    threshold: least cosine of two copies (0.1 to 1; 0.95)
+    clusters: compare within so many clusters only, as the paper does; 0 = all with all (0 to 1.67772e+07; 0)
+    keep: which of a group stays: the first, the one least or most like its cluster's centroid, any (first|hard|easy|random; first)
 
     Also the inputs of every method: help(cull.data).
     """
@@ -948,6 +1087,7 @@ def tarot(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -1013,6 +1153,7 @@ def tfidf_mean(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,
@@ -1066,6 +1207,7 @@ def compare(
     embed_bits: Optional[int] = None,
     embed_sample: Optional[int] = None,
     embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
     checkpoint: Optional[str] = None,
     shard: Optional[str] = None,
     parts: Optional[str] = None,

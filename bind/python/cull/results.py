@@ -79,6 +79,9 @@ class Pick:
     idx: npt.NDArray[np.int64]
     score: npt.NDArray[np.float64]
     by: npt.NDArray[np.int32]
+    # of a method that looks for copies: the row that stands for each of the pool, and how alike they are
+    stands: Optional[npt.NDArray[np.int64]]
+    like: Optional[npt.NDArray[np.float32]]
     _job: Optional[Job]
     _facts: Optional[Dict[str, Any]]  # all but the rows, once asked for
     _ids: Optional[List[str]]
@@ -90,6 +93,8 @@ class Pick:
         self.idx = _copy(pick.idx, pick.n, np.int64)
         self.score = _copy(pick.score, pick.n, np.float64)
         self.by = _copy(pick.by, pick.n, np.int32)
+        self.stands = _copy(pick.stands, pick.rows, np.int64) if pick.rows else None
+        self.like = _copy(pick.like, pick.rows, np.float32) if pick.rows else None
         self.by_what: str = (pick.by_what or b"").decode()
         self.spent: float = pick.spent
         self.n: int = run.n
@@ -197,6 +202,8 @@ class Pick:
                 np.array([r.get("score", math.nan) for r in rows], np.float64),
                 np.array([r.get("by", -1) for r in rows], np.int32),
                 _ids_of(rows),
+                None,
+                None,
             )
         )
         return out
@@ -213,10 +220,10 @@ class Pick:
         return pandas.DataFrame(columns)
 
     def __getstate__(self) -> Tuple[Any, ...]:
-        return self._known(), self.idx, self.score, self.by, self._ids
+        return self._known(), self.idx, self.score, self.by, self._ids, self.stands, self.like
 
     def __setstate__(self, state: Tuple[Any, ...]) -> None:
-        facts, self.idx, self.score, self.by, self._ids = state
+        facts, self.idx, self.score, self.by, self._ids, self.stands, self.like = state
         self._job, self._facts = None, facts
         self.by_what = facts.get("by_what", "")
         self.spent = float(facts.get("spent") or len(self.idx))

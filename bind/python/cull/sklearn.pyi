@@ -494,6 +494,41 @@ class LogDet(ExampleSelector):
         memory: Union[int, str, None] = None,
     ) -> None: ...
 
+class Minhash(ExampleSelector):
+    """One of every group of texts with mostly the same word n-grams.
+
+    Paper: Broder 1997, On the resemblance and containment of documents.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    threshold: least share of n-grams in common, as estimated (0.01 to 1; 0.7)
+    ngram: words of an n-gram (1 to 64; 5)
+    bands: bands of a signature: more of them miss less (1 to 1024; 14)
+    rows: hash values of a band: more of them compare less (1 to 64; 8)
+    keep: which of a group stays (first|longest; first)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        threshold: float = 0.7,
+        ngram: int = 5,
+        bands: int = 14,
+        rows: int = 8,
+        keep: Literal["first", "longest"] = "first",
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
 class Random(ExampleSelector):
     """A uniform sample.
 
@@ -635,6 +670,49 @@ class Select2reason(ExampleSelector):
         cost: Optional[Column] = None,
         quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
         weight: float = 0.25,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Semdedup(ExampleSelector):
+    """One of every group of semantic copies.
+
+    Paper: Abbas et al. 2023, SemDeDup: Data-efficient learning at web-scale through semantic deduplication.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    threshold: least cosine of two copies (0.1 to 1; 0.95)
+    clusters: compare within so many clusters only, as the paper does; 0 = all with all (0 to 1.67772e+07; 0)
+    keep: which of a group stays: the first, the one least or most like its cluster's centroid, any (first|hard|easy|random; first)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        threshold: float = 0.95,
+        clusters: int = 0,
+        keep: Literal["first", "hard", "easy", "random"] = "first",
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
         random_state: Union[int, np.random.RandomState, None] = 1,
         threads: int = 0,
         memory: Union[int, str, None] = None,
