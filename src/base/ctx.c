@@ -328,7 +328,8 @@ cull_ctx *cull_ctx_new(const cull_ctx_opts *opts)
     if (!o.tmpdir) o.tmpdir = "/tmp";
     int isa = isa_of(o.isa);
     if (!isa) return NULL;
-    size_t tail = strlen(o.tmpdir) + 1, bytes = sizeof(cull_ctx) + sizeof(cull__root) + tail;
+    size_t words = o.ranks ? (size_t)o.ranks->ranks * CULL__WORD : 0, tail = strlen(o.tmpdir) + 1;
+    size_t bytes = sizeof(cull_ctx) + sizeof(cull__root) + words + tail;
     cull_ctx *cx = o.alloc ? o.alloc(o.user, bytes) : malloc(bytes);
     if (!cx) return NULL;
     memset(cx, 0, bytes);
@@ -337,7 +338,8 @@ cull_ctx *cull_ctx_new(const cull_ctx_opts *opts)
     cx->worker = -1;
     cx->phase = "";
     r->o = o;
-    r->o.tmpdir = memcpy((char *)(r + 1), o.tmpdir, tail);
+    r->words = r + 1;
+    r->o.tmpdir = memcpy((char *)(r + 1) + words, o.tmpdir, tail);
     r->isa = isa;
     r->born = cull__now();
     pthread_mutex_init(&r->hooks, NULL);

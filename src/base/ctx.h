@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum { CULL__WORD = 512 };
 struct cull__team; /* the workers: threads.c */
 struct cull__block;
 
@@ -28,6 +29,8 @@ typedef struct cull__root {
     } seen[32]; /* stages and loops so far, by name */
     int names;
     bool ended; /* cull_ctx_end */
+    void *
+        words; /* (ranks, CULL__WORD) what processes tell each other: there before memory runs out */
 } cull__root;
 
 struct cull_ctx {

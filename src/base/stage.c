@@ -11,8 +11,9 @@
 typedef struct {
     int number, status;
     uint64_t what; /* hash of the stage's name; 0 = it is through */
-    char err[480];
+    char err[496];
 } word;
+static_assert(sizeof(word) == CULL__WORD, "words lie side by side in the ctx");
 
 int cull__rank(const cull_ctx *cx) { return cx->root->o.ranks ? cx->root->o.ranks->rank : 0; }
 
@@ -47,11 +48,9 @@ static cull_status meet(cull_ctx *cx, const word *mine, bool *through)
 {
     const cull_ranks *r = cx->root->o.ranks;
     cull_status s = (cull_status)mine->status;
-    word *all;
+    word *all = cx->root->words;
     *through = true;
-    cull__mark_t mark = cull__mark(cx);
-    if (CULL_TMP0(cx, all, r->ranks) != CULL_OK || r->gather(r->user, mine, all, sizeof *all))
-        return lost(cx);
+    if (r->gather(r->user, mine, all, sizeof *all)) return lost(cx);
     for (int i = 0; i < r->ranks; i++) {
         *through &= all[i].what == 0;
         if (s != CULL_OK || i == r->rank) continue;
@@ -64,7 +63,6 @@ static cull_status meet(cull_ctx *cx, const word *mine, bool *through)
                            "options and limits",
                            i);
     }
-    cull__release(cx, mark);
     return s;
 }
 
@@ -119,11 +117,9 @@ int64_t cull__stage_first(const cull__stage *st, int64_t chunks, int r)
 }
 
 static cull_status exchange(cull_ctx *cx, const cull__stage *st, int64_t chunks,
-                            const cull__piece *piece, int pieces)
+                            const cull__piece *piece, int pieces, uint64_t *from)
 {
     const cull_ranks *r = cx->root->o.ranks;
-    uint64_t *from;
-    CULL_TRY(CULL_TMP(cx, from, st->ranks + 1));
     for (int p = 0; p < pieces; p++) {
         for (int i = 0; i <= st->ranks; i++) {
             uint64_t at = (uint64_t)cull__stage_first(st, chunks, i) * piece[p].each;
@@ -146,10 +142,12 @@ cull_status cull__stage_close(cull_ctx *cx, const cull__stage *st, cull_status s
     }
     uint64_t shape = (uint64_t)chunks;
     for (int p = 0; p < pieces; p++) shape = shape * 31 + piece[p].total;
-    word mine = word_of(cx, st->what, st->number, shape, s);
-    CULL_TRY(meet(cx, &mine, &through));
     cull__mark_t mark = cull__mark(cx);
-    s = exchange(cx, st, chunks, piece, pieces);
+    uint64_t *from = NULL; /* before the meeting: after it nobody may fail alone */
+    if (s == CULL_OK) s = CULL_TMP(cx, from, st->ranks + 1);
+    word mine = word_of(cx, st->what, st->number, shape, s);
+    s = meet(cx, &mine, &through);
+    if (s == CULL_OK) s = exchange(cx, st, chunks, piece, pieces, from);
     cull__release(cx, mark);
     return s;
 }

@@ -380,6 +380,24 @@ static cull_status copy(cull_ctx *cx, const char *s, char **out)
     return CULL_OK;
 }
 
+/* Half-written parts of a process that was killed; with `all` the checkpoints too. */
+static cull_status sweep(cull_ctx *cx, const cull__parts *p, bool all)
+{
+    char path[PATH + 300];
+    DIR *d = opendir(p->dir);
+    if (!d) return cull__fail_errno(cx, p->dir, "cannot read the folder");
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        bool half = dot && !strcmp(dot, ".tmp") && strstr(e->d_name, ".cull-");
+        bool own = (dot && !strcmp(dot, ".checkpoint")) || !strcmp(e->d_name, "run");
+        if (!half && !(all && own)) continue;
+        snprintf(path, sizeof path, "%s/%s", p->dir, e->d_name);
+        unlink(path);
+    }
+    closedir(d);
+    return CULL_OK;
+}
+
 static cull_status start(cull_ctx *cx, cull__parts *p, const cull__parts_opts *o)
 {
     CULL_TRY(copy(cx, o->dir, &p->dir));
@@ -392,6 +410,7 @@ static cull_status start(cull_ctx *cx, cull__parts *p, const cull__parts_opts *o
     if (makes && mkdir(p->dir, 0777) != 0 && errno != EEXIST)
         return cull__fail_errno(cx, p->dir, "cannot make the folder");
     CULL_TRY(claim(cx, p));
+    if (o->loops && cull__rank(cx) == 0) CULL_TRY(sweep(cx, p, false)); /* shards have company */
     if (!makes) CULL_TRY(count_shards(cx, p));
     p->carrier.user = p;
     if (o->loops)
@@ -417,17 +436,8 @@ cull_status cull__parts_open(cull_ctx *cx, const cull__parts_opts *o, cull__part
 
 cull_status cull__parts_clear(cull_ctx *cx, cull__parts *p)
 {
-    char path[PATH + 300];
     if (cull__rank(cx) > 0) return CULL_OK;
-    DIR *d = opendir(p->dir);
-    if (!d) return cull__fail_errno(cx, p->dir, "cannot read the folder");
-    for (struct dirent *e; (e = readdir(d));) {
-        const char *dot = strrchr(e->d_name, '.');
-        if (!(dot && !strcmp(dot, ".checkpoint")) && strcmp(e->d_name, "run")) continue;
-        snprintf(path, sizeof path, "%s/%s", p->dir, e->d_name);
-        unlink(path);
-    }
-    closedir(d);
+    CULL_TRY(sweep(cx, p, true));
     (void)rmdir(p->dir); /* unless the user has more in it */
     return CULL_OK;
 }

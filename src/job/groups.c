@@ -70,7 +70,11 @@ static void add_id(cull_buf *b, const char *s)
 {
     for (; s && *s; s++) /* as in a pick's tsv */
         if (strchr("\t\n\r\\", *s))
-            cull__buf_printf(b, "\\%c", *s == '\t' ? 't' : *s == '\n' ? 'n' : *s == '\r' ? 'r' : '\\');
+            cull__buf_printf(b, "\\%c",
+                             *s == '\t'   ? 't'
+                             : *s == '\n' ? 'n'
+                             : *s == '\r' ? 'r'
+                                          : '\\');
         else
             cull__buf_add(b, s, 1);
 }

@@ -89,9 +89,9 @@ static cull_status shard_of(cull_job *j, cull__parts_opts *o)
     int64_t i = 0, n = 0;
     if (!s) return CULL_OK;
     if (!slash || !cull__parse_i64(s, (size_t)(slash - s), &i) ||
-        !cull__parse_i64(slash + 1, strlen(slash + 1), &n) || i < 1 || n < i || n > 65536)
+        !cull__parse_i64(slash + 1, strlen(slash + 1), &n) || i < 1 || n < i || n < 2 || n > 65536)
         return cull__fail(j->cx, CULL_EOPTION,
-                          "--shard '%s' is no share; it takes I/N, as 2/8: 1 to N of at most 65536",
+                          "--shard '%s' is no share; it takes I/N, as 2/8: 1 to N of 2 to 65536",
                           s);
     o->shard = (int)i;
     o->shards = (int)n;

@@ -88,11 +88,11 @@ cull_status cull__minhash(cull_ctx *cx, const cull_corpus *c, const cull__minhas
 typedef struct {
     const cull__minhash_opts *o;
     const uint32_t *signature;
-    int rows;          /* of a band */
-    uint64_t slots;    /* of a band's table, a power of two */
-    uint32_t *head;    /* (bands, slots) 1 + a row that stays; 0 = free */
-    uint32_t *next;    /* (bands, n) 1 + the next with the same band */
-    uint32_t *asked;   /* (n) 1 + the row that has compared itself with this one last */
+    int rows;        /* of a band */
+    uint64_t slots;  /* of a band's table, a power of two */
+    uint32_t *head;  /* (bands, slots) 1 + a row that stays; 0 = free */
+    uint32_t *next;  /* (bands, n) 1 + the next with the same band */
+    uint32_t *asked; /* (n) 1 + the row that has compared itself with this one last */
     int64_t n;
 } bands;
 

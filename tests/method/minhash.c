@@ -56,7 +56,8 @@ static void estimates(void **state)
     for (int i = 0; i < N; i++) {
         int from = i % 3 == 2 ? (int)cull__rng_below(&r, i) : -1;
         len[i] = from < 0 ? WORDS + (int)cull__rng_below(&r, WORDS) : len[from];
-        for (int k = 0; k < len[i]; k++) word[i][k] = from < 0 ? (int)cull__rng_below(&r, 50000) : word[from][k];
+        for (int k = 0; k < len[i]; k++)
+            word[i][k] = from < 0 ? (int)cull__rng_below(&r, 50000) : word[from][k];
         for (int k = 0; from >= 0 && k < i % 4; k++) /* a few words are others */
             word[i][cull__rng_below(&r, len[i])] = (int)cull__rng_below(&r, 50000);
         text[i] = text_of(word[i], len[i]);
@@ -118,8 +119,13 @@ static void curve(void **state)
 static void which(void **state)
 {
     (void)state;
-    static const char *const text[] = {"a b c d e f g h i j k l", "A b c, d e f g h i j k l!",
-                                       "a b c d e f g h i j k l m", "", "...", "one two", "One two",
+    static const char *const text[] = {"a b c d e f g h i j k l",
+                                       "A b c, d e f g h i j k l!",
+                                       "a b c d e f g h i j k l m",
+                                       "",
+                                       "...",
+                                       "one two",
+                                       "One two",
                                        "one two three"};
     cull_ctx *cx = cull_ctx_new(NULL);
     textfile f = textfile_new(cx, text, 8);

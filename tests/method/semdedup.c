@@ -77,7 +77,8 @@ static void first(void **state)
     holds(m, &k, 0.93, NULL);
     for (int64_t i = 0; i < N; i++) { /* the plain rule */
         bool near = false;
-        for (int64_t j = 0; j < n && !near; j++) near = cosine(m->x + i * D, m->x + stays[j] * D) >= 0.93;
+        for (int64_t j = 0; j < n && !near; j++)
+            near = cosine(m->x + i * D, m->x + stays[j] * D) >= 0.93;
         if (!near) stays[n++] = i;
     }
     assert_int_equal(k.n, n);
@@ -97,7 +98,8 @@ static void held_and_avoided(void **state)
     made *m = *state;
     const char *const set[] = {"threshold", "0.93", "keep", "random", NULL};
     for (int i = 0; i < N; i++) m->have[i] = i % 10 == 7, m->avoid[i] = i % 10 == 2;
-    cull_data_problem p = {.n = N, .pool = m->pool, .budget = N, .have = m->have, .avoid = m->avoid};
+    cull_data_problem p = {
+        .n = N, .pool = m->pool, .budget = N, .have = m->have, .avoid = m->avoid};
     cull_pick k = pick(m, &p, set);
     int64_t to_have = 0;
     holds(m, &k, 0.93, NULL);

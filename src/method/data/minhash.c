@@ -13,9 +13,9 @@
  *           tables.
  * Example   cull data minhash --threshold 0.8 --groups copies.tsv pool.jsonl -o distinct.jsonl
  */
+#include "repr/minhash.h"
 #include "choose/choose.h"
 #include "cull/data.h"
-#include "repr/minhash.h"
 
 enum { FIRST, LONGEST };
 typedef struct {
@@ -28,12 +28,13 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, ngram, 5, 1, 64, "words of an n-gram"),
     CULL_OPT_I64(opts, bands, 14, 1, 1024, "bands of a signature: more of them miss less"),
     CULL_OPT_I64(opts, rows, 8, 1, 64, "hash values of a band: more of them compare less"),
-    CULL_OPT_ENUM(opts, keep, FIRST, "first|longest", "which of a group stays"), CULL_OPT_END};
+    CULL_OPT_ENUM(opts, keep, FIRST, "first|longest", "which of a group stays"),
+    CULL_OPT_END};
 
 static cull__minhash_opts of_opts(const opts *o)
 {
-    return (cull__minhash_opts){
-        (int)o->ngram, (int)(o->bands * o->rows), (int)o->bands, o->threshold};
+    return (cull__minhash_opts){(int)o->ngram, (int)(o->bands * o->rows), (int)o->bands,
+                                o->threshold};
 }
 
 static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_, cull_pick *out)
