@@ -13,6 +13,7 @@
 #include "cull/method.h"
 #include "cull/pool.h"
 #include "cull/report.h"
+#include "cull/store.h"
 #include "cull/table.h"
 #include "cull/text.h"
 #endif

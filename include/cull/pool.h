@@ -52,8 +52,13 @@ CULL_API cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **
  * file in tmpdir when that takes more than a quarter of the limit), one alone is mapped. */
 CULL_API cull_status cull_pool_open_all(cull_ctx *cx, const char *const *path, int n,
                                         cull_pool **out) CULL_CHECKED;
+/* Several files side by side: row i is row i of the first file, then of the second, and so on, as when
+ * each holds the gradients of one checkpoint. All must have the same shape; each stays mapped. */
+CULL_API cull_status cull_pool_open_beside(cull_ctx *cx, const char *const *path, int n,
+                                           cull_pool **out) CULL_CHECKED;
 /* Rows row[0..n) of it in that order, written as cull_array_write does; dtype, name and the shape of
- * a row stay. They are gathered first, in tmpdir when that takes more than a quarter of the limit. */
+ * a row stay. They are gathered first, in tmpdir when that takes more than a quarter of the limit.
+ * CULL_EINPUT: files side by side, which have no row in one piece. */
 CULL_API cull_status cull_pool_write_rows(cull_ctx *cx, const cull_pool *p, const int64_t *row,
                                           int64_t n, const char *path) CULL_CHECKED;
 /* From the caller's memory, row-major, which must outlive the pool; n >= 0, d >= 1. */
@@ -62,16 +67,22 @@ CULL_API cull_status cull_pool_from(cull_ctx *cx, const void *at, cull_dtype t, 
 CULL_API void cull_pool_free(cull_pool *p);
 CULL_API int64_t cull_pool_n(const cull_pool *p);
 CULL_API int64_t cull_pool_d(const cull_pool *p);
+/* f32 only where rows lie as they are handed out: f64 of f32 files side by side. */
 CULL_API cull_dtype cull_pool_dtype(const cull_pool *p);
 CULL_API const char *cull_pool_name(const cull_pool *p); /* the file it came from, or "memory" */
 CULL_API void cull_pool_rename(cull_pool *p, const char *name); /* for errors; cut at 255 bytes */
-/* The pool as a borrowed array (n, d), to write it. */
+/* The pool as a borrowed array (n, d), to write it; `at` is NULL of files side by side. */
 CULL_API cull_array cull_pool_array(const cull_pool *p);
 /* Rows [lo, hi) as f32 (hi-lo, d): a pointer into the pool where it holds f32, else into `buf`,
  * which has room for (hi-lo)*d. Safe from many threads. */
 CULL_API const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf);
-/* Refuses a pool with a NaN or an infinity, naming the row and the column. One pass, in parallel. */
+/* Refuses a pool with a NaN or an infinity, naming the row and the column; of a store (cull/store.h)
+ * any number that is not what was written, naming the rows. One pass, in parallel. */
 CULL_API cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p) CULL_CHECKED;
+/* Refuses pools whose rows cannot be compared: of other widths, or stores of rows that were projected by
+ * other matrices. Names both. */
+CULL_API cull_status cull_pool_alike(cull_ctx *cx, const cull_pool *a,
+                                     const cull_pool *b) CULL_CHECKED;
 /* How well rows idx[0..k) of p cover a target: best[j] = the largest cosine similarity of row j of
  * target to one of them (m numbers); k >= 1, idx within the pool, both of one dimension. The mean of
  * `best` is what reports call coverage. O(k m d) time, O(m + min(k, 4096) d) memory. */

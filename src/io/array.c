@@ -23,6 +23,16 @@ bool cull__array_bytes(const cull_array *a, uint64_t *bytes)
     return n <= INT64_MAX;
 }
 
+bool cull__array_rows(const cull_array *a, int64_t *n, int64_t *d)
+{
+    *d = 1;
+    if (a->ndim < 1 || a->shape[0] < 0 || !cull_dtype_size(a->dtype)) return false;
+    for (int i = 1; i < a->ndim; i++)
+        if (__builtin_mul_overflow(*d, a->shape[i], d)) return false;
+    *n = a->shape[0];
+    return *d >= 1;
+}
+
 const char *cull__shape_text(const cull_array *a, char buf[208])
 {
     int k = sprintf(buf, "(");

@@ -125,6 +125,8 @@ cull_status cull__array_file(cull_ctx *cx, const char **path, const char **name)
 bool cull__array_bytes(const cull_array *a, uint64_t *bytes);
 /* EIO unless a's shape takes exactly the `have` bytes that the file has for it. */
 cull_status cull__array_fits(cull_ctx *cx, const char *path, const cull_array *a, uint64_t have);
+/* a as n rows of d numbers, the dimensions after the first together; false when it is not that. */
+bool cull__array_rows(const cull_array *a, int64_t *n, int64_t *d);
 /* "(3, 4)". Returns buf. */
 const char *cull__shape_text(const cull_array *a, char buf[208]);
 /* Zeroed memory for an array to stand on (its mem_), on disk when over a quarter of the limit. */

@@ -35,11 +35,7 @@ cull_status cull_pool_coverage(cull_ctx *cx, const cull_pool *p, const int64_t *
 {
     if (k < 1)
         return cull__fail(cx, CULL_EINPUT, "no row was kept: there is nothing to cover with");
-    if (cull_pool_d(p) != cull_pool_d(target))
-        return cull__fail(
-            cx, CULL_EINPUT,
-            "%s has rows of %" PRId64 " numbers, %s of %" PRId64 "; they must be one embedding",
-            cull_pool_name(p), cull_pool_d(p), cull_pool_name(target), cull_pool_d(target));
+    CULL_TRY(cull_pool_alike(cx, p, target));
     for (int64_t i = 0; i < k; i++)
         if (idx[i] < 0 || idx[i] >= cull_pool_n(p))
             return cull__fail(cx, CULL_EINPUT, "row %" PRId64 " is not in %s, which has %" PRId64,

@@ -4,15 +4,21 @@
 #include "base/base.h"
 #include "io/io.h"
 #include "repr/repr.h"
+#include "repr/sums.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 struct cull_pool {
     cull_array a;
+    cull_pool **beside; /* (parts) pools whose rows side by side are this one's, or NULL */
+    int parts;
+    cull__sums *sums;       /* of the file that it came from, or NULL */
+    _Atomic int64_t *asked; /* rows of a large file that the kernel was asked to read; or NULL */
     int64_t n, d;
     char name[256];
 };
@@ -20,40 +26,96 @@ struct cull_pool {
 cull_status cull__pool_of(cull_ctx *cx, const cull_array *a, const char *name, cull_pool **out)
 {
     char shape[208];
-    int64_t d = 1;
-    bool fits = a->ndim >= 1;
-    for (int i = 1; i < a->ndim; i++) fits = fits && !__builtin_mul_overflow(d, a->shape[i], &d);
-    if (!fits || d < 1)
+    int64_t n, d;
+    if (!cull__array_rows(a, &n, &d))
         return cull__fail(cx, CULL_EINPUT,
                           "%s: shape %s is no pool; it takes rows of at least one number", name,
                           cull__shape_text(a, shape));
     CULL_TRY(CULL_ALLOC(cx, *out, 1));
     (*out)->a = *a;
-    (*out)->n = a->shape[0];
+    (*out)->n = n;
     (*out)->d = d;
     cull__quote(name, strlen(name), (*out)->name, sizeof(*out)->name);
     return CULL_OK;
 }
 
-/* Passes go from front to back, so the kernel may read well ahead. Only advice: no failure counts. */
-static void read_ahead(const cull_array *a)
+/* ---- reading ahead: passes go from front to back. Only advice: no failure counts ---- */
+
+enum { LARGE = 16 << 20, AHEAD = 64 << 20, STEP = 8 << 20 }; /* bytes */
+
+static int64_t row_bytes(const cull_pool *p) { return p->d * (int64_t)cull_dtype_size(p->a.dtype); }
+
+static void *page_of(const cull_pool *p, int64_t row)
 {
-    uint64_t bytes = 0;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)a->at & ~(page - 1);
-    if (cull__array_bytes(a, &bytes) && bytes >= 16 << 20)
-        posix_madvise((void *)at, (size_t)bytes + ((uintptr_t)a->at - at), POSIX_MADV_SEQUENTIAL);
+    uintptr_t at = (uintptr_t)p->a.at + (uintptr_t)(row * row_bytes(p));
+    return (void *)(at & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1));
+}
+
+static void advise(const cull_pool *p, int64_t lo, int64_t hi, int advice)
+{
+    const char *end = (const char *)p->a.at + hi * row_bytes(p);
+    char *from = page_of(p, lo);
+    posix_madvise(from, (size_t)(end - from), advice);
+}
+
+/* Whether a row begins in memory; true also of a file whose pages are not ours to ask about. */
+static bool at_hand(const cull_pool *p, int64_t row)
+{
+    unsigned char there = 0;
+    return mincore(page_of(p, row), 1, &there) == 0 && (there & 1);
+}
+
+static cull_status read_ahead(cull_ctx *cx, cull_pool *p)
+{
+    if (p->n * row_bytes(p) < LARGE) return CULL_OK;
+    CULL_TRY(CULL_ALLOC(cx, p->asked, 1));
+    advise(p, 0, p->n, POSIX_MADV_SEQUENTIAL);
+    return CULL_OK;
+}
+
+/* A pass is at rows lo to hi: what follows is asked for a step at a time, by whoever comes first, so
+ * that the disk works while blocks are computed. A pass begins at row 0; single rows are no pass. Asking
+ * takes a look at every page, which is saved where they are at hand already. */
+static void read_on(const cull_pool *p, int64_t lo, int64_t hi)
+{
+    int64_t asked = atomic_load_explicit(p->asked, memory_order_relaxed), each = row_bytes(p);
+    int64_t from = lo == 0 ? 0 : asked > lo ? asked : lo;
+    int64_t to = p->n - hi > AHEAD / each ? hi + AHEAD / each : p->n;
+    if (hi - lo < 2 || from >= to || (to < p->n && to - from < STEP / each)) return;
+    if (atomic_compare_exchange_strong(p->asked, &asked, to) && !at_hand(p, to - 1))
+        advise(p, from, to, POSIX_MADV_WILLNEED);
+}
+
+static cull_status sums_agree(cull_ctx *cx, const cull_pool *p, const cull__sums *s)
+{
+    if (s->rows == p->n && s->head.d == p->d && s->head.dtype == (uint32_t)p->a.dtype)
+        return CULL_OK;
+    return cull__fail(cx, CULL_EIO,
+                      "%s has shape (%" PRId64 ", %" PRId64 ") of %s, but %s.sums is of (%" PRId64
+                      ", %" PRId64 ") of %s: remove that if the array was made anew",
+                      p->name, p->n, p->d, cull_dtype_name(p->a.dtype), p->name, s->rows, s->head.d,
+                      cull_dtype_name((cull_dtype)s->head.dtype));
 }
 
 cull_status cull_pool_open(cull_ctx *cx, const char *path, cull_pool **out)
 {
-    cull_array a;
+    cull_array a = {0};
+    cull__sums *sums;
     *out = NULL;
-    CULL_TRY(cull_array_open(cx, path, NULL, &a));
-    cull_status s = cull__pool_of(cx, &a, path, out);
-    if (s == CULL_OK)
-        read_ahead(&a);
-    else
+    CULL_TRY(cull__sums_open(cx, path, &sums));
+    cull_status s = cull_array_open(cx, path, NULL, &a);
+    if (s == CULL_OK) s = cull__pool_of(cx, &a, path, out);
+    if (s != CULL_OK) {
         cull_array_free(&a);
+        cull__sums_close(sums);
+        return s;
+    }
+    (*out)->sums = sums;
+    if (sums) s = sums_agree(cx, *out, sums);
+    if (s == CULL_OK) s = read_ahead(cx, *out);
+    if (s == CULL_OK) return CULL_OK;
+    cull_pool_free(*out);
+    *out = NULL;
     return s;
 }
 
@@ -70,6 +132,9 @@ static cull_status join(cull_ctx *cx, cull_pool *const *part, int n, cull_pool *
                               "; they must be one embedding",
                               part[0]->name, d, part[i]->name, part[i]->d);
     }
+    for (int i = 0; i < n; i++) /* what is copied is never checked again */
+        if (part[i]->sums)
+            CULL_TRY(cull__sums_check(cx, part[i]->sums, part[i]->name, part[i]->a.at, false));
     CULL_TRY(cull__pool_spill(cx, rows, d, &at, out));
     for (int i = 0; i < n; at += part[i]->n * d, i++)
         cull_array_f32(&part[i]->a, 0, part[i]->n * d, at);
@@ -90,12 +155,48 @@ cull_status cull_pool_open_all(cull_ctx *cx, const char *const *path, int n, cul
     return s;
 }
 
+static cull_status beside(cull_ctx *cx, const char *const *path, int n, cull_pool *p)
+{
+    CULL_TRY(CULL_ALLOC(cx, p->beside, n));
+    for (p->parts = 0; p->parts < n; p->parts++) {
+        CULL_TRY(cull_pool_open(cx, path[p->parts], &p->beside[p->parts]));
+        const cull_pool *a = p->beside[0], *b = p->beside[p->parts];
+        if (b->n == a->n && b->d == a->d) continue;
+        p->parts++;
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has shape (%" PRId64 ", %" PRId64 "), %s (%" PRId64 ", %" PRId64
+                          "); files side by side must be of one shape",
+                          a->name, a->n, a->d, b->name, b->n, b->d);
+    }
+    p->n = p->beside[0]->n;
+    p->d = p->beside[0]->d * n;
+    p->a.dtype = p->beside[0]->a.dtype == CULL_F32 ? CULL_F64 : p->beside[0]->a.dtype;
+    memcpy(p->name, p->beside[0]->name, sizeof p->name);
+    return CULL_OK;
+}
+
+cull_status cull_pool_open_beside(cull_ctx *cx, const char *const *path, int n, cull_pool **out)
+{
+    *out = NULL;
+    if (n == 1) return cull_pool_open(cx, path[0], out);
+    CULL_TRY(CULL_ALLOC(cx, *out, 1));
+    cull_status s = beside(cx, path, n, *out);
+    if (s == CULL_OK) return CULL_OK;
+    cull_pool_free(*out);
+    *out = NULL;
+    return s;
+}
+
 cull_status cull_pool_write_rows(cull_ctx *cx, const cull_pool *p, const int64_t *row, int64_t n,
                                  const char *path)
 {
     cull_array a = p->a;
     uint64_t bytes;
     void *to;
+    if (p->beside)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s and %d more lie side by side; write the rows of each by itself",
+                          p->name, p->parts - 1);
     size_t each = (size_t)p->d * cull_dtype_size(a.dtype);
     a.shape[0] = n;
     if (n < 0 || !cull__array_bytes(&a, &bytes))
@@ -137,10 +238,17 @@ cull_status cull__pool_spill(cull_ctx *cx, int64_t n, int64_t d, float **rows, c
     CULL_TRY(cull__array_memory(cx, bytes, &a.mem_, &at));
     a.at = at;
     cull_status s = cull__pool_of(cx, &a, "memory", out);
-    if (s == CULL_OK)
-        *rows = at;
-    else
+    if (s != CULL_OK) {
         cull_array_free(&a);
+        return s;
+    }
+    s = read_ahead(cx, *out);
+    if (s == CULL_OK) {
+        *rows = at;
+        return CULL_OK;
+    }
+    cull_pool_free(*out);
+    *out = NULL;
     return s;
 }
 
@@ -152,6 +260,10 @@ cull_array cull_pool_array(const cull_pool *p)
 void cull_pool_free(cull_pool *p)
 {
     if (!p) return;
+    for (int i = 0; i < p->parts; i++) cull_pool_free(p->beside[i]);
+    cull__free(p->beside);
+    cull__sums_close(p->sums);
+    cull__free(p->asked);
     cull_array_free(&p->a);
     cull__free(p);
 }
@@ -165,12 +277,45 @@ void cull_pool_rename(cull_pool *p, const char *name)
     cull__quote(name, strlen(name), p->name, sizeof p->name);
 }
 
+static void rows_beside(const cull_pool *p, int64_t lo, int64_t hi, float *buf)
+{
+    int64_t each = p->beside[0]->d;
+    for (int i = 0; i < p->parts; i++)
+        if (p->beside[i]->asked) read_on(p->beside[i], lo, hi);
+    for (int64_t r = lo; r < hi; r++)
+        for (int i = 0; i < p->parts; i++, buf += each)
+            cull_array_f32(&p->beside[i]->a, r * each, each, buf);
+}
+
 const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf)
 {
+    if (p->beside) {
+        rows_beside(p, lo, hi, buf);
+        return buf;
+    }
+    if (p->asked) read_on(p, lo, hi);
     if (p->a.dtype == CULL_F32 && ((uintptr_t)p->a.at & 3) == 0)
         return (const float *)p->a.at + lo * p->d;
     cull_array_f32(&p->a, lo * p->d, (hi - lo) * p->d, buf);
     return buf;
+}
+
+cull_status cull_pool_alike(cull_ctx *cx, const cull_pool *a, const cull_pool *b)
+{
+    if (a->d != b->d)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has rows of %" PRId64 " numbers, %s of %" PRId64
+                          "; they must be one embedding",
+                          a->name, a->d, b->name, b->d);
+    for (int i = 0; i < a->parts && a->parts == b->parts; i++)
+        CULL_TRY(cull_pool_alike(cx, a->beside[i], b->beside[i]));
+    if (!a->sums || !b->sums) return CULL_OK;
+    const cull__sums_head *s = &a->sums->head, *t = &b->sums->head;
+    if (s->from == t->from && s->seed == t->seed) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s was projected from %" PRId64 " numbers with seed %" PRIu64
+                      ", %s from %" PRId64 " with seed %" PRIu64 "; it must be one projection",
+                      a->name, s->from, s->seed, b->name, t->from, t->seed);
 }
 
 static cull_status check_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
@@ -195,8 +340,13 @@ static cull_status check_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
 cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p)
 {
     int64_t grain = 65536 / p->d + 1;
+    for (int i = 0; i < p->parts; i++) CULL_TRY(cull_pool_check(cx, p->beside[i]));
+    if (p->beside) return CULL_OK;
     const char *phase = cull__phase(cx, "checking embeddings");
-    cull_status s = cull__spread(cx, "checking", p->n, grain, check_rows, (void *)p, NULL, 0);
+    /* a store takes finite numbers only */
+    cull_status s = p->sums
+                        ? cull__sums_check(cx, p->sums, p->name, p->a.at, true)
+                        : cull__spread(cx, "checking", p->n, grain, check_rows, (void *)p, NULL, 0);
     cull__phase(cx, phase);
     return s;
 }

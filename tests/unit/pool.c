@@ -218,10 +218,64 @@ static void threads(void **state)
     cull_ctx_free(cx);
 }
 
+/* A file large enough to be read ahead: the same rows in every order, by many workers, over passes. */
+typedef struct {
+    const cull_pool *p;
+    _Atomic int wrong;
+} pass;
+
+static cull_status look(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    pass *a = arg;
+    float *buf;
+    (void)chunk;
+    CULL_TRY(CULL_TMP(cx, buf, 100 * 1024));
+    for (int64_t b = lo; b < hi; b += 100) {
+        int64_t n = hi - b < 100 ? hi - b : 100;
+        const float *x = cull_pool_rows(a->p, b, b + n, buf);
+        for (int64_t r = 0; r < n; r++)
+            a->wrong += x[r * 1024] != (float)((b + r) % 2048) || x[r * 1024 + 1023] != 0;
+    }
+    return CULL_OK;
+}
+
+static void large_file(void **state)
+{
+    (void)state;
+    enum { N = 60000, ROW = 2048 };
+    char head[512];
+    cull_array a = {.dtype = CULL_F16, .ndim = 2, .shape = {N, 1024}};
+    size_t n = cull__npy_head(&a, head);
+    const char *path = spit("large.npy", head, n);
+    assert_int_equal(truncate(path, (off_t)(n + (size_t)N * ROW)), 0);
+    FILE *f = fopen(path, "r+b");
+    for (int i = 0; i < N; i++) { /* a hole but for the first number of each row */
+        uint16_t v = cull__f32_to_f16((float)(i % 2048));
+        assert_int_equal(fseek(f, (long)(n + (size_t)i * ROW), SEEK_SET), 0);
+        assert_int_equal(fwrite(&v, 2, 1, f), 1);
+    }
+    fclose(f);
+    for (int threads = 1; threads <= 2; threads++) {
+        cull_ctx_opts o = CULL_CTX_OPTS;
+        o.threads = threads;
+        cull_ctx *cx = cull_ctx_new(&o);
+        pass all = {0};
+        cull_pool *p;
+        float row[1024];
+        ok(cx, cull_pool_open(cx, path, &p));
+        all.p = p;
+        for (int i = 0; i < 3; i++) ok(cx, cull__for(cx, N, 4096 >> i, look, &all));
+        assert_int_equal(all.wrong, 0);
+        assert_true(cull_pool_rows(p, N - 1, N, row)[0] == (N - 1) % 2048);
+        cull_pool_free(p);
+        cull_ctx_free(cx);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes), cmocka_unit_test(odd_address),
-                                       cmocka_unit_test(checks), cmocka_unit_test(spills),
-                                       cmocka_unit_test(threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes),  cmocka_unit_test(odd_address),
+                                       cmocka_unit_test(checks),  cmocka_unit_test(spills),
+                                       cmocka_unit_test(threads), cmocka_unit_test(large_file)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

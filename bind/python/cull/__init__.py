@@ -19,6 +19,7 @@ from ._lib import (
     WaitingError,
     version as _version,
 )
+from ._store import Store
 from .results import Comparison, Pick
 
 __version__: str = _version()
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryLimitError",
     "OptionError",
     "Pick",
+    "Store",
     "WaitingError",
     "data",
 ]
