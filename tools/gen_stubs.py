@@ -49,8 +49,9 @@ Column = Union[int, str]
 
 # of inputs that take more than text; the rest by what the catalogue says their text looks like
 TYPES = {
-    "embeddings": "Union[npt.ArrayLike, Path]",
-    "target_embeddings": "Union[npt.ArrayLike, Path]",
+    "embeddings": "Union[npt.ArrayLike, Path, Sequence[\"os.PathLike[str]\"]]",
+    "target_embeddings": "Union[npt.ArrayLike, Path, Sequence[\"os.PathLike[str]\"]]",
+    "rates": "Union[str, Sequence[float], npt.ArrayLike]",
     "scores": "Union[Mapping[str, npt.ArrayLike], Table, Path]",
     "label": "Union[str, npt.ArrayLike]",
     "group": "Union[str, npt.ArrayLike]",

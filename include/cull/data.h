@@ -28,6 +28,10 @@ typedef struct cull_data_problem {
     const uint8_t *avoid; /* n: 1 = never keep, or NULL */
     const uint8_t *have;  /* n: 1 = held already: it costs nothing, is never kept again, and counts
                              for methods whose examples add to one another; or NULL */
+    const double
+        *rate;     /* weights, > 0, of as many vectors of one length that a row of embeddings is
+                           made of (gradients at checkpoints, side by side), or NULL = a row is one */
+    int32_t rates; /* number of weights */
     const cull_pool *against; /* (a, d) embeddings of examples to stay away from, or NULL */
 } cull_data_problem;
 

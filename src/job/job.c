@@ -14,8 +14,8 @@ static const struct {
 } special[] = {{"pool", ARRAY | RECORDS | AGAIN},
                {"target", ARRAY | RECORDS | AGAIN},
                {"avoid", VECTOR | RECORDS | AGAIN},
-               {"embeddings", ARRAY},
-               {"target-embeddings", ARRAY},
+               {"embeddings", ARRAY | AGAIN},
+               {"target-embeddings", ARRAY | AGAIN},
                {"cost", VECTOR},
                {"have", VECTOR | AGAIN},
                {"against", ARRAY | RECORDS | AGAIN}};

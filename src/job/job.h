@@ -91,7 +91,8 @@ struct cull_job {
     cull_table_file *scores; /* of `scores`, or of records that hold more than text */
 
     budget_ask budget;
-    double *cost, *quota;
+    double *cost, *quota, *rate;
+    int32_t rates;
     uint8_t *avoid, *have;
     cull_overlaps overlap;
     const char *cost_unit;

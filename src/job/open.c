@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,10 +231,35 @@ static cull_status open_target(cull_job *j, bool *array)
 
 static cull_status open_vectors(cull_job *j, const char *name, cull_pool **out)
 {
-    const char *path = value_of(j, name, NULL);
+    const char *path[MAX_FILES];
     const cull_array *a = array_of(j, name);
+    int n;
     if (a) return wrap(j, name, a, out);
-    return path ? cull_pool_open(j->cx, path, out) : CULL_OK;
+    CULL_TRY(files_of(j, name, path, &n));
+    return n ? cull_pool_open_beside(j->cx, path, n, out) : CULL_OK;
+}
+
+/* As many as rates; without any, each of several files of embeddings weighs 1. */
+static cull_status set_rates(cull_job *j)
+{
+    const char *path[MAX_FILES], *s = value_of(j, "rates", NULL);
+    int files = values_of(j, "embeddings", path, MAX_FILES);
+    if (!s && files < 2) return CULL_OK;
+    j->rates = s ? 1 : files;
+    for (const char *c = s; c && *c; c++) j->rates += *c == ',';
+    if (files > 1 && j->rates != files)
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "--rates has %d, --embeddings %d files; each takes one", j->rates, files);
+    CULL_TRY(CULL_ALLOC(j->cx, j->rate, j->rates));
+    for (int32_t i = 0; i < j->rates; i++) {
+        size_t n = s ? strcspn(s, ",") : 0;
+        j->rate[i] = 1;
+        if (s && (!cull__parse_f64(s, n, &j->rate[i]) || !(j->rate[i] > 0) || isinf(j->rate[i])))
+            return cull__fail(j->cx, CULL_EOPTION,
+                              "--rates: '%.*s' is no number above 0; write 2e-5,1e-5", (int)n, s);
+        if (s) s += n + (s[n] == ',');
+    }
+    return CULL_OK;
 }
 
 /* Examples to stay away from: embeddings, or text to be embedded with the pool. */
@@ -345,6 +371,8 @@ static void point(cull_job *j)
     j->p.avoid = j->avoid;
     j->p.have = j->have;
     j->p.against = j->against;
+    j->p.rate = j->rate;
+    j->p.rates = j->rates;
 }
 
 cull_status job_open(cull_job *j, const cull_method *const *method, int methods, bool judged,
@@ -365,6 +393,7 @@ cull_status job_open(cull_job *j, const cull_method *const *method, int methods,
     CULL_TRY(open_target(j, &array_target));
     CULL_TRY(open_against(j));
     CULL_TRY(open_embeddings(j, array_target));
+    CULL_TRY(set_rates(j));
     CULL_TRY(limits_set(j));
     bool wanted = embed || (judged && (j->target_text || has(j, "targets")));
     j->embeds = wanted && !j->pool && j->p.text;
@@ -391,6 +420,7 @@ void job_close(cull_job *j)
     cull__free(j->target_task);
     cull__free(j->cost);
     cull__free(j->quota);
+    cull__free(j->rate);
     cull__free(j->avoid);
     cull__free(j->have);
     j->names = j->columns = 0;
@@ -399,7 +429,8 @@ void job_close(cull_job *j)
     j->text = j->target_text = j->against_text = NULL;
     j->scores = NULL;
     j->target_task = NULL;
-    j->cost = j->quota = NULL;
+    j->cost = j->quota = j->rate = NULL;
+    j->rates = 0;
     j->avoid = j->have = NULL;
     j->p = (cull_data_problem){0};
 }
@@ -465,9 +496,10 @@ cull_status job_hashes(cull_job *j)
         CULL_TRY(add_array(j, "against", path[i], n == 1 ? cull_pool_n(j->against) : 0));
     n = values_of(j, "have", path, MAX_FILES);
     for (int i = 0; i < n; i++) CULL_TRY(add_array(j, "have", path[i], 0));
-    CULL_TRY(add_array(j, "embeddings", value_of(j, "embeddings", NULL), j->n));
-    if (j->target)
-        CULL_TRY(add_array(j, "target-embeddings", value_of(j, "target-embeddings", NULL),
-                           cull_pool_n(j->target)));
+    n = values_of(j, "embeddings", path, MAX_FILES);
+    for (int i = 0; i < n; i++) CULL_TRY(add_array(j, "embeddings", path[i], j->n));
+    n = j->target ? values_of(j, "target-embeddings", path, MAX_FILES) : 0;
+    for (int i = 0; i < n; i++)
+        CULL_TRY(add_array(j, "target-embeddings", path[i], cull_pool_n(j->target)));
     return add_array(j, "scores", value_of(j, "scores", NULL), j->n);
 }

@@ -21,6 +21,8 @@ typedef struct {
     const float *mean_hi, *mean_lo;
     int64_t d, m, tile;
     bool unit, wild;
+    const double *weight; /* (parts) of unit vectors that a row is made of, or NULL */
+    int64_t parts;
     double e, top; /* bound; largest norm of qu */
     double *best, *mean;
     int32_t *which;
@@ -67,6 +69,16 @@ static void put(const job *j, const float *x, double nx, int64_t row, const winn
     j->mean[row] = !j->unit ? v : nx > 0 ? v / nx : 0;
 }
 
+/* Each part of n rows brought to the length of its weight. */
+static void weigh(const job *j, const float *x, int64_t n, float *to)
+{
+    int64_t d = j->d / j->parts;
+    for (int64_t i = 0; i < n * j->parts; i++) {
+        double s = j->kern->dot(x + i * d, x + i * d, d);
+        j->kern->scale(to + i * d, x + i * d, s > 0 ? j->weight[i % j->parts] / sqrt(s) : 0, d);
+    }
+}
+
 static cull_status rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const job *j = arg;
@@ -85,6 +97,7 @@ static cull_status rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int6
         int64_t n = hi - b < ROWS ? hi - b : ROWS;
         const float *x = cull_pool_rows(j->p, b, b + n, buf);
         double norm[ROWS];
+        if (j->weight) weigh(j, x, n, buf), x = buf;
         for (int64_t r = 0; r < n; r++) {
             norm[r] = sqrt(j->kern->dot(x + r * j->d, x + r * j->d, j->d));
             w[r] = (winner){-INFINITY, -1};
@@ -152,23 +165,40 @@ static cull_status best(cull_ctx *cx, job *j)
     return cull__spread(cx, "similarity", n, grain, rows, j, shared, pieces);
 }
 
-cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, bool unit,
-                            double *out, int32_t *best_q, double *mean)
+static cull_status start(cull_ctx *cx, job j)
 {
-    if (m < 1 || m > INT32_MAX)
-        return cull__fail(cx, CULL_EINPUT, "%" PRId64 " queries; at least one is needed", m);
-    job j = {.p = p, .kern = cull__kernels(cx), .q = q, .m = m, .unit = unit};
-    j.d = cull_pool_d(p);
+    if (j.m < 1 || j.m > INT32_MAX)
+        return cull__fail(cx, CULL_EINPUT, "%" PRId64 " queries; at least one is needed", j.m);
+    j.kern = cull__kernels(cx);
+    j.d = cull_pool_d(j.p);
     j.e = cull__dot_bound(j.d);
-    j.best = out;
-    j.which = best_q;
-    j.mean = mean;
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "similarity to the queries");
     cull_status s = best(cx, &j);
     cull__phase(cx, phase);
     cull__release(cx, mark);
     return s;
+}
+
+cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, bool unit,
+                            double *out, int32_t *best_q, double *mean)
+{
+    return start(
+        cx,
+        (job){.p = p, .q = q, .m = m, .unit = unit, .best = out, .which = best_q, .mean = mean});
+}
+
+cull_status cull__pool_best_parts(cull_ctx *cx, const cull_pool *p, const double *weight,
+                                  int64_t parts, const float *q, int64_t m, double *out,
+                                  int32_t *best_q)
+{
+    return start(cx, (job){.p = p,
+                           .weight = weight,
+                           .parts = parts,
+                           .q = q,
+                           .m = m,
+                           .best = out,
+                           .which = best_q});
 }
 
 static cull_status unit_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)

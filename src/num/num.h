@@ -96,6 +96,13 @@ uint64_t cull__topk_bytes(int64_t n, int64_t d, cull_dtype dtype, int64_t m, int
 cull_status cull__pool_best(cull_ctx *cx, const cull_pool *p, const float *q, int64_t m, bool unit,
                             double *best, int32_t *best_q, double *mean);
 
+/* The best alone, where a row is `parts` vectors side by side, each of which counts by its direction:
+ * the similarity with a query is the sum over them of weight[c] <x_c / |x_c|, q_c>; a part of zeros
+ * adds none. Queries stand as they are. Weights >= 0, at most 1. */
+cull_status cull__pool_best_parts(cull_ctx *cx, const cull_pool *p, const double *weight,
+                                  int64_t parts, const float *q, int64_t m, double *best,
+                                  int32_t *best_q);
+
 /* Rows of the pool as unit vectors (f32) into q (n, d); a zero row stays zero. */
 cull_status cull__pool_unit(cull_ctx *cx, const cull_pool *p, float *q);
 

@@ -18,8 +18,13 @@ const cull_input *cull_task_inputs(cull_task t)
         {"target-text", "PATH", "field with the text of the target (as --text)"},
         {"target-task", "PATH",
          "field that says which task a target record is of; without it each FILE is a task"},
-        {"embeddings", "FILE", "embeddings of the pool, a row each (npy, npz, safetensors)"},
-        {"target-embeddings", "FILE", "embeddings of the target examples"},
+        {"embeddings", "FILE...",
+         "embeddings of the pool, a row each (npy, npz, safetensors); of several FILEs a row is "
+         "their rows side by side"},
+        {"target-embeddings", "FILE...", "embeddings of the target examples, likewise"},
+        {"rates", "R,...",
+         "weight of each checkpoint (its learning rate) where a row is gradients at several, side "
+         "by side; without it each FILE of embeddings is one and they weigh the same"},
         {"scores", "FILE", "score columns made elsewhere (csv, tsv, jsonl, npz), a row each"},
         {"text", "PATH",
          "field with the text, for example text or messages[].content; comma-separated fields are "
@@ -130,6 +135,20 @@ static cull_status check_limits(cull_ctx *cx, const cull_data_problem *p)
     return CULL_OK;
 }
 
+static cull_status check_rates(cull_ctx *cx, const cull_data_problem *p)
+{
+    for (int32_t i = 0; p->rate && i < p->rates; i++)
+        if (!(p->rate[i] > 0) || !isfinite(p->rate[i]))
+            return cull__fail(cx, CULL_EINPUT, "rate[%d] is %g; rates must be finite and above 0",
+                              i, p->rate[i]);
+    if (!p->rate || !p->pool || (p->rates > 0 && cull_pool_d(p->pool) % p->rates == 0))
+        return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s has rows of %" PRId64 " numbers, which are not %d gradients of one "
+                      "length; there must be a rate for each",
+                      cull_pool_name(p->pool), cull_pool_d(p->pool), p->rates);
+}
+
 static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_data_problem *p)
 {
     bool target = m->flags & CULL_NEEDS_TARGET;
@@ -147,21 +166,11 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, const cull_da
     if (p->text && cull_corpus_n(p->text) != p->n)
         return cull__fail(cx, CULL_EINPUT, "the text has %" PRId64 " rows, the pool has %" PRId64,
                           cull_corpus_n(p->text), p->n);
-    if (p->pool && p->target && cull_pool_d(p->pool) != cull_pool_d(p->target))
-        return cull__fail(cx, CULL_EINPUT,
-                          "%s has rows of %" PRId64 " numbers, %s of %" PRId64
-                          "; they must be one embedding",
-                          cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->target),
-                          cull_pool_d(p->target));
+    if (p->pool && p->target) CULL_TRY(cull_pool_alike(cx, p->pool, p->target));
     if ((m->flags & CULL_NEEDS_AGAINST) && !p->against)
         return cull__fail(cx, CULL_EINPUT, "%s needs examples to stay away from (--against)",
                           m->slug);
-    if (p->pool && p->against && cull_pool_d(p->pool) != cull_pool_d(p->against))
-        return cull__fail(cx, CULL_EINPUT,
-                          "%s has rows of %" PRId64 " numbers, %s of %" PRId64
-                          "; they must be one embedding",
-                          cull_pool_name(p->pool), cull_pool_d(p->pool), cull_pool_name(p->against),
-                          cull_pool_d(p->against));
+    if (p->pool && p->against) CULL_TRY(cull_pool_alike(cx, p->pool, p->against));
     if (p->against && cull_pool_n(p->against) < 1)
         return cull__fail(cx, CULL_EINPUT, "there is no example to stay away from");
     if (p->target && cull_pool_n(p->target) < 1)
@@ -189,6 +198,7 @@ static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_
     CULL_TRY(check_columns(cx, m, m->columns, true, p, values));
     CULL_TRY(check_columns(cx, m, m->may, false, p, values));
     CULL_TRY(check_needs(cx, m, p));
+    CULL_TRY(check_rates(cx, p));
     if (values && (m->flags & CULL_NEEDS_POOL)) {
         CULL_TRY(cull_pool_check(cx, p->pool));
         if (m->flags & CULL_NEEDS_TARGET) CULL_TRY(cull_pool_check(cx, p->target));

@@ -31,7 +31,8 @@ static int gather(void *user, const void *mine, void *all, uint64_t bytes)
     member *m = user;
     m->t->from[m->rank] = (void *)(uintptr_t)mine;
     pthread_barrier_wait(&m->t->wait);
-    for (int r = 0; r < m->t->ranks; r++) memcpy((char *)all + (size_t)r * bytes, m->t->from[r], bytes);
+    for (int r = 0; r < m->t->ranks; r++)
+        memcpy((char *)all + (size_t)r * bytes, m->t->from[r], bytes);
     pthread_barrier_wait(&m->t->wait);
     return 0;
 }
@@ -101,7 +102,8 @@ static void fill_rows(void)
 {
     cull_rng r = cull__rng_seeded(8, 8);
     x = malloc(N * D * sizeof *x), y = malloc(M * D * sizeof *y);
-    for (int i = 0; i < N * D; i++) x[i] = (float)(cull__rng_normal(&r) + 2 * (i / D % 12 == i % D));
+    for (int i = 0; i < N * D; i++)
+        x[i] = (float)(cull__rng_normal(&r) + 2 * (i / D % 12 == i % D));
     for (int i = 0; i < M * D; i++) y[i] = x[i * 3] + 0.1f;
 }
 
@@ -116,7 +118,8 @@ typedef struct {
 static cull_status all_of(cull_ctx *cx, cull_pool *px, cull_pool *py, answers *a)
 {
     cull__kmeans_opts k = {.k = K, .iterations = 5};
-    cull__sinkhorn_opts o = {.epsilon = 0.1, .relative = true, .tolerance = 1e-3, .iterations = 500};
+    cull__sinkhorn_opts o = {
+        .epsilon = 0.1, .relative = true, .tolerance = 1e-3, .iterations = 500};
     CULL_TRY(cull_pool_check(cx, px));
     CULL_TRY(cull__pool_topk(cx, px, y, M, 50, true, NULL, a->idx, a->score, a->found));
     CULL_TRY(cull__pool_best(cx, px, y, M, true, a->best, a->which, a->mean));
@@ -292,7 +295,8 @@ static void shards(void **state)
             char share[8];
             snprintf(share, sizeof share, "%d/3", i);
             const char *const set[] = {"shard", share, "parts", parts, NULL};
-            if (i == 1) refused(cx, job(cx, methods[m], merge, &got), CULL_EINPUT, "there are missing: 1");
+            if (i == 1)
+                refused(cx, job(cx, methods[m], merge, &got), CULL_EINPUT, "there are missing: 1");
             refused(cx, job(cx, methods[m], set, &got), CULL_EWAIT,
                     i == 1 ? "put them together" : "still missing");
         }
@@ -318,7 +322,8 @@ static void damaged(void **state)
 {
     (void)state;
     const char *const own[] = {"shard", "1/2", "parts", parts, NULL};
-    const char *const rest[] = {"shard", "2/2", "parts", parts, NULL}, *const merge[] = {"parts", parts, NULL};
+    const char *const rest[] = {"shard", "2/2", "parts", parts, NULL}, *const merge[] = {
+                                                                           "parts", parts, NULL};
     const char *const other[] = {"parts", parts, "have", target_path, NULL};
     cull_ctx *cx = cull_ctx_new(NULL);
     static kept got;
@@ -342,7 +347,8 @@ static void damaged(void **state)
         fwrite(bad, 1, len, f);
         fclose(f);
         cull_status s = job(cx, "rds-plus", merge, &got);
-        if (s != CULL_EIO && s != CULL_EINPUT) fail_msg("byte %zu: %d %s", at[k], s, cull_error(cx));
+        if (s != CULL_EIO && s != CULL_EINPUT)
+            fail_msg("byte %zu: %d %s", at[k], s, cull_error(cx));
         assert_non_null(strstr(cull_error(cx), path));
     }
     f = fopen(path, "wb");
@@ -417,10 +423,10 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal),    cmocka_unit_test(failing), cmocka_unit_test(bad_number),
-        cmocka_unit_test(strangers), cmocka_unit_test(shards), cmocka_unit_test(damaged),
-        cmocka_unit_test(goes_on),  cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(equal),      cmocka_unit_test(failing),
+                                       cmocka_unit_test(bad_number), cmocka_unit_test(strangers),
+                                       cmocka_unit_test(shards),     cmocka_unit_test(damaged),
+                                       cmocka_unit_test(goes_on),    cmocka_unit_test(refusals)};
     fill_rows();
     make_files();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

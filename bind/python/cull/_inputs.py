@@ -399,10 +399,18 @@ class Giver:
             self.cx.check(lib.cull_job_array(self.job.at, name.encode(), byref(a)))
         elif path_of(value) is not None:
             self.set(name, text(name, value))
+        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], os.PathLike):
+            for p in value:  # side by side
+                self.set(name, os.fspath(p))
         else:
             self.borrow(name, array(name, value))
 
     _give_target_embeddings = _give_embeddings
+
+    def _give_rates(self, name: str, value: Any) -> None:
+        if not isinstance(value, str):
+            value = ",".join(repr(rate) for rate in floats(name, value).tolist())
+        self.set(name, value)
 
     def _give_cost(self, name: str, value: Any) -> None:
         if isinstance(value, str):

@@ -449,6 +449,45 @@ class Kmq(ExampleSelector):
         memory: Union[int, str, None] = None,
     ) -> None: ...
 
+class Less(ExampleSelector):
+    """Gradients that point where the target's do, over checkpoints, by its best task.
+
+    Paper: Xia et al. 2024, LESS: Selecting Influential Data for Targeted Instruction Tuning.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    target: what is wanted: (m, d) as wide as the embeddings in X, or texts; None = X stands for itself, by its texts or the mean of its rows
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        target: Optional[npt.ArrayLike] = None,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
 class LogDet(ExampleSelector):
     """A set that spans much: greedy MAP of a determinantal point process.
 
