@@ -19,12 +19,14 @@ from ._lib import (
     WaitingError,
     version as _version,
 )
+from ._cluster import Clusters, cluster
 from ._store import Store
 from .results import Comparison, Pick
 
 __version__: str = _version()
 __all__ = [
     "CancelledError",
+    "Clusters",
     "Comparison",
     "DataMissingError",
     "Error",
@@ -36,6 +38,7 @@ __all__ = [
     "Pick",
     "Store",
     "WaitingError",
+    "cluster",
     "data",
 ]
 

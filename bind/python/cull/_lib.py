@@ -147,6 +147,34 @@ class PickStruct(ctypes.Structure):
     ]
 
 
+class ClusterOpts(ctypes.Structure):
+    C = "cull_cluster_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("clusters", c_int64),
+        ("iterations", c_int64),
+        ("restarts", c_int),
+        ("tolerance", c_double),
+        ("sampled", c_bool),
+        ("spherical", c_bool),
+        ("batch", c_int64),
+        ("checkpoint", c_char_p),
+    ]
+
+
+class ClustersStruct(ctypes.Structure):
+    C = "cull_clusters"
+    _fields_ = [
+        ("n", c_int64),
+        ("d", c_int64),
+        ("k", c_int64),
+        ("centroid", c_void_p),
+        ("assign", c_void_p),
+        ("count", c_void_p),
+        ("objective", c_double),
+    ]
+
+
 class RunHead(ctypes.Structure):
     """The first fields of cull_run; what follows them is read as JSON."""
 
@@ -252,6 +280,11 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("store_append", c_int, c_void_p, c_void_p, POINTER(Array)),
     ("store_flush", c_int, c_void_p, c_void_p),
     ("store_close", c_int, c_void_p, c_void_p),
+    ("pool_open", c_int, c_void_p, c_char_p, _OUT),
+    ("pool_from", c_int, c_void_p, c_void_p, c_int, c_int64, c_int64, _OUT),
+    ("pool_free", None, c_void_p),
+    ("cluster", c_int, c_void_p, c_void_p, POINTER(ClusterOpts), POINTER(ClustersStruct)),
+    ("clusters_free", None, POINTER(ClustersStruct)),
     ("form_find", c_bool, c_char_p, POINTER(c_int)),
     ("run_write", c_int, c_void_p, c_void_p, c_int, c_char_p),
     ("run_text", c_int, c_void_p, c_void_p, c_int, _OUT),
