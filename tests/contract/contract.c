@@ -35,7 +35,8 @@ static int threads_now(void)
 static cull_pick pick_with(const cull_method *m, const cull_data_problem *p, int threads,
                            uint64_t seed)
 {
-    hooks h = {0};
+    static hooks h; /* the pick goes back by them, later */
+    h = (hooks){0};
     cull_ctx *cx = hooked_ctx(&h, threads);
     cull_pick k;
     cull_ctx_reseed(cx, seed);
