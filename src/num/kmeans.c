@@ -421,7 +421,7 @@ typedef struct {
     bool over;
 } progress;
 
-static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
+static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o, uint64_t stream)
 {
     progress at;
     const cull__piece state[] = {{&at, 0, sizeof at},
@@ -434,6 +434,7 @@ static cull_status lloyd(cull_ctx *cx, job *j, const cull__kmeans_opts *o)
     at.before = INFINITY;
     memset(j->assign, -1, (size_t)j->n * sizeof *j->assign);
     CULL_TRY(cull__loop_find(cx, "k-means", &loop, &it, state, 3, &found));
+    if (!found) CULL_TRY(cull__kmeans_start(cx, j->p, o, stream, j->c));
     for (; !at.over && it < o->iterations; it++) {
         int64_t empty = 0, changed = 0;
         CULL_TRY(sweep(cx, j));
@@ -476,19 +477,12 @@ static cull_status restarts(cull_ctx *cx, job *j, const cull__kmeans_opts *o, fl
     for (int64_t r = 0; r < runs; r++) {
         double v;
         cull__mark_t mark = cull__mark(cx);
-        cull_status s = CULL_OK;
         uint64_t stream = 0x6B6D65616E73u + (uint64_t)r;
-        if (o->start)
-            memcpy(j->c, o->start, (size_t)(j->k * j->d) * sizeof *j->c);
-        else
-            s = (o->sampled ? cull__kmeans_draw : cull__kmeans_seed)(cx, j->p, j->k, o->spherical,
-                                                                     stream, j->c);
-        cull__release(cx, mark);
-        if (s == CULL_OK && o->batch) s = cull__kmeans_batches(cx, j->p, o, stream, j->c);
+        j->known = j->bounded = j->track = false;
+        cull_status s =
+            o->batch ? cull__kmeans_batches(cx, j->p, o, stream, j->c) : lloyd(cx, j, o, stream);
         cull__release(cx, mark);
         CULL_TRY(s);
-        j->known = j->bounded = j->track = false;
-        if (!o->batch) CULL_TRY(lloyd(cx, j, o));
         CULL_TRY(measure(cx, j, &v));
         if (r && !(v < *obj)) continue;
         *obj = v;

@@ -6,15 +6,12 @@
 /* Rows [lo, hi) as k-means sees them: unit vectors if spherical. buf has room for (hi-lo, d). */
 const float *cull__kmeans_rows(const cull_pool *p, const cull__kern *kern, bool spherical,
                                int64_t lo, int64_t hi, float *buf);
-/* k-means++ on a sample: centroids into c (k, d). `stream` tells restarts apart. */
-cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
-                              uint64_t stream, float *c);
-/* The same by k rows drawn without repeats. */
-cull_status cull__kmeans_draw(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
-                              uint64_t stream, float *c);
+/* Where o says that centroids are to start, into c (k, d); `stream` tells restarts apart. */
+cull_status cull__kmeans_start(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
+                               uint64_t stream, float *c);
 /* `size` of n rows without repeats, ascending. */
 void cull__kmeans_sample(cull_rng *r, int64_t n, int64_t size, int64_t *row);
-/* Iterations over minibatches: c (k, d), where it is to start, moves. */
+/* A start, and iterations over minibatches from there, into c (k, d). */
 cull_status cull__kmeans_batches(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
                                  uint64_t stream, float *c);
 uint64_t cull__kmeans_batch_bytes(int64_t d, int workers, const cull__kmeans_opts *o);

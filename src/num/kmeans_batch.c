@@ -65,6 +65,7 @@ static cull_status iterate(cull_ctx *cx, batches *j, const cull__kmeans_opts *o,
     int64_t it = 0;
     CULL_TRY(CULL_TMP(cx, moved, j->k * j->d));
     CULL_TRY(cull__loop_find(cx, "k-means, batches", &loop, &it, state, 3, &found));
+    if (!found) CULL_TRY(cull__kmeans_start(cx, j->p, o, stream, c));
     for (; it < o->iterations; it++) {
         cull_pool *batch;
         cull_rng r = cull__rng(cx, stream + ((uint64_t)(it + 1) << 32));

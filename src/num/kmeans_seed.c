@@ -87,8 +87,8 @@ double cull__kmeans_seed_bytes(int64_t n, int64_t k, int64_t d)
     return (double)sample_size(n, k) * (4 * (double)d + 16);
 }
 
-cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
-                              uint64_t stream, float *c)
+static cull_status seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
+                        uint64_t stream, float *c)
 {
     int64_t n = cull_pool_n(p), size = sample_size(n, k), *row;
     seeding s = {.p = p, .kern = cull__kernels(cx), .spherical = spherical, .d = cull_pool_d(p)};
@@ -112,8 +112,8 @@ cull_status cull__kmeans_seed(cull_ctx *cx, const cull_pool *p, int64_t k, bool 
     return CULL_OK;
 }
 
-cull_status cull__kmeans_draw(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
-                              uint64_t stream, float *c)
+static cull_status draw(cull_ctx *cx, const cull_pool *p, int64_t k, bool spherical,
+                        uint64_t stream, float *c)
 {
     seeding s = {.p = p, .kern = cull__kernels(cx), .spherical = spherical, .d = cull_pool_d(p)};
     cull_rng r = cull__rng(cx, stream);
@@ -123,4 +123,17 @@ cull_status cull__kmeans_draw(cull_ctx *cx, const cull_pool *p, int64_t k, bool 
     s.row = row;
     s.x = c;
     return cull__for(cx, k, CHUNK, gather, &s);
+}
+
+cull_status cull__kmeans_start(cull_ctx *cx, const cull_pool *p, const cull__kmeans_opts *o,
+                               uint64_t stream, float *c)
+{
+    if (o->start) {
+        memcpy(c, o->start, (size_t)(o->k * cull_pool_d(p)) * sizeof *c);
+        return CULL_OK;
+    }
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = (o->sampled ? draw : seed)(cx, p, o->k, o->spherical, stream, c);
+    cull__release(cx, mark);
+    return s;
 }

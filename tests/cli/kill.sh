@@ -8,22 +8,22 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 awk 'BEGIN { s = 7; for (i = 0; i < 20000; i++) { printf "0"; for (t = 1; t <= 24; t++) { s = (s * 16807) % 2147483647; printf " %d:%d", t, s % 2000 - 1000 } print "" } }' >big.svm
-head -300 big.svm >few.svm
+"$CULL" data random -q --budget 100% big.svm -o big.npy && "$CULL" data random -q --budget 300 big.svm -o few.npy || exit 1
 failed=0 kills=0 resumed=0 runs=0 seed=1
 random() { seed=$((seed * 16807 % 2147483647)); echo $((seed % $1)); }
 # a run takes some seconds: what it costs is measured, and kills come at any time of it
 command_of() {
     case $1 in
-    got-d) echo data got-d --epsilon 0.003 --tolerance 0.0001 --iterations 1000000 --budget 5% --target few.svm ;;
+    got-d) echo data got-d --epsilon 0.003 --tolerance 0.0001 --iterations 1000000 --budget 5% --target few.npy ;;
     kmq) echo data kmq --clusters 300 --budget 5% ;;
-    cluster) echo cluster --clusters 500 --iterations 40 ;;
+    cluster) echo cluster --clusters 500 --iterations 60 ;;
     esac
 }
 while [ $kills -lt "$KILLS" ]; do
     for m in got-d kmq cluster; do
         [ $kills -lt "$KILLS" ] || break
         [ $m = cluster ] && out=npy || out=json
-        words="$(command_of $m) --seed $runs big.svm"
+        words="$(command_of $m) --seed $runs big.npy"
         began=$(date +%s%N)
         "$CULL" $words -q -o want.$out || { echo "failed: $words"; exit 1; }
         whole=$((($(date +%s%N) - began) / 1000000))
@@ -32,7 +32,7 @@ while [ $kills -lt "$KILLS" ]; do
         while :; do
             "$CULL" $words -v --checkpoint keep -o got.$out 2>log &
             run=$!
-            at=$((whole / 3 + $(random $((whole / 2 + 1)))))
+            at=$((whole / 2 + $(random $((whole / 2 + 1)))))
             sleep "$(printf '%d.%03d' $((at / 1000)) $((at % 1000)))"
             kill -9 $run 2>/dev/null && over=0 || over=1
             wait $run 2>/dev/null && over=1
