@@ -5,7 +5,8 @@
  * span, whether the similarities were held or not, and a similarity is the same number wherever it is
  * computed (num/panels.h): so memory and threads change no bit. Each term is max(s - state, 0) with a
  * state that grows, or min(s, state) with one that falls; additions round monotonically: no gain
- * ever grows, and lazy evaluation loses nothing. */
+ * ever grows, and lazy evaluation loses nothing. A term that is 0 stays 0 until a new beginning: of
+ * held similarities blocks of such terms are not read again. */
 #include "choose/greedy.h"
 #include "cull/data.h"
 
@@ -22,9 +23,9 @@ static int64_t span_length(int64_t r, int64_t s)
     return r - s * SPAN < SPAN ? r - s * SPAN : SPAN;
 }
 
-static float terms(const cull__cover *c, const float *s, int64_t at, int64_t n)
+static float terms(const cull__cover *c, const float *s, int64_t at, int64_t n, uint64_t *live)
 {
-    return (c->kind == CULL__NEAREST ? c->kern->above : c->kern->within)(s, c->state + at, n);
+    return (c->kind == CULL__NEAREST ? c->kern->above : c->kern->within)(s, c->state + at, n, live);
 }
 
 static double bonus_of(const cull__cover *c, int64_t i) { return c->bonus ? c->bonus[i] : 0; }
@@ -84,7 +85,7 @@ static cull_status gains_held(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
         double sum = 0;
         for (int64_t s = 0; s < spans(c->r); s++)
             sum += (double)terms(c, c->held + q->row[k] * c->stride + s * SPAN, s * SPAN,
-                                 span_length(c->r, s));
+                                 span_length(c->r, s), c->live + q->row[k] * spans(c->r) + s);
         q->gain[k] = sum + bonus_of(c, q->row[k]);
     }
     return CULL_OK;
@@ -113,9 +114,11 @@ static cull_status gains_part(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     (void)lo, (void)hi;
     CULL_TRY(CULL_TMP(cx, s, P * SPAN));
     strip(c, q->asked, i, &c->y, b, s);
-    for (int64_t k = 0; k < P; k++)
+    for (int64_t k = 0; k < P; k++) {
+        uint64_t live = UINT64_MAX;
         q->part[(b * wide + i) * P + k] =
-            (double)terms(c, s + k * SPAN, b * SPAN, span_length(c->r, b));
+            (double)terms(c, s + k * SPAN, b * SPAN, span_length(c->r, b), &live);
+    }
     return CULL_OK;
 }
 
@@ -300,6 +303,7 @@ static cull_status begin(cull_ctx *cx, void *arg)
     cull__cover *c = arg;
     (void)cx;
     memcpy(c->state, c->first, (size_t)c->r * sizeof *c->state);
+    if (c->live) memset(c->live, 0xff, (size_t)(c->n * spans(c->r)) * sizeof *c->live);
     return CULL_OK;
 }
 
@@ -353,7 +357,8 @@ static cull_status commit(cull_ctx *cx, void *arg, const int64_t *row, int64_t m
 
 static double held_bytes(int64_t n, int64_t r)
 {
-    return (double)n * (double)((r + P - 1) / P * P) * sizeof(float);
+    return (double)n *
+           ((double)((r + P - 1) / P * P) * sizeof(float) + (double)spans(r) * sizeof(uint64_t));
 }
 
 cull_status cull__cover_new(cull_ctx *cx, const cull_data_problem *p, const cull_pool *over,
@@ -381,6 +386,7 @@ cull_status cull__cover_new(cull_ctx *cx, const cull_data_problem *p, const cull
     }
     c->stride = c->y.panels * P;
     CULL_TRY(CULL_TMP(cx, c->held, c->n * c->stride));
+    CULL_TRY(CULL_TMP(cx, c->live, c->n * spans(c->r)));
     cull__mark_t mark = cull__mark(cx);
     c->x = c->y;
     if (over != p->pool) CULL_TRY(cull__panels_of(cx, p->pool, c->rule, &c->x));
@@ -400,6 +406,7 @@ cull_status cull__cover_totals(cull_ctx *cx, cull__cover *c, double *out)
         return CULL_OK;
     }
     CULL_TRY(CULL_TMP(cx, row, c->n));
+    CULL_TRY(begin(cx, c));
     for (int64_t i = 0; i < c->n; i++) row[i] = i;
     for (int64_t j = 0; j < c->r; j++) c->state[j] = FLT_MAX;
     c->kind = CULL__SATURATED; /* s is symmetric: what i covers without a cap is what covers i */

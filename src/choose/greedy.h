@@ -85,6 +85,7 @@ typedef struct {
     cull__panels x, y;
     float *held; /* (n, stride): all of s, where there is room; else it is made anew */
     int64_t stride;
+    uint64_t *live; /* (n, spans): a bit for 16 covered rows that the candidate may cover better */
     int64_t *start; /* the graph: candidate i covers who[start[i] .. start[i+1]) ... */
     int32_t *who;
     float *how;           /* ... so much */

@@ -294,20 +294,38 @@ static float max(const float *s, int64_t n)
     return l[0];
 }
 
-/* Sums of what is positive of a term; four registers' worth of lanes would not be faster. */
+/* Sums of what is positive of a term over blocks of 16, and which of them add anything. The others may
+ * be left out later: zeros change no bit. With more than a quarter live all are read, as memory is
+ * quicker in order. */
 #define POSITIVE(name, vterm, term)                                                                \
-    static float name(const float *s, const float *b, int64_t n)                                   \
+    static inline uint64_t name##_block(const float *s, const float *b, vf *t)                     \
+    {                                                                                              \
+        unsigned some = 0;                                                                         \
+        for (int v = 0; v < VN; v++) {                                                             \
+            vf x = vterm(vf_load(s + v * W), vf_load(b + v * W));                                  \
+            some |= vf_above(x, vf_set(0));                                                        \
+            t[v] = vf_add(t[v], vf_max(x, vf_set(0)));                                             \
+        }                                                                                          \
+        return some != 0;                                                                          \
+    }                                                                                              \
+    static float name(const float *s, const float *b, int64_t n, uint64_t *live)                   \
     {                                                                                              \
         vf t[VN];                                                                                  \
         float l[16];                                                                               \
-        int64_t i = 0;                                                                             \
+        int64_t whole = n / 16;                                                                    \
+        uint64_t todo = *live, some = 0;                                                           \
         for (int v = 0; v < VN; v++) t[v] = vf_set(0);                                             \
-        for (; i + 16 <= n; i += 16)                                                               \
-            for (int v = 0; v < VN; v++)                                                           \
-                t[v] = vf_add(t[v], vf_max(vterm(vf_load(s + i + v * W), vf_load(b + i + v * W)),  \
-                                           vf_set(0)));                                            \
+        if (__builtin_popcountll(todo) > 16)                                                       \
+            for (int64_t i = 0; i < whole; i++)                                                    \
+                some |= name##_block(s + i * 16, b + i * 16, t) << i;                              \
+        else                                                                                       \
+            for (; todo; todo &= todo - 1) {                                                       \
+                int i = __builtin_ctzll(todo);                                                     \
+                some |= name##_block(s + i * 16, b + i * 16, t) << i;                              \
+            }                                                                                      \
+        *live = some;                                                                              \
         for (int v = 0; v < VN; v++) vf_store(l + v * W, t[v]);                                    \
-        for (int j = 0; i < n; i++, j++) l[j] += larger(term(s[i], b[i]), 0);                      \
+        for (int64_t j = 0, i = whole * 16; i < n; i++, j++) l[j] += larger(term(s[i], b[i]), 0);  \
         for (int h = 8; h; h /= 2)                                                                 \
             for (int j = 0; j < h; j++) l[j] += l[j + h];                                          \
         return l[0];                                                                               \

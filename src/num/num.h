@@ -24,9 +24,11 @@ typedef struct {
     void (*narrow)(const float *x, const float *c, int64_t d, uint16_t *out, float sum[2]);
     /* c (16, 16) = a^T b of a (d, 16), b (d, 16): each number the sum over d in order, f32 */
     void (*tile)(const float *a, const float *b, int64_t d, float *c);
-    /* sums of max(s[i] - b[i], 0) and of max(min(s[i], b[i]), 0), f32: they never grow with less s */
-    float (*above)(const float *s, const float *b, int64_t n);
-    float (*within)(const float *s, const float *b, int64_t n);
+    /* sums of max(s[i] - b[i], 0) and of max(min(s[i], b[i]), 0), f32: they never grow with less s.
+     * live: all ones, or what the last call left: a bit for each 16 whole i that added something. They
+     * alone may add something now. n <= 1024 */
+    float (*above)(const float *s, const float *b, int64_t n, uint64_t *live);
+    float (*within)(const float *s, const float *b, int64_t n, uint64_t *live);
     /* the largest s[i], NaN left out; -FLT_MAX when there is nothing */
     float (*max)(const float *s, int64_t n);
     /* the two largest s[i] - b[i], equal ones counted apart,

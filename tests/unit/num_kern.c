@@ -63,7 +63,7 @@ static void sums(void **state)
     assert_true(seen >= 1);
 }
 
-/* Sums in order, sixteen by sixteen; sums of what is positive, in lanes. */
+/* Sums in order, sixteen by sixteen. */
 static void tiles(void **state)
 {
     (void)state;
@@ -83,17 +83,46 @@ static void tiles(void **state)
                 assert_true(c[i] == sum);
             }
         }
-        for (int64_t n = 0; n < 100; n++) {
-            float above[16] = {0}, within[16] = {0};
-            for (int64_t i = 0; i < n; i++) {
-                float least = a[i] < b[i + 1] ? a[i] : b[i + 1];
-                above[i % 16] += a[i] - b[i + 1] > 0 ? a[i] - b[i + 1] : 0;
-                within[i % 16] += least > 0 ? least : 0;
+        cull_ctx_free(cx);
+    }
+}
+
+/* Sums of what is positive, in lanes; blocks that add nothing are found, and are not missed. */
+static void positive(void **state)
+{
+    (void)state;
+    enum { MOST = 1024 };
+    static float s[MOST], b[MOST + 1], cap[MOST + 1];
+    fill(s, MOST, 5);
+    for (int v = 0; v < 3; v++) {
+        cull_ctx *cx = isa_ctx(isas[v]);
+        if (!cx) continue;
+        const cull__kern *k = cull__kernels(cx);
+        for (int every = 1; every <= 9; every += 2) { /* one block of so many adds something */
+            fill(b, MOST + 1, 6);
+            fill(cap, MOST + 1, 6);
+            for (int i = 0; i < MOST; i++)
+                if (i / 16 % every) b[i + 1] = 9, cap[i + 1] = -(float)(i % 2);
+            for (int64_t n = 0; n <= MOST; n += n < 100 ? 1 : 77) {
+                float above[16] = {0}, within[16] = {0};
+                uint64_t adds[2] = {0}, live[2] = {UINT64_MAX, UINT64_MAX};
+                for (int64_t i = 0; i < n; i++) {
+                    float least = s[i] < cap[i + 1] ? s[i] : cap[i + 1];
+                    above[i % 16] += s[i] - b[i + 1] > 0 ? s[i] - b[i + 1] : 0;
+                    within[i % 16] += least > 0 ? least : 0;
+                    if (i >= n / 16 * 16) continue;
+                    adds[0] |= (uint64_t)(s[i] > b[i + 1]) << i / 16;
+                    adds[1] |= (uint64_t)(least > 0) << i / 16;
+                }
+                for (int h = 8; h; h /= 2)
+                    for (int i = 0; i < h; i++)
+                        above[i] += above[i + h], within[i] += within[i + h];
+                for (int again = 0; again < 2; again++) {
+                    assert_true(k->above(s, b + 1, n, &live[0]) == above[0]);
+                    assert_true(k->within(s, cap + 1, n, &live[1]) == within[0]);
+                    assert_true(live[0] == adds[0] && live[1] == adds[1]);
+                }
             }
-            for (int h = 8; h; h /= 2)
-                for (int i = 0; i < h; i++) above[i] += above[i + h], within[i] += within[i + h];
-            assert_true(k->above(a, b + 1, n) == above[0]);
-            assert_true(k->within(a, b + 1, n) == within[0]);
         }
         cull_ctx_free(cx);
     }
@@ -361,9 +390,9 @@ static void narrow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums),        cmocka_unit_test(tiles),
-                                       cmocka_unit_test(maps),        cmocka_unit_test(soft),
-                                       cmocka_unit_test(exponential), cmocka_unit_test(narrow),
-                                       cmocka_unit_test(halves),      cmocka_unit_test(products)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums),   cmocka_unit_test(tiles),  cmocka_unit_test(positive),
+        cmocka_unit_test(maps),   cmocka_unit_test(soft),   cmocka_unit_test(exponential),
+        cmocka_unit_test(narrow), cmocka_unit_test(halves), cmocka_unit_test(products)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
