@@ -1,12 +1,13 @@
 /* bench_num.c - times the searches of src/num, and facility location, on generated input.
  *
- *   bench_num topk|kmeans|best|sinkhorn|gemm|dot|facility-location [--n N] [--d D] [--m QUERIES] [--k K]
- *             [--neighbours B] [--threads T] [--repeat R] [--write DIR]
+ *   bench_num topk|kmeans|best|sinkhorn|near|near-noise|distinct|gemm|dot|facility-location [--n N] [--d D]
+ *             [--m QUERIES] [--k K] [--cosine C] [--neighbours B] [--threads T] [--repeat R] [--write DIR]
  *
  * Prints `case,tool,threads,seconds,gflops`, the median of R runs after one to warm up. --write saves
  * the input as DIR/x.npy, q.npy or start.npy, for the peers' scripts to run on the same numbers; of
  * sinkhorn also DIR/value.txt: epsilon, the dual value that was timed, and the best one between bounds. */
 #define _GNU_SOURCE
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ typedef struct {
     const char *name, *dir, *neighbours;
     int64_t n, d, m, k;
     int threads, repeat;
+    double cosine;
     float *x, *q;
     int64_t centres;
     const float *centre;
@@ -47,6 +49,24 @@ static cull_status fill(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int6
         for (int64_t j = 0; j < b->d; j++) b->x[i * b->d + j] = noise(&r) + (c ? c[j] : 0);
     }
     return CULL_OK;
+}
+
+/* What embeddings are like: variance falls with the direction, and every 20th row is a near copy of one
+ * before it (noise of up to 0.5 of its length: a cosine of 0.9 and more). */
+static void like_embeddings(bench *b)
+{
+    cull_rng r = cull__rng_seeded(1, 6);
+    for (int64_t j = 0; j < b->d; j++) {
+        float scale = (float)pow((double)(j + 1), -0.4);
+        for (int64_t i = 0; i < b->n; i++) b->x[i * b->d + j] *= scale;
+    }
+    for (int64_t i = 19; i < b->n; i += 20) {
+        const float *from = b->x + cull__rng_below(&r, i) * b->d;
+        float *to = b->x + i * b->d, by = 0.5f * (float)cull__rng_unit(&r), length = 0;
+        for (int64_t j = 0; j < b->d; j++) length += from[j] * from[j];
+        by *= sqrtf(length / (float)b->d);
+        for (int64_t j = 0; j < b->d; j++) to[j] = from[j] + by * noise(&r);
+    }
 }
 
 static void write_npy(const bench *b, const char *name, const float *a, int64_t n, int64_t d)
@@ -148,6 +168,29 @@ static void facility(cull_ctx *cx, const bench *b, const cull_pool *p)
     cull_opts_free(o);
 }
 
+static cull_status count_pair(cull_ctx *cx, void *arg, int64_t i, int64_t j, double cosine)
+{
+    (void)cx, (void)i, (void)j, (void)cosine;
+    ++*(int64_t *)arg;
+    return CULL_OK;
+}
+
+static void near(cull_ctx *cx, const bench *b, const cull_pool *p)
+{
+    int64_t found = 0;
+    if (!strcmp(b->name, "distinct")) {
+        int64_t *stands = malloc((size_t)b->n * sizeof *stands);
+        if (!stands) exit(1);
+        must(cx, cull__pool_distinct(cx, p, NULL, b->n, b->cosine, stands, NULL));
+        for (int64_t i = 0; i < b->n; i++) found += stands[i] != i;
+        free(stands);
+    } else {
+        must(cx, cull__pool_near(cx, p, b->cosine, count_pair, &found));
+    }
+    fprintf(stderr, "# cull: %lld found, %.0f MiB held\n", (long long)found,
+            (double)cull_ctx_peak(cx) / (1 << 20));
+}
+
 static void once(cull_ctx *cx, bench *b, const cull_pool *p, space *o, double *flop)
 {
     *flop = 2.0 * (double)b->n * (double)b->d * (double)b->m;
@@ -166,6 +209,9 @@ static void once(cull_ctx *cx, bench *b, const cull_pool *p, space *o, double *f
             "# dual %.9g primal %.9g (+- %.1g) error %.2g, %d iterations, %.3g exponentials/s\n",
             t.dual, t.primal, t.rounding, t.error, (int)t.iterations,
             *flop / (2 * (double)b->d) / at);
+    } else if (b->cosine > 0) {
+        *flop = (double)b->n * (double)(b->n - 1) * (double)b->d; /* each pair once */
+        near(cx, b, p);
     } else if (!strcmp(b->name, "gemm")) {
         must(cx, cull__for(cx, b->n, 2048, gemm_loop, b));
     } else if (!strcmp(b->name, "facility-location")) {
@@ -191,6 +237,7 @@ static void option(bench *b, const char *name, const char *v)
     int64_t *at[] = {&b->n, &b->d, &b->m, &b->k};
     for (int i = 0; i < 4; i++)
         if (!strcmp(name, names[i])) *at[i] = strtoll(v, NULL, 10);
+    if (!strcmp(name, "--cosine")) b->cosine = atof(v);
     if (!strcmp(name, "--threads")) b->threads = atoi(v);
     if (!strcmp(name, "--repeat")) b->repeat = atoi(v);
     if (!strcmp(name, "--write")) b->dir = v;
@@ -201,12 +248,14 @@ int main(int argc, char **argv)
 {
     bench b = {.name = argc > 1 ? argv[1] : "topk", .n = 500000, .d = 384, .m = 500, .k = 10};
     bool kmeans = !strcmp(b.name, "kmeans"), facility_ = !strcmp(b.name, "facility-location");
-    bool plain = !kmeans && !facility_;
+    bool near_ = !strncmp(b.name, "near", 4) || !strcmp(b.name, "distinct");
+    bool noisy = !strcmp(b.name, "near-noise"), plain = !kmeans && !facility_ && (!near_ || noisy);
     b.threads = 1;
     b.repeat = 3;
     b.neighbours = "-1";
     if (kmeans) b.d = 64, b.k = 256;
     if (facility_) b.n = 10000, b.d = 1024, b.k = 1000;
+    if (near_) b.n = 100000, b.m = b.k = 1, b.cosine = 0.9;
     if (!strcmp(b.name, "sinkhorn")) b.n = b.m = 5000, b.d = 64, b.k = 1;
     for (int i = 2; i + 1 < argc; i += 2) option(&b, argv[i], argv[i + 1]);
     if (b.repeat < 1 || b.repeat > 99 || b.n < 1 || b.d < 1 || b.m < 1 || b.k < 1) return 2;
@@ -215,7 +264,12 @@ int main(int argc, char **argv)
     cull_ctx *cx = cull_ctx_new(&o);
     cull_pool *p;
     b.x = malloc((size_t)(b.n * b.d) * sizeof *b.x);
-    bench c = {.name = b.name, .n = kmeans ? 2 * b.k : facility_ ? 100 : b.m, .d = b.d};
+    bench c = {.name = b.name,
+               .n = kmeans      ? 2 * b.k
+                    : facility_ ? 100
+                    : near_     ? 1000
+                                : b.m,
+               .d = b.d};
     c.x = malloc((size_t)(c.n * c.d) * sizeof *c.x);
     space s = {.idx = malloc((size_t)(b.m * b.k + b.k) * 8), .found = malloc((size_t)b.m * 8)};
     s.score = malloc((size_t)(b.m * b.k + b.n) * 8);
@@ -226,10 +280,11 @@ int main(int argc, char **argv)
     cull_ctx_reseed(cx, 1);
     if (!plain) b.centres = c.n, b.centre = c.x;
     must(cx, cull__for(cx, b.n, 1024, fill, &b));
+    if (near_ && !noisy) like_embeddings(&b);
     b.q = kmeans ? b.x : c.x; /* k-means starts at the first k rows */
     must(cx, cull_pool_from(cx, b.x, CULL_F32, b.n, b.d, &p));
     write_npy(&b, "x", b.x, b.n, b.d);
-    if (!facility_) write_npy(&b, kmeans ? "start" : "q", b.q, kmeans ? b.k : b.m, b.d);
+    if (!facility_ && !near_) write_npy(&b, kmeans ? "start" : "q", b.q, kmeans ? b.k : b.m, b.d);
     if (b.dir && !strcmp(b.name, "sinkhorn")) write_value(cx, &b, p);
     double t[99], flop = 0;
     for (int r = -1; r < b.repeat; r++) {
@@ -239,7 +294,7 @@ int main(int argc, char **argv)
     }
     qsort(t, (size_t)b.repeat, sizeof *t, by_value);
     printf("%s-n%lld-d%lld-m%lld-k%lld,cull,%d,%.4f,%.1f\n", b.name, (long long)b.n, (long long)b.d,
-           plain ? (long long)b.m : 0, (long long)b.k, b.threads, t[b.repeat / 2],
+           plain && !near_ ? (long long)b.m : 0, (long long)b.k, b.threads, t[b.repeat / 2],
            flop / t[b.repeat / 2] * 1e-9);
     cull_pool_free(p);
     cull_ctx_free(cx);

@@ -1,15 +1,15 @@
 #!/bin/sh
 # Times cull and its peers on the same input, one right after the other, and prints the ratios.
 #
-#   bench/run.sh topk|kmeans|facility-location|best|sinkhorn|gemm|dot [bench_num options, e.g. --n 500000]
+#   bench/run.sh topk|kmeans|facility-location|best|sinkhorn|near|near-noise|distinct|gemm|dot [bench_num options, e.g. --n 500000]
 #
 # Environment: BENCH (the built bench_num; default build/bench/bench_num), PYTHON (/usr/bin/python3 with
 # faiss and sklearn, or apricot and submodlib), ROUNDS (3), REPEAT (3: each round's median), THREADS ("1 2"), KS ("10 100 1000"),
-# OPENBLAS_DIR (a folder with another libopenblas.so.0 for the peers to try as well).
+# COSINE (0.9, of near, near-noise and distinct), OPENBLAS_DIR (a folder with another libopenblas.so.0 for the peers to try as well).
 # Each tool runs ROUNDS times in turn at each number of threads; a row is the median of its rounds, and
 # a peer's best setting counts: the system's BLAS, and OpenBLAS's OpenMP build with bound threads.
 set -eu
-case=${1:?usage: bench/run.sh topk|kmeans|facility-location|best|sinkhorn|gemm|dot [options]}
+case=${1:?usage: bench/run.sh topk|kmeans|facility-location|best|sinkhorn|near|near-noise|distinct|gemm|dot [options]}
 shift
 root=$(cd "$(dirname "$0")/.." && pwd)
 BENCH=${BENCH:-$root/build/bench/bench_num}
@@ -18,6 +18,7 @@ ROUNDS=${ROUNDS:-3}
 REPEAT=${REPEAT:-3}
 THREADS=${THREADS:-1 2}
 KS=${KS:-10 100 1000}
+COSINE=${COSINE:-0.9}
 OPENBLAS_DIR=${OPENBLAS_DIR:-/usr/lib/x86_64-linux-gnu/openblas-openmp}
 [ -x "$BENCH" ] || { echo "bench/run.sh: no $BENCH: configure with -DCULL_BENCH=ON and build" >&2; exit 1; }
 work=$(mktemp -d)
@@ -45,6 +46,7 @@ echo "# $(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1
 faiss=false; sklearn=false; apricot=false; submodlib=false; pot=false
 case $case in
 topk) have faiss && faiss=true || : ;;
+near | near-noise) have faiss && faiss=true || : ;;
 sinkhorn) have ot && pot=true || : ;;
 kmeans)
     have faiss && faiss=true || :
@@ -58,7 +60,10 @@ facility-location)
 esac
 for k in $KS; do
     kopt="--k $k"
-    case $case in kmeans | sinkhorn) kopt= ;; esac
+    case $case in
+    kmeans | sinkhorn) kopt= ;;
+    near* | distinct) kopt="--cosine $COSINE" ;;
+    esac
     if $faiss || $sklearn || $apricot || $submodlib || $pot; then "$BENCH" "$case" $kopt --repeat 1 --write "$work" "$@" >/dev/null; fi
     round=1
     while [ "$round" -le "$ROUNDS" ]; do
@@ -68,6 +73,9 @@ for k in $KS; do
                 export OMP_NUM_THREADS="$t" OPENBLAS_NUM_THREADS="$t"
                 if [ "$case" = topk ] && $faiss; then
                     peer "$setting" "$PYTHON" "$root/bench/peers/topk_faiss.py" "$work" "$k" "$t" "$REPEAT"
+                fi
+                if [ "${case#near}" != "$case" ] && $faiss; then
+                    peer "$setting" "$PYTHON" "$root/bench/peers/near_faiss.py" "$work" "$case" "$COSINE" "$t" 1
                 fi
                 if [ "$case" = kmeans ] && $faiss; then
                     peer "$setting" "$PYTHON" "$root/bench/peers/kmeans_peers.py" "$work" faiss "$t" "$REPEAT"
