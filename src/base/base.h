@@ -97,6 +97,11 @@ int64_t cull__stage_first(const cull__stage *st, int64_t chunks, int r);
  * the job is a shard, its share is written, and there is no more to do before the others are. */
 cull_status cull__stage_close(cull_ctx *cx, const cull__stage *st, cull_status s, int64_t chunks,
                               const cull__piece *piece, int pieces);
+/* All have come here, or all fail: before what must not be done when another has failed. */
+cull_status cull__meet(cull_ctx *cx, const char *what);
+/* The end of a choice, by way of which those that failed come too: all fare well and have the same
+ * `hash`, or all fail, and go on together with whatever is next. Not within another one. */
+cull_status cull__agree(cull_ctx *cx, const char *what, uint64_t hash, cull_status s);
 /* cull__for as one stage: chunks are shared out, and what they leave in the pieces is everybody's. */
 cull_status cull__spread(cull_ctx *cx, const char *what, int64_t n, int64_t grain, cull__for_fn *fn,
                          void *arg, const cull__piece *piece, int pieces);
@@ -126,7 +131,8 @@ typedef struct {
                         const cull__piece *piece, int pieces);
 } cull__carrier;
 void cull__carry(cull_ctx *cx, const cull__carrier *c); /* NULL = nobody; stages count from 0 */
-int cull__rank(const cull_ctx *cx); /* 0 unless others stand beside this process */
+int cull__rank(const cull_ctx *cx);  /* 0 unless others stand beside this process */
+int cull__ranks(const cull_ctx *cx); /* 1 unless ... */
 
 /* ---- randomness: Philox4x32-10 (Salmon et al. 2011), counter-based ---- */
 typedef struct {

@@ -327,9 +327,10 @@ cull_ctx *cull_ctx_new(const cull_ctx_opts *opts)
     if (opts) memcpy(&o, opts, opts->size < sizeof o ? opts->size : sizeof o);
     if (!o.tmpdir) o.tmpdir = "/tmp";
     int isa = isa_of(o.isa);
-    if (!isa) return NULL;
-    size_t words = o.ranks ? (size_t)o.ranks->ranks * CULL__WORD : 0, tail = strlen(o.tmpdir) + 1;
-    size_t bytes = sizeof(cull_ctx) + sizeof(cull__root) + words + tail;
+    if (!isa || (o.ranks && (o.ranks->rank < 0 || o.ranks->rank >= o.ranks->ranks))) return NULL;
+    size_t ranks = o.ranks ? (size_t)o.ranks->ranks : 0, tail = strlen(o.tmpdir) + 1;
+    size_t bytes = sizeof(cull_ctx) + sizeof(cull__root) + ranks * sizeof(cull__word) +
+                   (ranks + 1) * sizeof(uint64_t) + tail;
     cull_ctx *cx = o.alloc ? o.alloc(o.user, bytes) : malloc(bytes);
     if (!cx) return NULL;
     memset(cx, 0, bytes);
@@ -338,8 +339,9 @@ cull_ctx *cull_ctx_new(const cull_ctx_opts *opts)
     cx->worker = -1;
     cx->phase = "";
     r->o = o;
-    r->words = r + 1;
-    r->o.tmpdir = memcpy((char *)(r + 1) + words, o.tmpdir, tail);
+    r->word = (cull__word *)(r + 1);
+    r->from = (uint64_t *)(r->word + ranks);
+    r->o.tmpdir = memcpy((char *)(r->from + ranks + 1), o.tmpdir, tail);
     r->isa = isa;
     r->born = cull__now();
     pthread_mutex_init(&r->hooks, NULL);

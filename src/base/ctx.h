@@ -7,9 +7,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { CULL__WORD = 512 };
 struct cull__team; /* the workers: threads.c */
 struct cull__block;
+
+/* What each process tells the others: where it is, and how it fares. */
+typedef struct {
+    int depth, number, status;
+    uint64_t what, hash; /* of the place's name; of what must be the same there */
+    char err[480];
+} cull__word;
 
 /* What a ctx shares with its children. */
 typedef struct cull__root {
@@ -25,12 +31,12 @@ typedef struct cull__root {
     const cull__carrier *carrier; /* stage.c, as the rest */
     struct {
         const char *what;
-        int count;
+        int count[2];
     } seen[32]; /* stages and loops so far, by name */
     int names;
-    bool ended; /* cull_ctx_end */
-    void *
-        words; /* (ranks, CULL__WORD) what processes tell each other: there before memory runs out */
+    bool ended;       /* cull_ctx_end */
+    cull__word *word; /* (ranks) what they said last */
+    uint64_t *from;   /* (ranks + 1) */
 } cull__root;
 
 struct cull_ctx {

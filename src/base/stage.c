@@ -5,17 +5,12 @@
  * one is the failure of all, and none waits for another that has left. */
 #include "base/ctx.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* What each process tells the others. */
-typedef struct {
-    int number, status;
-    uint64_t what; /* hash of the stage's name; 0 = it is through */
-    char err[496];
-} word;
-static_assert(sizeof(word) == CULL__WORD, "words lie side by side in the ctx");
-
 int cull__rank(const cull_ctx *cx) { return cx->root->o.ranks ? cx->root->o.ranks->rank : 0; }
+
+int cull__ranks(const cull_ctx *cx) { return cx->root->o.ranks ? cx->root->o.ranks->ranks : 1; }
 
 void cull__carry(cull_ctx *cx, const cull__carrier *c)
 {
@@ -24,8 +19,8 @@ void cull__carry(cull_ctx *cx, const cull__carrier *c)
 }
 
 /* How many of this name there were before. By name, so that what a report needs besides does not move
- * the numbers of the method's own. */
-static int number_of(cull_ctx *cx, const char *what)
+ * the numbers of the method's own; and loops apart from stages, of which a loop that goes on has fewer. */
+static int number_of(cull_ctx *cx, const char *what, bool loop)
 {
     cull__root *r = cx->root;
     int i = 0;
@@ -33,9 +28,9 @@ static int number_of(cull_ctx *cx, const char *what)
     if (i == (int)(sizeof r->seen / sizeof *r->seen)) i--; /* the last place is for all others */
     if (i == r->names) {
         r->seen[r->names].what = what;
-        r->seen[r->names++].count = 0;
+        memset(r->seen[r->names++].count, 0, sizeof r->seen[i].count);
     }
-    return r->seen[i].count++;
+    return r->seen[i].count[loop]++;
 }
 
 static cull_status lost(cull_ctx *cx)
@@ -43,49 +38,72 @@ static cull_status lost(cull_ctx *cx)
     return cull__fail(cx, CULL_EIO, "the processes have lost one another");
 }
 
-/* Every process says `mine`; *through = all of them are, or they cannot be asked. */
-static cull_status meet(cull_ctx *cx, const word *mine, bool *through)
+/* How far inside of a job a place is. Who fails deep inside comes out to where the others pass too. */
+enum { END, CHOICE, STAGE };
+
+/* Every process says `mine`. *deeper: another is where it will yet come out of. */
+static cull_status meet(cull_ctx *cx, const cull__word *mine, bool *deeper)
 {
     const cull_ranks *r = cx->root->o.ranks;
+    cull__word *all = cx->root->word; /* whoever runs out of memory can still say so */
     cull_status s = (cull_status)mine->status;
-    word *all = cx->root->words;
-    *through = true;
+    *deeper = false;
     if (r->gather(r->user, mine, all, sizeof *all)) return lost(cx);
     for (int i = 0; i < r->ranks; i++) {
-        *through &= all[i].what == 0;
+        *deeper |= all[i].depth > mine->depth;
         if (s != CULL_OK || i == r->rank) continue;
         all[i].err[sizeof all[i].err - 1] = 0;
         if (all[i].status != CULL_OK)
             s = cull__fail(cx, (cull_status)all[i].status, "process %d: %s", i, all[i].err);
-        else if (all[i].number != mine->number || all[i].what != mine->what)
+        else if (all[i].depth != mine->depth || all[i].number != mine->number ||
+                 all[i].what != mine->what || all[i].hash != mine->hash)
             s = cull__fail(cx, CULL_EINPUT,
-                           "process %d is at another step; all must be given the same inputs, "
-                           "options and limits",
+                           "process %d has come to something else; all must be given the same "
+                           "inputs, options and limits",
                            i);
     }
     return s;
 }
 
-/* `shape` is what the stage's sizes come to: those who differ there were not given the same. */
-static word word_of(const cull_ctx *cx, const char *what, int number, uint64_t shape, cull_status s)
+static cull_status say(cull_ctx *cx, int depth, const char *what, int number, uint64_t hash,
+                       cull_status s, bool *deeper)
 {
-    word w = {.number = number, .status = s};
-    if (what) w.what = cull__hash64(what, strlen(what), shape ^ cull_ctx_seed(cx)) | 1;
-    if (s != CULL_OK) memcpy(w.err, cx->err, sizeof w.err - 1);
-    return w;
+    cull__word w = {.depth = depth, .number = number, .status = s};
+    w.what = cull__hash64(what, strlen(what), 0);
+    w.hash = hash ^ cull_ctx_seed(cx);
+    if (s != CULL_OK)
+        snprintf(w.err, sizeof w.err, "%.479s", *cx->err ? cx->err : cull_status_text(s));
+    return meet(cx, &w, deeper);
 }
 
-/* A process that is through goes on meeting those that are not, who fail when they see that. */
+/* Who has come out waits for those that are deeper inside: they fail as they see it. */
+static cull_status say_to_all(cull_ctx *cx, int depth, const char *what, int number, uint64_t hash,
+                              cull_status s)
+{
+    for (bool deeper = true; deeper;) s = say(cx, depth, what, number, hash, s, &deeper);
+    return s;
+}
+
+cull_status cull__meet(cull_ctx *cx, const char *what)
+{
+    bool deeper;
+    if (!cx->root->o.ranks) return CULL_OK;
+    return say(cx, STAGE, what, number_of(cx, what, false), 0, CULL_OK, &deeper);
+}
+
+cull_status cull__agree(cull_ctx *cx, const char *what, uint64_t hash, cull_status s)
+{
+    if (!cx->root->o.ranks) return s;
+    s = say_to_all(cx, CHOICE, what, number_of(cx, what, false), hash, s);
+    if (s != CULL_OK) cx->root->names = 0; /* not all have come equally far */
+    return s;
+}
+
 cull_status cull_ctx_end(cull_ctx *cx, cull_status s)
 {
-    bool through = cx->root->o.ranks == NULL || cx->root->ended;
+    if (!cx->root->o.ranks || cx->root->ended) return s;
     cx->root->ended = true;
-    word mine = word_of(cx, NULL, 0, 0, s);
-    while (!through) {
-        cull_status t = meet(cx, &mine, &through);
-        if (s == CULL_OK) s = t;
-    }
-    return s;
+    return say_to_all(cx, END, "", 0, 0, s);
 }
 
 static cull_status stage_open(cull_ctx *cx, const char *what, cull__stage *st)
@@ -94,7 +112,7 @@ static cull_status stage_open(cull_ctx *cx, const char *what, cull__stage *st)
     const cull_ranks *r = cx->root->o.ranks;
     *st = (cull__stage){.what = what, .ranks = 1, .mine = true, .bare = st->bare};
     if (cx->worker >= 0) return CULL_OK;
-    st->number = number_of(cx, what);
+    st->number = number_of(cx, what, false);
     if (r) {
         st->rank = r->rank;
         st->ranks = r->ranks;
@@ -117,9 +135,10 @@ int64_t cull__stage_first(const cull__stage *st, int64_t chunks, int r)
 }
 
 static cull_status exchange(cull_ctx *cx, const cull__stage *st, int64_t chunks,
-                            const cull__piece *piece, int pieces, uint64_t *from)
+                            const cull__piece *piece, int pieces)
 {
     const cull_ranks *r = cx->root->o.ranks;
+    uint64_t *from = cx->root->from;
     for (int p = 0; p < pieces; p++) {
         for (int i = 0; i <= st->ranks; i++) {
             uint64_t at = (uint64_t)cull__stage_first(st, chunks, i) * piece[p].each;
@@ -134,22 +153,16 @@ cull_status cull__stage_close(cull_ctx *cx, const cull__stage *st, cull_status s
                               const cull__piece *piece, int pieces)
 {
     const cull__carrier *c = cx->root->carrier;
-    bool through;
+    bool deeper;
     if (cx->worker >= 0) return s;
     if (!cx->root->o.ranks) {
         if (s != CULL_OK || !c || !c->close || st->bare) return s;
         return c->close(cx, c->user, st, chunks, piece, pieces);
     }
-    uint64_t shape = (uint64_t)chunks;
+    uint64_t shape = (uint64_t)chunks; /* who differs there was not given the same */
     for (int p = 0; p < pieces; p++) shape = shape * 31 + piece[p].total;
-    cull__mark_t mark = cull__mark(cx);
-    uint64_t *from = NULL; /* before the meeting: after it nobody may fail alone */
-    if (s == CULL_OK) s = CULL_TMP(cx, from, st->ranks + 1);
-    word mine = word_of(cx, st->what, st->number, shape, s);
-    s = meet(cx, &mine, &through);
-    if (s == CULL_OK) s = exchange(cx, st, chunks, piece, pieces, from);
-    cull__release(cx, mark);
-    return s;
+    CULL_TRY(say(cx, STAGE, st->what, st->number, shape, s, &deeper));
+    return exchange(cx, st, chunks, piece, pieces);
 }
 
 cull_status cull__spread(cull_ctx *cx, const char *what, int64_t n, int64_t grain, cull__for_fn *fn,
@@ -166,6 +179,18 @@ cull_status cull__spread(cull_ctx *cx, const char *what, int64_t n, int64_t grai
     return cull__stage_close(cx, &st, s, chunks, piece, pieces);
 }
 
+/* Processes must go on from the same state, or none of them does. */
+static cull_status same_state(cull_ctx *cx, const cull__loop *l, int64_t step,
+                              const cull__piece *piece, int pieces, bool found, cull_status s)
+{
+    uint64_t hash = found ? (uint64_t)step + 1 : 0;
+    bool deeper;
+    if (!cx->root->o.ranks) return s;
+    for (int i = 0; s == CULL_OK && found && i < pieces; i++)
+        hash = cull__hash64(piece[i].at, piece[i].total, hash);
+    return say(cx, STAGE, l->what, l->number, hash, s, &deeper);
+}
+
 cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64_t *step,
                             const cull__piece *piece, int pieces, bool *found)
 {
@@ -173,8 +198,9 @@ cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64
     *found = false;
     *l = (cull__loop){what, -1};
     if (cx->worker >= 0 || !c || !c->find) return CULL_OK;
-    l->number = number_of(cx, what);
-    return c->find(cx, c->user, l, step, piece, pieces, found);
+    l->number = number_of(cx, what, true);
+    cull_status s = c->find(cx, c->user, l, step, piece, pieces, found);
+    return same_state(cx, l, *step, piece, pieces, *found, s);
 }
 
 cull_status cull__loop_keep(cull_ctx *cx, const cull__loop *l, int64_t step, bool last,

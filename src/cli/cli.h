@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_REACHED = 3, NO_DATA = 4 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_REACHED = 3, NO_DATA = 4, LOST = 5 };
 
 /* Do x; when it failed (and said so), hand its exit code on. */
 #define TRY(x)                                                                                     \

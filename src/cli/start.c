@@ -39,9 +39,13 @@ static int run(cli *c, int argc, char **argv)
     return flush_out(c);
 }
 
-/* How the others beside this process fared. */
+/* How the others beside this process fared, whom one that has not even begun must tell too. */
 static int settle(cli *c, int rc)
 {
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.ranks = c->ranks;
+    if (!c->cx) c->cx = cull_ctx_new(&o);
+    if (!c->cx) return fail(c, LOST, "out of memory");
     cull_status s = cull_ctx_end(c->cx, rc == DONE ? CULL_OK : CULL_EINPUT);
     return rc != DONE ? rc : check(c, s);
 }
@@ -63,7 +67,7 @@ int start(int argc, char **argv, const cull_ranks *ranks)
     commands_start();
     signals_start();
     int rc = run(&c, argc, argv);
-    if (c.cx) rc = settle(&c, rc);
+    if (ranks) rc = settle(&c, rc);
     progress_end();
     cull_ctx_free(c.cx);
     parse_free(&c);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -322,6 +323,36 @@ static cull_status share_close(cull_ctx *cx, void *user, const cull__stage *st, 
     return CULL_OK;
 }
 
+/* ---- files that nobody wants any more ---- */
+
+/* Of a writer that was killed. A folder of checkpoints has one run at a time, and none of this process's
+ * own writers is at work when it is opened. */
+static bool left_behind(const char *name)
+{
+    int pid;
+    return sscanf(name, ".cull-%d-", &pid) == 1 && (pid == getpid() || kill(pid, 0) != 0);
+}
+
+static bool finished(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return (dot && !strcmp(dot, ".checkpoint")) || !strcmp(name, "run");
+}
+
+static cull_status sweep(cull_ctx *cx, const cull__parts *p, bool (*unwanted)(const char *name))
+{
+    char path[PATH + 300];
+    DIR *d = opendir(p->dir);
+    if (!d) return cull__fail_errno(cx, p->dir, "cannot read the folder");
+    for (struct dirent *e; (e = readdir(d));) {
+        if (!unwanted(e->d_name)) continue;
+        snprintf(path, sizeof path, "%s/%s", p->dir, e->d_name);
+        unlink(path);
+    }
+    closedir(d);
+    return CULL_OK;
+}
+
 /* ---- whose folder it is ---- */
 
 static size_t line_at(const char *s, const char **next)
@@ -380,37 +411,24 @@ static cull_status copy(cull_ctx *cx, const char *s, char **out)
     return CULL_OK;
 }
 
-/* Half-written parts of a process that was killed; with `all` the checkpoints too. */
-static cull_status sweep(cull_ctx *cx, const cull__parts *p, bool all)
-{
-    char path[PATH + 300];
-    DIR *d = opendir(p->dir);
-    if (!d) return cull__fail_errno(cx, p->dir, "cannot read the folder");
-    for (struct dirent *e; (e = readdir(d));) {
-        const char *dot = strrchr(e->d_name, '.');
-        bool half = dot && !strcmp(dot, ".tmp") && strstr(e->d_name, ".cull-");
-        bool own = (dot && !strcmp(dot, ".checkpoint")) || !strcmp(e->d_name, "run");
-        if (!half && !(all && own)) continue;
-        snprintf(path, sizeof path, "%s/%s", p->dir, e->d_name);
-        unlink(path);
-    }
-    closedir(d);
-    return CULL_OK;
-}
-
 static cull_status start(cull_ctx *cx, cull__parts *p, const cull__parts_opts *o)
 {
     CULL_TRY(copy(cx, o->dir, &p->dir));
     CULL_TRY(copy(cx, o->run, &p->run_text));
     if (strlen(p->dir) > PATH - 128)
         return cull__fail(cx, CULL_EOPTION, "the name of the folder of parts is too long");
+    if (!o->loops && cull__ranks(cx) > 1)
+        return cull__fail(cx, CULL_EOPTION,
+                          "--parts is for processes that do not know one another; %d that do share "
+                          "by themselves",
+                          cull__ranks(cx));
     p->o = *o;
     p->run = cull__hash128(p->run_text, strlen(p->run_text));
     bool makes = o->loops || o->shards;
     if (makes && mkdir(p->dir, 0777) != 0 && errno != EEXIST)
         return cull__fail_errno(cx, p->dir, "cannot make the folder");
     CULL_TRY(claim(cx, p));
-    if (o->loops && cull__rank(cx) == 0) CULL_TRY(sweep(cx, p, false)); /* shards have company */
+    if (o->loops && cull__rank(cx) == 0) CULL_TRY(sweep(cx, p, left_behind));
     if (!makes) CULL_TRY(count_shards(cx, p));
     p->carrier.user = p;
     if (o->loops)
@@ -437,7 +455,7 @@ cull_status cull__parts_open(cull_ctx *cx, const cull__parts_opts *o, cull__part
 cull_status cull__parts_clear(cull_ctx *cx, cull__parts *p)
 {
     if (cull__rank(cx) > 0) return CULL_OK;
-    CULL_TRY(sweep(cx, p, true));
+    CULL_TRY(sweep(cx, p, finished));
     (void)rmdir(p->dir); /* unless the user has more in it */
     return CULL_OK;
 }

@@ -205,6 +205,9 @@ cull_status cull_job_compare(cull_job *j, const cull_variant *v, int n, int seed
     if (n < 1 || seeds < 1)
         return cull__fail(j->cx, CULL_EOPTION, "%d methods and %d seeds: it takes at least one", n,
                           seeds);
+    if (has(j, "checkpoint") || has(j, "shard") || has(j, "parts"))
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "--checkpoint, --shard and --parts are for a run, not for a comparison");
     CULL_TRY(CULL_ALLOC(j->cx, j->compared, 1));
     comparison *w = j->compared;
     int64_t most = (int64_t)n * seeds;
@@ -220,6 +223,7 @@ cull_status cull_job_compare(cull_job *j, const cull_variant *v, int n, int seed
     CULL_TRY(open_all(j, w));
     cull_status s = run_all(j, w, seeds);
     split_free(j, &w->fair);
+    if (s == CULL_OK) s = cull__meet(j->cx, "the comparison");
     if (s == CULL_OK) *out = &w->out;
     return s;
 }

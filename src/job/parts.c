@@ -102,15 +102,15 @@ cull_status parts_open(cull_job *j, const cull_method *m, const cull_opts *opts)
 {
     cull__parts_opts o = {.dir = value_of(j, "checkpoint", NULL)};
     const char *parts = value_of(j, "parts", NULL);
-    if (j->parts || (!o.dir && !parts && !has(j, "shard"))) return CULL_OK;
+    cull__parts_close(j->cx, j->parts); /* each run counts its stages from the first */
+    j->parts = NULL;
+    if (!o.dir && !parts && !has(j, "shard")) return CULL_OK;
     if (o.dir && parts)
         return cull__fail(
             j->cx, CULL_EOPTION,
             "--checkpoint and --parts are two ways; a shard's part is its checkpoint");
     if (!o.dir && !parts)
         return cull__fail(j->cx, CULL_EOPTION, "--shard wants --parts DIR: where its share goes");
-    if (o.dir && has(j, "shard"))
-        return cull__fail(j->cx, CULL_EOPTION, "--shard wants --parts, not --checkpoint");
     CULL_TRY(shard_of(j, &o));
     cull_buf text = CULL_BUF(j->cx);
     o.loops = o.dir != NULL;

@@ -151,7 +151,8 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
     if (ids)
         CULL_TRY(cull_corpus_ids(j->cx, j->text, j->pick.idx, j->pick.n,
                                  flags & CULL_JOB_SNIPPETS ? SNIPPET : 0, &j->ids));
-    return describe(j, m, opts, took);
+    CULL_TRY(describe(j, m, opts, took));
+    return cull__meet(j->cx, "the result"); /* before any of it is written */
 }
 
 cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opts, unsigned flags)

@@ -53,6 +53,7 @@ int main(int argc, char **argv)
     if (r.rank > 0 && !(freopen("/dev/null", "w", stdout) && freopen("/dev/null", "w", stderr)))
         MPI_Abort(MPI_COMM_WORLD, FAILED);
     int rc = start(argc, argv, &r);
+    if (rc == LOST) MPI_Abort(MPI_COMM_WORLD, rc);
     MPI_Finalize();
     return rc;
 }

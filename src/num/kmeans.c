@@ -322,7 +322,7 @@ static cull_status fill_empty(cull_ctx *cx, job *j, int64_t empty)
     float *buf;
     int64_t all = 0;
     CULL_TRY(CULL_TMP(cx, buf, j->d));
-    CULL_TRY(CULL_TMP(cx, f.far, j->chunks * f.want));
+    CULL_TRY(CULL_TMP0(cx, f.far, j->chunks * f.want));
     CULL_TRY(CULL_TMP(cx, f.have, j->chunks));
     const cull__piece shared[] = {
         {f.far, (uint64_t)f.want * sizeof *f.far, (uint64_t)(j->chunks * f.want) * sizeof *f.far},
@@ -406,10 +406,16 @@ static cull_status sweep(cull_ctx *cx, job *j)
                                   {j->changed, sizeof *j->changed, of * sizeof *j->changed},
                                   {j->assign, (uint64_t)j->grain * a, (uint64_t)j->n * a},
                                   {j->sum, sums, of * sums}};
+    cull__stage st;
+    cull_status s = CULL_OK;
     CULL_TRY(prepare(cx, j));
-    CULL_TRY(cull__spread(cx, "k-means", j->n, j->grain, assign, j, shared, j->measure ? 4 : 5));
-    j->known = true;
-    j->bounded = j->track;
+    CULL_TRY(cull__stage_open(cx, "k-means", &st));
+    if (st.mine)
+        s = cull__for_some(cx, j->n, j->grain, cull__stage_first(&st, j->chunks, st.rank),
+                           cull__stage_first(&st, j->chunks, st.rank + 1), assign, j);
+    CULL_TRY(cull__stage_close(cx, &st, s, j->chunks, shared, j->measure ? 4 : 5));
+    j->known = st.mine; /* lengths and bounds of rows stay with whoever made them */
+    j->bounded = st.mine && j->track;
     j->drift1 = j->drift2 = 0; /* until recentre */
     memset(j->drift, 0, (size_t)j->k * sizeof *j->drift);
     return cull__for(cx, j->k, 16, reduce, j);

@@ -83,6 +83,7 @@ cull_status cull_cluster(cull_ctx *cx, const cull_pool *p, const cull_cluster_op
     CULL_TRY(cull_pool_check(cx, p));
     CULL_TRY(keep_in(cx, p, &o, &parts));
     cull_status s = cluster(cx, p, &k, out);
+    if (s == CULL_OK) s = cull__meet(cx, "the clusters");
     if (s == CULL_OK && parts) s = cull__parts_clear(cx, parts);
     cull__parts_close(cx, parts);
     if (s != CULL_OK) cull_clusters_free(out);

@@ -236,6 +236,13 @@ static cull_status check_pick(cull_ctx *cx, const cull_method *m, const cull_dat
     return CULL_OK;
 }
 
+static uint64_t hash_of(const cull_pick *k)
+{
+    size_t n = (size_t)k->n;
+    return cull__hash64(k->idx, n * sizeof *k->idx,
+                        cull__hash64(k->score, n * sizeof *k->score, 1));
+}
+
 cull_status cull_data_pick(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                            const cull_data_problem *p, cull_pick *out)
 {
@@ -253,6 +260,7 @@ cull_status cull_data_pick(cull_ctx *cx, const cull_method *m, const cull_opts *
         if (bad != CULL_OK) s = bad, best_so_far = false;
         cull__release(cx, mark);
     }
+    s = cull__agree(cx, "the choice", s == CULL_OK ? hash_of(out) : 0, s);
     cull__phase(cx, phase);
     cull_opts_free(def);
     if (s != CULL_OK && !best_so_far) cull_pick_free(out);

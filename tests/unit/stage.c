@@ -1,437 +1,458 @@
-/* stages: several processes at one problem (threads here, each with a ctx), shards in files, loops that
- * go on; equal to one process to the bit, and failing alike. */
-#include "test.h"
+/* base/stage: several processes at one problem come to the bits of one alone, and the failure of one is
+ * the failure of all, whatever the moment. Here a process is a thread with a ctx of its own. */
+#include "contract/fixture.h"
 
-#include "base/base.h"
-#include "cull/data.h"
-#include "cull/job.h"
+#include <pthread.h>
+
 #include "num/num.h"
 
-#include <dirent.h>
-#include <pthread.h>
-#include <sys/stat.h>
-#include <unistd.h>
+enum { MOST = 8 };
+typedef cull_status doing(cull_ctx *cx, int rank, void *arg);
 
-enum { N = 9001, D = 20, M = 37, K = 9, MOST = 5 };
-
-/* ---- processes as threads ---- */
-
+/* The two hooks, by a barrier. A call that the others do not make as well is counted. */
 typedef struct {
-    pthread_barrier_t wait;
-    void *from[MOST];
+    pthread_barrier_t all;
     int ranks;
+    struct {
+        char call;
+        uint64_t bytes;
+        void *at;
+    } said[MOST];
+    int torn, lost_at, calls; /* of rank 0: the call from which on the hooks fail; 0 = never */
 } team;
+
 typedef struct {
+    cull_ranks r;
     team *t;
-    int rank;
+    hooks h;
+    uint64_t seed;
+    doing *fn;
+    void *arg;
+    cull_status s;
+    char err[512];
 } member;
+
+static bool say(member *m, char call, uint64_t bytes, void *at)
+{
+    team *t = m->t;
+    int me = m->r.rank;
+    t->said[me].call = call, t->said[me].bytes = bytes, t->said[me].at = at;
+    if (me == 0) t->calls++;
+    pthread_barrier_wait(&t->all);
+    bool same = true;
+    for (int i = 0; i < t->ranks; i++) same &= t->said[i].call == call && t->said[i].bytes == bytes;
+    if (me == 0) t->torn += !same;
+    return same && !(t->lost_at && t->calls >= t->lost_at);
+}
 
 static int gather(void *user, const void *mine, void *all, uint64_t bytes)
 {
     member *m = user;
-    m->t->from[m->rank] = (void *)(uintptr_t)mine;
-    pthread_barrier_wait(&m->t->wait);
-    for (int r = 0; r < m->t->ranks; r++)
-        memcpy((char *)all + (size_t)r * bytes, m->t->from[r], bytes);
-    pthread_barrier_wait(&m->t->wait);
-    return 0;
+    bool fine = say(m, 'g', bytes, (void *)mine);
+    for (int i = 0; fine && i < m->r.ranks; i++)
+        memcpy((char *)all + (uint64_t)i * bytes, m->t->said[i].at, bytes);
+    pthread_barrier_wait(&m->t->all);
+    return !fine;
 }
 
 static int fill(void *user, void *at, const uint64_t *from)
 {
     member *m = user;
-    m->t->from[m->rank] = at;
-    pthread_barrier_wait(&m->t->wait);
-    for (int r = 0; r < m->t->ranks; r++)
-        if (r != m->rank)
-            memcpy((char *)at + from[r], (char *)m->t->from[r] + from[r], from[r + 1] - from[r]);
-    pthread_barrier_wait(&m->t->wait);
-    return 0;
+    bool fine = say(m, 'f', from[m->r.ranks], at);
+    for (int i = 0; fine && i < m->r.ranks; i++)
+        if (i != m->r.rank)
+            memcpy((char *)at + from[i], (char *)m->t->said[i].at + from[i], from[i + 1] - from[i]);
+    pthread_barrier_wait(&m->t->all);
+    return !fine;
 }
-
-typedef cull_status work_fn(cull_ctx *cx, void *out, int rank);
-typedef struct {
-    member m;
-    work_fn *fn;
-    void *out;
-    uint64_t seed;
-    long fail_at;
-    cull_status status;
-    char err[1024];
-    long calls, live;
-} process;
 
 static void *live(void *arg)
 {
-    process *p = arg;
-    hooks h = {.fail_at = p->fail_at};
-    cull_ranks r = {p->m.rank, p->m.t->ranks, &p->m, gather, fill};
+    member *m = arg;
     cull_ctx_opts o = CULL_CTX_OPTS;
-    o.user = &h, o.alloc = hook_alloc, o.free = hook_free;
-    o.threads = 1, o.ranks = &r, o.seed = p->seed;
+    o.seed = m->seed, o.threads = 1, o.user = &m->h, o.alloc = hook_alloc, o.free = hook_free;
+    o.tick = hook_tick, o.tick_ms = 0;
+    o.ranks = m->r.ranks ? &m->r : NULL;
     cull_ctx *cx = cull_ctx_new(&o);
-    cull_status s = p->fn(cx, p->out, p->m.rank);
-    p->status = cull_ctx_end(cx, s);
-    snprintf(p->err, sizeof p->err, "%s", cull_error(cx));
+    m->s = cull_ctx_end(cx, m->fn(cx, m->r.rank, m->arg));
+    snprintf(m->err, sizeof m->err, "%s", m->s == CULL_OK ? "" : cull_error(cx));
     cull_ctx_free(cx);
-    p->calls = h.calls, p->live = h.live;
     return NULL;
 }
 
-/* fn by so many processes; out[r] is rank r's. */
-static void together(work_fn *fn, int ranks, process *p)
+/* ranks 0: alone, without anything to meet by. */
+static void run_members(member *m, int ranks, doing *fn, void *arg, team *t)
 {
-    team t = {.ranks = ranks};
     pthread_t thread[MOST];
-    pthread_barrier_init(&t.wait, NULL, (unsigned)ranks);
-    for (int r = 0; r < ranks; r++) {
-        p[r].m = (member){&t, r};
-        p[r].fn = fn;
-        if (!p[r].seed) p[r].seed = 1;
-        pthread_create(&thread[r], NULL, live, &p[r]);
+    int n = ranks ? ranks : 1;
+    t->ranks = ranks;
+    pthread_barrier_init(&t->all, NULL, (unsigned)n);
+    for (int i = 0; i < n; i++) {
+        m[i].r = (cull_ranks){i, ranks, &m[i], gather, fill};
+        m[i].t = t, m[i].fn = fn, m[i].arg = arg;
+        if (!m[i].seed) m[i].seed = 1;
+        assert_int_equal(pthread_create(&thread[i], NULL, live, &m[i]), 0);
     }
-    for (int r = 0; r < ranks; r++) pthread_join(thread[r], NULL);
-    pthread_barrier_destroy(&t.wait);
+    for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
+    pthread_barrier_destroy(&t->all);
+    assert_int_equal(t->torn, 0);
 }
 
-/* ---- the work ---- */
-
-static float *x, *y;
-
-static void fill_rows(void)
+static void all_fine(int ranks, doing *fn, void *arg)
 {
-    cull_rng r = cull__rng_seeded(8, 8);
-    x = malloc(N * D * sizeof *x), y = malloc(M * D * sizeof *y);
-    for (int i = 0; i < N * D; i++)
-        x[i] = (float)(cull__rng_normal(&r) + 2 * (i / D % 12 == i % D));
-    for (int i = 0; i < M * D; i++) y[i] = x[i * 3] + 0.1f;
+    member m[MOST] = {0};
+    team t = {0};
+    run_members(m, ranks, fn, arg, &t);
+    for (int i = 0; i < (ranks ? ranks : 1); i++)
+        if (m[i].s != CULL_OK) fail_msg("%d of %d: %s", i, ranks, m[i].err);
 }
+
+static const int numbers[] = {1, 2, 3, 5};
+#define EACH_NUMBER(r) for (int i_ = 0, r; i_ < 4 && (r = numbers[i_]); i_++)
+
+/* ---- the parts that share ---- */
+
+enum { N = 20000, D = 8, K = 12, Q = 5, FEW = 600 };
+typedef struct {
+    float centre[2 * K * D];
+    int32_t assign[N], which[N];
+    int64_t count[K], idx[Q * K], found[Q];
+    double objective, best[N], mean[N], score[Q * K], f[N], g[K];
+    cull__transport out;
+} answer;
+typedef struct {
+    float *x, *y;
+    int64_t n;
+    answer *of; /* of each process */
+} input;
+
+static float *numbers_new(int64_t n, uint64_t stream)
+{
+    float *v = malloc((size_t)n * sizeof *v);
+    cull_rng r = cull__rng_seeded(9, stream);
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (float)(3 * ((i / D * 7 + i % D) % 5) + cull__rng_normal(&r));
+    return v;
+}
+
+/* A cluster that starts far from all rows is empty, and takes the farthest. */
+static cull_status start_far(cull_ctx *cx, const cull_pool *p, const input *in, answer *a)
+{
+    float start[K * D];
+    memcpy(start, in->x, sizeof start);
+    for (int t = 0; t < D; t++) start[3 * D + t] = 1e4f;
+    cull__kmeans_opts o = {.k = K, .iterations = 3, .start = start};
+    double objective;
+    return cull__kmeans(cx, p, &o, a->centre + K * D, a->assign, a->count, &objective);
+}
+
+static cull_status parts_of(cull_ctx *cx, int rank, void *arg)
+{
+    const input *in = arg;
+    answer *a = &in->of[rank];
+    cull_pool *p = NULL, *q = NULL;
+    cull__kmeans_opts k = {.k = K, .iterations = 8, .restarts = 2};
+    cull__sinkhorn_opts s = {
+        .epsilon = 0.3, .relative = true, .tolerance = 1e-3, .iterations = 500};
+    cull_status e = cull_pool_from(cx, in->x, CULL_F32, in->n, D, &p);
+    if (e == CULL_OK) e = cull_pool_from(cx, in->y, CULL_F32, K, D, &q);
+    if (e == CULL_OK) e = start_far(cx, p, in, a);
+    if (e == CULL_OK) e = cull__kmeans(cx, p, &k, a->centre, a->assign, a->count, &a->objective);
+    if (e == CULL_OK)
+        e = cull__pool_topk(cx, p, in->y, Q, K, true, NULL, a->idx, a->score, a->found);
+    if (e == CULL_OK) e = cull__pool_best(cx, p, in->y, Q, true, a->best, a->which, a->mean);
+    if (e == CULL_OK) e = cull__sinkhorn(cx, p, q, &s, a->f, a->g, &a->out);
+    cull_pool_free(p);
+    cull_pool_free(q);
+    return e;
+}
+
+static void same_bits(void **state)
+{
+    (void)state;
+    input in = {numbers_new(N * D, 1), numbers_new(K * D, 2), 0, calloc(MOST, sizeof(answer))};
+    answer *alone = calloc(1, sizeof *alone);
+    for (int few = 0; few < 2; few++) { /* of few rows there are fewer chunks than processes */
+        in.n = few ? FEW : N;
+        memset(in.of, 0, sizeof *in.of);
+        all_fine(0, parts_of, &in);
+        *alone = in.of[0];
+        assert_true(alone->objective > 0 && alone->out.iterations > 3 && alone->found[0] == K);
+        EACH_NUMBER(ranks)
+        {
+            memset(in.of, 0, MOST * sizeof *in.of);
+            all_fine(ranks, parts_of, &in);
+            for (int i = 0; i < ranks; i++) assert_memory_equal(&in.of[i], alone, sizeof *alone);
+        }
+    }
+    free(in.x), free(in.y), free(in.of), free(alone);
+}
+
+/* ---- every method ---- */
 
 typedef struct {
-    int64_t idx[M * 50], found[M], count[K];
-    double score[M * 50], best[N], mean[N], f[N], g[M], objective;
-    float centroid[K * D];
-    int32_t assign[N], which[N];
-    cull__transport t;
-} answers;
+    fixture *f;
+    const cull_method *m;
+    cull_pick of[MOST];
+} choosing;
 
-static cull_status all_of(cull_ctx *cx, cull_pool *px, cull_pool *py, answers *a)
+static cull_status choose(cull_ctx *cx, int rank, void *arg)
 {
-    cull__kmeans_opts k = {.k = K, .iterations = 5};
-    cull__sinkhorn_opts o = {
-        .epsilon = 0.1, .relative = true, .tolerance = 1e-3, .iterations = 500};
-    CULL_TRY(cull_pool_check(cx, px));
-    CULL_TRY(cull__pool_topk(cx, px, y, M, 50, true, NULL, a->idx, a->score, a->found));
-    CULL_TRY(cull__pool_best(cx, px, y, M, true, a->best, a->which, a->mean));
-    CULL_TRY(cull__kmeans(cx, px, &k, a->centroid, a->assign, a->count, &a->objective));
-    return cull__sinkhorn(cx, px, py, &o, a->f, a->g, &a->t);
+    choosing *c = arg;
+    cull_data_problem p = fixture_plain(c->f);
+    return cull_data_pick(cx, c->m, NULL, &p, &c->of[rank]);
 }
 
-static cull_status numbers(cull_ctx *cx, void *out, int rank)
-{
-    cull_pool *px = NULL, *py = NULL;
-    (void)rank;
-    cull_status s = cull_pool_from(cx, x, CULL_F32, N, D, &px);
-    if (s == CULL_OK) s = cull_pool_from(cx, y, CULL_F32, M, D, &py);
-    if (s == CULL_OK) s = all_of(cx, px, py, out);
-    cull_pool_free(px), cull_pool_free(py);
-    return s;
-}
-
-static void equal(void **state)
+static void same_choices(void **state)
 {
     (void)state;
-    answers *want = calloc(1, sizeof *want);
-    cull_ctx *cx = cull_ctx_new(NULL);
-    ok(cx, numbers(cx, want, 0));
-    cull_ctx_free(cx);
-    for (int ranks = 1; ranks <= MOST; ranks++) {
-        process p[MOST] = {0};
-        for (int r = 0; r < ranks; r++) p[r].out = calloc(1, sizeof *want);
-        together(numbers, ranks, p);
-        for (int r = 0; r < ranks; r++) {
-            if (p[r].status != CULL_OK) fail_msg("%d of %d: %s", r, ranks, p[r].err);
-            assert_memory_equal(p[r].out, want, sizeof *want);
-            assert_int_equal(p[r].live, 0);
-            free(p[r].out);
+    fixture *f = fixture_new(3000);
+    for (int i = 0; i < cull_method_count(); i++) {
+        choosing one = {.f = f, .m = cull_method_at(i)}, c = one;
+        all_fine(0, choose, &one);
+        EACH_NUMBER(ranks)
+        {
+            all_fine(ranks, choose, &c);
+            for (int r = 0; r < ranks; r++) {
+                CHECK(c.m, same_pick(&c.of[r], &one.of[0]));
+                cull_pick_free(&c.of[r]);
+            }
         }
+        cull_pick_free(&one.of[0]);
     }
-    free(want);
+    fixture_free(f);
 }
 
-/* ---- failing ---- */
+/* ---- failures ---- */
 
-static void failing(void **state)
+static const char *const shared[] = {"rds-plus", "kmq", "got-d", "random"};
+
+/* All alike: nobody chose, or everybody. Returns whether they did. */
+static bool alike(choosing *c, member *m, int ranks, const cull_pick *want)
+{
+    for (int i = 0; i < ranks; i++) {
+        assert_int_equal(m[i].s, m[0].s);
+        assert_int_equal(c->of[i].n > 0, m[0].s == CULL_OK);
+        if (m[0].s == CULL_OK) CHECK(c->m, same_pick(&c->of[i], want));
+        cull_pick_free(&c->of[i]);
+        assert_int_equal(m[i].h.live, 0);
+    }
+    return m[0].s == CULL_OK;
+}
+
+static void memory_of_one(void **state)
 {
     (void)state;
-    bool done = false;
-    for (long at = 2; !done; at += at < 40 ? 1 : at / 8) {
-        process p[3] = {0};
-        for (int r = 0; r < 3; r++) p[r].out = calloc(1, sizeof(answers));
-        p[1].fail_at = at;
-        together(numbers, 3, p);
-        done = p[1].calls < at;
-        for (int r = 0; r < 3; r++) {
-            assert_int_equal(p[r].status, done ? CULL_OK : CULL_ENOMEM);
-            if (!done && r != 1) assert_non_null(strstr(p[r].err, "process 1: out of memory"));
-            assert_int_equal(p[r].live, 0);
-            free(p[r].out);
+    fixture *f = fixture_new(FEW);
+    for (int i = 0; i < 4; i++) {
+        choosing one = {.f = f, .m = cull_method_find(shared[i], NULL)}, c = one;
+        bool done = false;
+        int failed = 0;
+        all_fine(0, choose, &one);
+        for (int k = 2; k <= 200 && !done; k++) { /* the first is the ctx's own */
+            member m[MOST] = {0};
+            team t = {0};
+            m[1].h.fail_at = k;
+            run_members(m, 3, choose, &c, &t);
+            done = alike(&c, m, 3, &one.of[0]) && m[1].h.calls < k;
+            if (m[0].s == CULL_OK) continue;
+            failed++;
+            assert_int_equal(m[0].s, CULL_ENOMEM);
+            assert_non_null(strstr(m[0].err, "process 1: out of memory"));
+            assert_string_equal(m[0].err, m[2].err);
         }
+        assert_true(failed > 2);
+        cull_pick_free(&one.of[0]);
     }
+    fixture_free(f);
 }
 
-/* A number that is not finite is seen by the process whose share it is in. */
+static void stopped(void **state)
+{
+    (void)state;
+    fixture *f = fixture_new(FEW);
+    choosing c = {.f = f, .m = cull_method_find("kmq", NULL)};
+    for (int k = 1; k < 12; k++) {
+        member m[MOST] = {0};
+        team t = {0};
+        m[2].h.stop_at = k;
+        run_members(m, 3, choose, &c, &t);
+        assert_false(alike(&c, m, 3, NULL));
+        assert_int_equal(m[0].s, CULL_ECANCEL);
+        assert_non_null(strstr(m[1].err, "process 2: stopped"));
+    }
+    fixture_free(f);
+}
+
+/* A number that only one process reads. */
 static void bad_number(void **state)
 {
     (void)state;
-    float was = x[8990 * D];
-    x[8990 * D] = NAN;
-    process p[4] = {0};
-    for (int r = 0; r < 4; r++) p[r].out = calloc(1, sizeof(answers));
-    together(numbers, 4, p);
-    x[8990 * D] = was;
-    for (int r = 0; r < 4; r++) {
-        assert_int_equal(p[r].status, CULL_EINPUT);
-        assert_non_null(strstr(p[r].err, "[8990, 0] is nan"));
-        free(p[r].out);
+    fixture *f = fixture_new(9000);
+    choosing c = {.f = f, .m = cull_method_find("kmq", NULL)};
+    for (int r = 0; r < 3; r++) {
+        member m[MOST] = {0};
+        team t = {0};
+        char want[64];
+        int64_t row = r * 4200;
+        f->pool_at[row * DIM + 5] = NAN;
+        snprintf(want, sizeof want, "process %d: ", r);
+        run_members(m, 3, choose, &c, &t);
+        assert_false(alike(&c, m, 3, NULL));
+        for (int i = 0; i < 3; i++) {
+            assert_non_null(strstr(m[i].err, "nan"));
+            assert_int_equal(i != r, strstr(m[i].err, want) != NULL);
+        }
+        f->pool_at[row * DIM + 5] = 0;
     }
+    fixture_free(f);
 }
 
-static cull_status other_shape(cull_ctx *cx, void *out, int rank)
-{
-    cull_pool *p;
-    cull__kmeans_opts k = {.k = rank == 2 ? K - 1 : K, .iterations = 3};
-    answers *a = out;
-    CULL_TRY(cull_pool_from(cx, x, CULL_F32, N, D, &p));
-    cull_status s = cull__kmeans(cx, p, &k, a->centroid, a->assign, a->count, &a->objective);
-    cull_pool_free(p);
-    return s;
-}
+/* ---- others beside it that are at something else ---- */
 
-static void strangers(void **state)
+static void other_seed(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 2; kind++) {
-        process p[3] = {0};
-        for (int r = 0; r < 3; r++) p[r].out = calloc(1, sizeof(answers));
-        p[0].seed = kind ? 1 : 7;
-        together(kind ? other_shape : numbers, 3, p);
+    fixture *f = fixture_new(FEW);
+    for (int i = 0; i < 4; i++) {
+        choosing c = {.f = f, .m = cull_method_find(shared[i], NULL)};
+        member m[MOST] = {0};
+        team t = {0};
+        m[2].seed = 7;
+        run_members(m, 3, choose, &c, &t);
+        assert_false(alike(&c, m, 3, NULL));
+        assert_non_null(strstr(m[0].err, "process 2 has come to something else"));
+        assert_non_null(strstr(m[2].err, "process 0 has come to something else"));
+    }
+    fixture_free(f);
+}
+
+/* Rank 1 has other rows, or another method. */
+static cull_status choose_other(cull_ctx *cx, int rank, void *arg)
+{
+    return choose(cx, rank, (choosing *)arg + (rank == 1));
+}
+
+static void other_problem(void **state)
+{
+    (void)state;
+    fixture *f = fixture_new(FEW), *g = fixture_new(FEW + 1);
+    const cull_method *kmq = cull_method_find("kmq", NULL),
+                      *rds = cull_method_find("rds-plus", NULL);
+    choosing pair[2][2] = {{{.f = f, .m = kmq}, {.f = g, .m = kmq}},
+                           {{.f = f, .m = kmq}, {.f = f, .m = rds}}};
+    for (int i = 0; i < 2; i++) {
+        member m[MOST] = {0};
+        team t = {0};
+        run_members(m, 3, choose_other, pair[i], &t);
         for (int r = 0; r < 3; r++) {
-            assert_int_equal(p[r].status, CULL_EINPUT);
-            assert_non_null(strstr(p[r].err, "is at another step"));
-            free(p[r].out);
+            assert_int_equal(m[r].s, CULL_EINPUT);
+            assert_int_equal(pair[i][r == 1].of[r].n, 0);
         }
+        assert_non_null(strstr(m[0].err, "process 1 has come to something else"));
     }
+    fixture_free(f), fixture_free(g);
 }
 
-/* ---- shards and checkpoints, by files ---- */
-
-static char folder[64], pool_path[96], target_path[96], parts[96];
-
-static void make_files(void)
+/* A failed choice is no end: all go on together, as a comparison of methods does. */
+static cull_status choose_twice(cull_ctx *cx, int rank, void *arg)
 {
-    strcpy(folder, "/tmp/cull-stage-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(pool_path, sizeof pool_path, "%s/pool.npy", folder);
-    snprintf(target_path, sizeof target_path, "%s/target.npy", folder);
-    snprintf(parts, sizeof parts, "%s/parts", folder);
-    cull_ctx *cx = cull_ctx_new(NULL);
-    cull_array a = {.dtype = CULL_F32, .ndim = 2, .shape = {N, D}, .at = x};
-    cull_array b = {.dtype = CULL_F32, .ndim = 2, .shape = {M, D}, .at = y};
-    ok(cx, cull_array_write(cx, pool_path, &a));
-    ok(cx, cull_array_write(cx, target_path, &b));
-    cull_ctx_free(cx);
+    choosing *c = arg;
+    if (choose(cx, rank, arg) == CULL_OK) cull_pick_free(&c->of[rank]);
+    return choose(cx, rank, arg);
 }
 
-static void empty_parts(void)
-{
-    DIR *d = opendir(parts);
-    char path[400];
-    for (struct dirent *e; d && (e = readdir(d));) {
-        snprintf(path, sizeof path, "%s/%s", parts, e->d_name);
-        unlink(path);
-    }
-    if (d) closedir(d);
-    rmdir(parts);
-}
-
-typedef struct {
-    int64_t n, idx[4000];
-    double score[4000];
-} kept;
-
-/* A run by names; its pick to k. */
-static cull_status job(cull_ctx *cx, const char *method, const char *const *set, kept *k)
-{
-    cull_job *j;
-    CULL_TRY(cull_job_new(cx, CULL_TASK_DATA, &j));
-    cull_status s = cull_job_set(j, "pool", pool_path);
-    if (s == CULL_OK) s = cull_job_set(j, "target", target_path);
-    if (s == CULL_OK) s = cull_job_set(j, "budget", "300");
-    for (; s == CULL_OK && *set; set += 2) s = cull_job_set(j, set[0], set[1]);
-    if (s == CULL_OK) s = cull_job_run(j, cull_method_find(method, NULL), NULL, 0);
-    if (s == CULL_OK) {
-        const cull_pick *p = cull_job_result(j)->pick;
-        memset(k, 0, sizeof *k);
-        k->n = p->n;
-        memcpy(k->idx, p->idx, (size_t)p->n * sizeof *p->idx);
-        memcpy(k->score, p->score, (size_t)p->n * sizeof *p->score);
-    }
-    cull_job_free(j);
-    return s;
-}
-
-static void shards(void **state)
-{
-    (void)state;
-    static const char *const methods[] = {"rds-plus", "tarot", "got-d", "kmq"};
-    static const char *const none[] = {NULL};
-    const char *const merge[] = {"parts", parts, NULL};
-    cull_ctx *cx = cull_ctx_new(NULL);
-    static kept want, got;
-    for (int m = 0; m < 4; m++) {
-        ok(cx, job(cx, methods[m], none, &want));
-        for (int i = 3; i >= 1; i--) {
-            char share[8];
-            snprintf(share, sizeof share, "%d/3", i);
-            const char *const set[] = {"shard", share, "parts", parts, NULL};
-            if (i == 1)
-                refused(cx, job(cx, methods[m], merge, &got), CULL_EINPUT, "there are missing: 1");
-            refused(cx, job(cx, methods[m], set, &got), CULL_EWAIT,
-                    i == 1 ? "put them together" : "still missing");
-        }
-        ok(cx, job(cx, methods[m], merge, &got));
-        assert_memory_equal(&got, &want, sizeof got);
-        empty_parts();
-    }
-    refused(cx, job(cx, "kmq", merge, &got), CULL_EIO, "parts/run");
-    cull_ctx_free(cx);
-}
-
-/* The first file of the folder that is a part. */
-static void a_part(char path[400])
-{
-    DIR *d = opendir(parts);
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));)
-        if (strchr(e->d_name, '-')) snprintf(path, 400, "%s/%s", parts, e->d_name);
-    closedir(d);
-}
-
-static void damaged(void **state)
-{
-    (void)state;
-    const char *const own[] = {"shard", "1/2", "parts", parts, NULL};
-    const char *const rest[] = {"shard", "2/2", "parts", parts, NULL}, *const merge[] = {
-                                                                           "parts", parts, NULL};
-    const char *const other[] = {"parts", parts, "have", target_path, NULL};
-    cull_ctx *cx = cull_ctx_new(NULL);
-    static kept got;
-    char path[400] = "";
-    refused(cx, job(cx, "rds-plus", own, &got), CULL_EWAIT, "shard 1 of 2");
-    refused(cx, job(cx, "rds-plus", rest, &got), CULL_EWAIT, "shard 2 of 2");
-    a_part(path);
-    struct stat st;
-    assert_int_equal(stat(path, &st), 0);
-    size_t n = (size_t)st.st_size;
-    char *bytes = malloc(n), *bad = malloc(n + 1);
-    FILE *f = fopen(path, "rb");
-    assert_int_equal(fread(bytes, 1, n, f), n);
-    fclose(f);
-    const size_t at[] = {0, 9, 20, 40, 60, 130, 180, n / 2, n - 17, n - 1, n, n + 1};
-    for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
-        size_t len = at[k] == n ? n - 5 : at[k] == n + 1 ? n + 1 : n;
-        memcpy(bad, bytes, n);
-        if (at[k] < n) bad[at[k]] ^= 0x40;
-        f = fopen(path, "wb");
-        fwrite(bad, 1, len, f);
-        fclose(f);
-        cull_status s = job(cx, "rds-plus", merge, &got);
-        if (s != CULL_EIO && s != CULL_EINPUT)
-            fail_msg("byte %zu: %d %s", at[k], s, cull_error(cx));
-        assert_non_null(strstr(cull_error(cx), path));
-    }
-    f = fopen(path, "wb");
-    fwrite(bytes, 1, n, f);
-    fclose(f);
-    ok(cx, job(cx, "rds-plus", merge, &got));
-    refused(cx, job(cx, "rds-plus", other, &got), CULL_EINPUT, "another run");
-    refused(cx, job(cx, "tarot", merge, &got), CULL_EINPUT, "method: rds-plus");
-    cull_ctx_reseed(cx, 5);
-    refused(cx, job(cx, "rds-plus", merge, &got), CULL_EINPUT, "seed: 1");
-    free(bytes), free(bad);
-    empty_parts();
-    cull_ctx_free(cx);
-}
-
-static int stop_later(void *user, const char *what, double done, double total)
-{
-    (void)what, (void)done, (void)total;
-    return --*(int *)user <= 0;
-}
-
-/* Stopped again and again, a job comes to the same answer, and says where it is when asked wrongly. */
 static void goes_on(void **state)
 {
     (void)state;
-    static const char *const none[] = {NULL};
-    const char *const keep[] = {"checkpoint", parts, NULL};
-    static kept want, got;
-    for (int m = 0; m < 2; m++) {
-        const char *method = m ? "got-d" : "kmq";
-        cull_ctx *cx = cull_ctx_new(NULL);
-        ok(cx, job(cx, method, none, &want));
-        cull_ctx_free(cx);
-        int runs = 0;
-        for (int ticks = m ? 20 : 100;; ticks += ticks / 4) {
-            int left = ticks;
-            cull_ctx_opts o = CULL_CTX_OPTS;
-            o.tick = stop_later, o.tick_ms = 0, o.user = &left;
-            cx = cull_ctx_new(&o);
-            cull_status s = job(cx, method, keep, &got);
-            if (s != CULL_OK && s != CULL_ECANCEL) fail_msg("%s", cull_error(cx));
-            cull_ctx_free(cx);
-            runs++;
-            if (s == CULL_OK) break;
-        }
-        assert_memory_equal(&got, &want, sizeof got);
-        assert_true(runs > 2);
-        empty_parts();
+    fixture *f = fixture_new(FEW);
+    choosing one = {.f = f, .m = cull_method_find("kmq", NULL)}, c = one;
+    all_fine(0, choose, &one);
+    for (int k = 2; k < 80; k++) { /* kmq asks for more than these */
+        member m[MOST] = {0};
+        team t = {0};
+        m[1].h.fail_at = k;
+        run_members(m, 3, choose_twice, &c, &t);
+        if (m[1].h.calls > 100) assert_true(alike(&c, m, 3, &one.of[0]));
     }
+    cull_pick_free(&one.of[0]);
+    fixture_free(f);
 }
 
-static void refusals(void **state)
+/* ---- the end ---- */
+
+static cull_status nothing(cull_ctx *cx, int rank, void *arg)
+{
+    (void)cx;
+    return rank == *(int *)arg ? CULL_EIO : CULL_OK;
+}
+
+static cull_status not_all(cull_ctx *cx, int rank, void *arg)
+{
+    return rank == 2 ? CULL_OK : choose(cx, rank, arg); /* who ends, is not waited for */
+}
+
+static void the_end(void **state)
 {
     (void)state;
-    cull_ctx *cx = cull_ctx_new(NULL);
-    static kept k;
-    static const struct {
-        const char *set[7], *part;
-    } bad[] = {{{"shard", "0/3", "parts", "p", NULL}, "takes I/N"},
-               {{"shard", "4/3", "parts", "p", NULL}, "takes I/N"},
-               {{"shard", "x", "parts", "p", NULL}, "takes I/N"},
-               {{"shard", "1/1", "parts", "p", NULL}, "takes I/N"},
-               {{"shard", "1/2", NULL}, "--parts DIR"},
-               {{"shard", "1/2", "checkpoint", "p", NULL}, "wants --parts"},
-               {{"parts", "p", "checkpoint", "p", NULL}, "two ways"}};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        refused(cx, job(cx, "kmq", bad[i].set, &k), CULL_EOPTION, bad[i].part);
-    const char *const nowhere[] = {"checkpoint", "/proc/none/here", NULL};
-    refused(cx, job(cx, "kmq", nowhere, &k), CULL_EIO, "/proc/none/here");
+    fixture *f = fixture_new(FEW);
+    choosing c = {.f = f, .m = cull_method_find("kmq", NULL)};
+    for (int bad = -1; bad < 3; bad++) {
+        member m[MOST] = {0};
+        team t = {0};
+        run_members(m, 3, nothing, &bad, &t);
+        for (int i = 0; i < 3; i++) assert_int_equal(m[i].s, bad < 0 ? CULL_OK : CULL_EIO);
+        if (bad > 0)
+            assert_non_null(strstr(m[0].err, "a file could not be read")); /* it gave no sentence */
+    }
+    member m[MOST] = {0};
+    team t = {0};
+    run_members(m, 3, not_all, &c, &t);
+    for (int i = 0; i < 3; i++) assert_int_equal(m[i].s, CULL_EINPUT);
+    assert_non_null(strstr(m[0].err, "process 2 has come to something else"));
+
+    cull_ctx *cx = cull_ctx_new(NULL); /* alone there is nobody to wait for */
+    assert_int_equal(cull_ctx_end(cx, CULL_EIO), CULL_EIO);
+    ok(cx, cull_ctx_end(cx, CULL_OK));
     cull_ctx_free(cx);
+    fixture_free(f);
+}
+
+static void lost(void **state)
+{
+    (void)state;
+    fixture *f = fixture_new(FEW);
+    choosing c = {.f = f, .m = cull_method_find("kmq", NULL)};
+    for (int k = 1; k < 10; k++) {
+        member m[MOST] = {0};
+        team t = {.lost_at = k};
+        run_members(m, 3, choose, &c, &t);
+        assert_false(alike(&c, m, 3, NULL));
+        assert_int_equal(m[1].s, CULL_EIO);
+        assert_non_null(strstr(m[1].err, "have lost one another"));
+    }
+    fixture_free(f);
+}
+
+static void wrong_number(void **state)
+{
+    (void)state;
+    cull_ranks r = {.rank = 2, .ranks = 2, .gather = gather, .fill = fill};
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.ranks = &r;
+    assert_null(cull_ctx_new(&o));
+    r.rank = -1;
+    assert_null(cull_ctx_new(&o));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equal),      cmocka_unit_test(failing),
-                                       cmocka_unit_test(bad_number), cmocka_unit_test(strangers),
-                                       cmocka_unit_test(shards),     cmocka_unit_test(damaged),
-                                       cmocka_unit_test(goes_on),    cmocka_unit_test(refusals)};
-    fill_rows();
-    make_files();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    empty_parts();
-    unlink(pool_path), unlink(target_path), rmdir(folder);
-    free(x), free(y);
-    return failed;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits),     cmocka_unit_test(same_choices),
+        cmocka_unit_test(memory_of_one), cmocka_unit_test(stopped),
+        cmocka_unit_test(bad_number),    cmocka_unit_test(other_seed),
+        cmocka_unit_test(other_problem), cmocka_unit_test(goes_on),
+        cmocka_unit_test(the_end),       cmocka_unit_test(lost),
+        cmocka_unit_test(wrong_number)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
