@@ -61,6 +61,11 @@ TYPES = {
     "avoid": "Examples",
     "against": "Examples",
     "have": "Union[Pick, npt.ArrayLike, Path]",
+    "judge": "bool",
+    "valid": "Examples",
+    "valid_embeddings": "Union[npt.ArrayLike, Path]",
+    "valid_label": "Union[Path, npt.ArrayLike]",
+    "holdout": "Union[float, str]",
 }
 ARGS = {None: "bool", "N": "int", "S": "float", "P": "float", "FILE": "Path", "LO-HI": "Union[int, str]"}
 KINDS = {"f64": "float", "i64": "int", "bool": "bool"}

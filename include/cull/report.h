@@ -169,12 +169,14 @@ typedef struct {
     int runs;
     double mean, lo, hi;
     double to_chance, to_chance_lo, to_chance_hi; /* NAN where there is none */
+    int pairs, wins;                              /* differences to chance; those above 0 */
     double to_best, to_best_lo, to_best_hi;       /* to the baseline with the best mean */
     double seconds;                               /* mean */
     uint64_t peak_bytes;                          /* most */
     const char *why;
 } cull_compare_line;
-/* The table of metric `m`, best first, those that did not run last. `out` has room for c->rows
+/* The table of metric `m`, best first, those that did not run last, without methods of which it was
+ * not measured. `out` has room for c->rows
  * lines, *n of them are filled; *best is the best baseline's name or NULL. O(rows^2) time. */
 CULL_API cull_status cull_compare_table(cull_ctx *cx, const cull_compare *c, int m,
                                         cull_compare_line *out, int *n,

@@ -17,7 +17,8 @@ int job_of(cli *c, cull_job **out)
         for (const cull_input *r = table[t]; r->name; r++)
             for (int i = 0; i < c->sets; i++)
                 if (c->set[i].row && !strcmp(c->set[i].name, r->name))
-                    TRY(check(c, cull_job_set(*out, r->name, c->set[i].value)));
+                    TRY(check(c, cull_job_set(*out, r->name,
+                                              c->set[i].row->arg ? c->set[i].value : "true")));
     cull_job_argv(*out, (const char *const *)c->whole, c->wholes);
     return DONE;
 }

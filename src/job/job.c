@@ -18,7 +18,9 @@ static const struct {
                {"target-embeddings", ARRAY | AGAIN},
                {"cost", VECTOR},
                {"have", VECTOR | AGAIN},
-               {"against", ARRAY | RECORDS | AGAIN}};
+               {"against", ARRAY | RECORDS | AGAIN},
+               {"valid", ARRAY | RECORDS | AGAIN},
+               {"valid-embeddings", ARRAY}};
 
 static unsigned takes(const char *name)
 {
@@ -171,12 +173,13 @@ cull_status cull_job_column(cull_job *j, const char *name, const double *v, int6
 cull_status cull_job_codes(cull_job *j, const char *name, const int32_t *code, int64_t n,
                            const char *const *names, int32_t count)
 {
-    static const char *const known[CODES] = {"group", "label", "target-task"};
+    static const char *const known[CODES] = {"group", "label", "target-task", "valid-label"};
     int which = 0;
     while (which < CODES && !cull_same_name(name, known[which])) which++;
     if (which == CODES)
         return cull__fail(j->cx, CULL_EOPTION,
-                          "--%s takes no codes; group, label and target-task do", name);
+                          "--%s takes no codes; group, label, target-task and valid-label do",
+                          name);
     if (j->codes[which].code || has(j, name))
         return cull__fail(j->cx, CULL_EOPTION, "--%s is given twice", name);
     for (int64_t i = 0; i < n; i++)

@@ -7,6 +7,7 @@
 #include "cull/pool.h"
 #include "cull/table.h"
 #include "io/parts.h"
+#include "score/score.h"
 
 enum { MAX_COLUMNS = 64, MAX_FILES = 1024 };
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
@@ -26,7 +27,7 @@ typedef struct {
     bool percent;
 } budget_ask;
 
-enum { GROUP, LABEL, TASK, CODES };
+enum { GROUP, LABEL, TASK, VALID, CODES };
 typedef struct {
     const int32_t *code; /* (n) */
     int64_t n;
@@ -47,15 +48,26 @@ typedef struct {
 
 /* ---- split.c: a fair problem of one labelled pool ---- */
 typedef struct {
-    int64_t targets;
-    int32_t *group; /* n: rows of one group leave the pool together */
+    int64_t targets; /* 0 = none are drawn */
+    double holdout;  /* share of the rows to be held out; 0 = none */
+    int32_t *group;  /* n: rows of one group leave the pool together */
     int32_t groups;
     int64_t *order, *row; /* groups; targets: the rows that are the target */
+    int64_t *test, tests; /* n: the rows held out, so many; NULL = none */
     uint8_t *avoid, *gone;
     cull_corpus *text;
     cull_pool *pool;
     float *rows;
 } split;
+
+/* ---- judge.c: a classifier trained on what was kept ---- */
+typedef struct {
+    cull__judge of; /* what stays the same: the representation, the labels, the penalty */
+    double holdout;
+    double *mean;
+    int32_t *valid;     /* labels of `valid` as the pool's codes */
+    int64_t *row, rows; /* n: those trained on */
+} judge;
 
 /* ---- compare.c ---- */
 typedef struct comparison comparison;
@@ -78,10 +90,14 @@ struct cull_job {
 
     cull_data_problem p; /* points into what follows */
     int64_t n;
-    const cull_corpus *text, *target_text, *against_text;
-    cull_pool *pool, *target, *against;
-    cull_corpus *opened_text, *opened_target, *opened_against; /* of files */
+    const cull_corpus *text, *target_text, *against_text, *valid_text;
+    cull_pool *pool, *target, *against, *valid;
+    cull_corpus *opened_text, *opened_target, *opened_against, *opened_valid; /* of files */
     int32_t *target_task;
+    struct {
+        int32_t *code;     /* (n) */
+        const char **name; /* (count) */
+    } labels[CODES];       /* read from arrays */
 
     const char *column[MAX_COLUMNS]; /* of the score table; names are the catalogue's */
     const double *values[MAX_COLUMNS];
@@ -182,10 +198,24 @@ cull_status figures_of(cull_job *j, const cull_method *m, bool baselines);
 void figures_free(figures *f);
 
 /* ---- split.c ---- */
+bool split_asked(const cull_job *j);
 cull_status split_check(cull_job *j); /* the settings, before any file is read */
-cull_status split_groups(cull_job *j, split *s);
+cull_status split_groups(cull_job *j, double holdout, split *s);
 cull_status split_make(cull_job *j, split *s, uint64_t seed); /* changes j->p */
 void split_free(cull_job *j, split *s);
+
+/* ---- judge.c ---- */
+bool judge_asked(const cull_job *j);
+cull_status judge_check(cull_job *j, judge *g); /* the settings, before any file is read */
+cull_status judge_open(cull_job *j, judge *g);  /* once the problem is there */
+/* Trained in cx on what k names (NULL = on all that may be kept), tested on the rows that s holds out,
+ * or on `valid`. */
+cull_status judge_pick(cull_job *j, cull_ctx *cx, judge *g, const split *s, const cull_pick *k,
+                       cull__verdict *out);
+void judge_free(judge *g);
+
+/* ---- labels.c: labels of an array's rows, in an array ---- */
+cull_status labels_read(cull_job *j, int which, const char *path);
 
 void comparison_free(comparison *w);
 void job_forget(cull_job *j); /* the result of the last run */

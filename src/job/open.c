@@ -84,7 +84,7 @@ static cull_status open_records(cull_job *j, const char *const *path, int n, boo
 
 static cull_status refuse_records(cull_job *j, const char *name)
 {
-    static const char *const of_records[] = {"text", "id", "label", "group", "avoid"};
+    static const char *const of_records[] = {"text", "id", "group", "avoid"};
     for (int i = 0; i < COUNT(of_records); i++)
         if (value_of(j, of_records[i], NULL))
             return cull__fail(j->cx, CULL_EOPTION, "--%s is for records; %s is an array",
@@ -122,9 +122,14 @@ static cull_status open_pool(cull_job *j, bool text_needed)
 static cull_status take_codes(cull_job *j, int which)
 {
     codes *k = &j->codes[which];
+    const char *path = which == LABEL ? value_of(j, "label", NULL) : NULL;
+    if (!k->code && path && !j->text) CULL_TRY(labels_read(j, which, path));
     if (k->code && k->n != j->n)
         return cull__fail(j->cx, CULL_EINPUT, "%s has %" PRId64 " rows, the pool has %" PRId64,
-                          which == GROUP ? "group" : "label", k->n, j->n);
+                          path             ? path
+                          : which == GROUP ? "group"
+                                           : "label",
+                          k->n, j->n);
     if (k->code || !j->text) return CULL_OK;
     k->code = which == GROUP ? cull_corpus_group(j->text, &k->count)
                              : cull_corpus_label(j->text, &k->count);
@@ -136,8 +141,8 @@ const char *code_name(const cull_job *j, int which, int32_t code)
 {
     const codes *k = &j->codes[which];
     if (k->names) return k->names[code];
-    return which == GROUP ? cull_corpus_group_name(j->text, code)
-                          : cull_corpus_label_name(j->text, code);
+    if (which == GROUP) return cull_corpus_group_name(j->text, code);
+    return cull_corpus_label_name(which == VALID ? j->valid_text : j->text, code);
 }
 
 cull_status code_find(cull_job *j, int which, const char *name, const char *sentence, int32_t *out)
@@ -262,25 +267,57 @@ static cull_status set_rates(cull_job *j)
     return CULL_OK;
 }
 
+/* Examples beside the pool, of the input `name`: an array, or records with the fields that `o` says. */
+static cull_status open_beside(cull_job *j, const char *name, cull_corpus_opts o, cull_pool **pool,
+                               cull_corpus **opened, const cull_corpus **text)
+{
+    const char *path[MAX_FILES];
+    const cull_array *a = array_of(j, name);
+    bool array = false;
+    int n;
+    CULL_TRY(files_of(j, name, path, &n));
+    CULL_TRY(same_kind(j, path, n, &array));
+    *text = records_of(j, name);
+    if (a) return wrap(j, name, a, pool);
+    if (n && array) return cull_pool_open_all(j->cx, path, n, pool);
+    if (!n) return CULL_OK;
+    o.paths = path;
+    o.npaths = n;
+    CULL_TRY(cull_corpus_open(j->cx, &o, opened));
+    *text = *opened;
+    return CULL_OK;
+}
+
 /* Examples to stay away from: embeddings, or text to be embedded with the pool. */
 static cull_status open_against(cull_job *j)
 {
-    const char *path[MAX_FILES];
-    const cull_array *a = array_of(j, "against");
-    bool array = false;
-    int n;
-    CULL_TRY(files_of(j, "against", path, &n));
-    CULL_TRY(same_kind(j, path, n, &array));
-    j->against_text = records_of(j, "against");
-    if (a) return wrap(j, "against", a, &j->against);
-    if (n && array) return cull_pool_open_all(j->cx, path, n, &j->against);
-    if (!n) return CULL_OK;
     cull_corpus_opts o = CULL_CORPUS_OPTS;
-    o.paths = path;
-    o.npaths = n;
     o.text = value_of(j, "target-text", value_of(j, "text", NULL));
-    CULL_TRY(cull_corpus_open(j->cx, &o, &j->opened_against));
-    j->against_text = j->opened_against;
+    return open_beside(j, "against", o, &j->against, &j->opened_against, &j->against_text);
+}
+
+/* Labelled examples to judge by, of the pool's form. */
+static cull_status open_valid(cull_job *j)
+{
+    cull_corpus_opts o = CULL_CORPUS_OPTS;
+    codes *k = &j->codes[VALID];
+    const char *labels = value_of(j, "valid-label", NULL);
+    o.text = value_of(j, "text", NULL);
+    o.label = value_of(j, "label", NULL);
+    o.text_optional = has(j, "embeddings");
+    CULL_TRY(open_beside(j, "valid", o, &j->valid, &j->opened_valid, &j->valid_text));
+    if (labels && !j->valid)
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "--valid-label is for an array; records of --valid have the field of "
+                          "--label");
+    if (j->valid && has(j, "valid-embeddings"))
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "--valid is an array already; --valid-embeddings is too much");
+    if (labels) CULL_TRY(labels_read(j, VALID, labels));
+    CULL_TRY(open_vectors(j, "valid-embeddings", &j->valid));
+    if (k->code || !j->valid_text) return CULL_OK;
+    k->code = cull_corpus_label(j->valid_text, &k->count);
+    k->n = cull_corpus_n(j->valid_text);
     return CULL_OK;
 }
 
@@ -313,6 +350,18 @@ static cull_status open_embeddings(cull_job *j, bool array_target)
     if (j->against_text && j->pool)
         return cull__fail(j->cx, CULL_EOPTION,
                           "the pool is embedded, --against is text: give its embeddings instead");
+    if (j->valid && !j->pool)
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "--valid is embedded, the pool is not: give --embeddings too");
+    if (j->valid_text && j->pool && !j->valid)
+        return cull__fail(j->cx, CULL_EOPTION,
+                          "the pool is embedded, --valid is not: give --valid-embeddings too");
+    if (j->valid && cull_pool_d(j->valid) != cull_pool_d(j->pool))
+        return cull__fail(j->cx, CULL_EINPUT,
+                          "the pool's embeddings have %" PRId64
+                          " numbers a row, those of --valid %" PRId64
+                          "; they must be one embedding",
+                          cull_pool_d(j->pool), cull_pool_d(j->valid));
     if (j->pool && j->target && cull_pool_d(j->pool) != cull_pool_d(j->target))
         return cull__fail(j->cx, CULL_EINPUT,
                           "the pool's embeddings have %" PRId64
@@ -344,6 +393,7 @@ static cull_status embed_texts(cull_job *j)
     if (s == CULL_OK && j->target_text) s = cull_embed_apply(j->cx, e, j->target_text, &j->target);
     if (s == CULL_OK && j->against_text)
         s = cull_embed_apply(j->cx, e, j->against_text, &j->against);
+    if (s == CULL_OK && j->valid_text) s = cull_embed_apply(j->cx, e, j->valid_text, &j->valid);
     cull_embed_free(e);
     j->embed_seconds = cull__now() - began;
     return s;
@@ -392,10 +442,11 @@ cull_status job_open(cull_job *j, const cull_method *const *method, int methods,
     CULL_TRY(find_wanted(j));
     CULL_TRY(open_target(j, &array_target));
     CULL_TRY(open_against(j));
+    CULL_TRY(open_valid(j));
     CULL_TRY(open_embeddings(j, array_target));
     CULL_TRY(set_rates(j));
     CULL_TRY(limits_set(j));
-    bool wanted = embed || (judged && (j->target_text || has(j, "targets")));
+    bool wanted = embed || judge_asked(j) || (judged && (j->target_text || has(j, "targets")));
     j->embeds = wanted && !j->pool && j->p.text;
     if (j->embeds && !dry) CULL_TRY(embed_texts(j));
     if (j->target_text && j->pool && !j->target && embed && !dry)
@@ -411,9 +462,12 @@ void job_close(cull_job *j)
     cull_pool_free(j->pool);
     cull_pool_free(j->target);
     cull_pool_free(j->against);
+    cull_pool_free(j->valid);
     cull_corpus_free(j->opened_text);
     cull_corpus_free(j->opened_target);
     cull_corpus_free(j->opened_against);
+    cull_corpus_free(j->opened_valid);
+    for (int i = 0; i < CODES; i++) cull__free(j->labels[i].code), cull__free(j->labels[i].name);
     cull_table_close(j->scores);
     cull_overlaps_free(&j->overlap);
     for (int i = 0; i < j->names; i++) cull__free(j->named[i]);
@@ -424,9 +478,10 @@ void job_close(cull_job *j)
     cull__free(j->avoid);
     cull__free(j->have);
     j->names = j->columns = 0;
-    j->pool = j->target = j->against = NULL;
-    j->opened_text = j->opened_target = j->opened_against = NULL;
-    j->text = j->target_text = j->against_text = NULL;
+    j->pool = j->target = j->against = j->valid = NULL;
+    j->opened_text = j->opened_target = j->opened_against = j->opened_valid = NULL;
+    j->text = j->target_text = j->against_text = j->valid_text = NULL;
+    memset(j->labels, 0, sizeof j->labels);
     j->scores = NULL;
     j->target_task = NULL;
     j->cost = j->quota = j->rate = NULL;
@@ -494,6 +549,10 @@ cull_status job_hashes(cull_job *j)
     n = j->against && !j->against_text ? values_of(j, "against", path, MAX_FILES) : 0;
     for (int i = 0; i < n; i++)
         CULL_TRY(add_array(j, "against", path[i], n == 1 ? cull_pool_n(j->against) : 0));
+    CULL_TRY(add_files(j, "valid", j->valid_text));
+    n = j->valid && !j->valid_text ? values_of(j, "valid", path, MAX_FILES) : 0;
+    for (int i = 0; i < n; i++)
+        CULL_TRY(add_array(j, "valid", path[i], n == 1 ? cull_pool_n(j->valid) : 0));
     n = values_of(j, "have", path, MAX_FILES);
     for (int i = 0; i < n; i++) CULL_TRY(add_array(j, "have", path[i], 0));
     n = values_of(j, "embeddings", path, MAX_FILES);
@@ -501,5 +560,8 @@ cull_status job_hashes(cull_job *j)
     n = j->target ? values_of(j, "target-embeddings", path, MAX_FILES) : 0;
     for (int i = 0; i < n; i++)
         CULL_TRY(add_array(j, "target-embeddings", path[i], cull_pool_n(j->target)));
+    if (j->array) CULL_TRY(add_array(j, "label", value_of(j, "label", NULL), j->n));
+    CULL_TRY(add_array(j, "valid-embeddings", value_of(j, "valid-embeddings", NULL), 0));
+    CULL_TRY(add_array(j, "valid-label", value_of(j, "valid-label", NULL), 0));
     return add_array(j, "scores", value_of(j, "scores", NULL), j->n);
 }

@@ -159,8 +159,9 @@ cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opt
 {
     job_forget(j);
     if (j->settled) return cull__fail(j->cx, CULL_EINPUT, "the job has let its inputs go");
-    if (has(j, "targets") || has(j, "split-by"))
-        return cull__fail(j->cx, CULL_EOPTION, "--targets and --split-by are for a comparison");
+    for (const cull_input *r = cull_compare_inputs(); r->name; r++)
+        if (has(j, r->name))
+            return cull__fail(j->cx, CULL_EOPTION, "--%s is for a comparison", r->name);
     CULL_TRY(parts_open(j, m, opts));
     if (!j->opened) CULL_TRY(job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false));
     cull_status s = run(j, m, opts, flags);

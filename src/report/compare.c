@@ -42,12 +42,12 @@ typedef struct {
     double *v;     /* room for all */
 } work;
 
-/* The method of row i less that of row k. */
-static void difference(const work *w, int i, int k, double *mean, double *lo, double *hi)
+/* The method of row i less that of row k: into w->v, of which so many are handed back. */
+static int difference(const work *w, int i, int k, double *mean, double *lo, double *hi)
 {
     const cull_compare *c = w->c;
     *mean = *lo = *hi = NAN;
-    if (k < 0 || same(c, i, k)) return;
+    if (k < 0 || same(c, i, k)) return 0;
     int na = runs_of(c, i, w->m, w->a), nb = runs_of(c, k, w->m, w->b), n = 0;
     if (na == 1 || nb == 1) {
         for (int x = 0; x < na; x++)
@@ -60,6 +60,7 @@ static void difference(const work *w, int i, int k, double *mean, double *lo, do
                     w->v[n++] = value_of(c, w->a[x], w->m) - value_of(c, w->b[y], w->m);
     }
     cull_interval(w->v, n, mean, lo, hi);
+    return n;
 }
 
 static void fill(const work *w, int i, cull_compare_line *l)
@@ -116,6 +117,7 @@ cull_status cull_compare_table(cull_ctx *cx, const cull_compare *c, int m, cull_
         if (row_of(c, c->row[i].method) != i) continue;
         cull_compare_line l;
         fill(&w, i, &l);
+        if (!l.runs && !l.why) continue;
         int at = lines++;
         for (; at > 0 && before(&l, &out[at - 1]); at--) out[at] = out[at - 1];
         out[at] = l;
@@ -125,7 +127,8 @@ cull_status cull_compare_table(cull_ctx *cx, const cull_compare *c, int m, cull_
     for (int i = 0; i < lines; i++) {
         cull_compare_line *l = &out[i];
         int k = row_of(c, l->method);
-        difference(&w, k, chance, &l->to_chance, &l->to_chance_lo, &l->to_chance_hi);
+        l->pairs = difference(&w, k, chance, &l->to_chance, &l->to_chance_lo, &l->to_chance_hi);
+        for (int p = 0; p < l->pairs; p++) l->wins += w.v[p] > 0;
         difference(&w, k, top, &l->to_best, &l->to_best_lo, &l->to_best_hi);
     }
     *n = lines;

@@ -8,13 +8,33 @@
 static void add(cull_buf *b, const char *s) { cull__buf_add(b, s, strlen(s)); }
 static const char *chance_of(const cull_compare *c) { return c->chance ? c->chance : "random"; }
 
-/* "+0.031 [0.012, 0.050]" or "". Differences carry their sign. */
+/* An interval that does not hold 0. */
+static bool apart(double lo, double hi) { return lo > 0 || hi < 0; }
+
+static const char MARKED[] = "* the interval of the difference does not hold 0";
+
+/* "+0.031 [0.012, 0.050]*" or "". Differences carry their sign. */
 static void add_change(cull_buf *b, double v, double lo, double hi, const char *space)
 {
     char n[32], range[80];
     if (isnan(v)) return;
     cull__buf_printf(b, "%s%s", v > 0 ? "+" : "", cull__human(v, n));
-    if (*cull__range(lo, hi, range)) cull__buf_printf(b, "%s%s", space, range);
+    if (*cull__range(lo, hi, range))
+        cull__buf_printf(b, "%s%s%s", space, range, apart(lo, hi) ? "*" : "");
+}
+
+/* "3/5": differences to chance above 0, of all. */
+static void add_wins(cull_buf *b, const cull_compare_line *l)
+{
+    if (l->pairs) cull__buf_printf(b, "%d/%d", l->wins, l->pairs);
+}
+
+static bool any_apart(const cull_compare_line *l, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (apart(l[i].to_chance_lo, l[i].to_chance_hi) || apart(l[i].to_best_lo, l[i].to_best_hi))
+            return true;
+    return false;
 }
 
 /* ---- tsv and JSON ---- */
@@ -34,16 +54,17 @@ static void to_tsv(const cull_compare *c, int m, const cull_compare_line *l, int
 {
     if (m == 0)
         add(b, "metric\tmethod\tbaseline\truns\tmean\tlo\thi\tto_chance\tto_chance_lo\tto_chance_hi"
-               "\tto_best\tto_best_lo\tto_best_hi\tseconds\tpeak_bytes\twhy\n");
+               "\tpairs\twins\tto_best\tto_best_lo\tto_best_hi\tseconds\tpeak_bytes\twhy\n");
     for (int i = 0; i < n; i++, l++) {
         tsv_text(b, c->metric[m]);
         add(b, "\t");
         tsv_text(b, l->method);
         cull__buf_printf(b, "\t%d\t%d", l->baseline, l->runs);
-        const double v[] = {l->mean,         l->lo,           l->hi,      l->to_chance,
-                            l->to_chance_lo, l->to_chance_hi, l->to_best, l->to_best_lo,
-                            l->to_best_hi,   l->seconds};
+        const double v[] = {l->mean, l->lo, l->hi, l->to_chance, l->to_chance_lo, l->to_chance_hi};
+        const double best[] = {l->to_best, l->to_best_lo, l->to_best_hi, l->seconds};
         for (size_t k = 0; k < sizeof v / sizeof *v; k++) tsv_number(b, v[k]);
+        cull__buf_printf(b, "\t%d\t%d", l->pairs, l->wins);
+        for (size_t k = 0; k < sizeof best / sizeof *best; k++) tsv_number(b, best[k]);
         cull__buf_printf(b, "\t%" PRIu64 "\t", l->peak_bytes);
         tsv_text(b, l->why);
         add(b, "\n");
@@ -62,6 +83,8 @@ static void json_line(cull_json *j, const cull_compare_line *l)
     cull__json_pair(j, "to_chance", l->to_chance);
     cull__json_pair(j, "to_chance_lo", l->to_chance_lo);
     cull__json_pair(j, "to_chance_hi", l->to_chance_hi);
+    cull__json_key(j, "pairs"), cull__json_i64(j, l->pairs);
+    cull__json_key(j, "wins"), cull__json_i64(j, l->wins);
     cull__json_pair(j, "to_best", l->to_best);
     cull__json_pair(j, "to_best_lo", l->to_best_lo);
     cull__json_pair(j, "to_best_hi", l->to_best_hi);
@@ -153,25 +176,29 @@ static void to_md(const cull_compare *c, int m, const cull_compare_line *l, int 
     cull__add_md(b, c->metric[m]);
     add(b, " | 95 % interval | runs | to ");
     cull__add_md(b, chance_of(c));
+    add(b, " | wins");
     if (two) add(b, " | to "), cull__add_md(b, best);
-    cull__buf_printf(b, " | time | memory |\n| --- | --: | --- | --: | --- %s| --: | --: |\n",
+    cull__buf_printf(b, " | time | memory |\n| --- | --: | --- | --: | --- | --: %s| --: | --: |\n",
                      two ? "| --- " : "");
+    bool marks = any_apart(l, n);
     for (int i = 0; i < n; i++, l++) {
         add(b, "| ");
         cull__add_md(b, l->method);
         if (isnan(l->mean)) {
             add(b, " | - | ");
             cull__add_md(b, l->why ? l->why : "not measured");
-            cull__buf_printf(b, " | %d | | %s| |\n", l->runs, two ? "| " : "");
+            cull__buf_printf(b, " | %d | | | %s| |\n", l->runs, two ? "| " : "");
             continue;
         }
         cull__buf_printf(b, " | %s | %s | %d | ", cull__human(l->mean, v),
                          cull__range(l->lo, l->hi, range), l->runs);
         add_change(b, l->to_chance, l->to_chance_lo, l->to_chance_hi, " ");
+        add(b, " | "), add_wins(b, l);
         if (two) add(b, " | "), add_change(b, l->to_best, l->to_best_lo, l->to_best_hi, " ");
         cull__buf_printf(b, " | %s | %s |\n", cull__duration(l->seconds, t),
                          cull__format_bytes(l->peak_bytes, p));
     }
+    if (marks) cull__buf_printf(b, "\n\\%s\n", MARKED);
 }
 
 /* ---- page ---- */
@@ -184,13 +211,14 @@ static void html_table(const cull_compare *c, const cull_compare_line *l, int n,
     add(b, "<div class=\"wide\"><table><thead><tr><th>method</th><th class=\"n\">mean</th>"
            "<th class=\"n\">95 % interval</th><th class=\"n\">runs</th><th class=\"n\">to ");
     cull__add_html(b, chance_of(c));
+    add(b, "</th><th class=\"n\">wins");
     if (two) add(b, "</th><th class=\"n\">to "), cull__add_html(b, best);
     add(b, "</th><th class=\"n\">time</th><th class=\"n\">memory</th></tr></thead><tbody>\n");
     for (int i = 0; i < n; i++, l++) {
         add(b, "<tr><td>");
         cull__add_html(b, l->method);
         if (isnan(l->mean)) {
-            cull__buf_printf(b, "</td><td class=\"n\">-</td><td colspan=\"%d\">", two ? 6 : 5);
+            cull__buf_printf(b, "</td><td class=\"n\">-</td><td colspan=\"%d\">", two ? 7 : 6);
             cull__add_html(b, l->why ? l->why : "not measured");
             add(b, "</td></tr>\n");
             continue;
@@ -200,6 +228,7 @@ static void html_table(const cull_compare *c, const cull_compare_line *l, int n,
                          "</td><td class=\"n\">",
                          cull__human(l->mean, v), cull__range(l->lo, l->hi, range), l->runs);
         add_change(b, l->to_chance, l->to_chance_lo, l->to_chance_hi, "<br>");
+        add(b, "</td><td class=\"n\">"), add_wins(b, l);
         if (two)
             add(b, "</td><td class=\"n\">"),
                 add_change(b, l->to_best, l->to_best_lo, l->to_best_hi, "<br>");
@@ -255,7 +284,9 @@ static cull_status to_html(cull_ctx *cx, const cull_compare *c, cull_compare_lin
     cull__page_notes(b, c->note, c->notes);
     add(b,
         "<p class=\"sub\">Blue: methods. Grey: baselines. Intervals are 95 %, by Student's t over "
-        "runs; differences are paired by seed.</p>\n");
+        "runs; differences are paired by seed, wins are those above 0; * the interval does not "
+        "hold "
+        "0.</p>\n");
     for (int m = 0; m < c->metrics; m++) {
         cull__mark_t mark = cull__mark(cx);
         cull_status s = html_metric(cx, c, m, l, b);
@@ -330,7 +361,7 @@ cull_status cull_compare_text(cull_ctx *cx, const cull_compare *c, cull_form for
 
 typedef struct {
     int name;
-    bool color, unicode, memory, best; /* what the width has room for */
+    bool color, unicode, memory, wins, best; /* what the width has room for */
 } layout;
 
 static void add_padded_change(cull_buf *b, double v, double lo, double hi)
@@ -356,6 +387,11 @@ static void line(cull_buf *b, const cull_compare_line *l, const layout *y)
     cull__buf_printf(b, "%9s  %-18s%4d  ", cull__human(l->mean, v),
                      cull__range(l->lo, l->hi, range), l->runs);
     add_padded_change(b, l->to_chance, l->to_chance_lo, l->to_chance_hi);
+    if (y->wins) {
+        size_t from = b->n;
+        add_wins(b, l);
+        cull__add_pad(b, 7 - (int)(b->n - from));
+    }
     if (y->best) add_padded_change(b, l->to_best, l->to_best_lo, l->to_best_hi);
     cull__buf_printf(b, "%9s", cull__duration(l->seconds, v));
     if (y->memory && l->peak_bytes)
@@ -371,6 +407,7 @@ static void heading(cull_buf *b, const cull_compare *c, int m, const char *best,
     cull__add_pad(b, y->name + 2);
     add(b, "     mean  95 % interval    runs  to ");
     cull__add_pad(b, 21 - cull__add_cut(b, chance_of(c), 20, y->unicode));
+    if (y->wins) add(b, "wins   ");
     if (y->best) add(b, "to "), cull__add_pad(b, 21 - cull__add_cut(b, best, 20, y->unicode));
     add(b, y->memory ? "     time    memory" : "     time");
     add(b, y->color ? "\033[0m\n" : "\n");
@@ -389,18 +426,22 @@ static cull_status screen(cull_ctx *cx, const cull_compare *c, int width, unsign
         if (w > y.name) y.name = w < most ? w : most;
     }
     width = width > 0 ? width : 80;
+    bool marks = false;
     y.memory = width >= y.name + 80;
+    y.wins = width >= y.name + 87;
     for (int m = 0; m < c->metrics; m++) {
         const char *best;
         int n;
         CULL_TRY(cull_compare_table(cx, c, m, l, &n, &best));
-        y.best = width >= y.name + 104 && best && strcmp(best, chance_of(c));
+        y.best = width >= y.name + 111 && best && strcmp(best, chance_of(c));
         if (m) add(b, "\n");
         heading(b, c, m, best, &y);
         for (int i = 0; i < n; i++) line(b, &l[i], &y);
+        marks |= any_apart(l, n);
     }
+    if (marks || c->notes) add(b, "\n");
+    if (marks) add(b, MARKED), add(b, "\n");
     for (int i = 0; i < c->notes; i++) {
-        if (!i) add(b, "\n");
         cull__add_cut(b, c->note[i], 0, y.unicode);
         add(b, "\n");
     }

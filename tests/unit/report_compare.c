@@ -73,6 +73,9 @@ static void table(void **state)
     naive((double[]){0.611 - 0.036, 0.598 - 0.052, 0.634 - 0.041}, 3, &mean, &half);
     near(l[0].to_chance, mean), near(l[0].to_chance_lo, mean - half);
     near(l[0].to_chance_hi, mean + half);
+    assert_int_equal(l[0].pairs, 3), assert_int_equal(l[0].wins, 3);
+    assert_int_equal(l[2].pairs, 2), assert_int_equal(l[2].wins, 2);
+    assert_int_equal(line_of(l, n, "random")->pairs, 0);
     /* the best baseline ran once: paired with every seed */
     naive((double[]){0.611 - 0.371, 0.598 - 0.371, 0.634 - 0.371}, 3, &mean, &half);
     near(l[0].to_best, mean), near(l[0].to_best_hi, mean + half);
@@ -91,7 +94,10 @@ static void table(void **state)
     near(line_of(l, n, "rds-plus")->to_chance, mean);
     c.chance = "less";
     ok(cx, cull_compare_table(cx, &c, 1, l, &n, &best));
-    near(line_of(l, n, "tf-idf")->to_chance, 0.66 - 0.64);
+    near(line_of(l, n, "tf-idf")->to_chance, 0.66 - 0.64); /* 0.64, 0.65, 0.63 */
+    assert_int_equal(line_of(l, n, "tf-idf")->wins, 3);
+    assert_int_equal(line_of(l, n, "random")->pairs, 2),
+        assert_int_equal(line_of(l, n, "random")->wins, 0);
     c.chance = "nobody";
     ok(cx, cull_compare_table(cx, &c, 1, l, &n, &best));
     assert_true(isnan(l[0].to_chance));
@@ -117,17 +123,18 @@ static void interval(void **state)
 }
 
 static const char golden_md[] =
-    "| method | label precision | 95 % interval | runs | to random | to tf-idf | time | memory |\n"
-    "| --- | --: | --- | --: | --- | --- | --: | --: |\n"
-    "| rds-plus | 0.614 | [0.569, 0.660] | 3 | +0.571 [0.512, 0.630] | +0.243 [0.198, 0.289] | "
-    "200 ms | 3.0 MiB |\n"
-    "| &lt;k-centre> | 0.580 |  | 1 | +0.537 [0.517, 0.557] | +0.209 | 1.10 s | 11.0 MiB |\n"
-    "| less | 0.453 | [0.415, 0.491] | 3 | +0.399 [0.392, 0.405] | +0.082 [0.044, 0.120] | 900 ms "
-    "| "
-    "10.0 MiB |\n"
-    "| tf-idf | 0.371 |  | 1 | +0.328 [0.308, 0.348] |  | 700 ms | 7.0 MiB |\n"
-    "| random | 0.043 | [0.023, 0.063] | 3 |  | -0.328 [-0.348, -0.308] | 500 ms | 6.0 MiB |\n"
-    "| dsir | - | dsir needs the pool's text | 0 | | | | |\n";
+    "| method | label precision | 95 % interval | runs | to random | wins | to tf-idf | time | "
+    "memory |\n"
+    "| --- | --: | --- | --: | --- | --: | --- | --: | --: |\n"
+    "| rds-plus | 0.614 | [0.569, 0.660] | 3 | +0.571 [0.512, 0.630]* | 3/3 | "
+    "+0.243 [0.198, 0.289]* | 200 ms | 3.0 MiB |\n"
+    "| &lt;k-centre> | 0.580 |  | 1 | +0.537 [0.517, 0.557]* | 3/3 | +0.209 | 1.10 s | 11.0 MiB |\n"
+    "| less | 0.453 | [0.415, 0.491] | 3 | +0.399 [0.392, 0.405]* | 2/2 | "
+    "+0.082 [0.044, 0.120]* | 900 ms | 10.0 MiB |\n"
+    "| tf-idf | 0.371 |  | 1 | +0.328 [0.308, 0.348]* | 3/3 |  | 700 ms | 7.0 MiB |\n"
+    "| random | 0.043 | [0.023, 0.063] | 3 |  |  | -0.328 [-0.348, -0.308]* | 500 ms | 6.0 MiB |\n"
+    "| dsir | - | dsir needs the pool's text | 0 | | | | | |\n"
+    "\n\\* the interval of the difference does not hold 0\n";
 
 static void writers(void **state)
 {
@@ -196,7 +203,7 @@ static void writers(void **state)
                 int tabs = 0, lines = 0;
                 for (const char *p = text; *p; p++) tabs += *p == '\t', lines += *p == '\n';
                 assert_int_equal(lines, 13);
-                assert_int_equal(tabs, 13 * 15);
+                assert_int_equal(tabs, 13 * 17);
             }
             break;
         }
@@ -204,6 +211,33 @@ static void writers(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     c.rows = 0;
     refused(cx, cull_compare_write(cx, &c, CULL_FORM_MD, path), CULL_EINPUT, "has no run");
+    cull_ctx_free(cx);
+}
+
+/* A method of which a metric was not measured has no line there; an interval with 0 has no mark. */
+static void unmeasured(void **state)
+{
+    (void)state;
+    static const double v[4][2] = {{0.5, 1}, {0.7, 2}, {0.4, 3}, {0.9, NAN}};
+    static const char *const who[] = {"a", "a", "random", "full"};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_compare_row r[4];
+    for (int i = 0; i < 4; i++)
+        r[i] = (cull_compare_row){.method = who[i], .seed = (uint64_t)i, .value = v[i]};
+    cull_compare c = {.metric = metric, .metrics = 2, .row = r, .rows = 4};
+    cull_compare_line l[4];
+    const char *best;
+    char *text;
+    int n;
+    ok(cx, cull_compare_table(cx, &c, 0, l, &n, &best));
+    assert_int_equal(n, 3);
+    ok(cx, cull_compare_table(cx, &c, 1, l, &n, &best));
+    assert_int_equal(n, 2);
+    assert_string_equal(l[0].method, "random");
+    assert_int_equal(l[1].pairs, 2), assert_int_equal(l[1].wins, 0);
+    ok(cx, cull_compare_text(cx, &c, CULL_FORM_MD, &text));
+    assert_null(strchr(text, '*'));
+    cull_text_free(text);
     cull_ctx_free(cx);
 }
 
@@ -234,6 +268,7 @@ static void shares(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(shares),
-                                       cmocka_unit_test(interval), cmocka_unit_test(writers)};
+                                       cmocka_unit_test(unmeasured), cmocka_unit_test(interval),
+                                       cmocka_unit_test(writers)};
     return cmocka_run_group_tests_name("report_compare", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ctypes import byref, c_char_p, c_void_p
 from decimal import Decimal
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
@@ -293,7 +294,7 @@ class Giver:
         else:
             self.borrow(name, array(name, value))
 
-    _give_pool = _give_target = _give_against = _give_examples
+    _give_pool = _give_target = _give_against = _give_valid = _give_examples
 
     def _give_avoid(self, name: str, value: Any) -> None:
         value = _column(value)
@@ -350,7 +351,11 @@ class Giver:
         if name == "target":
             o.group = g.get("target_task")
         if name == "pool":
-            o.id, o.group, o.label = g.get("id"), g.get("group"), g.get("label")
+            split = g.get("split_by")
+            together = None if split == b"copies" else split
+            o.id, o.group = g.get("id"), g.get("group", together)
+        if name in ("pool", "valid"):
+            o.label = g.get("label")
         return o
 
     def _texts(self, name: str, texts: List[str]) -> None:
@@ -393,7 +398,8 @@ class Giver:
     # ---- beside them ----
 
     def _give_embeddings(self, name: str, value: Any) -> None:
-        table = self.tables.get("target" if name == "target_embeddings" else "pool")
+        of = {"target_embeddings": "target", "valid_embeddings": "valid"}.get(name, "pool")
+        table = self.tables.get(of)
         if isinstance(value, str) and table and value in table.kinds:
             a = table.array(value)
             self.cx.check(lib.cull_job_array(self.job.at, name.encode(), byref(a)))
@@ -405,7 +411,7 @@ class Giver:
         else:
             self.borrow(name, array(name, value))
 
-    _give_target_embeddings = _give_embeddings
+    _give_target_embeddings = _give_valid_embeddings = _give_embeddings
 
     def _give_rates(self, name: str, value: Any) -> None:
         if not isinstance(value, str):
@@ -446,6 +452,8 @@ class Giver:
 
     def _give_group(self, name: str, value: Any) -> None:
         """A field, or a value for each row, which become codes in order of first appearance."""
+        if isinstance(value, os.PathLike):  # labels of an array
+            return self.set(name, os.fspath(value))
         if isinstance(value, str):
             if ("target" if name == "target_task" else "pool") not in self.tables:
                 self.set(name, value)
@@ -469,6 +477,9 @@ class Giver:
         )
 
     _give_label = _give_target_task = _give_group
+
+    def _give_valid_label(self, name: str, value: Any) -> None:
+        self._give_group(name, Path(value) if isinstance(value, str) else value)
 
     # ---- settings ----
 

@@ -321,18 +321,30 @@ class Comparison:
 
     def __repr__(self) -> str:
         lines = []
+        chance = self._facts["chance"]
         for t in self._facts["tables"]:
-            lines.append(f"{t['metric']:<24}{'mean':>8}  {'95 % interval':<16}{'runs':>5}")
+            head = f"{t['metric']:<24}{'mean':>8}  {'95 % interval':<16}{'runs':>5}"
+            lines.append(f"{head}  to {chance}")
             for m in t["methods"]:
                 if not m["runs"]:
                     continue
                 known = m["lo"] is not None
                 range_ = f"[{m['lo']:.3f}, {m['hi']:.3f}]" if known else ""
-                lines.append(f"  {m['method']:<22}{m['mean']:>8.3f}  {range_:<16}{m['runs']:>5}")
+                line = f"  {m['method']:<22}{m['mean']:>8.3f}  {range_:<16}{m['runs']:>5}"
+                lines.append(f"{line}  {_change(m)}".rstrip())
         return "\n".join(lines + self._facts["notes"])
 
     def _repr_html_(self) -> str:
         return _framed(self._text(_lib.HTML))
+
+
+def _change(m: Dict[str, Any]) -> str:
+    """The difference to chance with its interval; * where that does not hold 0."""
+    if m["to_chance"] is None:
+        return ""
+    lo, hi = m["to_chance_lo"], m["to_chance_hi"]
+    range_ = "" if lo is None else f" [{lo:.3f}, {hi:.3f}]{'*' * (lo > 0 or hi < 0)}"
+    return f"{m['to_chance']:+.3f}{range_}"
 
 
 def _framed(page: str) -> str:
