@@ -1288,6 +1288,12 @@ def compare(
     parts: Optional[str] = None,
     targets: Optional[int] = None,
     split_by: Optional[str] = None,
+    judge: Optional[bool] = None,
+    valid: Optional[Examples] = None,
+    valid_embeddings: Optional[Union[npt.ArrayLike, Path]] = None,
+    valid_label: Optional[Union[Path, npt.ArrayLike]] = None,
+    holdout: Optional[Union[float, str]] = None,
+    judge_l2: Optional[float] = None,
     seed: int = 1,
     threads: int = 0,
     memory: Union[int, str, None] = None,
@@ -1300,8 +1306,14 @@ def compare(
     methods: names, or (name, {option: value}); None = all whose inputs are there. The rest is as for
     the methods, and:
 
-    targets   make a fair problem of one labelled pool: N random rows with the label become the target, and their groups leave the pool
-    split_by  what a target row takes with it out of the pool: all that shares its FIELD, or its near copies (copies)
+    targets           make a fair problem of one labelled pool: N random rows with the label become the target, and their groups leave the pool
+    split_by          what a target row takes with it out of the pool: all that shares its FIELD, or its near copies (copies)
+    judge             train a classifier on what each method kept, a uniform sample and all of the pool, and test it on records that none could keep
+    valid             what is tested on, of the pool's form and with its label
+    valid_embeddings  embeddings of the records of valid
+    valid_label       labels of the rows of valid, where it is an array
+    holdout           without valid: the share of each label that leaves the pool and is tested on, drawn anew for each seed, with all that split_by or group keeps together (20%)
+    judge_l2          penalty of the classifier, in the sum of losses + P/2 |w|^2; without it chosen by cross-validation among the kept
 
     What is measured: precision (with label and label_is), coverage (with a target).
     """
