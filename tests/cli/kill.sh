@@ -1,9 +1,9 @@
 #!/bin/sh
 # Killed by -9 again and again, a run with --checkpoint goes on to the same bytes. usage: kill.sh CULL
-# KILLS=100 kills so often (12) and says how many of the runs after a kill went on from a checkpoint.
+# KILLS=100 kills so often (6) and says how many of the runs after a kill went on from a checkpoint.
 set -u
 CULL=$1
-KILLS=${KILLS:-12}
+KILLS=${KILLS:-6}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
