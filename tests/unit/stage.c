@@ -240,7 +240,7 @@ static bool alike(choosing *c, member *m, int ranks, const cull_pick *want)
     return m[0].s == CULL_OK;
 }
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { DENSE = 6 }; /* a run takes seconds there */
 #else
 enum { DENSE = 40 };
