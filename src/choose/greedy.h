@@ -69,6 +69,19 @@ float *cull__steps_add(cull__steps *s, int64_t i, double extra);
 /* Room that a choice from p may need: what it takes and what is held already. */
 int64_t cull__steps_most(const struct cull_data_problem *p);
 
+/* ---- farthest first (farthest.c) ---- */
+/* Take the row of `space` (p->n rows, where distances are) whose distance to the nearest of all that is
+ * held or taken is largest, again and again; ties to the lower row (Gonzalez 1985). Distance: 1 -
+ * cosine, or Euclidean. Where nothing is held it begins with the row nearest to the mean, or with the
+ * first that fits. What is left is at most twice as far from what was taken as the best choice of that
+ * size leaves it, where costs are equal and there are no quotas. Scores: those distances. O(n k d) time
+ * at most for k held and taken, less as distances to new ones are only computed for rows that could be
+ * the farthest. */
+cull_status cull__farthest(cull_ctx *cx, const struct cull_data_problem *p, const cull_pool *space,
+                           bool cosine, bool mean, cull__taker *t);
+uint64_t cull__farthest_plan(const struct cull_data_problem *p, int64_t d); /* bytes */
+double cull__farthest_flops(const struct cull_data_problem *p, int64_t d);  /* at most */
+
 /* ---- coverage of rows by rows (cover.c) ----
  * r rows stand for what is to be covered, s_ij >= 0 is how alike row j of them and candidate i are (a
  * negative one counts 0).

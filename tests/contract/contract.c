@@ -357,9 +357,27 @@ static void missing(void **state)
 
 /* ---- options ---- */
 
+/* The rows of p as shares that sum to 1, for options that say that the embeddings are probabilities. */
+static cull_pool *shares_of(cull_ctx *cx, const cull_pool *p, float *x)
+{
+    int64_t n = cull_pool_n(p);
+    cull_pool *out;
+    const float *from = cull_pool_rows(p, 0, n, x);
+    for (int64_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int64_t c = 0; c < DIM; c++) sum += x[i * DIM + c] = fabsf(from[i * DIM + c]);
+        for (int64_t c = 0; c < DIM; c++) x[i * DIM + c] /= sum;
+    }
+    ok(cx, cull_pool_from(cx, x, CULL_F32, n, DIM, &out));
+    return out;
+}
+
 static void run_option(cull_ctx *cx, const cull_method *m, const char *name, const char *value)
 {
     cull_data_problem p[2] = {fixture_plain(small_), fixture_full(small_)};
+    float *x = malloc((size_t)p[0].n * DIM * sizeof *x);
+    cull_pool *shares = shares_of(cx, p[0].pool, x);
+    for (int full = 0; !strcmp(value, "probabilities") && full < 2; full++) p[full].pool = shares;
     cull_opts *o;
     char buf[64], again[64];
     ok(cx, cull_opts_new(cx, m, &o));
@@ -375,6 +393,8 @@ static void run_option(cull_ctx *cx, const cull_method *m, const char *name, con
         cull_pick_free(&k);
     }
     cull_opts_free(o);
+    cull_pool_free(shares);
+    free(x);
 }
 
 static void number_option(cull_ctx *cx, const cull_method *m, cull_opts *o, const cull_opt *r)

@@ -832,6 +832,65 @@ def minhash(
     Also the inputs of every method: help(cull.data).
     """
 
+def pcoreset(
+    pool: Examples,
+    target: Optional[Examples] = None,
+    budget: Optional[Budget] = None,
+    *,
+    target_text: Optional[str] = None,
+    target_task: Optional[Union[str, npt.ArrayLike]] = None,
+    embeddings: Optional[Union[npt.ArrayLike, Path, Sequence["os.PathLike[str]"]]] = None,
+    target_embeddings: Optional[Union[npt.ArrayLike, Path, Sequence["os.PathLike[str]"]]] = None,
+    rates: Optional[Union[str, Sequence[float], npt.ArrayLike]] = None,
+    scores: Optional[Union[Mapping[str, npt.ArrayLike], Table, Path]] = None,
+    text: Optional[str] = None,
+    id: Optional[str] = None,
+    label: Optional[Union[str, npt.ArrayLike]] = None,
+    label_is: Optional[str] = None,
+    group: Optional[Union[str, npt.ArrayLike]] = None,
+    quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+    cost: Optional[Union[str, npt.ArrayLike]] = None,
+    avoid: Optional[Examples] = None,
+    have: Optional[Union[Pick, npt.ArrayLike, Path]] = None,
+    against: Optional[Examples] = None,
+    avoid_ngram: Optional[int] = None,
+    avoid_share: Optional[float] = None,
+    avoid_list: Optional[Path] = None,
+    embed_dim: Optional[int] = None,
+    embed_words: Optional[Union[int, str]] = None,
+    embed_chars: Optional[Union[int, str]] = None,
+    embed_bits: Optional[int] = None,
+    embed_sample: Optional[int] = None,
+    embed_power: Optional[float] = None,
+    groups: Optional[Path] = None,
+    checkpoint: Optional[str] = None,
+    shard: Optional[str] = None,
+    parts: Optional[str] = None,
+    values: Literal["logits", "probabilities"] = "logits",
+    heads: int = 1,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+    report: bool = False,
+) -> Pick:
+    """What to label next: far from the labelled in predicted probabilities.
+
+    Paper: Kang et al. 2025, PCoreSet: Effective Active Learning through Knowledge Distillation from Vision-Language Models.
+
+    Needs embeddings of the pool.
+
+    pool, target: an array (n, d) of numbers, a path or a list of pathlib.Path, a list of str
+        (texts), a list of dicts (records), a data frame or another table. A bare str is a path.
+    budget: how many of the pool (500), which share (0.02, '2%'), or, with cost, which sum of costs.
+    values: what the embeddings are (logits|probabilities; logits)
+    heads: a row is so many predictions side by side, of which the mean counts (1 to 16; 1)
+
+    Also the inputs of every method: help(cull.data).
+    """
+
 def random(
     pool: Examples,
     target: Optional[Examples] = None,

@@ -568,6 +568,47 @@ class Minhash(ExampleSelector):
         memory: Union[int, str, None] = None,
     ) -> None: ...
 
+class Pcoreset(ExampleSelector):
+    """What to label next: far from the labelled in predicted probabilities.
+
+    Paper: Kang et al. 2025, PCoreSet: Effective Active Learning through Knowledge Distillation from Vision-Language Models.
+
+    budget: how many rows (500), which share (0.1, '2%'; at least one row), or, with cost, which sum of costs
+    cost: column of X, by number or name; of texts 'words' or 'bytes'; None = 1 a row
+    quota: most of each class in y: 'equal', 'proportional', or a dict of class -> share
+    values: what the embeddings are (logits|probabilities; logits)
+    heads: a row is so many predictions side by side, of which the mean counts (1 to 16; 1)
+    embed_dim: of texts: numbers in the feature vector of a text (256)
+    embed_words: of texts: word n-grams that features count; 0 = none (1-2)
+    embed_chars: of texts: character n-grams that features count, for example 3-5 (0)
+    embed_bits: of texts: 2^N hashed features before they are reduced (18)
+    embed_sample: of texts: texts that the reduction is fitted on (65536)
+    embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.ExampleSelector).
+    """
+    def __init__(
+        self,
+        budget: Budget = 0.1,
+        *,
+        cost: Optional[Column] = None,
+        quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        values: Literal["logits", "probabilities"] = "logits",
+        heads: int = 1,
+        embed_dim: Optional[int] = None,
+        embed_words: Optional[Union[int, str]] = None,
+        embed_chars: Optional[Union[int, str]] = None,
+        embed_bits: Optional[int] = None,
+        embed_sample: Optional[int] = None,
+        embed_power: Optional[float] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
 class Random(ExampleSelector):
     """A uniform sample.
 
