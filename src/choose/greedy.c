@@ -3,8 +3,16 @@
 #include "cull/data.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { BLOCK = 8192, STREAM = 0x67726565 };
+
+/* What a checkpoint holds beside the rows taken and their gains. */
+typedef struct {
+    int64_t single, taken; /* single: of most gain before anything was taken */
+    double single_gain;
+    int64_t again; /* begun again with it */
+} kept;
 
 typedef struct {
     const cull__gain *g;
@@ -15,8 +23,10 @@ typedef struct {
     double *bound;       /* n: LAZY: what a row's key is at most */
     double *gain;        /* BLOCK */
     double value, least; /* sum of gains so far; the least of them */
-    int64_t single;      /* of most gain before anything was taken */
-    double single_gain;
+    kept k;
+    int64_t known; /* t->idx and t->score up to here are of a checkpoint */
+    cull__loop loop;
+    cull__piece state[3];
 } run;
 
 static bool weighs(const run *r) { return r->t->cost && !r->g->plain; }
@@ -40,8 +50,8 @@ static cull_status ask(cull_ctx *cx, run *r, const int64_t *row, int64_t m, best
         if (top->row < 0 || before(key, row[j], top->key, top->row))
             *top = (best){row[j], r->gain[j], key};
         if (r->t->count) continue;
-        if (r->single < 0 || before(r->gain[j], row[j], r->single_gain, r->single))
-            r->single = row[j], r->single_gain = r->gain[j];
+        if (r->k.single < 0 || before(r->gain[j], row[j], r->k.single_gain, r->k.single))
+            r->k.single = row[j], r->k.single_gain = r->gain[j];
     }
     return CULL_OK;
 }
@@ -51,7 +61,16 @@ static cull_status take(cull_ctx *cx, run *r, int64_t row, double gain)
     cull__take(r->t, row, gain, -1);
     r->value += gain;
     if (gain < r->least) r->least = gain;
-    return r->g->commit(cx, r->g->arg, &row, 1);
+    CULL_TRY(r->g->commit(cx, r->g->arg, &row, 1));
+    r->k.taken = r->t->count;
+    if (r->k.taken <= r->known) return CULL_OK;
+    return cull__loop_keep(cx, &r->loop, r->k.taken, false, r->state, 3);
+}
+
+/* The next row that a checkpoint knows of. */
+static cull_status retake(cull_ctx *cx, run *r)
+{
+    return take(cx, r, r->t->idx[r->t->count], r->t->score[r->t->count]);
 }
 
 /* Rows that can be taken, in order. */
@@ -106,6 +125,10 @@ static cull_status stochastic(cull_ctx *cx, run *r, double epsilon)
         CULL_TRY(cull__tick(cx, r->t->spent, r->t->budget));
         int64_t got = draw(r, &rng, m > 1 ? m : 1);
         if (!got) break;
+        if (r->t->count < r->known) {
+            CULL_TRY(retake(cx, r));
+            continue;
+        }
         for (int64_t lo = 0; lo < got; lo += BLOCK)
             CULL_TRY(ask(cx, r, r->row + lo, got - lo < BLOCK ? got - lo : BLOCK, &top));
         CULL_TRY(take(cx, r, top.row, top.gain));
@@ -227,29 +250,60 @@ static cull_status begin(cull_ctx *cx, run *r, int64_t base)
 
 static cull_status choose(cull_ctx *cx, run *r, const cull__greedy_opts *o)
 {
+    if (o->optimizer == CULL__STOCHASTIC) {
+        gather(r, true);
+        return stochastic(cx, r, o->epsilon);
+    }
+    while (r->t->count < r->known) CULL_TRY(retake(cx, r));
     gather(r, true);
-    if (o->optimizer == CULL__NAIVE) return naive(cx, r);
-    if (o->optimizer == CULL__STOCHASTIC) return stochastic(cx, r, o->epsilon);
-    return lazy(cx, r);
+    return o->optimizer == CULL__NAIVE ? naive(cx, r) : lazy(cx, r);
+}
+
+/* All anew, from the single row that was of more gain than what was taken. */
+static cull_status from_single(cull_ctx *cx, run *r, const cull__greedy_opts *o)
+{
+    r->k.again = true;
+    cull__taker_empty(r->t);
+    CULL_TRY(begin(cx, r, 0));
+    CULL_TRY(take(cx, r, r->k.single, r->k.single_gain));
+    return choose(cx, r, o);
+}
+
+static cull_status resume(cull_ctx *cx, run *r)
+{
+    cull__taker *t = r->t;
+    uint64_t rest = 8 * (uint64_t)(t->cap - t->count);
+    int64_t step;
+    bool found;
+    memset(t->idx + t->count, 0, rest); /* what is not taken is written too */
+    memset(t->score + t->count, 0, rest);
+    r->state[0] = (cull__piece){&r->k, 0, sizeof r->k};
+    r->state[1] = (cull__piece){t->idx, 0, 8 * (uint64_t)t->cap};
+    r->state[2] = (cull__piece){t->score, 0, 8 * (uint64_t)t->cap};
+    CULL_TRY(cull__loop_find(cx, "greedy", &r->loop, &step, r->state, 3, &found));
+    r->known = found ? r->k.taken : 0;
+    return CULL_OK;
 }
 
 cull_status cull__greedy(cull_ctx *cx, const cull__gain *g, cull__taker *t,
                          const cull__greedy_opts *o, double *value)
 {
-    run r = {.g = g, .t = t, .single = -1};
+    run r = {.g = g, .t = t, .k.single = -1};
     int64_t base = t->count;
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, r.row, t->n));
     if (o->optimizer == CULL__LAZY) CULL_TRY(CULL_TMP(cx, r.bound, t->n));
     CULL_TRY(CULL_TMP(cx, r.gain, BLOCK));
-    CULL_TRY(begin(cx, &r, base));
-    CULL_TRY(choose(cx, &r, o));
-    if (!base && weighs(&r) && r.single >= 0 && r.least >= 0 && r.value < r.single_gain) {
-        int64_t single = r.single;
-        cull__taker_empty(t);
-        CULL_TRY(begin(cx, &r, 0));
-        CULL_TRY(take(cx, &r, single, r.single_gain));
+    CULL_TRY(resume(cx, &r));
+    if (r.k.again) {
+        CULL_TRY(from_single(cx, &r, o));
+    } else {
+        CULL_TRY(begin(cx, &r, base));
         CULL_TRY(choose(cx, &r, o));
+        if (!base && weighs(&r) && r.k.single >= 0 && r.least >= 0 && r.value < r.k.single_gain) {
+            r.known = 0;
+            CULL_TRY(from_single(cx, &r, o));
+        }
     }
     *value = r.value;
     cull__release(cx, mark);

@@ -25,8 +25,16 @@ enum {
     MOST_LABELS = CLASSES + ROUNDS * EACH,
     MOST = 64
 };
-enum { PCORESET, FEATURES, ENTROPY, RANDOM, ALONE, ARMS }; /* ALONE: at random, without the teacher */
-static const int32_t looks_like[CLASSES] = {6, 1, 4, 3, 4, 7, 6, 7, 8, 9}; /* shirts, coats, sneakers */
+enum {
+    PCORESET,
+    FEATURES,
+    ENTROPY,
+    RANDOM,
+    ALONE,
+    ARMS
+}; /* ALONE: at random, without the teacher */
+static const int32_t looks_like[CLASSES] = {6, 1, 4, 3, 4,
+                                            7, 6, 7, 8, 9}; /* shirts, coats, sneakers */
 
 typedef struct {
     float *x, *test; /* (POOL, D), (TESTS, D) */
@@ -61,8 +69,7 @@ static cull_status teach(cull_ctx *cx, const float *x, const int32_t *y, cull_rn
     int32_t label[TAUGHT], *answer;
     CULL_TRY(CULL_TMP(cx, p, POOL * CLASSES));
     CULL_TRY(CULL_TMP(cx, answer, POOL));
-    for (int i = 0; i < TAUGHT; i++)
-        label[i] = cull__rng_unit(r) < 0.85 ? looks_like[y[i]] : y[i];
+    for (int i = 0; i < TAUGHT; i++) label[i] = cull__rng_unit(r) < 0.85 ? looks_like[y[i]] : y[i];
     CULL_TRY(fit(cx, x, label, TAUGHT, w));
     CULL_TRY(cull__logreg_predict(cx, s->x, POOL, D, CLASSES, w, p, NULL));
     s->teacher = right(p, s->y, POOL);
@@ -136,7 +143,8 @@ static cull_status most_uncertain(cull_ctx *cx, const double *p, const uint8_t *
     double *h;
     CULL_TRY(CULL_TMP0(cx, h, POOL));
     for (int64_t i = 0; i < POOL; i++) {
-        for (int c = 0; c < CLASSES; c++) h[i] -= p[i * CLASSES + c] * log(p[i * CLASSES + c] + 1e-300);
+        for (int c = 0; c < CLASSES; c++)
+            h[i] -= p[i * CLASSES + c] * log(p[i * CLASSES + c] + 1e-300);
         if (have[i]) h[i] = -1;
     }
     return cull__topk(cx, h, POOL, EACH, idx);
@@ -216,7 +224,8 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
         gain[2][i] = last[RANDOM][i] - last[ALONE][i];
         cull__release(cx, mark);
     }
-    cull__claim_line(out, "accuracy after the last round, above entropy", gain[0], false, 0.04, false);
+    cull__claim_line(out, "accuracy after the last round, above entropy", gain[0], false, 0.04,
+                     false);
     cull__claim_line(out, "accuracy after the last round, above random", gain[1], false, 0, false);
     cull__claim_line(out, "what the teacher adds, at random", gain[2], false, 0.06, false);
     cull__claim_figure(out, "accuracy of the teacher on the pool", teacher);
@@ -227,16 +236,18 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     cull__claim_figure(out, "accuracy, random, without the teacher", last[ALONE]);
     cull__claim_figure(out, "mean accuracy of the rounds, pcoreset", mean[PCORESET]);
     cull__claim_figure(out, "mean accuracy of the rounds, random", mean[RANDOM]);
-    out->note = "the student is linear; the paper's is a network, distilled anew in each round, and "
-                "its teacher a vision-language model";
+    out->note =
+        "the student is linear; the paper's is a network, distilled anew in each round, and "
+        "its teacher a vision-language model";
     return CULL_OK;
 }
 
 const cull__claim cull__claim_pcoreset = {
     .about = {.slug = "pcoreset",
-              .claim = "labels for what is far from the labelled in predicted probabilities teach a "
-                       "student more, beside a biased teacher, than labels at random or for what is "
-                       "most uncertain",
+              .claim =
+                  "labels for what is far from the labelled in predicted probabilities teach a "
+                  "student more, beside a biased teacher, than labels at random or for what is "
+                  "most uncertain",
               .setting = "Fashion-MNIST, 40 whitened components, pool 3000, teacher wrong about 3 "
                          "classes, 10 + 5 x 10 labels, 8 seeds",
               .package = "dataset-fashion-mnist"},

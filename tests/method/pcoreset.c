@@ -152,8 +152,7 @@ static void twice_the_best(void **state)
                 worst = fmax(worst, radius((const double(*)[C])p, FEW, in, i));
             best = fmin(best, worst);
         }
-        for (int i = 0; i < FEW; i++)
-            mine = fmax(mine, radius((const double(*)[C])p, FEW, own, i));
+        for (int i = 0; i < FEW; i++) mine = fmax(mine, radius((const double(*)[C])p, FEW, own, i));
         assert_true(mine <= 2 * best + 1e-6 && mine >= best - 1e-6);
         cull_pick_free(&k);
         gain_free(b);
@@ -199,11 +198,8 @@ static void bad_input(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(farthest_first),
-        cmocka_unit_test(one_space),
-        cmocka_unit_test(one_number),
-        cmocka_unit_test(twice_the_best),
-        cmocka_unit_test(bad_input),
+        cmocka_unit_test(farthest_first), cmocka_unit_test(one_space), cmocka_unit_test(one_number),
+        cmocka_unit_test(twice_the_best), cmocka_unit_test(bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

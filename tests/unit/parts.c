@@ -57,8 +57,11 @@ struct means {
 };
 
 typedef struct {
-    const fixture *f;
+    fixture *f;
+    const cull_data_problem *own; /* instead of the fixture's */
     const cull_method *m;
+    const char *option, *value; /* of m, or NULL */
+    bool full;                  /* the problem with costs, quotas and the rest */
     const char *run;
     uint64_t seed;
     hooks *h;
@@ -101,10 +104,17 @@ static void dirty_free(void *user, void *p)
 
 static cull_status work(cull_ctx *cx, run_of *r, cull_pick *out)
 {
-    cull_data_problem p = fixture_plain(r->f);
+    cull_data_problem p = r->own ? *r->own : r->full ? fixture_full(r->f) : fixture_plain(r->f);
     cull__kmeans_opts o = {.k = K, .iterations = 30};
     struct means *a = r->means;
-    if (!a) return cull_data_pick(cx, r->m, NULL, &p, out);
+    cull_opts *set = NULL;
+    if (r->option) {
+        ok(cx, cull_opts_new(cx, r->m, &set));
+        ok(cx, cull_opts_set(cx, set, r->option, r->value));
+    }
+    cull_status s = a ? CULL_OK : cull_data_pick(cx, r->m, set, &p, out);
+    cull_opts_free(set);
+    if (!a) return s;
     return cull__kmeans(cx, p.pool, &o, a->centroid, a->assign, a->count, &a->objective);
 }
 
@@ -190,30 +200,80 @@ static void iterations(void **state)
     free(want);
 }
 
-/* Stopped at each of its steps in turn, a run goes on to the same. */
+/* Stopped at each of its steps in turn, r goes on to the same; whether it kept anything. */
+static bool goes_on(run_of *r)
+{
+    hooks h = {0};
+    r->h = &h;
+    cull_pick want = alone(r), got;
+    char err[512];
+    long all = h.ticks, every = all / 15 + 1;
+    cull_status s = CULL_ECANCEL;
+    int starts = 0;
+    for (h.stop_at = every; s != CULL_OK && starts < 1000; h.stop_at += every) {
+        h.ticks = 0;
+        s = once(r, 0, -1, &got, err);
+        if (s != CULL_OK && s != CULL_ECANCEL) fail_msg("%s: %s", r->m->slug, err);
+        starts++;
+    }
+    CHECK(r->m, s == CULL_OK && same_pick(&got, &want));
+    CHECK(r->m, starts > 2);
+    CHECK(r->m, rmdir(dir) != 0 && mkdir(dir, 0777) == 0); /* it left nothing, not even this */
+    cull_pick_free(&want), cull_pick_free(&got);
+    return r->logs > 0;
+}
+
 static void checkpoints(void **state)
 {
-    fixture *f = *state;
-    static const char *const name[] = {"kmq", "tarot", "got-d", "rds-plus"};
-    for (int i = 0; i < 4; i++) {
-        hooks h = {0};
-        run_of r = {.f = f, .m = cull_method_find(name[i], NULL), .h = &h};
-        cull_pick want = alone(&r), got;
-        char err[512];
-        long all = h.ticks, every = all / 15 + 1;
-        cull_status s = CULL_ECANCEL;
-        int starts = 0;
-        for (h.stop_at = every; s != CULL_OK && starts < 1000; h.stop_at += every) {
-            h.ticks = 0;
-            s = once(&r, 0, -1, &got, err);
-            if (s != CULL_OK && s != CULL_ECANCEL) fail_msg("%s: %s", name[i], err);
-            starts++;
-        }
-        CHECK(r.m, s == CULL_OK && same_pick(&got, &want));
-        CHECK(r.m, starts > 2 && (r.logs > 0 || i == 3));     /* rds-plus has nothing to keep */
-        CHECK(r.m, rmdir(dir) != 0 && mkdir(dir, 0777) == 0); /* it left nothing, not even this */
-        cull_pick_free(&want), cull_pick_free(&got);
+    static const struct {
+        const char *name, *option, *value;
+        bool full, keeps;
+    } of[] = {{"kmq", NULL, NULL, false, true},
+              {"tarot", NULL, NULL, false, true},
+              {"got-d", NULL, NULL, false, true},
+              {"facility-location", "optimizer", "lazy", true, true},
+              {"saturated-coverage", "optimizer", "naive", false, true},
+              {"facility-location", "optimizer", "stochastic", true, true},
+              {"log-det", NULL, NULL, true, true},
+              {"k-centre", NULL, NULL, false, true},
+              {"rds-plus", NULL, NULL, false, false}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        run_of r = {.f = *state,
+                    .m = cull_method_find(of[i].name, NULL),
+                    .option = of[i].option,
+                    .value = of[i].value,
+                    .full = of[i].full};
+        CHECK(r.m, goes_on(&r) == of[i].keeps);
     }
+}
+
+/* What is best for its cost leaves no room for the row that is worth more than all the others: the choice
+ * begins again with that one, and goes on there too. */
+static void begun_again(void **state)
+{
+    enum { MANY = 21, N = 30, D = 12 };
+    static float x[N * D];
+    double cost[N];
+    for (int i = 0; i < N; i++) {
+        bool alone_ = i == MANY;
+        x[i * D + (i < MANY ? 0 : i - MANY + 1)] = i <= MANY ? 1 : 0.1f;
+        cost[i] = i < MANY ? 10 : alone_ ? 0.3 : 0.03;
+    }
+    run_of r = {.f = *state,
+                .m = cull_method_find("facility-location", NULL),
+                .option = "similarity",
+                .value = "dot"};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_pool *pool;
+    ok(cx, cull_pool_from(cx, x, CULL_F32, N, D, &pool));
+    cull_data_problem p = {.n = N, .pool = pool, .cost = cost, .budget = 10.25};
+    r.own = &p;
+    assert_true(goes_on(&r));
+    cull_pick k = alone(&r);
+    assert_true(k.n == 9 && k.idx[0] == 0 && k.idx[1] == MANY + 1);
+    cull_pick_free(&k);
+    cull_pool_free(pool);
+    cull_ctx_free(cx);
 }
 
 static void fails(run_of *r, int shard, int shards, cull_status want, const char *part)
@@ -394,8 +454,8 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_DIR(shares),     IN_DIR(iterations),   IN_DIR(checkpoints),
-        IN_DIR(incomplete), IN_DIR(other_run),    IN_DIR(other_rows),
-        IN_DIR(damaged),    IN_DIR(not_writable), IN_DIR(left_behind)};
+        IN_DIR(shares),       IN_DIR(iterations), IN_DIR(checkpoints), IN_DIR(begun_again),
+        IN_DIR(incomplete),   IN_DIR(other_run),  IN_DIR(other_rows),  IN_DIR(damaged),
+        IN_DIR(not_writable), IN_DIR(left_behind)};
     return cmocka_run_group_tests(tests, start, end);
 }
