@@ -16,11 +16,12 @@ command_of() {
     case $1 in
     got-d) echo data got-d --epsilon 0.003 --tolerance 0.0001 --iterations 1000000 --budget 5% --target few.npy ;;
     kmq) echo data kmq --clusters 300 --budget 5% ;;
+    log-det) echo data log-det --budget 12% ;;
     cluster) echo cluster --clusters 500 --iterations 60 ;;
     esac
 }
 while [ $kills -lt "$KILLS" ]; do
-    for m in got-d kmq cluster; do
+    for m in got-d log-det kmq cluster; do
         [ $kills -lt "$KILLS" ] || break
         [ $m = cluster ] && out=npy || out=json
         words="$(command_of $m) --seed $runs big.npy"
