@@ -14,7 +14,7 @@
  *
  * Queries are brought to unit length for the product in either mode, so the bound is e for cosine and
  * e |x| for the dot product, in which the product and its threshold stand for x.q / |q|. */
-#include "num/block.h"
+#include "num/keep.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -24,21 +24,13 @@
 enum { BX = 512, TILE = 512, GRAIN_MAX = 8192 };
 
 typedef struct {
-    float low, up;
-    int64_t row;
-} candidate;
-
-typedef struct {
-    int64_t *n;      /* candidates of each query */
-    float *above;    /* threshold of each query; -inf until k were seen */
-    candidate *cand; /* (m, cap) */
-    float *s, *x, *inv, *lows, *one;
+    cull__keep keep;
+    float *s, *x, *inv;
     uint16_t *x16;
     double rows, start; /* rows seen; and before products in bf16 begin */
     double tried, hits; /* such products, and those that had to be taken again, in a chunk */
     double *norm;
     int32_t *at;
-    cull__ranked *rank;
 } state; /* of one worker */
 
 typedef struct {
@@ -66,43 +58,16 @@ typedef struct {
     double *score;
 } job;
 
-static double exact(const job *j, int64_t q, int64_t row, float *buf)
+static double exact(const void *arg, int64_t q, int64_t row, float *buf, float *low, float *up)
 {
+    const job *j = arg;
     const float *x = cull_pool_rows(j->p, row, row + 1, buf);
     double nx = j->unit ? sqrt(j->kern->dot(x, x, j->d)) : 0;
-    return cull__similarity(j->kern, j->unit, x, nx, j->q + q * j->d, j->nq[q], j->d);
-}
-
-/* Near-ties fill the buffer: keep the k best by canonical score. */
-static void cut_exact(const job *j, state *w, int64_t q)
-{
-    candidate *c = w->cand + q * j->cap;
-    int64_t n = w->n[q];
-    double by = j->unit || j->nq[q] == 0 ? 1 : 1 / j->nq[q];
-    for (int64_t i = 0; i < n; i++)
-        w->rank[i] = (cull__ranked){exact(j, q, c[i].row, w->one), c[i].row};
-    cull__rank_top(w->rank, n, j->k);
-    float least = INFINITY;
-    for (int64_t i = 0; i < j->k; i++) {
-        float v = (float)(w->rank[i].v * by);
-        c[i] = (candidate){nextafterf(v, -INFINITY), nextafterf(v, INFINITY), w->rank[i].i};
-        if (c[i].low < least) least = c[i].low;
-    }
-    w->n[q] = j->k;
-    w->above[q] = least;
-}
-
-static void cut(const job *j, state *w, int64_t q)
-{
-    candidate *c = w->cand + q * j->cap;
-    int64_t n = w->n[q], kept = 0;
-    for (int64_t i = 0; i < n; i++) w->lows[i] = c[i].low;
-    float t = cull__kth_largest(w->lows, n, j->k);
-    for (int64_t i = 0; i < n; i++)
-        if (c[i].up >= t) c[kept++] = c[i];
-    w->n[q] = kept;
-    w->above[q] = t;
-    if (kept > j->k + (j->cap - j->k) / 2) cut_exact(j, w, q);
+    double v = cull__similarity(j->kern, j->unit, x, nx, j->q + q * j->d, j->nq[q], j->d);
+    float as = (float)(v * (j->unit || j->nq[q] == 0 ? 1 : 1 / j->nq[q]));
+    *low = nextafterf(as, -INFINITY);
+    *up = nextafterf(as, INFINITY);
+    return v;
 }
 
 /* Candidates of query q among the w->at[0..hits) of a block x that begins at row lo. Products s are
@@ -110,19 +75,14 @@ static void cut(const job *j, state *w, int64_t q)
 static void take(const job *j, state *w, int64_t q, const float *s, const float *x, int64_t hits,
                  int64_t lo, float err)
 {
-    candidate *c = w->cand + q * j->cap;
     for (int64_t h = 0; h < hits; h++) {
         int32_t r = w->at[h];
         float p = s ? s[r] : j->kern->dotf(x + r * j->d, j->qu + q * j->d, j->d);
         float v = p * w->inv[r], up = v + err;
-        if (!(up > w->above[q]) || (j->skip && j->skip[lo + r])) continue;
-        if (w->n[q] == j->cap) {
-            cut(j, w, q);
-            if (!(up > w->above[q])) continue;
-        }
-        c[w->n[q]++] = (candidate){v - err, up, lo + r};
+        if (!(up > w->keep.above[q]) || (j->skip && j->skip[lo + r])) continue;
+        cull__keep_add(&w->keep, q, v - err, up, lo + r);
     }
-    if (w->above[q] == -INFINITY && w->n[q] >= j->k) cut(j, w, q);
+    cull__keep_added(&w->keep, q);
 }
 
 /* Norms of a block's rows and their inverses; the largest norm. */
@@ -188,7 +148,7 @@ static void search(const job *j, state *w, const cull__gemm *g, const float *x, 
     if (wild) tame(j, w, x, n, q0, m);
     for (int64_t i = 0; i < m; i++) {
         const float *s = w->s + i * n;
-        float above = w->above[q0 + i] - (again ? err16 : err);
+        float above = w->keep.above[q0 + i] - (again ? err16 : err);
         int64_t hits = j->kern->scan_mul(s, w->inv, n, above, w->at);
         if (again) w->hits += (double)hits;
         if (hits) take(j, w, q0 + i, again ? NULL : s, x, hits, lo, err);
@@ -225,12 +185,12 @@ static int64_t merge_into(const job *j, int workers, int64_t q, float *lows, cul
 {
     int64_t n = 0, kept = 0;
     for (int t = 0; t < workers; t++)
-        for (int64_t i = 0; i < j->w[t].n[q]; i++) lows[n++] = j->w[t].cand[q * j->cap + i].low;
+        for (int64_t i = 0; i < j->w[t].keep.n[q]; i++) lows[n++] = j->w[t].keep.cand[q * j->cap + i].low;
     if (!n) return 0;
     float least = cull__kth_largest(lows, n, n < j->k ? n : j->k);
     for (int t = 0; t < workers; t++)
-        for (int64_t i = 0; i < j->w[t].n[q]; i++) {
-            const candidate *c = j->w[t].cand + q * j->cap + i;
+        for (int64_t i = 0; i < j->w[t].keep.n[q]; i++) {
+            const cull__candidate *c = j->w[t].keep.cand + q * j->cap + i;
             if (n > j->k && c->up < least) continue;
             if (out) out[kept] = (cull__ranked){0, c->row};
             kept++;
@@ -313,19 +273,13 @@ static cull_status finalists(cull_ctx *cx, job *j)
 
 static cull_status state_new(cull_ctx *cx, const job *j, state *w)
 {
-    CULL_TRY(CULL_TMP0(cx, w->n, j->m));
-    CULL_TRY(CULL_TMP(cx, w->above, j->m));
-    CULL_TRY(CULL_TMP(cx, w->cand, j->m * j->cap));
+    CULL_TRY(cull__keep_new(cx, j->m, j->n, j->d, j->k, exact, j, &w->keep));
     CULL_TRY(CULL_TMP(cx, w->s, j->tile * BX));
     if (cull_pool_dtype(j->p) != CULL_F32) CULL_TRY(CULL_TMP(cx, w->x, BX * j->d));
     if (j->narrow) CULL_TRY(CULL_TMP(cx, w->x16, BX * j->d));
     CULL_TRY(CULL_TMP(cx, w->inv, BX));
     CULL_TRY(CULL_TMP(cx, w->norm, BX));
     CULL_TRY(CULL_TMP(cx, w->at, BX));
-    CULL_TRY(CULL_TMP(cx, w->lows, j->cap));
-    CULL_TRY(CULL_TMP(cx, w->rank, j->cap));
-    CULL_TRY(CULL_TMP(cx, w->one, j->d));
-    for (int64_t q = 0; q < j->m; q++) w->above[q] = -INFINITY;
     w->start = 32 * (double)(j->k < j->n ? j->k : j->n);
     return CULL_OK;
 }
@@ -362,15 +316,14 @@ static int64_t queries_at_once(const job *j, int64_t m, int workers, double memo
 {
     double left = memory / 4;
     if (left > 0x1p32) left = 0x1p32;
-    double each = (double)j->cap * (double)sizeof(candidate) * workers;
+    double each = (double)j->cap * (double)sizeof(cull__candidate) * workers;
     int64_t most = (int64_t)(left / each);
     return most >= m ? m : most > 1 ? most : 1;
 }
 
 static void shape(job *j)
 {
-    int64_t real = j->k < j->n ? j->k : j->n; /* no query finds more */
-    j->cap = j->n - real < real + 64 ? j->n : 2 * real + 64;
+    j->cap = cull__keep_cap(j->n, j->k);
     j->grain = j->n / 256 / BX * BX;
     j->grain = j->grain < BX ? BX : j->grain > GRAIN_MAX ? GRAIN_MAX : j->grain;
 }
@@ -497,8 +450,7 @@ uint64_t cull__topk_bytes(int64_t n, int64_t d, cull_dtype dtype, int64_t m, int
     if (n < 1 || d < 1 || m < 1 || k < 1) return 0;
     shape(&j);
     double q = (double)queries_at_once(&j, m, workers, INFINITY), cap = (double)j.cap;
-    double each = q * (12 + cap * (double)sizeof(candidate)) + 4 * BX * fmin(q, TILE) +
-                  cap * (double)(sizeof(float) + sizeof(cull__ranked)) + 16.0 * BX + 4 * (double)d;
+    double each = cull__keep_bytes((int64_t)q, n, d, k) + 4 * BX * fmin(q, TILE) + 16.0 * BX;
     if (dtype != CULL_F32) each += 4 * BX * (double)d;
     bool narrow = cull__gemm_bf16(NULL, tile_of((int64_t)q), BX, d);
     if (narrow) each += 2 * BX * (double)d;
