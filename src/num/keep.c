@@ -40,8 +40,7 @@ static void cut_exact(cull__keep *w, int64_t q)
     int64_t n = w->n[q];
     float least = INFINITY, low, up;
     for (int64_t i = 0; i < n; i++)
-        w->rank[i] =
-            (cull__ranked){w->exact(w->arg, q, c[i].row, w->row, &low, &up), c[i].row};
+        w->rank[i] = (cull__ranked){w->exact(w->arg, q, c[i].row, w->row, &low, &up), c[i].row};
     cull__rank_top(w->rank, n, w->k);
     for (int64_t i = 0; i < w->k; i++) {
         c[i].row = w->rank[i].i;

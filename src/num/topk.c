@@ -185,7 +185,8 @@ static int64_t merge_into(const job *j, int workers, int64_t q, float *lows, cul
 {
     int64_t n = 0, kept = 0;
     for (int t = 0; t < workers; t++)
-        for (int64_t i = 0; i < j->w[t].keep.n[q]; i++) lows[n++] = j->w[t].keep.cand[q * j->cap + i].low;
+        for (int64_t i = 0; i < j->w[t].keep.n[q]; i++)
+            lows[n++] = j->w[t].keep.cand[q * j->cap + i].low;
     if (!n) return 0;
     float least = cull__kth_largest(lows, n, n < j->k ? n : j->k);
     for (int t = 0; t < workers; t++)
