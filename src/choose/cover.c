@@ -160,131 +160,6 @@ static cull_status gains_graph(cull_ctx *cx, void *arg, int64_t chunk, int64_t l
     return CULL_OK;
 }
 
-/* Lists of the nearest candidates of each covered row. */
-typedef struct {
-    int64_t k, *found;
-    int32_t *who;
-    float *how;
-} lists;
-
-static int64_t degree(const cull_data_problem *p, const cull__cover_opts *o)
-{
-    int64_t k = o->neighbours;
-    if (k < 0) k = p->n > 20000 ? 200 : 0;
-    return k < p->n ? k : 0;
-}
-
-/* For the distance: rows (x, -|x|^2 / 2), whose product with (q, 1) is in order of it. */
-static cull_status lifted(cull_ctx *cx, const cull_pool *p, cull_pool **out)
-{
-    int64_t n = cull_pool_n(p), d = cull_pool_d(p);
-    const cull__kern *kern = cull__kernels(cx);
-    float *at;
-    CULL_TRY(CULL_TMP(cx, at, n * (d + 1)));
-    for (int64_t i = 0; i < n; i++) {
-        float *to = at + i * (d + 1);
-        const float *x = cull_pool_rows(p, i, i + 1, to);
-        if (x != to) memcpy(to, x, (size_t)d * sizeof *to);
-        to[d] = (float)(-kern->dot(to, to, d) / 2);
-    }
-    return cull_pool_from(cx, at, CULL_F32, n, d + 1, out);
-}
-
-static cull_status list_block(cull_ctx *cx, const cull__cover *c, const cull_pool *in,
-                              const uint8_t *skip, int64_t lo, int64_t hi, lists *l)
-{
-    int64_t d = cull_pool_d(c->pool), wide = cull_pool_d(in), m = hi - lo, *idx;
-    float *q, *buf;
-    double *score;
-    CULL_TRY(CULL_TMP(cx, q, m * wide));
-    CULL_TRY(CULL_TMP(cx, buf, d));
-    CULL_TRY(CULL_TMP(cx, idx, m * l->k));
-    CULL_TRY(CULL_TMP(cx, score, m * l->k));
-    for (int64_t i = 0; i < m; i++) {
-        memcpy(q + i * wide, cull_pool_rows(c->pool, lo + i, lo + i + 1, buf),
-               (size_t)d * sizeof *q);
-        if (wide > d) q[i * wide + d] = 1;
-    }
-    CULL_TRY(cull__pool_topk(cx, in, q, m, l->k, c->rule.rule == CULL__COSINE, skip, idx, score,
-                             l->found + lo));
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t k = 0; k < l->found[lo + i]; k++) {
-            double s = score[i * l->k + k];
-            int64_t at = (lo + i) * l->k + k, j = idx[i * l->k + k];
-            if (wide > d)
-                s = exp(-c->rule.gamma *
-                        c->kern->dist2(q + i * wide, cull_pool_rows(c->pool, j, j + 1, buf), d));
-            l->who[at] = (int32_t)j;
-            l->how[at] = (float)s;
-        }
-    return CULL_OK;
-}
-
-/* From the lists of covered rows to those of candidates; what is not above 0 covers nothing. */
-static void turn(cull__cover *c, const lists *l)
-{
-    int64_t *next = c->start + 1; /* becomes the starts once all is placed */
-    for (int64_t j = 0; j < c->r; j++) {
-        c->most[j] = 0;
-        for (int64_t k = 0; k < l->found[j]; k++)
-            if (l->how[j * l->k + k] > 0) c->start[l->who[j * l->k + k] + 2]++;
-        if (l->found[j] == l->k) c->most[j] = fmaxf(l->how[j * l->k + l->k - 1], 0);
-    }
-    for (int64_t i = 2; i <= c->n; i++) c->start[i] += c->start[i - 1];
-    for (int64_t j = 0; j < c->r; j++)
-        for (int64_t k = 0; k < l->found[j]; k++) {
-            float s = l->how[j * l->k + k];
-            if (!(s > 0)) continue;
-            int64_t e = next[l->who[j * l->k + k]]++;
-            c->who[e] = (int32_t)j;
-            c->how[e] = s;
-        }
-}
-
-static cull_status all_lists(cull_ctx *cx, const cull__cover *c, const cull_pool *in,
-                             const cull_data_problem *p, lists *l)
-{
-    uint8_t *skip = NULL;
-    if (p->avoid) CULL_TRY(CULL_TMP(cx, skip, p->n));
-    for (int64_t i = 0; skip && i < p->n; i++) skip[i] = p->avoid[i] && !(p->have && p->have[i]);
-    cull_status s = CULL_OK;
-    const char *phase = cull__phase(cx, "nearest rows"); /* what each of the searches is called */
-    for (int64_t lo = 0; s == CULL_OK && lo < c->r; lo += QUERIES) {
-        int64_t hi = c->r - lo < QUERIES ? c->r : lo + QUERIES;
-        cull__mark_t mark = cull__mark(cx);
-        cull__span(cx, (double)lo, (double)hi, (double)c->r);
-        s = list_block(cx, c, in, skip, lo, hi, l);
-        cull__release(cx, mark);
-    }
-    cull__span(cx, 0, 0, 0);
-    cull__phase(cx, phase);
-    return s;
-}
-
-static cull_status graph(cull_ctx *cx, const cull_data_problem *p, int64_t k, cull__cover *c)
-{
-    lists l = {.k = k};
-    cull_pool *in = NULL;
-    if (c->n > INT32_MAX)
-        return cull__fail(cx, CULL_EINPUT, "a graph of %g rows; it takes at most %d", (double)c->n,
-                          INT32_MAX);
-    CULL_TRY(CULL_TMP0(cx, c->start, c->n + 2));
-    CULL_TRY(CULL_TMP(cx, c->who, c->r * k));
-    CULL_TRY(CULL_TMP(cx, c->how, c->r * k));
-    CULL_TRY(CULL_TMP(cx, c->most, c->r));
-    cull__mark_t mark = cull__mark(cx);
-    CULL_TRY(CULL_TMP(cx, l.found, c->r));
-    CULL_TRY(CULL_TMP(cx, l.who, c->r * k));
-    CULL_TRY(CULL_TMP(cx, l.how, c->r * k));
-    if (c->rule.rule == CULL__RBF) CULL_TRY(lifted(cx, c->pool, &in));
-    cull_status s = all_lists(cx, c, in ? in : c->pool, p, &l);
-    cull_pool_free(in);
-    CULL_TRY(s);
-    turn(c, &l);
-    cull__release(cx, mark);
-    return CULL_OK;
-}
-
 /* ---- the function ---- */
 
 static cull_status gains(cull_ctx *cx, void *arg, const int64_t *row, int64_t m, double *gain)
@@ -371,13 +246,13 @@ cull_status cull__cover_new(cull_ctx *cx, const cull_data_problem *p, const cull
                        .n = p->n,
                        .r = cull_pool_n(over),
                        .kern = cull__kernels(cx)};
-    int64_t k = over == p->pool ? degree(p, o) : 0;
+    int64_t k = over == p->pool ? cull__cover_degree(p, o) : 0;
     *g = (cull__gain){.arg = c, .batch = 1, .begin = begin, .gains = gains, .commit = commit};
     if (c->rule.rule == CULL__RBF && !(c->rule.gamma > 0))
         CULL_TRY(cull__rbf_gamma(cx, p->pool, &c->rule.gamma));
     CULL_TRY(CULL_TMP0(cx, c->first, c->r));
     CULL_TRY(CULL_TMP(cx, c->state, c->r));
-    if (k) return graph(cx, p, k, c);
+    if (k) return cull__cover_graph(cx, p, o, c);
     CULL_TRY(cull__panels_of(cx, over, c->rule, &c->y));
     double bytes = held_bytes(c->n, c->r);
     if (bytes > HELD || bytes > (double)cull__memory_left(cx) / 2) {
@@ -451,36 +326,14 @@ cull_status cull__cover_best(cull_ctx *cx, const cull__cover *c, const cull_pool
     return CULL_OK;
 }
 
-/* For j, a candidate without an edge to it is no nearer than the last that has one: with all pairs
- * nothing that was chosen would cover j by more than the larger of that and what covers it now. */
-void cull__cover_tell(cull_ctx *cx, const char *who, const cull__cover *c)
-{
-    double sum = 0, hidden = 0;
-    for (int64_t j = 0; j < c->r; j++) {
-        sum += (double)c->state[j];
-        if (c->most && c->most[j] > c->state[j]) hidden += (double)(c->most[j] - c->state[j]);
-    }
-    cull__log(cx, CULL_LOG_INFO, "%s: covers %.6g of %g", who, sum, (double)c->r);
-    if (c->most)
-        cull__log(cx, CULL_LOG_INFO, "%s: neighbours that were left out hide at most %.6g (%.2f%%)",
-                  who, hidden, 100 * hidden / fmax(sum, 1e-300));
-}
-
 uint64_t cull__cover_plan(const cull_data_problem *p, const cull_pool *over,
                           const cull__cover_opts *o, int threads, uint64_t later, double *flops)
 {
-    int64_t r = cull_pool_n(over), d = cull_pool_d(over), k = over == p->pool ? degree(p, o) : 0;
-    double n = (double)p->n, edges = (double)r * (double)k, kept = 8 * (double)r, making, asking;
+    int64_t r = cull_pool_n(over), d = cull_pool_d(over);
+    double n = (double)p->n, kept = 8 * (double)r, making, asking;
+    if (over == p->pool && cull__cover_degree(p, o))
+        return (uint64_t)kept + cull__cover_graph_plan(p, o, threads, later, flops);
     *flops = 2 * n * (double)r * (double)d;
-    if (k) {
-        int64_t wide = o->similarity == CULL__RBF ? d + 1 : d, m = r < QUERIES ? r : QUERIES;
-        kept += 8 * n + 8 * edges + 4 * (double)r;
-        making = 8 * edges + 8 * (double)r + (p->avoid ? n : 0) +
-                 (double)m * (4 * (double)wide + 16 * (double)k) +
-                 (double)cull__topk_bytes(p->n, wide, cull_pool_dtype(p->pool), m, k, threads);
-        if (o->similarity == CULL__RBF) making += 4 * n * (double)wide;
-        return (uint64_t)(kept + fmax(making, (double)later));
-    }
     kept += (double)cull__panels_bytes(r, d);
     if (held_bytes(p->n, r) <= HELD) {
         kept += held_bytes(p->n, r);

@@ -102,7 +102,9 @@ typedef struct {
     int64_t *start; /* the graph: candidate i covers who[start[i] .. start[i+1]) ... */
     int32_t *who;
     float *how;           /* ... so much */
-    float *most;          /* r: of each, at most what a candidate that it has no edge to covers */
+    float *most;      /* lacks: of a row, at most what a candidate that it has no edge to covers ... */
+    int32_t *lacking; /* ... which row; NULL: each of the r */
+    int64_t lacks;
     float *state, *first; /* r: floor or cap so far; at the beginning */
     double *bonus;        /* n: what a candidate adds besides, or NULL */
 } cull__cover;
@@ -110,6 +112,7 @@ typedef struct {
     int similarity;
     double gamma;
     int64_t neighbours;
+    double recall;
 } cull__cover_opts;
 /* The same for a field `cover`. */
 /* clang-format off */
@@ -121,20 +124,33 @@ typedef struct {
 #define CULL__GRAPH_ROW(S)                                                                         \
     {"neighbours", "an example is covered only by its nearest so many; 0 = by any; -1 = any up to " \
      "20,000 examples, then the nearest 200",                                                      \
-     CULL_KIND_I64, CULL_IS_(S, cover.neighbours, int64_t), -1, -1, 1 << 20, 0}
+     CULL_KIND_I64, CULL_IS_(S, cover.neighbours, int64_t), -1, -1, 1 << 20, 0},                \
+    {"recall", "share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to " \
+     "100,000 examples, then 0.95",                                                                \
+     CULL_KIND_F64, CULL_IS_(S, cover.recall, double), 0, 0, 1, 0}
 /* clang-format on */
 /* Candidates are the rows of p->pool; `over` may be that too (then o->neighbours counts). All of s is
  * held where it takes at most 2 GiB and a half of what memory is left, else made anew for each
- * question; a graph is made by cull__pool_topk. O(n r d) time. */
+ * question. O(n r d) time; a graph of less than all neighbours a share of it (cull__graph_new). */
 cull_status cull__cover_new(cull_ctx *cx, const struct cull_data_problem *p, const cull_pool *over,
                             int kind, const cull__cover_opts *o, cull__cover *c, cull__gain *g);
 /* Sums over all candidates: out[j] = sum of s_ij over i (r; over = pool). */
 cull_status cull__cover_totals(cull_ctx *cx, cull__cover *c, double *out);
 /* out[i] = the largest s of row i of the pool to a row of q (0 at least). */
 cull_status cull__cover_best(cull_ctx *cx, const cull__cover *c, const cull_pool *q, float *out);
-/* Says in the log what the chosen cover and, with a graph, how much its missing edges can hide. */
-void cull__cover_tell(cull_ctx *cx, const char *who, const cull__cover *c);
+/* Says in the log what the chosen cover and, with a graph, how much its missing edges can hide: a bound,
+ * or where neighbours are not exact the estimate of one from the rows whose true neighbours are known. */
+cull_status cull__cover_tell(cull_ctx *cx, const char *who, const cull__cover *c);
 /* Bytes at most, where `later` are taken once it is made. */
 uint64_t cull__cover_plan(const struct cull_data_problem *p, const cull_pool *over,
                           const cull__cover_opts *o, int threads, uint64_t later, double *flops);
+
+/* ---- its graph (cover_graph.c) ---- */
+/* How many neighbours an example is covered by; 0: by any. */
+int64_t cull__cover_degree(const struct cull_data_problem *p, const cull__cover_opts *o);
+/* Into c->start to c->lacks, of the neighbours in p->pool of its own rows. */
+cull_status cull__cover_graph(cull_ctx *cx, const struct cull_data_problem *p,
+                              const cull__cover_opts *o, cull__cover *c);
+uint64_t cull__cover_graph_plan(const struct cull_data_problem *p, const cull__cover_opts *o,
+                                int threads, uint64_t later, double *flops);
 #endif

@@ -36,7 +36,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     CULL_TRY(cull__taker_new(cx, p, &t));
     CULL_TRY(cull__cover_new(cx, p, p->pool, CULL__NEAREST, &o->cover, &c, &g));
     CULL_TRY(cull__greedy(cx, &g, &t, &o->greedy, &value));
-    cull__cover_tell(cx, "facility-location", &c);
+    CULL_TRY(cull__cover_tell(cx, "facility-location", &c));
     return cull__taker_pick(cx, &t, "", out);
 }
 

@@ -37,7 +37,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     CULL_TRY(cull__cover_best(cx, &c, p->against, c.first));
     for (int64_t j = 0; j < p->n; j++) c.first[j] = (float)(o->nu * (double)c.first[j]);
     CULL_TRY(cull__greedy(cx, &g, &t, &o->greedy, &value));
-    cull__cover_tell(cx, "facility-location-cg", &c);
+    CULL_TRY(cull__cover_tell(cx, "facility-location-cg", &c));
     return cull__taker_pick(cx, &t, "", out);
 }
 

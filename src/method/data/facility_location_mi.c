@@ -42,7 +42,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     CULL_TRY(cull__cover_best(cx, &c, p->target, own));
     for (int64_t i = 0; i < p->n; i++) c.bonus[i] = o->eta * (double)own[i];
     CULL_TRY(cull__greedy(cx, &g, &t, &o->greedy, &value));
-    cull__cover_tell(cx, "facility-location-mi", &c);
+    CULL_TRY(cull__cover_tell(cx, "facility-location-mi", &c));
     return cull__taker_pick(cx, &t, "", out);
 }
 
