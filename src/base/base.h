@@ -19,6 +19,10 @@ cull_status cull__fail(cull_ctx *cx, cull_status s, const char *fmt, ...) CULL_P
 /* EIO with the path and errno's text: "pool.npy: cannot open: No such file or directory". */
 cull_status cull__fail_errno(cull_ctx *cx, const char *path, const char *what);
 void cull__log(cull_ctx *cx, cull_level level, const char *fmt, ...) CULL_PRINTF(3, 4);
+/* A sentence about the answer for who reads the report, besides the log. The last one counts, "" takes it
+ * back; cut at 239 bytes. Not in a worker. */
+void cull__remark(cull_ctx *cx, const char *fmt, ...) CULL_PRINTF(2, 3);
+const char *cull__remarked(const cull_ctx *cx); /* "" = none */
 
 /* ---- memory ----
  * Scratch lives in the ctx's arena and goes back as a whole: the door of a task marks, calls,

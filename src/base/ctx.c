@@ -263,6 +263,16 @@ void cull__log(cull_ctx *cx, cull_level level, const char *fmt, ...)
     pthread_mutex_unlock(&r->hooks);
 }
 
+void cull__remark(cull_ctx *cx, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(cx->root->remark, sizeof cx->root->remark, fmt, ap);
+    va_end(ap);
+}
+
+const char *cull__remarked(const cull_ctx *cx) { return cx->root->remark; }
+
 const char *cull__phase(cull_ctx *cx, const char *what)
 {
     const char *before = cx->phase;

@@ -37,6 +37,7 @@ typedef struct cull__root {
     bool ended;       /* cull_ctx_end */
     cull__word *word; /* (ranks) what they said last */
     uint64_t *from;   /* (ranks + 1) */
+    char remark[240]; /* cull__remark */
 } cull__root;
 
 struct cull_ctx {

@@ -42,7 +42,7 @@ static void turn(cull__cover *c, const cull__graph *g)
 }
 
 /* Exact lists bound what every row lacks; others, what the sampled rows do. */
-static cull_status lacking(cull_ctx *cx, const cull__graph *g, cull__cover *c)
+static void lacking(const cull__graph *g, cull__cover *c)
 {
     c->lacks = g->sampled ? g->sampled : c->r;
     for (int64_t j = 0; j < c->lacks; j++) {
@@ -51,15 +51,18 @@ static cull_status lacking(cull_ctx *cx, const cull__graph *g, cull__cover *c)
         c->most[j] = fmaxf(c->most[j], 0);
         if (g->sampled) c->lacking[j] = (int32_t)g->sample[j];
     }
-    if (!g->sampled)
-        c->lacking = NULL;
-    else
-        cull__log(cx, CULL_LOG_INFO,
-                  "neighbours: %.2f%% of the true ones are found (%.2f%% to %.2f%%, on %lld "
-                  "examples), in the nearest %lld of %lld lists",
-                  100 * g->recall, 100 * g->low, 100 * g->high, (long long)g->sampled,
-                  (long long)g->probe, (long long)g->lists);
-    return CULL_OK;
+    if (!g->sampled) c->lacking = NULL;
+}
+
+static void tell_recall(cull_ctx *cx, const cull__graph *g)
+{
+    if (!g->sampled) return;
+    cull__remark(cx,
+                 "Neighbours are approximate: %.2f%% of the true ones are found (95 %% interval "
+                 "%.2f to %.2f, from %lld sampled examples), in the nearest %lld of %lld lists.",
+                 100 * g->recall, 100 * g->low, 100 * g->high, (long long)g->sampled,
+                 (long long)g->probe, (long long)g->lists);
+    cull__log(cx, CULL_LOG_INFO, "%s", cull__remarked(cx));
 }
 
 cull_status cull__cover_graph(cull_ctx *cx, const cull_data_problem *p, const cull__cover_opts *o,
@@ -80,7 +83,8 @@ cull_status cull__cover_graph(cull_ctx *cx, const cull_data_problem *p, const cu
     go.skip = skip;
     CULL_TRY(cull__graph_new(cx, p->pool, &go, &g));
     turn(c, &g);
-    CULL_TRY(lacking(cx, &g, c));
+    lacking(&g, c);
+    tell_recall(cx, &g);
     cull__release(cx, mark);
     return CULL_OK;
 }

@@ -133,7 +133,9 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
     double began = cull__now();
     bool ids = (flags & (CULL_JOB_IDS | CULL_JOB_SNIPPETS)) && j->text;
     if (flags & CULL_JOB_HASHES) CULL_TRY(job_hashes(j));
+    cull__remark(j->cx, "%s", "");
     CULL_TRY(cull_data_pick(j->cx, m, opts, &j->p, &j->pick));
+    if (*cull__remarked(j->cx)) add_note(j, "%s", cull__remarked(j->cx));
     double took = j->open_seconds + cull__now() - began;
     if (j->overlap.n)
         add_note(j,

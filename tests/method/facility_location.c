@@ -122,6 +122,59 @@ static void graph_in_blocks(void **state)
     cull_ctx_free(cx);
 }
 
+typedef struct {
+    char said[8][512];
+    int n;
+} heard;
+
+static void hear(void *user, cull_level level, const char *msg)
+{
+    heard *h = user;
+    (void)level;
+    if (h->n < 8) snprintf(h->said[h->n++], sizeof h->said[0], "%s", msg);
+}
+
+static double said(const heard *h, const char *what)
+{
+    double v;
+    for (int i = 0; i < h->n; i++) {
+        const char *at = strstr(h->said[i], what);
+        if (at && sscanf(at + strlen(what), "%lf", &v) == 1) return v;
+    }
+    fail_msg("nobody says '%s'", what);
+    return 0;
+}
+
+/* Of some neighbours only: the recall is told, and by the true graph the choice is nearly as good. */
+static void some_neighbours(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    heard h = {.n = 0};
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.log = hear;
+    o.user = &h;
+    cull_ctx *cx = cull_ctx_new(&o);
+    gain_problem *b = gain_new(cx, N, 6, 40, HAVE | AVOID, false, 11);
+    double sum[2] = {0, 0}, told[2];
+    cull_pick pick[2];
+    for (int some = 0; some < 2; some++) {
+        h.n = 0;
+        pick[some] = gain_pick(cx, "facility-location",
+                               some ? "neighbours=20 recall=0.8" : "neighbours=20", &b->p);
+        for (int64_t i = 0; i < pick[some].n; i++) sum[some] += pick[some].score[i];
+        told[some] = said(&h, "hide at most ");
+    }
+    double recall = said(&h, "approximate: ");
+    assert_true(recall >= 80 && recall < 100);
+    assert_true(told[0] > 0 && told[1] > 0 && told[1] < 100);
+    assert_true(sum[1] >= 0.9 * sum[0]);
+    cull_pick_free(&pick[0]), cull_pick_free(&pick[1]);
+    gain_all_alike("facility-location", "neighbours=20 recall=0.8", &b->p);
+    gain_free(b);
+    cull_ctx_free(cx);
+}
+
 static void near_the_best(void **state)
 {
     (void)state;
@@ -204,10 +257,10 @@ static void ties_and_singles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(definition),       cmocka_unit_test(graph),
-        cmocka_unit_test(graph_in_blocks),  cmocka_unit_test(near_the_best),
-        cmocka_unit_test(alike_bits),       cmocka_unit_test(little_memory),
-        cmocka_unit_test(ties_and_singles),
+        cmocka_unit_test(definition),      cmocka_unit_test(graph),
+        cmocka_unit_test(graph_in_blocks), cmocka_unit_test(some_neighbours),
+        cmocka_unit_test(near_the_best),   cmocka_unit_test(alike_bits),
+        cmocka_unit_test(little_memory),   cmocka_unit_test(ties_and_singles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
  *           covered by its nearest kept one only as far as that is more alike than nu times its nearest
  *           one of the given set. Submodular and monotone; greedy choice.
  * Reads     embeddings of the pool and of the examples to stay away from.
- * Deviates  As facility-location: above 20,000 examples the nearest 200 only; similarities below 0 count
- *           as 0; examples held already cover from the start.
+ * Deviates  As facility-location: above 20,000 examples the nearest 200 only, above 100,000 at least 95 in
+ *           100 of those; similarities below 0 count as 0; examples held already cover from the start.
  * Cost      As facility-location, and O(n a d) time for a examples to stay away from.
  * Example   cull data facility-location-cg --budget 2% --against known.jsonl pool.jsonl
  */
