@@ -175,6 +175,7 @@ def facility_location(
     similarity: Literal["cosine", "rbf", "dot"] = "cosine",
     gamma: float = 0.0,
     neighbours: int = -1,
+    recall: float = 0.0,
     optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
     epsilon: float = 0.01,
     seed: int = 1,
@@ -197,6 +198,7 @@ def facility_location(
     similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
     gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
     neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    recall: share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to 100,000 examples, then 0.95 (0 to 1; 0.0)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
 
@@ -241,6 +243,7 @@ def facility_location_cg(
     similarity: Literal["cosine", "rbf", "dot"] = "cosine",
     gamma: float = 0.0,
     neighbours: int = -1,
+    recall: float = 0.0,
     optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
     epsilon: float = 0.01,
     seed: int = 1,
@@ -264,6 +267,7 @@ def facility_location_cg(
     similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
     gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
     neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    recall: share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to 100,000 examples, then 0.95 (0 to 1; 0.0)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
 
@@ -1042,6 +1046,7 @@ def saturated_coverage(
     similarity: Literal["cosine", "rbf", "dot"] = "cosine",
     gamma: float = 0.0,
     neighbours: int = -1,
+    recall: float = 0.0,
     optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
     epsilon: float = 0.01,
     seed: int = 1,
@@ -1065,6 +1070,7 @@ def saturated_coverage(
     similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
     gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
     neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    recall: share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to 100,000 examples, then 0.95 (0 to 1; 0.0)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
 

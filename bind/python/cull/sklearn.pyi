@@ -86,6 +86,7 @@ class FacilityLocation(ExampleSelector):
     similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
     gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
     neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    recall: share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to 100,000 examples, then 0.95 (0 to 1; 0.0)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
     embed_dim: of texts: numbers in the feature vector of a text (256)
@@ -109,6 +110,7 @@ class FacilityLocation(ExampleSelector):
         similarity: Literal["cosine", "rbf", "dot"] = "cosine",
         gamma: float = 0.0,
         neighbours: int = -1,
+        recall: float = 0.0,
         optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
         epsilon: float = 0.01,
         embed_dim: Optional[int] = None,
@@ -135,6 +137,7 @@ class FacilityLocationCg(ExampleSelector):
     similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
     gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
     neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    recall: share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to 100,000 examples, then 0.95 (0 to 1; 0.0)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
     embed_dim: of texts: numbers in the feature vector of a text (256)
@@ -160,6 +163,7 @@ class FacilityLocationCg(ExampleSelector):
         similarity: Literal["cosine", "rbf", "dot"] = "cosine",
         gamma: float = 0.0,
         neighbours: int = -1,
+        recall: float = 0.0,
         optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
         epsilon: float = 0.01,
         embed_dim: Optional[int] = None,
@@ -689,6 +693,7 @@ class SaturatedCoverage(ExampleSelector):
     similarity: how alike two examples are; below 0 counts as 0 (cosine|rbf|dot; cosine)
     gamma: rbf: exp(-gamma distance^2); 0 = 1 / the mean squared distance (0 to 1e+09; 0.0)
     neighbours: an example is covered only by its nearest so many; 0 = by any; -1 = any up to 20,000 examples, then the nearest 200 (-1 to 1.04858e+06; -1)
+    recall: share of the true neighbours to find, measured on a sample; 1 = all; 0 = all up to 100,000 examples, then 0.95 (0 to 1; 0.0)
     optimizer: lazy and naive choose alike; stochastic looks at a draw for each example taken (lazy|naive|stochastic; lazy)
     epsilon: stochastic: looks at n / k ln(1/epsilon) for each of k examples (1e-09 to 0.99; 0.01)
     embed_dim: of texts: numbers in the feature vector of a text (256)
@@ -713,6 +718,7 @@ class SaturatedCoverage(ExampleSelector):
         similarity: Literal["cosine", "rbf", "dot"] = "cosine",
         gamma: float = 0.0,
         neighbours: int = -1,
+        recall: float = 0.0,
         optimizer: Literal["lazy", "naive", "stochastic"] = "lazy",
         epsilon: float = 0.01,
         embed_dim: Optional[int] = None,
