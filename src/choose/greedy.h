@@ -101,8 +101,8 @@ typedef struct {
     uint64_t *live; /* (n, spans): a bit for 16 covered rows that the candidate may cover better */
     int64_t *start; /* the graph: candidate i covers who[start[i] .. start[i+1]) ... */
     int32_t *who;
-    float *how;           /* ... so much */
-    float *most;      /* lacks: of a row, at most what a candidate that it has no edge to covers ... */
+    float *how;  /* ... so much */
+    float *most; /* lacks: of a row, at most what a candidate that it has no edge to covers ... */
     int32_t *lacking; /* ... which row; NULL: each of the r */
     int64_t lacks;
     float *state, *first; /* r: floor or cap so far; at the beginning */
