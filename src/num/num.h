@@ -182,6 +182,13 @@ cull_status cull__sinkhorn(cull_ctx *cx, const cull_pool *x, const cull_pool *y,
 /* What it allocates at most (to 5 % and 64 KiB for each worker and the caller), f and g not counted. */
 uint64_t cull__sinkhorn_bytes(int64_t n, int64_t m, int64_t d, int workers);
 
+/* ---- assignment (Jonker and Volgenant 1987: shortest augmenting paths, exact) ---- */
+/* Rows to columns of cost (n, m), each to one at most and as many as there can be, min(n, m): col (n),
+ * -1 for a row left over, with the least *total. Costs of either sign; EINPUT where one that matters is
+ * not finite. Of equal assignments always the same one. O(min^2 max) time, 40 bytes a column. */
+cull_status cull__assign(cull_ctx *cx, const double *cost, int64_t n, int64_t m, int64_t *col,
+                         double *total);
+
 /* ---- statistics (NaN where there is nothing to tell) ---- */
 double cull__mean(const double *v, int64_t n);
 double cull__sd(const double *v, int64_t n); /* n - 1 below; NaN for n < 2 */
