@@ -10,6 +10,7 @@
 #include "cull/data.h"
 #include "cull/embed.h"
 #include "cull/job.h"
+#include "cull/layout.h"
 #include "cull/method.h"
 #include "cull/pool.h"
 #include "cull/report.h"

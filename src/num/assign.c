@@ -8,8 +8,8 @@
 typedef struct {
     int64_t n, m; /* n <= m */
     const double *cost;
-    int64_t down, right; /* steps of cost from row to row, from column to column */
-    double *u, *v, *dist; /* potentials of rows (n) and columns (m); distances of columns (m) */
+    int64_t down, right;    /* steps of cost from row to row, from column to column */
+    double *u, *v, *dist;   /* potentials of rows (n) and columns (m); distances of columns (m) */
     int64_t *row_of, *from; /* of each column (m): its row or -1; the row it was reached from */
     int64_t *col_of;        /* of each row (n) */
     int64_t *open;          /* columns (m): the first `left` are not yet settled */

@@ -71,7 +71,7 @@ static void no_exchange_helps(void **state)
     ok(cx, cull__assign(cx, cost, N, M, c, &total));
     bool used[M] = {false};
     for (int i = 0; i < N; i++) used[c[i]] = true;
-#define AT(i, j) cost[(i) * M + (j)]
+#define AT(i, j) cost[(i)*M + (j)]
     for (int i = 0; i < N; i++) {
         for (int j = 0; j < M; j++)
             if (!used[j]) assert_true(AT(i, j) >= AT(i, c[i]));
