@@ -97,7 +97,7 @@ CULL_API cull_status cull_layout_likeness(cull_ctx *cx, const cull_layouts *a, i
  * is: types and relations, the labels; sizes, half the labels and half the boxes by (width, height);
  * completion, the known first boxes of both; refinement, half the labels and half the boxes. Layouts
  * with a box of no pixels are never exemplars. Bounds by common labels and by each box's best partner
- * spare most assignments, and change nothing. O(N) a query and the assignments; 4 N bytes for each
+ * spare most assignments, and change nothing. O(N) a query and the assignments; 12 N bytes for each
  * worker. EINPUT: numbers that the kind needs are missing in a query; EOPTION. */
 CULL_API cull_status cull_layout_select(cull_ctx *cx, const cull_layouts *library,
                                         const cull_layouts *queries, const cull_layout_opts *o,

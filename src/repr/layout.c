@@ -15,6 +15,8 @@ void cull_layouts_free(cull_layouts *l)
     cull__free(l->label);
     cull__free(l->box);
     cull__free(l->group);
+    cull__free(l->run);
+    cull__free(l->first_run);
     cull__free(l->first);
     cull__free(l->id);
     cull__free(l->ids);
@@ -25,6 +27,7 @@ static cull_status begin(cull_layouts *l, const cull_layouts *like)
 {
     cull_ctx *cx = l->cx;
     CULL_TRY(CULL_GROW(cx, l->first, &l->first_cap, 1));
+    CULL_TRY(CULL_GROW(cx, l->first_run, &l->first_run_cap, 1));
     CULL_TRY(CULL_GROW(cx, l->ids, &l->ids_cap, 1));
     l->id_bytes = 1; /* the empty id */
     if (!like || !like->labels) return CULL_OK;
@@ -128,10 +131,19 @@ cull_status cull__layouts_add(cull_layouts *l, const char *id, size_t id_n, cull
     CULL_TRY(CULL_GROW(cx, l->box, &l->box_cap, l->boxes + n));
     CULL_TRY(CULL_GROW(cx, l->group, &l->group_cap, l->boxes + n));
     CULL_TRY(CULL_GROW(cx, l->first, &l->first_cap, l->n + 2));
+    CULL_TRY(CULL_GROW(cx, l->first_run, &l->first_run_cap, l->n + 2));
+    CULL_TRY(CULL_GROW(cx, l->run, &l->run_cap, l->runs + n));
     CULL_TRY(CULL_GROW(cx, l->id, &l->id_cap, l->n + 1));
     CULL_TRY(CULL_GROW(cx, l->ids, &l->ids_cap, l->id_bytes + (int64_t)id_n + 1));
     CULL_TRY(in_order(l, box, n, l->group + l->boxes));
     memcpy(l->box + l->boxes, box, (size_t)n * sizeof *box);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t label = box[l->group[l->boxes + i]].label;
+        bool again = i && l->run[l->runs - 1].label == label;
+        if (!again) l->run[l->runs++] = (struct cull__run){label, 0};
+        l->run[l->runs - 1].count++;
+    }
+    l->first_run[l->n + 1] = l->runs;
     l->id[l->n] = 0;
     if (id_n) {
         l->id[l->n] = l->id_bytes;

@@ -13,6 +13,11 @@ struct cull_layouts {
     cull_box *box;
     int32_t *group; /* of each layout its boxes by label, then place: numbers within the layout */
     int64_t boxes, box_cap, group_cap;
+    struct cull__run {
+        int32_t label, count;
+    } * run;            /* how many boxes of each label a layout has, in order of `group` */
+    int64_t *first_run; /* of each layout, and the end */
+    int64_t runs, run_cap, first_run_cap;
     int64_t *first, *id; /* of each layout: its first box; where its id stands in `ids` */
     int64_t n, first_cap, id_cap;
     char *ids; /* NUL after each; ids[0] = 0 */

@@ -19,7 +19,7 @@ typedef struct {
 } view;
 
 typedef struct {
-    double *worth; /* of pairs within each label in turn, (fewer, more) */
+    double *distance2; /* of pairs within each label in turn */
     int64_t *col;
     uint8_t *taken;
     bool sizes; /* (width, height) alone count */
@@ -73,65 +73,68 @@ static int64_t common_labels(const view *a, const view *b)
 
 static double square(double x) { return x * x; }
 
-static double pair(const work *w, const cull_box *a, const cull_box *b)
+static double distance2(const work *w, const cull_box *a, const cull_box *b)
 {
     double d = square(a->width - b->width) + square(a->height - b->height);
     if (!w->sizes) d += square(a->left - b->left) + square(a->top - b->top);
-    return exp2(-2 * sqrt(d));
+    return d;
 }
 
-/* Worths of a label's pairs into w->worth, the fewer boxes as rows; the sum of the rows' largest. *clear:
- * those lie in different columns, so that the sum is the assignment's. */
-static double fill(work *w, const view *few, int64_t f, int64_t rows, const view *many, int64_t m,
-                   int64_t cols, double *worth, bool *clear)
+static double worth(double distance2) { return exp2(-2 * sqrt(distance2)); }
+
+/* A label that both have: its boxes, the fewer as rows, and what is known of their sum. */
+typedef struct {
+    const view *few, *many;
+    int64_t f, m, rows, cols; /* where they begin, how many */
+    double *distance2;        /* (rows, cols) */
+    double most;              /* the rows' nearest, summed */
+    bool clear;               /* they lie in different columns: that is the assignment */
+} block;
+
+/* Sums to be had, less what becomes known; false when that surely falls below what is needed. */
+typedef struct {
+    double left, need;
+} hope;
+
+static bool holds(const hope *h) { return h->left >= h->need - 1e-9; }
+
+static bool fill(work *w, block *k, hope *h)
 {
-    double sum = 0;
-    *clear = true;
-    memset(w->taken, 0, (size_t)cols);
-    for (int64_t r = 0; r < rows; r++) {
-        const cull_box *x = &few->box[few->group[f + r]];
-        double *at = worth + r * cols;
+    k->clear = true;
+    memset(w->taken, 0, (size_t)k->cols);
+    for (int64_t r = 0; r < k->rows && holds(h); r++) {
+        const cull_box *x = &k->few->box[k->few->group[k->f + r]];
+        double *at = k->distance2 + r * k->cols;
         int64_t best = 0;
-        for (int64_t c = 0; c < cols; c++) {
-            at[c] = pair(w, x, &many->box[many->group[m + c]]);
-            if (at[c] > at[best]) best = c;
+        for (int64_t c = 0; c < k->cols; c++) {
+            at[c] = distance2(w, x, &k->many->box[k->many->group[k->m + c]]);
+            if (at[c] < at[best]) best = c;
         }
-        sum += at[best];
-        if (w->taken[best]++) *clear = false;
+        double v = worth(at[best]);
+        k->most += v;
+        h->left -= 1 - v;
+        if (w->taken[best]++) k->clear = false;
     }
-    return sum;
+    return holds(h);
 }
 
-static cull_status assigned(cull_ctx *cx, work *w, const double *worth, int64_t rows, int64_t cols,
-                            double *sum)
+static cull_status assigned(cull_ctx *cx, work *w, const block *k, double *sum)
 {
     cull__mark_t mark = cull__mark(cx);
     double *cost, total;
-    CULL_TRY(CULL_TMP(cx, cost, rows * cols));
-    for (int64_t i = 0; i < rows * cols; i++) cost[i] = -worth[i];
-    CULL_TRY(cull__assign(cx, cost, rows, cols, w->col, &total));
+    CULL_TRY(CULL_TMP(cx, cost, k->rows * k->cols));
+    for (int64_t i = 0; i < k->rows * k->cols; i++) cost[i] = -worth(k->distance2[i]);
+    CULL_TRY(cull__assign(cx, cost, k->rows, k->cols, w->col, &total));
     *sum = -total;
     cull__release(cx, mark);
     return CULL_OK;
 }
 
-/* A label that both have: where its boxes begin, how many, what is known of their sum. */
-typedef struct {
-    int64_t rows, cols;
-    const double *worth;
-    double most;
-    bool clear;
-} block;
-
-/* The largest sum over pairs, or, where it is surely below `need`, something below `need`. */
-static cull_status best_pairs(cull_ctx *cx, work *w, const view *a, const view *b, double need,
-                              double *sum)
+/* The labels that both have, one block each; how many. */
+static int64_t blocks_of(const work *w, const view *a, const view *b, block *k)
 {
-    cull__mark_t mark = cull__mark(cx);
-    int64_t i = 0, j = 0, blocks = 0;
-    double *worth = w->worth, most = 0;
-    block *k;
-    CULL_TRY(CULL_TMP(cx, k, a->n < b->n ? a->n : b->n));
+    int64_t i = 0, j = 0, n = 0;
+    double *at = w->distance2;
     while (i < a->n && j < b->n) {
         int32_t la = a->box[a->group[i]].label, lb = b->box[b->group[j]].label;
         if (la != lb) {
@@ -139,24 +142,36 @@ static cull_status best_pairs(cull_ctx *cx, work *w, const view *a, const view *
             continue;
         }
         int64_t ie = run_end(a, i), je = run_end(b, j);
-        bool turned = ie - i > je - j;
-        block *x = &k[blocks++];
-        *x = (block){.rows = turned ? je - j : ie - i, .cols = turned ? ie - i : je - j};
-        x->worth = worth;
-        x->most = turned ? fill(w, b, j, x->rows, a, i, x->cols, worth, &x->clear)
-                         : fill(w, a, i, x->rows, b, j, x->cols, worth, &x->clear);
-        most += x->most;
-        worth += x->rows * x->cols;
+        if (ie - i <= je - j)
+            k[n] = (block){a, b, i, j, ie - i, je - j, at, 0, true};
+        else
+            k[n] = (block){b, a, j, i, je - j, ie - i, at, 0, true};
+        at += k[n].rows * k[n].cols;
+        n++;
         i = ie, j = je;
     }
+    return n;
+}
+
+/* The largest sum over pairs, or, where it is surely below `need`, something below `need`. */
+static cull_status best_pairs(cull_ctx *cx, work *w, const view *a, const view *b, double need,
+                              double *sum)
+{
+    cull__mark_t mark = cull__mark(cx);
+    block *k;
+    hope h = {0, need};
+    CULL_TRY(CULL_TMP(cx, k, a->n < b->n ? a->n : b->n));
+    int64_t n = blocks_of(w, a, b, k);
+    for (int64_t t = 0; t < n; t++) h.left += (double)k[t].rows;
+    for (int64_t t = 0; t < n && fill(w, &k[t], &h); t++) {}
     *sum = 0;
-    for (int64_t t = 0; t < blocks && most >= need - 1e-9; t++) {
+    for (int64_t t = 0; t < n && holds(&h); t++) {
         double s = k[t].most;
-        if (!k[t].clear) CULL_TRY(assigned(cx, w, k[t].worth, k[t].rows, k[t].cols, &s));
-        most += s - k[t].most;
+        if (!k[t].clear) CULL_TRY(assigned(cx, w, &k[t], &s));
+        h.left -= k[t].most - s;
         *sum += s;
     }
-    if (most < need - 1e-9) *sum = most;
+    if (!holds(&h)) *sum = h.left;
     cull__release(cx, mark);
     return CULL_OK;
 }
@@ -164,7 +179,7 @@ static cull_status best_pairs(cull_ctx *cx, work *w, const view *a, const view *
 static cull_status work_new(cull_ctx *cx, int64_t a, int64_t b, bool sizes, work *w)
 {
     w->sizes = sizes;
-    CULL_TRY(CULL_TMP(cx, w->worth, a * b));
+    CULL_TRY(CULL_TMP(cx, w->distance2, a * b));
     CULL_TRY(CULL_TMP(cx, w->col, a > b ? a : b));
     return CULL_TMP(cx, w->taken, a > b ? a : b);
 }
@@ -252,14 +267,44 @@ typedef struct {
     const search *s;
     work w;
     view query;
-    int32_t *common, *scratch; /* labels in common with each layout, -1: done with */
+    int32_t *has, *seen; /* of each label of the library: how many the query has; zeros */
+    int32_t *common, *scratch;
+    double *bound; /* of each layout, what it can have at most; below 0: done with */
     int64_t *row, found;
     double *score;
 } one;
 
-static view row_view(const one *q, int64_t i)
+/* Boxes of row i that count. */
+static int64_t counted(const one *q, int64_t i)
 {
-    return view_of(q->s->library, i, q->s->by.first ? q->s->o->known : CULL__BOXES, q->scratch);
+    const cull_layouts *l = q->s->library;
+    int64_t n = l->first[i + 1] - l->first[i];
+    return q->s->by.first && n > q->s->o->known ? q->s->o->known : n;
+}
+
+static int32_t in_common(one *q, int64_t i)
+{
+    const cull_layouts *l = q->s->library;
+    int32_t common = 0;
+    if (q->s->by.first) {
+        const cull_box *b = l->box + l->first[i];
+        int64_t n = counted(q, i);
+        for (int64_t j = 0; j < n; j++) common += q->seen[b[j].label]++ < q->has[b[j].label];
+        for (int64_t j = 0; j < n; j++) q->seen[b[j].label] = 0;
+        return common;
+    }
+    for (int64_t t = l->first_run[i]; t < l->first_run[i + 1]; t++) {
+        int32_t has = q->has[l->run[t].label], count = l->run[t].count;
+        common += has < count ? has : count;
+    }
+    return common;
+}
+
+static double score_of(const one *q, double common, double sum, int64_t n)
+{
+    const weights *by = &q->s->by;
+    double m = (double)q->query.n, a = (double)n;
+    return by->labels * (2 * common / (m + a)) + by->boxes * (sum / (m < a ? m : a));
 }
 
 /* Whether row i with so much stands before the last of a full list. */
@@ -281,75 +326,66 @@ static void enter(one *q, double score, int64_t i)
     q->score[at] = score, q->row[at] = i;
 }
 
-/* The score where all common boxes are the same: no score is above it, rounding included, since all
- * steps are monotone. */
-static double bound_of(const one *q, int64_t i)
-{
-    view v = row_view(q, i);
-    double common = (double)q->common[i];
-    return q->s->by.labels * labels_like(q->common[i], &q->query, &v) +
-           q->s->by.boxes * boxes_like(common, &q->query, &v);
-}
-
 static cull_status try_row(cull_ctx *cx, one *q, int64_t i)
 {
     const weights *by = &q->s->by;
-    view v = row_view(q, i);
-    double labels = by->labels * labels_like(q->common[i], &q->query, &v), sum = 0, need = 0;
-    int64_t least = v.n < q->query.n ? v.n : q->query.n, k = q->s->o->exemplars;
+    int64_t n = counted(q, i), k = q->s->o->exemplars;
+    double sum = 0, need = 0, rest = score_of(q, q->common[i], 0, n);
     if (by->boxes > 0) {
+        view v = view_of(q->s->library, i, n, q->scratch);
         if (q->found == k && !q->s->o->exhaustive)
-            need = (q->score[k - 1] - labels) / by->boxes * (double)least;
+            need = (q->score[k - 1] - rest) / by->boxes * (double)(n < q->query.n ? n : q->query.n);
         CULL_TRY(best_pairs(cx, &q->w, &q->query, &v, need, &sum));
     }
-    double score = labels + by->boxes * boxes_like(sum, &q->query, &v);
+    double score = score_of(q, q->common[i], sum, n);
     if (enters(q, score, i)) enter(q, score, i);
     return CULL_OK;
 }
 
-/* Rows with the largest bounds first, so that what enters later has much to beat. */
+/* The bound of a layout is its score if all boxes of common labels were the same: no score is above it,
+ * rounding included, since all steps are monotone. The largest bounds go first, so that what enters
+ * later has much to beat. */
 static cull_status promising(cull_ctx *cx, one *q)
 {
-    int64_t k = q->s->o->exemplars, n = q->s->library->n, *row;
-    double *score;
-    CULL_TRY(CULL_TMP(cx, row, k));
-    CULL_TRY(CULL_TMP(cx, score, k));
-    one by_bound = *q;
-    by_bound.row = row, by_bound.score = score;
+    int64_t k = q->s->o->exemplars, n = q->s->library->n;
+    one first = *q;
+    CULL_TRY(CULL_TMP(cx, first.row, k));
+    CULL_TRY(CULL_TMP(cx, first.score, k));
     for (int64_t i = 0; i < n; i++) {
-        if (q->common[i] < 0) continue;
-        double b = bound_of(q, i);
-        if (enters(&by_bound, b, i)) enter(&by_bound, b, i);
+        q->bound[i] = -1;
+        if (!q->s->usable[i]) continue;
+        q->common[i] = in_common(q, i);
+        q->bound[i] = score_of(q, q->common[i], q->common[i], counted(q, i));
+        if (enters(&first, q->bound[i], i)) enter(&first, q->bound[i], i);
     }
-    for (int64_t i = 0; i < by_bound.found; i++) {
-        CULL_TRY(try_row(cx, q, row[i]));
-        q->common[row[i]] = -1;
+    for (int64_t i = 0; i < first.found && !q->s->o->exhaustive; i++) {
+        CULL_TRY(try_row(cx, q, first.row[i]));
+        q->bound[first.row[i]] = -1;
     }
     return CULL_OK;
 }
 
 static cull_status search_one(cull_ctx *cx, const search *s, int64_t at)
 {
-    int64_t n = s->library->n, k = s->o->exemplars;
+    int64_t n = s->library->n, k = s->o->exemplars, labels = s->library->labels;
     int64_t known = s->by.first ? s->o->known : CULL__BOXES;
     int32_t *mine;
     one q = {.s = s, .row = s->row + at * k, .score = s->score + at * k};
+    if (labels < s->queries->labels) labels = s->queries->labels;
     CULL_TRY(CULL_TMP(cx, mine, CULL__BOXES));
     CULL_TRY(CULL_TMP(cx, q.scratch, CULL__BOXES));
     CULL_TRY(CULL_TMP(cx, q.common, n));
+    CULL_TRY(CULL_TMP(cx, q.bound, n));
+    CULL_TRY(CULL_TMP0(cx, q.has, labels));
+    CULL_TRY(CULL_TMP0(cx, q.seen, labels));
     q.query = view_of(s->queries, at, known, mine);
+    for (int64_t i = 0; i < q.query.n; i++) q.has[q.query.box[q.query.group[i]].label]++;
     CULL_TRY(work_new(cx, q.query.n, s->most, s->by.sizes, &q.w));
-    for (int64_t i = 0; i < n; i++) {
-        q.common[i] = -1;
-        if (!s->usable[i]) continue;
-        view v = row_view(&q, i);
-        q.common[i] = (int32_t)common_labels(&q.query, &v);
-    }
-    if (!s->o->exhaustive) CULL_TRY(promising(cx, &q));
+    CULL_TRY(promising(cx, &q));
     for (int64_t i = 0; i < n; i++) {
         if (i % 4096 == 0) CULL_TRY(cull__tick(cx, (double)i, (double)n));
-        if (q.common[i] < 0) continue;
-        if (s->o->exhaustive || enters(&q, bound_of(&q, i), i)) CULL_TRY(try_row(cx, &q, i));
+        if (q.bound[i] < 0) continue;
+        if (s->o->exhaustive || enters(&q, q.bound[i], i)) CULL_TRY(try_row(cx, &q, i));
     }
     s->found[at] = q.found;
     for (int64_t i = q.found; i < k; i++) q.row[i] = -1, q.score[i] = 0;
