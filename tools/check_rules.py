@@ -14,7 +14,7 @@ import sys
 
 FIELDS = ("Chooses", "Idea", "Reads", "Deviates", "Cost", "Example")
 TASKS = ("data", "feature", "search", "supernet", "weights", "compute", "trust", "gen", "model", "measure")
-STATES = ("method", "planned")
+STATES = ("method", "command", "planned")
 
 
 def read(path):
@@ -75,6 +75,8 @@ def check_papers(bad):
         path = f"src/method/{r['task']}/{r['slug'].replace('-', '_')}.c"
         if r["state"] == "method" and not os.path.exists(path):
             bad.append(f"docs/papers.csv: paper {r['number']} is a method, but there is no {path}")
+        if r["state"] == "command" and not os.path.exists(f"src/claim/{r['slug'].replace('-', '_')}.c"):
+            bad.append(f"docs/papers.csv: paper {r['number']} is a command, but no check of src/claim holds it")
     papers = {r["slug"]: r for r in rows}
     if len(papers) != len(rows):
         bad.append("docs/papers.csv: a slug stands twice")

@@ -21,7 +21,8 @@ static void door(void **state)
     for (int i = 0; i < cull_claim_count(); i++) {
         const cull_claim *c = cull_claim_at(i);
         assert_true(*c->slug && *c->claim && *c->setting);
-        assert_non_null(cull_method_find(c->slug, NULL));
+        if (strcmp(c->slug, "layoutprompter")) /* a command of its own: cull layout */
+            assert_non_null(cull_method_find(c->slug, NULL));
         if (i > 0) assert_true(strcmp(cull_claim_at(i - 1)->slug, c->slug) < 0);
     }
     cull_ctx_free(cx);
@@ -31,8 +32,8 @@ static void door(void **state)
 static void without_data(void **state)
 {
     (void)state;
-    static const char *const slug[] = {"color_filter", "got_d", "select2reason"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const slug[] = {"color_filter", "got_d", "layoutprompter", "select2reason"};
+    for (int i = 0; i < 4; i++) {
         hooks h = {0};
         cull_ctx *cx = hooked_ctx(&h, 1);
         cull_claim_result r, again;
