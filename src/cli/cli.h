@@ -118,6 +118,7 @@ void say_json_list(FILE *f, const char *const *s, int n);
 int run_data(cli *c);
 int run_embed(cli *c);
 int run_cluster(cli *c);
+int run_layout(cli *c);
 int run_compare(cli *c);
 int run_apply(cli *c);
 int run_replay(cli *c);

@@ -60,6 +60,27 @@ static const cull_input cluster_own[] = {
      "killed"},
     {"plan", NULL, "say what would be done and what it holds; then stop"},
     {NULL, NULL, NULL}};
+static const cull_input layout_own[] = {
+    {"queries", "FILE",
+     "the layouts that are wanted (select, prompt); what is not known is left out"},
+    {"constraint", "types|sizes|relations|completion|refinement",
+     "what is known of a wanted layout: its labels (types), also widths and heights (sizes), how "
+     "boxes "
+     "lie to one another (relations), the first boxes (completion), all boxes roughly "
+     "(refinement)"},
+    {"canvas", "NAME|WxH",
+     "pixels of the canvas in text: rico (90x160), publaynet (120x160), posterlayout (102x150), "
+     "webui "
+     "(120x120), or WxH (webui)"},
+    {"exemplars", "N", "layouts of the library for each query, at most (10)"},
+    {"known", "N", "completion: how many first boxes are known (1)"},
+    {"characters", "N", "characters of a prompt before the query, at most (8000)"},
+    {"domain", "TEXT", "what a prompt calls these layouts (page)"},
+    {"query", "N", "prompt: of this query alone, counted from 0"},
+    {"library", "FILE", "parse: layouts that have the labels"},
+    {"skip", NULL, "parse: pass over answers that are no layout, and say which"},
+    {"valid", "FILE", "rank: layouts that good ones are like; not those that are tested on"},
+    {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
     {"methods", "A,B,...",
      "which methods, each also with options of its own, as rds-plus:rule=mean; without it all "
@@ -85,6 +106,7 @@ enum { MAX_TABLES = 6 };
 static const cull_input *data_options[MAX_TABLES], *compare_options[MAX_TABLES];
 static const cull_input *const embed_options[] = {embed_own, out_file, NULL};
 static const cull_input *const cluster_options[] = {cluster_own, out_file, NULL};
+static const cull_input *const layout_options[] = {layout_own, NULL};
 static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
 static const cull_input *const info_options[] = {info_own, NULL};
 static const cull_input *const reproduce_options[] = {reproduce_own, NULL};
@@ -144,6 +166,32 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_cluster},
+    {.name = "layout",
+     .usage = "cull layout select|prompt|serialize|parse|rank [--OPTION VALUE]... FILE...",
+     .brief = "exemplars and prompts for generated layouts, and ranks of the answers",
+     .about =
+         "LayoutPrompter (Lin et al. 2023) around any text generator. FILE holds layouts, a line "
+         "each: "
+         "{\"id\": ..., \"width\": W, \"height\": H, \"elements\": [{\"label\": ..., \"left\": "
+         "..., \"top\": ..., \"width\": ..., \"height\": ...}, ...]}, in pixels of that canvas, or "
+         "without it in shares from 0 to 1.\n"
+         "select names the layouts of FILE most like each query, prompt writes them and the query "
+         "as "
+         "text, serialize writes all of FILE as text, parse reads answers (HTML, one after each "
+         "blank "
+         "line) to layouts, rank puts layouts in order, the best first: aligned, without overlap, "
+         "and "
+         "like those of --valid.",
+     .examples =
+         "cull layout prompt --constraint sizes --canvas rico --queries want.jsonl library.jsonl\t"
+         "a prompt with ten exemplars\n"
+         "cull layout parse --canvas rico --library library.jsonl --skip answers.txt > made.jsonl\t"
+         "what the generator wrote, as layouts\n"
+         "cull layout rank --valid valid.jsonl made.jsonl\tthe best first",
+     .options = layout_options,
+     .least = 1,
+     .most = -1,
+     .run = run_layout},
     {.name = "compare",
      .usage = "cull compare data --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
      .brief = "run many methods on one problem, fairly",
