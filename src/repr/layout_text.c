@@ -138,8 +138,7 @@ static cull_status add_sequence(cull_ctx *cx, const cull_layouts *l, int64_t i,
     cull_box *box;
     int64_t n;
     cull_rng r = cull__rng(cx, 2 * (uint64_t)i + !example);
-    CULL_TRY(cull__layout_needs(
-        cx, l, i, o->kind == CULL_LAYOUT_RELATIONS ? CULL_LAYOUT_REFINEMENT : o->kind, o->known));
+    CULL_TRY(cull__layout_needs(cx, l, i, o->kind, o->known));
     CULL_TRY(ordered(cx, l, i, o->kind, &box, &n));
     if (o->kind == CULL_LAYOUT_REFINEMENT && example)
         for (int64_t j = 0; j < n; j++) add_noise(&r, &box[j]);

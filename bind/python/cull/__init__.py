@@ -6,6 +6,7 @@ They come from the catalogue of the library, so `help(cull.data)` is always what
 
 from __future__ import annotations
 
+from . import _layout as layout
 from . import data
 from ._lib import (
     CancelledError,
@@ -40,6 +41,7 @@ __all__ = [
     "WaitingError",
     "cluster",
     "data",
+    "layout",
 ]
 
 for _name in __all__:  # what they are called in tracebacks

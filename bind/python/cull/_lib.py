@@ -175,6 +175,31 @@ class ClustersStruct(ctypes.Structure):
     ]
 
 
+class LayoutOpts(ctypes.Structure):
+    C = "cull_layout_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("kind", c_int),
+        ("width", c_int32),
+        ("height", c_int32),
+        ("exemplars", c_int64),
+        ("known", c_int64),
+        ("characters", c_int64),
+        ("domain", c_char_p),
+        ("exhaustive", c_bool),
+    ]
+
+
+class LayoutQuality(ctypes.Structure):
+    C = "cull_layout_quality"
+    _fields_ = [
+        ("alignment", c_double),
+        ("overlap", c_double),
+        ("likeness", c_double),
+        ("score", c_double),
+    ]
+
+
 class RunHead(ctypes.Structure):
     """The first fields of cull_run; what follows them is read as JSON."""
 
@@ -285,6 +310,58 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("pool_free", None, c_void_p),
     ("cluster", c_int, c_void_p, c_void_p, POINTER(ClusterOpts), POINTER(ClustersStruct)),
     ("clusters_free", None, POINTER(ClustersStruct)),
+    ("layouts_open", c_int, c_void_p, c_char_p, c_void_p, c_bool, _OUT),
+    ("layouts_from", c_int, c_void_p, c_char_p, c_size_t, c_char_p, c_void_p, c_bool, _OUT),
+    ("layouts_of", c_int, c_void_p, c_void_p, c_int64, _OUT, POINTER(c_int64), c_void_p, _OUT),
+    ("layouts_text", c_int, c_void_p, c_void_p, c_int32, c_int32, _OUT),
+    ("layouts_n", c_int64, c_void_p),
+    ("layouts_free", None, c_void_p),
+    ("layout_canvas", c_bool, c_char_p, POINTER(c_int32), POINTER(c_int32)),
+    (
+        "layout_select",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(LayoutOpts),
+        c_void_p,
+        c_void_p,
+        c_void_p,
+    ),
+    (
+        "layout_prompt",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_int64,
+        c_void_p,
+        c_int64,
+        POINTER(LayoutOpts),
+        _OUT,
+        POINTER(c_int64),
+    ),
+    (
+        "layout_parse",
+        c_int,
+        c_void_p,
+        c_char_p,
+        c_size_t,
+        c_void_p,
+        POINTER(LayoutOpts),
+        _OUT,
+        POINTER(c_int64),
+    ),
+    ("boxes_free", None, c_void_p),
+    (
+        "layout_rank",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(LayoutQuality),
+    ),
     ("form_find", c_bool, c_char_p, POINTER(c_int)),
     ("run_write", c_int, c_void_p, c_void_p, c_int, c_char_p),
     ("run_text", c_int, c_void_p, c_void_p, c_int, _OUT),
