@@ -34,7 +34,7 @@ Budget = Union[int, float, str]
 '''
 
 ESTIMATORS = '''# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
-from typing import Any, Literal, Mapping, Optional, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ TYPES = {
     "valid_label": "Union[Path, npt.ArrayLike]",
     "holdout": "Union[float, str]",
 }
-ARGS = {None: "bool", "N": "int", "S": "float", "P": "float", "FILE": "Path", "LO-HI": "Union[int, str]"}
+ARGS = {None: "bool", "N": "int", "S": "float", "P": "float", "FILE": "Path", "DIR": "Path", "LO-HI": "Union[int, str]"}
 KINDS = {"f64": "float", "i64": "int", "bool": "bool"}
 
 
@@ -105,6 +105,7 @@ ESTIMATOR_TYPES = {
     "columns": "Optional[Mapping[str, Column]]",
     "cost": "Optional[Column]",
     "quota": f"Optional[{TYPES['quota']}]",
+    "rates": f"Optional[{TYPES['rates']}]",
     "random_state": "Union[int, np.random.RandomState, None]",
     **{name: kind for name, kind, _, _ in COMMON},
 }

@@ -360,6 +360,41 @@ static void failures(void **state)
     assert_true(done);
 }
 
+/* A run that left its share in a folder, and is still there, has no part in what its context does next. */
+static void shares_of_one_job(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    const cull_method *m = cull_method_find("rds-plus", NULL);
+    cull_array pool = rows(t.pool, N, D), target = rows(t.target, M, D);
+    char dir[64];
+    snprintf(dir, sizeof dir, "%s/shares", t.dir);
+    cull_job *j[4];
+    for (int i = 0; i < 4; i++) {
+        j[i] = job(cx, "5%");
+        ok(cx, cull_job_array(j[i], "pool", &pool));
+        ok(cx, cull_job_array(j[i], "target", &target));
+        if (i == 1 || i == 2) {
+            ok(cx, cull_job_set(j[i], "parts", dir));
+            ok(cx, cull_job_set(j[i], "shard", i == 1 ? "1/2" : "2/2"));
+            refused(cx, cull_job_run(j[i], m, NULL, 0), CULL_EWAIT, "its share of");
+        } else {
+            run(cx, j[i], "rds-plus");
+        }
+    }
+    same(j[0], j[3]);
+    for (int i = 0; i < 4; i++) cull_job_free(j[i]);
+    static const char *const left[] = {"0000-nearest-rows.1-of-2", "0000-nearest-rows.2-of-2",
+                                       "run"};
+    for (int i = 0; i < 3; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", dir, left[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(dir), 0);
+    cull_ctx_free(cx);
+}
+
 /* What a comparison and an estimate leave behind. */
 static void compared(void **state)
 {
@@ -406,6 +441,7 @@ int main(void)
         cmocka_unit_test(avoid_rows),
         cmocka_unit_test(have_and_against),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(shares_of_one_job),
         cmocka_unit_test(compared),
         cmocka_unit_test(failures),
     };

@@ -184,7 +184,9 @@ def run(m: Method, given: Dict[str, Any]) -> Pick:
             elif "label" in given:
                 job.flags = _lib.JUDGE
             cx.check(lib.cull_job_run(job.at, m.at, opts, job.flags))
-            return Pick(job, m.slug)
+            pick = Pick(job, m.slug)
+            cx.check(lib.cull_job_done(job.at))  # the pick is the caller's: checkpoints may go
+            return pick
         finally:
             job.settle()
             lib.cull_opts_free(opts)

@@ -323,19 +323,24 @@ class Giver:
                 f"have is an array of {a.dtype} of {a.ndim} dimensions; "
                 "it takes rows, a mask of booleans, a pick or a file of one"
             )
-        folder = self._folder()
+        folder = self._folder(name, "give a mask or a pick's file")
         path = os.path.join(folder, name + ".npy")
         np.save(path, a)
         self.set(name, path)
 
     def _spool(self, name: str, records: Iterable[Any]) -> None:
         """Records in memory go the way of a file, so that fields by path mean the same."""
-        path = os.path.join(self._folder(), name + ".jsonl")
+        folder = self._folder(name, "checkpoints and shards are for files and arrays")
+        path = os.path.join(folder, name + ".jsonl")
         with open(path, "w", encoding="utf-8", errors="surrogatepass") as f:
             f.writelines(map(_line, records))
         self.set(name, path)
 
-    def _folder(self) -> str:
+    def _folder(self, name: str, instead: str) -> str:
+        """For what goes the way of a file, a new one each time: a run that goes on would not know it
+        again."""
+        if not {"checkpoint", "shard", "parts"}.isdisjoint(self.given):
+            raise OptionError(f"{name} cannot be read again by a later run: {instead}")
         folder = tempfile.TemporaryDirectory(dir=self.tmpdir, prefix="cull-")
         self.job.handles.append((tempfile.TemporaryDirectory.cleanup, folder))
         return folder.name

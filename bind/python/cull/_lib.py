@@ -298,6 +298,7 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("job_records", c_int, c_void_p, c_char_p, c_void_p),
     ("job_run", c_int, c_void_p, c_void_p, c_void_p, c_uint),
     ("job_result", POINTER(RunHead), c_void_p),
+    ("job_done", c_int, c_void_p),
     ("job_settle", None, c_void_p),
     ("job_compare", c_int, c_void_p, POINTER(Variant), c_int, c_int, _OUT),
     ("store_open", c_int, c_void_p, c_char_p, c_int, c_int64, c_int64, _OUT),

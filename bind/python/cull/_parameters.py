@@ -37,6 +37,16 @@ READ: Dict[str, Tuple[Any, str]] = {
     "random_state": (1, "seed; None or a RandomState draws one, as elsewhere in scikit-learn"),
 }
 _COMMON = ("threads", "memory")
+# method -> inputs that only it reads, not by rows of X: name, help
+_BESIDE: Dict[str, List[Tuple[str, str]]] = {
+    "less": [
+        (
+            "rates",
+            "a number for each checkpoint, its learning rate, where a row of X is gradients at "
+            "several, side by side; None = X is of one",
+        )
+    ],
+}
 Parameter = Tuple[str, Any, str]
 
 
@@ -59,6 +69,7 @@ def parameters(facts: Dict[str, Any]) -> List[Parameter]:
     if facts["needs_pool"]:
         rows = ((python_name(i["name"]), i["help"]) for i in _catalogue.inputs_of(facts["task"]))
         found += [(name, None, f"of texts: {h}") for name, h in rows if name.startswith("embed_")]
+    found += [(name, None, help) for name, help in _BESIDE.get(facts["slug"], [])]
     found += [("random_state", *READ["random_state"])]
     found += [(name, d, h) for name, _, d, h in _catalogue.COMMON if name in _COMMON]
     return found

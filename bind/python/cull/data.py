@@ -37,7 +37,8 @@ def compare(
 
     COMPARE
 
-    What is measured: precision (with label and label_is), coverage (with a target)."""
+    What is measured: precision (with label and label_is), coverage (with a target), accuracy and
+    balanced accuracy of the classifier (with judge)."""
     given = {"pool": pool, "target": target, "budget": budget, **given}
     return _catalogue.compare("data", methods, seeds, given)
 

@@ -1,5 +1,5 @@
 # Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
-from typing import Any, Literal, Mapping, Optional, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -468,6 +468,7 @@ class Less(ExampleSelector):
     embed_bits: of texts: 2^N hashed features before they are reduced (18)
     embed_sample: of texts: texts that the reduction is fitted on (65536)
     embed_power: of texts: evens out the directions of the reduction: 0 = not, 1 = whitened (0)
+    rates: a number for each checkpoint, its learning rate, where a row of X is gradients at several, side by side; None = X is of one
     random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
     threads: workers; 0 = one for each CPU. The answer does not depend on it
     memory: most bytes to hold at once, or '512M', '4G'
@@ -487,6 +488,7 @@ class Less(ExampleSelector):
         embed_bits: Optional[int] = None,
         embed_sample: Optional[int] = None,
         embed_power: Optional[float] = None,
+        rates: Optional[Union[str, Sequence[float], npt.ArrayLike]] = None,
         random_state: Union[int, np.random.RandomState, None] = 1,
         threads: int = 0,
         memory: Union[int, str, None] = None,
