@@ -238,9 +238,9 @@ static bool there(const cull__parts *p, const cull__stage *st, int rank, int ran
 static cull_status count_shards(cull_ctx *cx, cull__parts *p)
 {
     DIR *d = opendir(p->dir);
-    if (!d) return cull__fail_errno(cx, p->dir, "cannot read the folder");
+    if (!d && errno != ENOENT) return cull__fail_errno(cx, p->dir, "cannot read the folder");
     cull_status s = CULL_OK;
-    for (struct dirent *e; s == CULL_OK && (e = readdir(d));) {
+    for (struct dirent *e; d && s == CULL_OK && (e = readdir(d));) {
         int number, rank, ranks;
         const char *of = strrchr(e->d_name, '.');
         if (sscanf(e->d_name, "%4d-", &number) != 1 || !of) continue;
@@ -250,7 +250,7 @@ static cull_status count_shards(cull_ctx *cx, cull__parts *p)
                            p->dir, p->shards, ranks);
         p->shards = ranks;
     }
-    closedir(d);
+    if (d) closedir(d);
     if (s == CULL_OK && !p->shards)
         s = cull__fail(cx, CULL_EINPUT,
                        "%s: there are no shards to put together; make them with "
@@ -384,8 +384,8 @@ static cull_status another(cull_ctx *cx, const cull__parts *p, const char *was)
 
 static cull_status claim(cull_ctx *cx, const cull__parts *p)
 {
-    char path[PATH], was[8192];
-    size_t got = 0, n = strlen(p->run_text);
+    char path[PATH], *was;
+    size_t got = 0, n = strlen(p->run_text), room = n + 8192; /* more of another run is not told */
     cull__reader *r;
     cull__writer *w;
     snprintf(path, sizeof path, "%s/run", p->dir);
@@ -393,14 +393,17 @@ static cull_status claim(cull_ctx *cx, const cull__parts *p)
         CULL_TRY(cull__writer_open(cx, path, &w));
         return cull__writer_end(cx, w, cull__write(cx, w, p->run_text, n));
     }
-    CULL_TRY(cull__reader_open(cx, path, &r));
-    cull_status s = CULL_OK;
-    for (size_t k = 1; s == CULL_OK && k && got < sizeof was - 1; got += k)
-        s = cull__read(cx, r, was + got, sizeof was - 1 - got, &k);
-    cull__reader_close(r);
-    CULL_TRY(s);
+    CULL_TRY(CULL_ALLOC(cx, was, (int64_t)room + 1));
+    cull_status s = cull__reader_open(cx, path, &r);
+    if (s == CULL_OK) {
+        for (size_t k = 1; s == CULL_OK && k && got < room; got += k)
+            s = cull__read(cx, r, was + got, room - got, &k);
+        cull__reader_close(r);
+    }
     was[got] = 0;
-    return got == n && !memcmp(was, p->run_text, n) ? CULL_OK : another(cx, p, was);
+    if (s == CULL_OK && (got != n || memcmp(was, p->run_text, n))) s = another(cx, p, was);
+    cull__free(was);
+    return s;
 }
 
 static cull_status copy(cull_ctx *cx, const char *s, char **out)
@@ -427,9 +430,9 @@ static cull_status start(cull_ctx *cx, cull__parts *p, const cull__parts_opts *o
     bool makes = o->loops || o->shards;
     if (makes && mkdir(p->dir, 0777) != 0 && errno != EEXIST)
         return cull__fail_errno(cx, p->dir, "cannot make the folder");
+    if (!makes) CULL_TRY(count_shards(cx, p)); /* before the folder is claimed */
     CULL_TRY(claim(cx, p));
     if (o->loops && cull__rank(cx) == 0) CULL_TRY(sweep(cx, p, left_behind));
-    if (!makes) CULL_TRY(count_shards(cx, p));
     p->carrier.user = p;
     if (o->loops)
         p->carrier.find = find, p->carrier.keep = keep;

@@ -54,6 +54,15 @@ static cull_status add_given(cull_job *j, cull_buf *b, const given *g)
     return CULL_OK;
 }
 
+/* All that was given as `name`, in the order given. */
+static cull_status add_all(cull_job *j, cull_buf *b, const char *name)
+{
+    for (int64_t i = 0; i < j->sets; i++)
+        if (!strcmp(j->set[i].name, name)) CULL_TRY(add_given(j, b, &j->set[i]));
+    return CULL_OK;
+}
+
+/* Inputs as the task lists them, so that it is one run in whatever order they were given. */
 static cull_status describe(cull_job *j, const cull_method *m, const cull_opts *opts, cull_buf *b)
 {
     char value[64];
@@ -66,8 +75,9 @@ static cull_status describe(cull_job *j, const cull_method *m, const cull_opts *
         cull__buf_printf(b, "%s: %s\n", o->name, value);
     }
     cull_opts_free(def);
-    for (int64_t i = 0; i < j->sets; i++)
-        if (!aside(j->set[i].name)) CULL_TRY(add_given(j, b, &j->set[i]));
+    CULL_TRY(add_all(j, b, "pool"));
+    for (const cull_input *r = cull_task_inputs(j->task); r->name; r++)
+        if (!aside(r->name)) CULL_TRY(add_all(j, b, r->name));
     for (int i = 0; i < j->mines; i++) {
         cull__buf_printf(b, "column %s: ", j->mine[i].name);
         add_hash(b, j->mine[i].v, (size_t)j->mine[i].n * sizeof *j->mine[i].v);

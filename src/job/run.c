@@ -167,7 +167,8 @@ cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opt
     cull_status s = parts_open(j, m, opts);
     if (s == CULL_OK && !j->opened) s = job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false);
     if (s == CULL_OK) s = run(j, m, opts, flags);
-    cull__carry(j->cx, NULL); /* what the context does next is another's, and this job may live on */
+    cull__carry(j->cx,
+                NULL); /* what the context does next is another's, and this job may live on */
     if (s == CULL_OK)
         j->ran = true;
     else

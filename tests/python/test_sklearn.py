@@ -256,6 +256,21 @@ def test_without_a_target(problem):
         cs.RdsPlus(BUDGET).fit(p.texts)
 
 
+def test_rates_of_checkpoints(problem):
+    """Of Less: a row is gradients at three checkpoints, side by side."""
+    x, wanted = problem.pool, problem.target
+    rates = [3e-5, 2e-5, 1e-5]
+    want = cull.data.less(x, wanted, BUDGET, rates=rates)
+    for given in (rates, np.array(rates), "3e-5,2e-5,1e-5"):
+        e = cs.Less(BUDGET, target=wanted, rates=given)
+        assert clone(e).fit(x).sample_indices_.tolist() == list(want)
+        assert e.fit(x).scores_.tolist() == want.score.tolist()
+    assert list(cs.Less(BUDGET, target=wanted).fit(x).pick_) != list(want)
+    assert "rates" not in cs.RdsPlus().get_params()
+    with pytest.raises(cull.InputError, match="not 5 gradients of one length"):
+        cs.Less(BUDGET, target=wanted, rates=[1.0] * 5).fit(x)
+
+
 def test_texts(problem):
     """Methods of embeddings read texts too, by features of their words."""
     p = problem
