@@ -30,6 +30,7 @@ same() {
     done
 }
 for m in rds-plus tarot got-d kmq k-centre semdedup facility-location; do same $m --budget 50 --target few.svm big.svm; done
+same facility-location --neighbours 20 --recall 0.4 --budget 50 big.svm
 same rds-plus --budget 6 --target dev.jsonl pool.jsonl
 same minhash pool.jsonl
 "$CULL" cluster -q --clusters 30 big.svm -o want.npy
