@@ -272,6 +272,42 @@ static cull_status make(cull_ctx *cx, const cull_pool *p, const cull__graph_opts
     return CULL_OK;
 }
 
+/* A graph that is whole is kept: what follows may take long too, or be what was killed. */
+static cull_status find_or_make(cull_ctx *cx, const cull_pool *p, const cull__graph_opts *o,
+                                cull__graph *g)
+{
+    uint64_t edges = (uint64_t)g->n * (uint64_t)g->k, sampled = (uint64_t)g->sampled;
+    struct {
+        int64_t lists, probe, sampled;
+        double recall, low, high;
+    } is;
+    cull__loop loop;
+    const cull__piece all[] = {{&is, 0, sizeof is},
+                               {g->found, 0, (uint64_t)g->n * sizeof *g->found},
+                               {g->who, 0, edges * sizeof *g->who},
+                               {g->how, 0, edges * sizeof *g->how},
+                               {g->sample, 0, sampled * sizeof *g->sample},
+                               {g->missing, 0, sampled * sizeof *g->missing}};
+    int pieces = g->sampled ? 6 : 4;
+    int64_t step;
+    bool found;
+    CULL_TRY(cull__loop_find(cx, "neighbours", &loop, &step, all, pieces, &found));
+    if (!found) {
+        cull__mark_t mark = cull__mark(cx);
+        const char *phase = cull__phase(cx, "nearest rows");
+        cull_status s = make(cx, p, o, g);
+        cull__phase(cx, phase);
+        cull__release(cx, mark);
+        CULL_TRY(s);
+        is.lists = g->lists, is.probe = g->probe, is.sampled = g->sampled;
+        is.recall = g->recall, is.low = g->low, is.high = g->high;
+        return cull__loop_keep(cx, &loop, 1, true, all, pieces);
+    }
+    g->lists = is.lists, g->probe = is.probe, g->sampled = is.sampled;
+    g->recall = is.recall, g->low = is.low, g->high = is.high;
+    return CULL_OK;
+}
+
 cull_status cull__graph_new(cull_ctx *cx, const cull_pool *p, const cull__graph_opts *o,
                             cull__graph *g)
 {
@@ -288,12 +324,7 @@ cull_status cull__graph_new(cull_ctx *cx, const cull_pool *p, const cull__graph_
         CULL_TRY(CULL_TMP(cx, g->sample, g->sampled));
         CULL_TRY(CULL_TMP(cx, g->missing, g->sampled));
     }
-    cull__mark_t mark = cull__mark(cx);
-    const char *phase = cull__phase(cx, "nearest rows");
-    cull_status s = g->n && g->k ? make(cx, p, o, g) : CULL_OK;
-    cull__phase(cx, phase);
-    cull__release(cx, mark);
-    return s;
+    return g->n && g->k ? find_or_make(cx, p, o, g) : CULL_OK;
 }
 
 uint64_t cull__graph_bytes(int64_t n, int64_t d, cull_dtype dtype, const cull__graph_opts *o,

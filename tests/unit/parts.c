@@ -233,6 +233,7 @@ static void checkpoints(void **state)
               {"got-d", NULL, NULL, false, true},
               {"facility-location", "optimizer", "lazy", true, true},
               {"saturated-coverage", "optimizer", "naive", false, true},
+              {"facility-location", "neighbours", "10", true, true},
               {"facility-location", "optimizer", "stochastic", true, true},
               {"log-det", NULL, NULL, true, true},
               {"k-centre", NULL, NULL, false, true},
