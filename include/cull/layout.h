@@ -33,7 +33,13 @@ typedef struct cull_layouts cull_layouts;
  * absent) where they are not known; such layouts keep the order of the file. like: labels have the
  * numbers that they have there, new ones come after (NULL: numbers in order of appearance). Labels are 1
  * to 64 bytes without control characters; "canvas" is none. EINPUT by file, line and element. One pass,
- * about 50 bytes a box. */
+ * about 50 bytes a box.
+ * A partial record may give relations that are wanted, 10000 at most, for CULL_LAYOUT_RELATIONS:
+ *   "relations": [[0, "top", 1], [2, "larger", 0], [2, "center", "canvas"]]
+ * says that element 0 of the record (they count from 0) lies above 1, that 2 is larger than 0 and lies
+ * in the canvas's middle third; the words are top, center, bottom, left, right, smaller, equal and
+ * larger, for the canvas the first three. An empty array says that none is wanted, null nothing.
+ * EINPUT by relation; also where the set is not partial, whose relations follow from its boxes. */
 CULL_API cull_status cull_layouts_open(cull_ctx *cx, const char *path, const cull_layouts *like,
                                        bool partial, cull_layouts **out) CULL_CHECKED;
 /* The same of n bytes of text; `name` is what errors call it. */
@@ -49,8 +55,9 @@ CULL_API int64_t cull_layouts_n(const cull_layouts *l);
 CULL_API cull_layout cull_layouts_at(const cull_layouts *l, int64_t i);
 CULL_API int32_t cull_layouts_labels(const cull_layouts *l);
 CULL_API const char *cull_layouts_label(const cull_layouts *l, int32_t label);
-/* jsonl that cull_layouts_from reads back, in pixels of (width, height), or in shares where those are 0;
- * free with cull_text_free (cull/report.h). */
+/* jsonl that cull_layouts_from reads back (as partial, where numbers are missing or relations given), in
+ * pixels of (width, height), or in shares where those are 0; free with cull_text_free
+ * (cull/report.h). */
 CULL_API cull_status cull_layouts_text(cull_ctx *cx, const cull_layouts *l, int32_t width,
                                        int32_t height, char **out) CULL_CHECKED;
 
@@ -58,7 +65,7 @@ CULL_API cull_status cull_layouts_text(cull_ctx *cx, const cull_layouts *l, int3
 typedef enum {
     CULL_LAYOUT_TYPES,      /* labels */
     CULL_LAYOUT_SIZES,      /* labels, widths and heights */
-    CULL_LAYOUT_RELATIONS,  /* labels, and a tenth of all relations of size and place, drawn */
+    CULL_LAYOUT_RELATIONS,  /* labels, relations of size and place: given, or a tenth drawn */
     CULL_LAYOUT_COMPLETION, /* the first boxes */
     CULL_LAYOUT_REFINEMENT, /* all boxes, roughly */
     CULL_LAYOUT_KINDS
@@ -105,7 +112,8 @@ CULL_API cull_status cull_layout_select(cull_ctx *cx, const cull_layouts *librar
 
 /* ---- text; free with cull_text_free ---- */
 /* The constraint of layout i as one line, "text 0 40 12 | image 1 90 30": each box its label, its number
- * and what is known of it; relations follow as "image 1 top text 0": image 1 is above text 0. Types,
+ * and what is known of it; relations follow as "image 1 top text 0": image 1 is above text 0. Those that
+ * the record gives stand in its order, and its boxes need no numbers then; else they are drawn. Types,
  * sizes and relations name boxes by label, so that their order does not tell where they go; completion
  * and refinement by (top, left). What is drawn follows from cx's seed and i: relations, and the noise of
  * standard deviation 0.01 that refinement has where `example`. */

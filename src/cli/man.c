@@ -191,6 +191,8 @@ static void bash(void)
     for (int i = 0; (k = command_at(i)); i++) printf("%s ", k->name);
     puts("\" -- \"$cur\")) ;;\n"
          "        2compare|2list) COMPREPLY=(data) ;;\n"
+         "        2layout) COMPREPLY=($(compgen -W \"select prompt serialize parse rank\" -- "
+         "\"$cur\")) ;;\n"
          "        2completion) COMPREPLY=($(compgen -W \"bash zsh\" -- \"$cur\")) ;;\n"
          "        esac ;;\n    esac\n}\ncomplete -o filenames -F _cull cull");
 }
@@ -238,6 +240,7 @@ static void zsh(void)
          "        data|info) _describe method methods ;;\n"
          "        help) _describe command commands; return ;;\n"
          "        compare|list) compadd data; return ;;\n"
+         "        layout) compadd select prompt serialize parse rank; return ;;\n"
          "        completion) compadd bash zsh; return ;;\n        esac\n    fi\n"
          "    case $words[2] in");
     for (int i = 0; (k = command_at(i)); i++) {

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const cull__relation_word[CULL__RELATION_WORDS] = {
+    "top", "center", "bottom", "left", "right", "smaller", "equal", "larger"};
+
 /* ---- a set ---- */
 
 void cull_layouts_free(cull_layouts *l)
@@ -20,6 +23,9 @@ void cull_layouts_free(cull_layouts *l)
     cull__free(l->first);
     cull__free(l->id);
     cull__free(l->ids);
+    cull__free(l->relation);
+    cull__free(l->first_relation);
+    cull__free(l->related);
     cull__free(l);
 }
 
@@ -28,6 +34,7 @@ static cull_status begin(cull_layouts *l, const cull_layouts *like)
     cull_ctx *cx = l->cx;
     CULL_TRY(CULL_GROW(cx, l->first, &l->first_cap, 1));
     CULL_TRY(CULL_GROW(cx, l->first_run, &l->first_run_cap, 1));
+    CULL_TRY(CULL_GROW(cx, l->first_relation, &l->first_relation_cap, 1));
     CULL_TRY(CULL_GROW(cx, l->ids, &l->ids_cap, 1));
     l->id_bytes = 1; /* the empty id */
     if (!like || !like->labels) return CULL_OK;
@@ -107,7 +114,9 @@ static int by_label(const void *a_, const void *b_)
     return a->was < b->was ? -1 : 1;
 }
 
-static cull_status in_order(cull_layouts *l, cull_box *box, int64_t n, int32_t *group)
+/* place[i]: where box i of those that come has gone. */
+static cull_status in_order(cull_layouts *l, cull_box *box, int64_t n, int32_t *group,
+                            int16_t *place)
 {
     placed *p;
     bool known = true;
@@ -117,17 +126,39 @@ static cull_status in_order(cull_layouts *l, cull_box *box, int64_t n, int32_t *
         known = known && !isnan(box[i].top) && !isnan(box[i].left);
     }
     if (known) qsort(p, (size_t)n, sizeof *p, by_place);
+    for (int64_t i = 0; i < n; i++) place[p[i].was] = (int16_t)i;
     for (int64_t i = 0; i < n; i++) box[i] = p[i].box, p[i].was = i;
     qsort(p, (size_t)n, sizeof *p, by_label);
     for (int64_t i = 0; i < n; i++) group[i] = (int32_t)p[i].was;
     return CULL_OK;
 }
 
+/* Relations of the layout that comes, whose boxes have gone to place[]. */
+static cull_status relate(cull_layouts *l, const cull__relation *given, int64_t n,
+                          const int16_t *place)
+{
+    cull_ctx *cx = l->cx;
+    CULL_TRY(CULL_GROW(cx, l->first_relation, &l->first_relation_cap, l->n + 2));
+    CULL_TRY(CULL_GROW(cx, l->related, &l->related_cap, l->n + 1));
+    if (n) CULL_TRY(CULL_GROW(cx, l->relation, &l->relation_cap, l->relations + n));
+    for (int64_t i = 0; i < n; i++) {
+        cull__relation a = given[i];
+        a.first = place[a.first];
+        if (a.second != CULL__CANVAS) a.second = place[a.second];
+        l->relation[l->relations++] = a;
+    }
+    l->related[l->n] = given != NULL;
+    l->first_relation[l->n + 1] = l->relations;
+    return CULL_OK;
+}
+
 cull_status cull__layouts_add(cull_layouts *l, const char *id, size_t id_n, cull_box *box,
-                              int64_t n)
+                              int64_t n, const cull__relation *relation, int64_t relations)
 {
     cull_ctx *cx = l->cx;
     cull__mark_t mark = cull__mark(cx);
+    int16_t *place;
+    CULL_TRY(CULL_TMP(cx, place, n));
     CULL_TRY(CULL_GROW(cx, l->box, &l->box_cap, l->boxes + n));
     CULL_TRY(CULL_GROW(cx, l->group, &l->group_cap, l->boxes + n));
     CULL_TRY(CULL_GROW(cx, l->first, &l->first_cap, l->n + 2));
@@ -135,7 +166,8 @@ cull_status cull__layouts_add(cull_layouts *l, const char *id, size_t id_n, cull
     CULL_TRY(CULL_GROW(cx, l->run, &l->run_cap, l->runs + n));
     CULL_TRY(CULL_GROW(cx, l->id, &l->id_cap, l->n + 1));
     CULL_TRY(CULL_GROW(cx, l->ids, &l->ids_cap, l->id_bytes + (int64_t)id_n + 1));
-    CULL_TRY(in_order(l, box, n, l->group + l->boxes));
+    CULL_TRY(in_order(l, box, n, l->group + l->boxes, place));
+    CULL_TRY(relate(l, relation, relations, place));
     memcpy(l->box + l->boxes, box, (size_t)n * sizeof *box);
     for (int64_t i = 0; i < n; i++) {
         int32_t label = box[l->group[l->boxes + i]].label;
@@ -186,7 +218,7 @@ cull_status cull_layouts_of(cull_ctx *cx, const cull_layouts *like, int64_t n,
         for (int64_t j = 0; s == CULL_OK && j < count[i]; j++) s = check_box(l, &box[i][j], i, j);
         if (s != CULL_OK) break;
         memcpy(own, box[i], (size_t)count[i] * sizeof *own);
-        s = cull__layouts_add(l, id ? id[i] : "", id ? strlen(id[i]) : 0, own, count[i]);
+        s = cull__layouts_add(l, id ? id[i] : "", id ? strlen(id[i]) : 0, own, count[i], NULL, 0);
     }
     if (s != CULL_OK) cull_layouts_free(l), *out = NULL;
     return s;
@@ -279,7 +311,7 @@ cull_status cull__layout_needs(cull_ctx *cx, const cull_layouts *l, int64_t i, c
                                int64_t known)
 {
     cull_layout a = cull_layouts_at(l, i);
-    if (k == CULL_LAYOUT_TYPES) return CULL_OK;
+    if (k == CULL_LAYOUT_TYPES || (k == CULL_LAYOUT_RELATIONS && l->related[i])) return CULL_OK;
     for (int64_t j = 0; j < a.n && (k != CULL_LAYOUT_COMPLETION || j < known); j++) {
         const cull_box *b = &a.box[j];
         const char *lacks = isnan(b->width) || isnan(b->height) ? "size" : "place";

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SPARE = 64 };
@@ -18,6 +19,8 @@ typedef struct {
     double width, height; /* what numbers are divided by */
     cull_box box[CULL__BOXES];
     int64_t n;
+    cull__relation *relation; /* of the record; NULL = it gives none */
+    int64_t relations;
     cull_status s;
 } reading;
 
@@ -97,6 +100,114 @@ static bool each(void *arg, const char *key, size_t key_n, cull__json_value v)
     return r->s == CULL_OK;
 }
 
+/* ---- relations ---- */
+
+static cull_status wrong_relation(reading *r, const char *what)
+{
+    return cull__fail(r->cx, CULL_EINPUT, "%s:%" PRId64 ": relation %" PRId64 ": %s", r->name,
+                      r->line, r->relations, what);
+}
+
+/* The members of a relation. */
+typedef struct {
+    cull__json_value v[3];
+    int n;
+} triple;
+
+static bool member(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    triple *t = arg;
+    (void)key, (void)key_n;
+    t->v[t->n++] = v;
+    return t->n < 3;
+}
+
+static cull_status place(reading *r, cull__json_value v, int16_t *out)
+{
+    int64_t at;
+    char what[96];
+    if (!cull__json_integer(v, &at))
+        return wrong_relation(r, "elements are named by their places, whole numbers from 0; only "
+                                 "the last may be \"canvas\"");
+    if (at >= 0 && at < r->n) {
+        *out = (int16_t)at;
+        return CULL_OK;
+    }
+    snprintf(what, sizeof what,
+             "there is no element %" PRId64 "; the record has %" PRId64 ", counted from 0", at,
+             r->n);
+    return wrong_relation(r, what);
+}
+
+static cull_status word(reading *r, cull__json_value v, int words, int16_t *out)
+{
+    size_t n;
+    const char *s = cull__json_string(v, &n);
+    char q[80], known[80];
+    int used = 0;
+    for (int k = 0; s && k < words; k++)
+        if (strlen(cull__relation_word[k]) == n && !memcmp(cull__relation_word[k], s, n)) {
+            *out = (int16_t)k;
+            return CULL_OK;
+        }
+    for (int k = 0; k < words; k++)
+        used += snprintf(known + used, sizeof known - (size_t)used, "%s%s", k ? ", " : "",
+                         cull__relation_word[k]);
+    return cull__fail(r->cx, CULL_EINPUT,
+                      "%s:%" PRId64 ": relation %" PRId64 ": %s%s%s is none of %s%s", r->name,
+                      r->line, r->relations, s ? "'" : "",
+                      s ? cull__quote(s, n, q, sizeof q) : "the second member", s ? "'" : "", known,
+                      words == CULL__CANVAS_WORDS ? ", the words for the canvas" : "");
+}
+
+static cull_status relation(reading *r, cull__json_value v)
+{
+    triple t = {.n = 0};
+    size_t n = 0;
+    cull__relation *a = &r->relation[r->relations];
+    if (r->relations == CULL__RELATIONS) return wrong(r, "there are more than 10000 relations");
+    if (cull__json_kind(v) != CULL__JSON_ARRAY || cull__json_count(v) != 3)
+        return wrong_relation(r, "it is no array of three, as [0, \"top\", 1]");
+    cull__json_each(v, member, &t);
+    const char *s = cull__json_string(t.v[2], &n);
+    bool canvas = s && n == 6 && !memcmp(s, "canvas", 6);
+    CULL_TRY(place(r, t.v[0], &a->first));
+    a->second = CULL__CANVAS;
+    if (!canvas) CULL_TRY(place(r, t.v[2], &a->second));
+    if (a->first == a->second) return wrong_relation(r, "an element stands beside itself");
+    CULL_TRY(word(r, t.v[1], canvas ? CULL__CANVAS_WORDS : CULL__RELATION_WORDS, &a->word));
+    r->relations++;
+    return CULL_OK;
+}
+
+static bool each_relation(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    reading *r = arg;
+    (void)key, (void)key_n;
+    r->s = relation(r, v);
+    return r->s == CULL_OK;
+}
+
+/* After the elements, whose places they name. */
+static cull_status relations(reading *r, cull__json_value root)
+{
+    cull__json_value v;
+    r->relation = NULL;
+    r->relations = 0;
+    if (!cull__json_get(root, "relations", &v) || cull__json_kind(v) == CULL__JSON_NULL)
+        return CULL_OK;
+    if (!r->partial)
+        return wrong(r, "'relations' are for layouts that are wanted; here they are drawn from the "
+                        "boxes, so leave them out");
+    if (cull__json_kind(v) != CULL__JSON_ARRAY) return wrong(r, "'relations' is no array");
+    int64_t n = cull__json_count(v);
+    CULL_TRY(CULL_TMP(r->cx, r->relation, (n < CULL__RELATIONS ? n : CULL__RELATIONS) + 1));
+    cull__json_each(v, each_relation, r);
+    return r->s;
+}
+
+/* ---- records ---- */
+
 static cull_status canvas(reading *r, cull__json_value root)
 {
     cull__json_value v[2];
@@ -136,7 +247,8 @@ static cull_status record(reading *r, const char *s, size_t n)
     cull__json_each(v, each, r);
     CULL_TRY(r->s);
     if (!r->n) return wrong(r, "there is no element; a layout has one at least");
-    return cull__layouts_add(r->l, id, id_n, r->box, r->n);
+    CULL_TRY(relations(r, root));
+    return cull__layouts_add(r->l, id, id_n, r->box, r->n, r->relation, r->relations);
 }
 
 /* The parser reads up to SPARE bytes past a line, so the last lines are copied. */
@@ -222,6 +334,25 @@ static void write_box(cull_json *j, const cull_layouts *l, const cull_box *b, in
     cull__json_close(j, '}');
 }
 
+static void write_relations(cull_json *j, const cull_layouts *l, int64_t i)
+{
+    if (!l->related[i]) return;
+    cull__json_key(j, "relations");
+    cull__json_open(j, '[');
+    for (int64_t k = l->first_relation[i]; k < l->first_relation[i + 1]; k++) {
+        const cull__relation *a = &l->relation[k];
+        cull__json_open(j, '[');
+        cull__json_i64(j, a->first);
+        cull__json_str(j, cull__relation_word[a->word]);
+        if (a->second == CULL__CANVAS)
+            cull__json_str(j, "canvas");
+        else
+            cull__json_i64(j, a->second);
+        cull__json_close(j, ']');
+    }
+    cull__json_close(j, ']');
+}
+
 cull_status cull_layouts_text(cull_ctx *cx, const cull_layouts *l, int32_t width, int32_t height,
                               char **out)
 {
@@ -241,6 +372,7 @@ cull_status cull_layouts_text(cull_ctx *cx, const cull_layouts *l, int32_t width
         cull__json_open(&j, '[');
         for (int64_t k = 0; k < a.n; k++) write_box(&j, l, &a.box[k], width, height);
         cull__json_close(&j, ']');
+        write_relations(&j, l, i);
         cull__json_close(&j, '}');
         j.comma[0] = false;
         cull__buf_add(&j.b, "\n", 1);

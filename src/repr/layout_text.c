@@ -25,17 +25,18 @@ static bool by_place(cull_layout_kind k)
     return k == CULL_LAYOUT_COMPLETION || k == CULL_LAYOUT_REFINEMENT;
 }
 
-/* Boxes of layout i as its text has them, in scratch. */
+/* Boxes of layout i as its text has them, in scratch; turn[j], which of them its box j is. */
 static cull_status ordered(cull_ctx *cx, const cull_layouts *l, int64_t i, cull_layout_kind k,
-                           cull_box **out, int64_t *count)
+                           cull_box **out, int64_t **turn, int64_t *count)
 {
     cull_layout a = cull_layouts_at(l, i);
     named *name;
     CULL_TRY(CULL_TMP(cx, *out, a.n));
+    CULL_TRY(CULL_TMP(cx, *turn, a.n));
     CULL_TRY(CULL_TMP(cx, name, a.n));
     for (int64_t j = 0; j < a.n; j++) name[j] = (named){l->label[a.box[j].label], j};
     if (!by_place(k)) qsort(name, (size_t)a.n, sizeof *name, by_name);
-    for (int64_t j = 0; j < a.n; j++) (*out)[j] = a.box[name[j].at];
+    for (int64_t j = 0; j < a.n; j++) (*out)[j] = a.box[name[j].at], (*turn)[name[j].at] = j;
     *count = a.n;
     return CULL_OK;
 }
@@ -96,9 +97,17 @@ static const char *third_of(const cull_box *b)
     return y < 1.0 / 3 ? "top" : y < 2.0 / 3 ? "center" : "bottom";
 }
 
+static void add_relation(const text *t, int64_t first, const char *word, int64_t second)
+{
+    add(t->to, " | ");
+    add_name(t, first);
+    cull__buf_printf(t->to, " %s ", word);
+    add_name(t, second);
+}
+
 /* A tenth of all n^2 relations, one at least, each as likely: between two boxes by size and by place, of
  * a box and the canvas by place. */
-static void add_relations(const text *t, cull_rng *r)
+static void draw_relations(const text *t, cull_rng *r)
 {
     int64_t left = t->n * t->n, need = (left + 9) / 10;
     for (int64_t i = 0; i < t->n; i++)
@@ -106,15 +115,28 @@ static void add_relations(const text *t, cull_rng *r)
             for (int kind = 0; kind < (j < t->n ? 2 : 1); kind++) {
                 if (cull__rng_below(r, left--) >= need) continue;
                 need--;
-                int64_t first = j < t->n ? j : i, second = j < t->n ? i : t->n;
-                add(t->to, " | ");
-                add_name(t, first);
-                cull__buf_printf(t->to, " %s ",
-                                 j == t->n ? third_of(&t->box[i])
-                                 : kind    ? size_of(&t->box[i], &t->box[j])
-                                           : place_of(&t->box[i], &t->box[j]));
-                add_name(t, second);
+                if (j == t->n)
+                    add_relation(t, i, third_of(&t->box[i]), j);
+                else
+                    add_relation(t, j,
+                                 kind ? size_of(&t->box[i], &t->box[j])
+                                      : place_of(&t->box[i], &t->box[j]),
+                                 i);
             }
+}
+
+/* Those that the record of layout i gives, in its order, else drawn. */
+static void add_relations(const text *t, int64_t i, const int64_t *turn, cull_rng *r)
+{
+    if (!t->l->related[i]) {
+        draw_relations(t, r);
+        return;
+    }
+    for (int64_t k = t->l->first_relation[i]; k < t->l->first_relation[i + 1]; k++) {
+        const cull__relation *a = &t->l->relation[k];
+        add_relation(t, turn[a->first], cull__relation_word[a->word],
+                     a->second == CULL__CANVAS ? t->n : turn[a->second]);
+    }
 }
 
 static double noisy(cull_rng *r, double v, double most)
@@ -136,10 +158,10 @@ static cull_status add_sequence(cull_ctx *cx, const cull_layouts *l, int64_t i,
 {
     cull__mark_t mark = cull__mark(cx);
     cull_box *box;
-    int64_t n;
+    int64_t *turn, n;
     cull_rng r = cull__rng(cx, 2 * (uint64_t)i + !example);
     CULL_TRY(cull__layout_needs(cx, l, i, o->kind, o->known));
-    CULL_TRY(ordered(cx, l, i, o->kind, &box, &n));
+    CULL_TRY(ordered(cx, l, i, o->kind, &box, &turn, &n));
     if (o->kind == CULL_LAYOUT_REFINEMENT && example)
         for (int64_t j = 0; j < n; j++) add_noise(&r, &box[j]);
     text t = {l, o, box, n, to};
@@ -149,7 +171,7 @@ static cull_status add_sequence(cull_ctx *cx, const cull_layouts *l, int64_t i,
         add_name(&t, j);
         if (by_place(o->kind) || o->kind == CULL_LAYOUT_SIZES) add_known(&t, j, by_place(o->kind));
     }
-    if (o->kind == CULL_LAYOUT_RELATIONS) add_relations(&t, &r);
+    if (o->kind == CULL_LAYOUT_RELATIONS) add_relations(&t, i, turn, &r);
     cull__release(cx, mark);
     return to->status;
 }
@@ -185,9 +207,9 @@ static cull_status add_html(cull_ctx *cx, const cull_layouts *l, int64_t i,
 {
     cull__mark_t mark = cull__mark(cx);
     cull_box *b;
-    int64_t n;
+    int64_t *turn, n;
     CULL_TRY(cull__layout_needs(cx, l, i, CULL_LAYOUT_REFINEMENT, 0));
-    CULL_TRY(ordered(cx, l, i, o->kind, &b, &n));
+    CULL_TRY(ordered(cx, l, i, o->kind, &b, &turn, &n));
     add_div(to, "canvas", 0, 0, o->width, o->height);
     for (int64_t j = 0; j < n; j++)
         add_div(to, l->label[b[j].label], cull__pixels(b[j].left, o->width),

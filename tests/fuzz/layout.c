@@ -1,4 +1,5 @@
-/* layout: any bytes as layouts of jsonl (what is read is written and read again), and as an answer. */
+/* layout: any bytes as layouts of jsonl (what is read is written and read again, and says the same), and
+ * as an answer. */
 #include "array.h"
 #include "fuzz.h"
 
@@ -7,6 +8,19 @@
 
 #include <string.h>
 
+/* Relations, which may be given: the same of both sets, or of neither. */
+static void same(cull_ctx *cx, const cull_layouts *l, const cull_layouts *again, int64_t i)
+{
+    cull_layout_opts o = CULL_LAYOUT_OPTS;
+    char *s, *t;
+    o.kind = CULL_LAYOUT_RELATIONS;
+    cull_status a = cull_layout_sequence(cx, l, i, &o, false, &s);
+    cull_status b = cull_layout_sequence(cx, again, i, &o, false, &t);
+    if (a != b || (a != CULL_OK && a != CULL_EINPUT) || (a == CULL_OK && strcmp(s, t))) abort();
+    cull_text_free(s);
+    cull_text_free(t);
+}
+
 static void use(cull_ctx *cx, cull_layouts *l)
 {
     cull_layouts *again;
@@ -14,6 +28,7 @@ static void use(cull_ctx *cx, cull_layouts *l)
     if (cull_layouts_text(cx, l, 0, 0, &s) != CULL_OK) abort();
     if (cull_layouts_from(cx, s, strlen(s), "again", l, true, &again) != CULL_OK) abort();
     if (cull_layouts_n(again) != cull_layouts_n(l)) abort();
+    for (int64_t i = 0; i < cull_layouts_n(l) && i < 4; i++) same(cx, l, again, i);
     cull_text_free(s);
     cull_layouts_free(again);
     for (int64_t i = 0; i < cull_layouts_n(l) && i < 4; i++) {

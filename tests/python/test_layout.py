@@ -84,6 +84,22 @@ def test_answers_are_layouts():
     assert again.likeness.tolist() == [1, 1] and again.order.tolist() == [0, 1]
 
 
+def test_relations_that_a_query_gives():
+    library = layouts(7, 20)
+    query = {
+        "elements": [{"label": "title"}, {"label": "text"}, {"label": "figure"}],
+        "relations": [[0, "top", np.int64(1)], (2, "larger", 0), [1, "bottom", "canvas"]],
+    }
+    (text,) = cull.layout.prompt(library, [query], constraint="relations", exemplars=2)
+    assert text.endswith(
+        "\nfigure 0 | text 1 | title 2 | title 2 top text 1 | figure 0 larger title 2 | text 1 bottom canvas\n"
+    )
+    assert (cull.layout.select(library, [query], constraint="relations").score[0] > 0).all()
+    query["relations"] = [[0, "top", 1], [0, "on", 1]]
+    with pytest.raises(cull.Error, match="queries:1: relation 1: 'on' is none of top, center"):
+        cull.layout.prompt(library, [query], constraint="relations")
+
+
 def test_wrong():
     library = layouts(6, 5)
     for message, call in {

@@ -373,6 +373,129 @@ static void sequences(void **state)
     cull_ctx_free(cx);
 }
 
+/* Those of a query, by places in its file, with the names that its text has. */
+static void given_relations(void **state)
+{
+    static const char query[] =
+        "{\"elements\":[{\"label\":\"text\"},{\"label\":\"image\"},{\"label\":\"text\"},"
+        "{\"label\":\"button\"}],\"relations\":[[2,\"top\",0],[0,\"larger\",1],[3,\"center\","
+        "\"canvas\"],[1,\"left\",3],[2,\"top\",0]]}\n"
+        "{\"elements\":[{\"label\":\"text\"}],\"relations\":[]}\n"
+        "{\"elements\":[{\"label\":\"text\"}],\"relations\":null}\n";
+    static const char *const want[] = {
+        "button 0 | image 1 | text 2 | text 3 | text 3 top text 2 | text 2 larger image 1 | "
+        "button 0 center canvas | image 1 left button 0 | text 3 top text 2",
+        "text 0"};
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_layouts *library = from(cx, page, NULL, false), *set[2];
+    cull_layout_opts o = CULL_LAYOUT_OPTS;
+    char *s;
+    o.kind = CULL_LAYOUT_RELATIONS;
+    set[0] = from(cx, query, library, true);
+    ok(cx, cull_layouts_text(cx, set[0], 0, 0, &s));
+    assert_non_null(strstr(s, "\"relations\":[[2,\"top\",0],[0,\"larger\",1],[3,\"center\",\"canvas"
+                              "\"],[1,\"left\",3],[2,\"top\",0]]}\n"));
+    set[1] = from(cx, s, library, true); /* there and back */
+    cull_text_free(s);
+    for (int k = 0; k < 2; k++) {
+        for (int64_t i = 0; i < 2; i++) {
+            ok(cx, cull_layout_sequence(cx, set[k], i, &o, k, &s));
+            assert_string_equal(s, want[i]);
+            cull_text_free(s);
+        }
+        refused(cx, cull_layout_sequence(cx, set[k], 2, &o, false, &s), CULL_EINPUT,
+                "has no size; relations needs it");
+        cull_layouts_free(set[k]);
+    }
+    int64_t row[10], found;
+    double score[10];
+    set[0] =
+        from(cx, "{\"elements\":[{\"label\":\"text\"}],\"relations\":[[0,\"top\",\"canvas\"]]}",
+             library, true);
+    ok(cx, cull_layout_select(cx, library, set[0], &o, row, score, &found));
+    assert_true(found == 1 && row[0] == 0);
+    o.kind = CULL_LAYOUT_TYPES; /* of no other kind */
+    says(cx, set[0], &o, "text 0");
+    cull_layouts_free(set[0]);
+    cull_layouts_free(library);
+    cull_ctx_free(cx);
+}
+
+/* Boxes whose places are known stand in another order than in the file. */
+static void given_relations_of_boxes(void **state)
+{
+    static const char query[] =
+        "{\"elements\":[{\"label\":\"a\",\"left\":0,\"top\":0.6,\"width\":1,\"height\":0.1},"
+        "{\"label\":\"a\",\"left\":0,\"top\":0.3,\"width\":1,\"height\":0.1},"
+        "{\"label\":\"a\",\"left\":0,\"top\":0,\"width\":1,\"height\":0.1}],"
+        "\"relations\":[[0,\"bottom\",1],[2,\"top\",1],[0,\"equal\",2]]}";
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_layouts *l = from(cx, query, NULL, true), *again;
+    cull_layout_opts o = CULL_LAYOUT_OPTS;
+    char *s;
+    o.kind = CULL_LAYOUT_RELATIONS;
+    says(cx, l, &o, "a 0 | a 1 | a 2 | a 2 bottom a 1 | a 0 top a 1 | a 2 equal a 0");
+    ok(cx, cull_layouts_text(cx, l, 120, 120, &s));
+    again = from(cx, s, l, true);
+    says(cx, again, &o, "a 0 | a 1 | a 2 | a 2 bottom a 1 | a 0 top a 1 | a 2 equal a 0");
+    cull_text_free(s);
+    cull_layouts_free(again);
+    cull_layouts_free(l);
+    cull_ctx_free(cx);
+}
+
+static void bad_relations(void **state)
+{
+    static const char *const bad[][2] = {
+        {"7", "t:1: 'relations' is no array"},
+        {"[7]", "t:1: relation 0: it is no array of three"},
+        {"[[0,\"top\",1],[0,\"top\"]]", "relation 1: it is no array of three"},
+        {"[[0,\"top\",1,2]]", "relation 0: it is no array of three"},
+        {"[[0,\"top\",2]]", "relation 0: there is no element 2; the record has 2"},
+        {"[[-1,\"top\",0]]", "there is no element -1"},
+        {"[[65536,\"top\",1]]", "there is no element 65536"},
+        {"[[0.5,\"top\",0]]", "whole numbers from 0"},
+        {"[[\"canvas\",\"top\",0]]", "only the last may be \"canvas\""},
+        {"[[0,\"top\",\"Canvas\"]]", "only the last may be \"canvas\""},
+        {"[[0,\"over\",1]]",
+         "'over' is none of top, center, bottom, left, right, smaller, equal, larger"},
+        {"[[0,\"to\",1]]", "'to' is none of"},
+        {"[[0,\"top\\u0000\",1]]", "is none of"},
+        {"[[0,7,1]]", "the second member is none of"},
+        {"[[0,\"larger\",\"canvas\"]]",
+         "'larger' is none of top, center, bottom, the words for the canvas"},
+        {"[[1,\"top\",1]]", "an element stands beside itself"}};
+    static char text[200000];
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_layouts *l;
+    static const char head[] = "{\"elements\":[{\"label\":\"a\"},{\"label\":\"b\"}],\"relations\":";
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int n = snprintf(text, sizeof text, "%s%s}", head, bad[i][0]);
+        refused(cx, cull_layouts_from(cx, text, (size_t)n, "t", NULL, true, &l), CULL_EINPUT,
+                bad[i][1]);
+    }
+    for (int most = 10000; most <= 10001; most++) {
+        size_t n = (size_t)snprintf(text, sizeof text, "%s[", head);
+        for (int i = 0; i < most; i++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s[1,\"top\",0]", i ? "," : "");
+        n += (size_t)snprintf(text + n, sizeof text - n, "]}");
+        cull_status s = cull_layouts_from(cx, text, n, "t", NULL, true, &l);
+        if (most == 10000) {
+            ok(cx, s);
+            cull_layouts_free(l);
+        } else {
+            refused(cx, s, CULL_EINPUT, "t:1: there are more than 10000 relations");
+        }
+    }
+    int n = snprintf(text, sizeof text, "%.*s,\"relations\":[]}", (int)sizeof page - 2, page);
+    refused(cx, cull_layouts_from(cx, text, (size_t)n, "t", NULL, false, &l), CULL_EINPUT,
+            "t:1: 'relations' are for layouts that are wanted");
+    cull_ctx_free(cx);
+}
+
 static void prompts(void **state)
 {
     (void)state;
@@ -520,9 +643,9 @@ static void refusals(void **state)
 /* All that can fail does, once at each allocation, and gives everything back. */
 static cull_status everything(cull_ctx *cx)
 {
-    cull_layouts *l = NULL, *p = NULL;
+    cull_layouts *l = NULL, *p = NULL, *r = NULL;
     cull_box *box = NULL;
-    char *s = NULL, *t = NULL;
+    char *s = NULL, *t = NULL, *u = NULL;
     int64_t row[3], order[1], found, used, n;
     double score[3];
     cull_layout_quality q;
@@ -535,8 +658,15 @@ static cull_status everything(cull_ctx *cx)
     if (st == CULL_OK) st = cull_layouts_of(cx, l, 1, (const cull_box *const *)&box, &n, NULL, &p);
     if (st == CULL_OK) st = cull_layout_rank(cx, p, l, order, &q);
     if (st == CULL_OK) st = cull_layouts_text(cx, p, 0, 0, &t);
+    static const char query[] =
+        "{\"elements\":[{\"label\":\"a\"}],\"relations\":[[0,\"top\",\"canvas\"]]}";
+    if (st == CULL_OK) st = cull_layouts_from(cx, query, strlen(query), "t", NULL, true, &r);
+    o.kind = CULL_LAYOUT_RELATIONS;
+    if (st == CULL_OK) st = cull_layout_sequence(cx, r, 0, &o, false, &u);
     cull_text_free(s);
     cull_text_free(t);
+    cull_text_free(u);
+    cull_layouts_free(r);
     cull_boxes_free(box);
     cull_layouts_free(p);
     cull_layouts_free(l);
@@ -565,10 +695,12 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(oracle),    cmocka_unit_test(likeness),
-        cmocka_unit_test(selection), cmocka_unit_test(round_trip),
-        cmocka_unit_test(sequences), cmocka_unit_test(reads_what_generators_write),
-        cmocka_unit_test(prompts),   cmocka_unit_test(reading),
-        cmocka_unit_test(refusals),  cmocka_unit_test(no_memory)};
+        cmocka_unit_test(oracle),          cmocka_unit_test(likeness),
+        cmocka_unit_test(selection),       cmocka_unit_test(round_trip),
+        cmocka_unit_test(sequences),       cmocka_unit_test(reads_what_generators_write),
+        cmocka_unit_test(prompts),         cmocka_unit_test(reading),
+        cmocka_unit_test(given_relations), cmocka_unit_test(given_relations_of_boxes),
+        cmocka_unit_test(bad_relations),   cmocka_unit_test(refusals),
+        cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

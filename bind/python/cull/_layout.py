@@ -2,7 +2,9 @@
 
 Layouts are a file of jsonl or a list of records, each {"id": ..., "width": W, "height": H, "elements":
 [{"label": ..., "left": ..., "top": ..., "width": ..., "height": ...}, ...]} in pixels of that canvas, or
-without width and height in shares of it, 0 to 1. The same as `cull layout`."""
+without width and height in shares of it, 0 to 1. Queries leave out what is not known, and may hold
+"relations": [[0, "top", 1], [1, "center", "canvas"]], of their elements by place. The same as `cull
+layout`."""
 
 from __future__ import annotations
 

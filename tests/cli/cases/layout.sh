@@ -19,3 +19,7 @@ cull layout rank --valid lib.jsonl lib.jsonl | cut -c1-30
 cull layout rank --json made.jsonl
 cull layout serialize --constraint relations lib.jsonl | sed -n 's/ | text 1 .*//p;/^$/p'
 cull layout serialize --json --constraint completion lib.jsonl | grep -o '"sequence":"[^"]*"'
+cat >related.jsonl <<'END'
+{"elements":[{"label":"text"},{"label":"title"},{"label":"text"}],"relations":[[1,"top",2],[2,"right",0],[1,"top","canvas"]]}
+END
+cull layout prompt --constraint relations --exemplars 1 --queries related.jsonl lib.jsonl | tail -n 1
