@@ -378,6 +378,67 @@ static cull_status fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cul
     return fit_basis(cx, s, df, n, e);
 }
 
+/* ---- checkpoints: what was fitted, once it is whole ---- */
+
+typedef struct {
+    int64_t cols, sampled;
+} shape;
+
+static cull_status find_basis(cull_ctx *cx, cull_embed *e, cull__loop *l, cull__piece piece[3],
+                              bool *found)
+{
+    int64_t step;
+    uint64_t cells = (uint64_t)e->cols * (uint64_t)e->width;
+    piece[0] = (cull__piece){e->place, 0, (UINT64_C(1) << e->o.bits) * sizeof *e->place};
+    piece[1] = (cull__piece){e->basis, 0, cells * sizeof *e->basis};
+    piece[2] = (cull__piece){e->mean, 0, (uint64_t)e->o.dim * sizeof *e->mean};
+    return cull__loop_find(cx, "basis", l, &step, piece, 3, found);
+}
+
+/* Its size stands in a file of its own, written after it: it is asked for first. */
+static cull_status find_fitted(cull_ctx *cx, cull_embed *e, cull__loop *l, bool *found)
+{
+    shape is;
+    const cull__piece size = {&is, 0, sizeof is};
+    cull__piece piece[3];
+    cull__loop basis;
+    int64_t step;
+    CULL_TRY(cull__loop_find(cx, "text features", l, &step, &size, 1, found));
+    if (!*found) return CULL_OK;
+    e->cols = is.cols, e->sampled = is.sampled;
+    CULL_TRY(CULL_ALLOC(cx, e->place, INT64_C(1) << e->o.bits));
+    CULL_TRY(CULL_ALLOC(cx, e->basis, e->cols * e->width));
+    CULL_TRY(CULL_ALLOC(cx, e->mean, e->o.dim));
+    CULL_TRY(find_basis(cx, e, &basis, piece, found));
+    return *found ? CULL_OK
+                  : cull__fail(cx, CULL_EINPUT,
+                               "the checkpoint has the size of the text features, not the "
+                               "features; remove it");
+}
+
+static cull_status keep_fitted(cull_ctx *cx, cull_embed *e, const cull__loop *l)
+{
+    shape is = {e->cols, e->sampled};
+    const cull__piece size = {&is, 0, sizeof is};
+    cull__piece piece[3];
+    cull__loop basis;
+    bool found;
+    if (l->number < 0) return CULL_OK;
+    CULL_TRY(find_basis(cx, e, &basis, piece, &found)); /* of a run killed here: the same */
+    CULL_TRY(cull__loop_keep(cx, &basis, 1, true, piece, 3));
+    return cull__loop_keep(cx, l, 1, true, &size, 1);
+}
+
+static cull_status find_or_fit(cull_ctx *cx, const cull_corpus *c, struct sample *s, cull_embed *e)
+{
+    cull__loop l;
+    bool found;
+    CULL_TRY(find_fitted(cx, e, &l, &found));
+    if (found) return CULL_OK;
+    CULL_TRY(fit(cx, c, s, e));
+    return keep_fitted(cx, e, &l);
+}
+
 cull_status cull_embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed_opts *o,
                            cull_embed **out)
 {
@@ -399,7 +460,7 @@ cull_status cull__embed_fit(cull_ctx *cx, const cull_corpus *c, const cull_embed
     pthread_mutex_init(&s.lock, NULL);
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "counting words");
-    cull_status st = fit(cx, c, &s, e);
+    cull_status st = find_or_fit(cx, c, &s, e);
     cull__phase(cx, phase);
     cull__release(cx, mark);
     sample_free(&s);
@@ -470,6 +531,19 @@ static cull_status embed_texts(cull_ctx *cx, void *arg, int64_t chunk, const cul
     return CULL_OK;
 }
 
+static cull_status find_or_apply(cull_ctx *cx, const cull_corpus *c, struct applying *a)
+{
+    const cull__piece all = {a->out, 0,
+                             (uint64_t)cull_corpus_n(c) * (uint64_t)a->e->o.dim * sizeof *a->out};
+    cull__loop l;
+    int64_t step;
+    bool found;
+    CULL_TRY(cull__loop_find(cx, "embedding", &l, &step, &all, 1, &found));
+    if (found) return CULL_OK;
+    CULL_TRY(cull__corpus_pass(cx, c, 0, embed_texts, NULL, a));
+    return cull__loop_keep(cx, &l, 1, true, &all, 1);
+}
+
 cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpus *c,
                              cull_pool **out)
 {
@@ -478,7 +552,7 @@ cull_status cull_embed_apply(cull_ctx *cx, const cull_embed *e, const cull_corpu
     *out = NULL;
     CULL_TRY(cull__pool_spill(cx, cull_corpus_n(c), e->o.dim, &a.out, &p));
     const char *phase = cull__phase(cx, "embedding");
-    cull_status s = cull__corpus_pass(cx, c, 0, embed_texts, NULL, &a);
+    cull_status s = find_or_apply(cx, c, &a);
     cull__phase(cx, phase);
     if (s == CULL_OK)
         *out = p;

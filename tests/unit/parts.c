@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "cull/embed.h"
 #include "io/parts.h"
 #include "num/num.h"
 
@@ -67,6 +68,7 @@ typedef struct {
     hooks *h;
     int logs;            /* times that something went on */
     struct means *means; /* k-means alone instead of a choice */
+    float *features;     /* (ROWS, DIM): or the text's features */
 } run_of;
 
 static void count_log(void *user, cull_level level, const char *msg)
@@ -102,8 +104,24 @@ static void dirty_free(void *user, void *p)
     free(p);
 }
 
+/* The features of the fixture's text; the basis alone where there is no room for them. */
+static cull_status embed(cull_ctx *cx, const run_of *r)
+{
+    cull_embed_opts o = CULL_EMBED_OPTS;
+    cull_embed *e;
+    cull_pool *pool = NULL;
+    o.dim = DIM, o.bits = 12;
+    CULL_TRY(cull_embed_fit(cx, r->f->text_file.corpus, &o, &e));
+    cull_status s = r->features ? cull_embed_apply(cx, e, r->f->text_file.corpus, &pool) : CULL_OK;
+    if (pool) memcpy(r->features, cull_pool_rows(pool, 0, ROWS, NULL), sizeof(float[ROWS][DIM]));
+    cull_pool_free(pool);
+    cull_embed_free(e);
+    return s;
+}
+
 static cull_status work(cull_ctx *cx, run_of *r, cull_pick *out)
 {
+    if (r->features) return embed(cx, r);
     cull_data_problem p = r->own ? *r->own : r->full ? fixture_full(r->f) : fixture_plain(r->f);
     cull__kmeans_opts o = {.k = K, .iterations = 30};
     struct means *a = r->means;
@@ -246,6 +264,35 @@ static void checkpoints(void **state)
                     .full = of[i].full};
         CHECK(r.m, goes_on(&r) == of[i].keeps);
     }
+}
+
+/* The basis once it is fitted, and the features of every text once they are whole. */
+static void text_features(void **state)
+{
+    float *want = malloc(sizeof(float[ROWS][DIM])), *got = malloc(sizeof(float[ROWS][DIM]));
+    run_of r = {.f = *state, .features = want};
+    cull_pick none;
+    char err[512];
+    assert_int_equal(once(&r, 0, -2, &none, err), CULL_OK);
+    cull_ctx_opts co = CULL_CTX_OPTS;
+    co.user = &r, co.log = count_log;
+    cull_ctx *cx = cull_ctx_new(&co);
+    cull__parts_opts o = {.dir = dir, .run = "a: run\n", .loops = true};
+    for (int start = 0; start < 3; start++) {
+        cull__parts *p;
+        r.logs = 0;
+        r.features = start ? got : NULL;
+        memset(got, 0, sizeof(float[ROWS][DIM]));
+        ok(cx, cull__parts_open(cx, &o, &p));
+        ok(cx, embed(cx, &r));
+        assert_int_equal(r.logs, start == 0 ? 0 : start == 1 ? 2 : 3);
+        if (start) assert_memory_equal(got, want, sizeof(float[ROWS][DIM]));
+        if (start == 2) ok(cx, cull__parts_clear(cx, p));
+        cull__parts_close(cx, p);
+    }
+    cull_ctx_free(cx);
+    assert_int_equal(mkdir(dir, 0777), 0);
+    free(want), free(got);
 }
 
 /* What is best for its cost leaves no room for the row that is worth more than all the others: the choice
@@ -455,8 +502,8 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_DIR(shares),       IN_DIR(iterations), IN_DIR(checkpoints), IN_DIR(begun_again),
-        IN_DIR(incomplete),   IN_DIR(other_run),  IN_DIR(other_rows),  IN_DIR(damaged),
-        IN_DIR(not_writable), IN_DIR(left_behind)};
+        IN_DIR(shares),        IN_DIR(iterations),   IN_DIR(checkpoints), IN_DIR(begun_again),
+        IN_DIR(text_features), IN_DIR(incomplete),   IN_DIR(other_run),   IN_DIR(other_rows),
+        IN_DIR(damaged),       IN_DIR(not_writable), IN_DIR(left_behind)};
     return cmocka_run_group_tests(tests, start, end);
 }
