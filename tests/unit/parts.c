@@ -225,7 +225,7 @@ static bool goes_on(run_of *r)
     r->h = &h;
     cull_pick want = alone(r), got;
     char err[512];
-    long all = h.ticks, every = all / 15 + 1;
+    long all = h.ticks, every = all / 8 + 1;
     cull_status s = CULL_ECANCEL;
     int starts = 0;
     for (h.stop_at = every; s != CULL_OK && starts < 1000; h.stop_at += every) {
@@ -238,6 +238,7 @@ static bool goes_on(run_of *r)
     CHECK(r->m, starts > 2);
     CHECK(r->m, rmdir(dir) != 0 && mkdir(dir, 0777) == 0); /* it left nothing, not even this */
     cull_pick_free(&want), cull_pick_free(&got);
+    r->h = NULL;
     return r->logs > 0;
 }
 
