@@ -58,7 +58,7 @@ const cull_method cull__method_facility_location = {
              "submodular set functions",
     .columns = "",
     .task = CULL_TASK_DATA,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_NEEDS_POOL,
     .opts = table,
     .opts_size = sizeof(opts),

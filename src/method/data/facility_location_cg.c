@@ -58,7 +58,7 @@ const cull_method cull__method_facility_location_cg = {
              "Measures for Guided Data Subset Selection",
     .columns = "",
     .task = CULL_TASK_DATA,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_NEEDS_POOL | CULL_NEEDS_AGAINST,
     .opts = table,
     .opts_size = sizeof(opts),
