@@ -58,9 +58,10 @@ typedef struct {
  * about 2 sqrt(n) lists by k-means, and of each row the nearest are looked for in the lists that are
  * nearest to its own: in so few that the lower end of the interval of the share of the true k nearest
  * that is found, on a sample of up to 1000 rows whose nearest are taken exactly, is at least
- * o->recall; in all where half of the pool would be looked at anyway. A function of the data, the options and the seed: same
- * bits for any number of threads, any memory limit and any instruction set. Time: exact O(n^2 d); else a
- * share of that. Memory: 8 n k bytes of results, 40 n for lists, blocks. EINPUT for 2^31 rows or more. */
+ * o->recall; in all where half of the pool would be looked at anyway. A function of the data, the options
+ * and the seed: same bits for any number of threads, any memory limit and any instruction set. Time:
+ * exact O(n^2 d); else a share of that. Memory: 8 n k bytes of results, 40 n for lists, blocks. EINPUT
+ * for 2^31 rows or more. */
 cull_status cull__graph_new(cull_ctx *cx, const cull_pool *p, const cull__graph_opts *o,
                             cull__graph *g);
 /* What it allocates at most, results included; *flops (may be NULL) about. */

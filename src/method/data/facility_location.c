@@ -9,12 +9,13 @@
  * Reads     embeddings of the pool.
  * Deviates  (a) Above 20,000 examples each one is covered by its nearest 200 only (neighbours); how much
  *           of the sum that can hide at most is told. Above 100,000 not all of those are found, but at
- *           least 95 in 100 (recall), as measured on a sample, and what that hides is an estimate. (b) Similarities below 0 count as 0. (c) Unequal
- *           costs: most gain for the cost, or from the best single example on if that is more alone;
- *           quotas: the best that fits. (d) Examples held already cover from the start.
+ *           least 95 in 100 (recall), as measured on a sample, and what that hides is an estimate.
+ *           (b) Similarities below 0 count as 0. (c) Unequal costs: most gain for the cost, or from the
+ *           best single example on if that is more alone; quotas: the best that fits. (d) Examples held
+ *           already cover from the start.
  * Cost      O(n^2 d) time for similarities. Held: 4 n^2 bytes, up to 2 GiB and half of the memory
- *           left; beyond that made anew for each question, O(n d) each. A graph: 16 n neighbours bytes, and
- *           with a recall below 1 a share of that time.
+ *           left; beyond that made anew for each question, O(n d) each. A graph: 16 n neighbours
+ *           bytes, and with a recall below 1 a share of that time.
  * Example   cull data facility-location --budget 2% pool.jsonl
  */
 #include "base/base.h"

@@ -7,9 +7,9 @@
  *           asks for no more. Submodular and monotone; greedy choice by gain for the cost.
  * Reads     embeddings of the pool.
  * Deviates  (a) Above 20,000 examples only the nearest 200 of each count (neighbours), above 100,000 at
- *           least 95 in 100 of those (recall). (b) Similarities
- *           below 0 count as 0. (c) alpha is a share of the pool; the paper scales it by the size of the
- *           summary. (d) The paper adds a term for diversity over clusters: see kmq for one.
+ *           least 95 in 100 of those (recall). (b) Similarities below 0 count as 0. (c) alpha is a share
+ *           of the pool; the paper scales it by the size of the summary. (d) The paper adds a term for
+ *           diversity over clusters: see kmq for one.
  * Cost      As facility-location: O(n^2 d) time; 4 n^2 bytes where there is room, else similarities are
  *           made anew; a graph: 16 n neighbours bytes.
  * Example   cull data saturated-coverage --budget 2% --alpha 0.02 pool.jsonl
