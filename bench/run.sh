@@ -43,11 +43,14 @@ have() { "$PYTHON" -c "import $1" 2>/dev/null || { echo "# no python module $1: 
 
 echo "# $(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)" >&2
 [ "$case" = topk ] || KS=${KS%% *}
-faiss=false; sklearn=false; apricot=false; submodlib=false; pot=false
+faiss=false; sklearn=false; apricot=false; submodlib=false; pot=false; geomloss=false
 case $case in
 topk) have faiss && faiss=true || : ;;
 near | near-noise) have faiss && faiss=true || : ;;
-sinkhorn) have ot && pot=true || : ;;
+sinkhorn)
+    have ot && pot=true || :
+    have geomloss && geomloss=true || :
+    ;;
 kmeans)
     have faiss && faiss=true || :
     have sklearn && sklearn=true || :
@@ -64,7 +67,7 @@ for k in $KS; do
     kmeans | sinkhorn) kopt= ;;
     near* | distinct) kopt="--cosine $COSINE" ;;
     esac
-    if $faiss || $sklearn || $apricot || $submodlib || $pot; then "$BENCH" "$case" $kopt --repeat 1 --write "$work" "$@" >/dev/null; fi
+    if $faiss || $sklearn || $apricot || $submodlib || $pot || $geomloss; then "$BENCH" "$case" $kopt --repeat 1 --write "$work" "$@" >/dev/null; fi
     round=1
     while [ "$round" -le "$ROUNDS" ]; do
         for t in $THREADS; do
@@ -87,6 +90,9 @@ for k in $KS; do
                     eval "\$$peer" || continue
                     peer "$setting" "$PYTHON" "$root/bench/peers/facility_peers.py" "$work" $peer "$k" "$t" 1
                 done
+                if $geomloss && [ "$setting" = plain ]; then # torch brings its own product
+                    peer "$setting" "$PYTHON" "$root/bench/peers/sinkhorn_geomloss.py" "$work" "$t" "$REPEAT"
+                fi
                 if $pot; then
                     peer "$setting" "$PYTHON" "$root/bench/peers/sinkhorn_pot.py" "$work" "$t" "$REPEAT"
                 fi
