@@ -231,4 +231,46 @@ static inline const float *row_of(const cull_pool *p, int64_t i)
 {
     return cull_pool_rows(p, i, i + 1, NULL); /* f32 pools of memory */
 }
+/* ---- farthest first ---- */
+
+typedef double gain_apart(const cull_data_problem *p, int64_t i, int64_t j);
+
+static inline double gain_radius(const cull_data_problem *p, gain_apart *apart, const uint8_t *in,
+                                 int64_t i)
+{
+    double least = INFINITY;
+    for (int64_t j = 0; j < p->n; j++)
+        if (in[j]) least = fmin(least, apart(p, i, j));
+    return least;
+}
+
+/* Each row taken is as far from all before it as any that could be taken; where nothing is held, the
+ * first is the one of most `first`, or any (NULL). */
+static inline void gain_farthest(const cull_data_problem *p, const cull_pick *k, gain_apart *apart,
+                                 double (*first)(const cull_data_problem *p, int64_t i))
+{
+    uint8_t *in = calloc((size_t)p->n, 1);
+    double spent = 0, used[3] = {0};
+    bool held = false;
+    for (int64_t i = 0; i < p->n; i++) in[i] = p->have && p->have[i], held |= in[i];
+    for (int64_t at = 0; at <= k->n; at++) {
+        double most = -INFINITY, got = -INFINITY;
+        for (int64_t i = 0; i < p->n; i++) {
+            if (!gain_fits(p, in, spent, used, i)) continue;
+            double far = at || held ? gain_radius(p, apart, in, i) : first ? first(p, i) : 0;
+            if (far > most) most = far;
+            if (at < k->n && k->idx[at] == i) got = far;
+        }
+        if (at == k->n) {
+            assert_true(most == -INFINITY);
+            break;
+        }
+        assert_true(got >= most - 1e-6);
+        if (at || held) assert_true(fabs(k->score[at] - got) < 1e-6);
+        in[k->idx[at]] = 1;
+        spent += cost_at(p, k->idx[at]);
+        if (p->quota) used[p->group[k->idx[at]]] += cost_at(p, k->idx[at]);
+    }
+    free(in);
+}
 #endif

@@ -10,16 +10,8 @@ static double apart(const cull_data_problem *p, int64_t i, int64_t j)
     return euclidean ? sqrt(row_dist2(a, b, d)) : 1 - row_cos(a, b, d);
 }
 
-static double radius(const cull_data_problem *p, const uint8_t *in, int64_t i)
-{
-    double least = INFINITY;
-    for (int64_t j = 0; j < p->n; j++)
-        if (in[j] && apart(p, i, j) < least) least = apart(p, i, j);
-    return least;
-}
-
-/* Distance to the mean, of unit vectors for the cosine. */
-static double from_mean(const cull_data_problem *p, int64_t i)
+/* How near to the mean, of unit vectors for the cosine. */
+static double near_mean(const cull_data_problem *p, int64_t i)
 {
     int64_t d = cull_pool_d(p->pool);
     double sum = 0;
@@ -33,33 +25,7 @@ static double from_mean(const cull_data_problem *p, int64_t i)
         }
         sum += (own - mean) * (own - mean);
     }
-    return sum;
-}
-
-static void replay(const cull_data_problem *p, const cull_pick *k)
-{
-    uint8_t in[200] = {0};
-    double spent = 0, used[3] = {0};
-    bool held = false;
-    for (int64_t i = 0; i < p->n; i++) in[i] = p->have && p->have[i], held |= in[i];
-    for (int64_t at = 0; at <= k->n; at++) {
-        double most = -INFINITY, got = -INFINITY;
-        for (int64_t i = 0; i < p->n; i++) {
-            if (!gain_fits(p, in, spent, used, i)) continue;
-            double far = at || held ? radius(p, in, i) : -from_mean(p, i);
-            if (far > most) most = far;
-            if (at < k->n && k->idx[at] == i) got = far;
-        }
-        if (at == k->n) {
-            assert_true(most == -INFINITY);
-            break;
-        }
-        assert_true(got >= most - 1e-6);
-        if (at || held) assert_true(fabs(k->score[at] - got) < 1e-6);
-        in[k->idx[at]] = 1;
-        spent += cost_at(p, k->idx[at]);
-        if (p->quota) used[p->group[k->idx[at]]] += cost_at(p, k->idx[at]);
-    }
+    return -sum;
 }
 
 static void farthest_first(void **state)
@@ -70,7 +36,7 @@ static void farthest_first(void **state)
         gain_problem *b = gain_new(cx, 150, 7, 30, parts, false, 11);
         euclidean = parts % 2;
         cull_pick k = gain_pick(cx, "k-centre", euclidean ? "metric=euclidean" : "", &b->p);
-        replay(&b->p, &k);
+        gain_farthest(&b->p, &k, apart, near_mean);
         if (!(parts & HAVE)) assert_true(k.score[0] == k.score[1]);
         cull_pick_free(&k);
         k = gain_pick(cx, "k-centre", "start=first", &b->p);
@@ -89,7 +55,7 @@ static double worst(const cull_data_problem *p, const uint8_t *in)
 {
     double most = 0;
     for (int64_t i = 0; i < p->n; i++)
-        if (radius(p, in, i) > most) most = radius(p, in, i);
+        if (gain_radius(p, apart, in, i) > most) most = gain_radius(p, apart, in, i);
     return most;
 }
 

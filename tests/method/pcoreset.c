@@ -2,7 +2,7 @@
  * heads, logits and probabilities come to the same; at most twice the best radius of every subset. */
 #include "method/gain.h"
 
-enum { N = 200, C = 7, MOST = 2 * C };
+enum { N = 200, C = 7 };
 
 /* Mean of the softmax of `heads` heads of row i, by libm. */
 static void probability(const float *x, int heads, double *p)
@@ -15,46 +15,14 @@ static void probability(const float *x, int heads, double *p)
     }
 }
 
-static double apart(const double *a, const double *b)
+static double share[N][C]; /* of each row */
+
+static double apart(const cull_data_problem *p, int64_t i, int64_t j)
 {
     double sum = 0;
-    for (int c = 0; c < C; c++) sum += (a[c] - b[c]) * (a[c] - b[c]);
+    (void)p;
+    for (int c = 0; c < C; c++) sum += (share[i][c] - share[j][c]) * (share[i][c] - share[j][c]);
     return sqrt(sum);
-}
-
-static double radius(const double (*p)[C], int64_t n, const uint8_t *in, int64_t i)
-{
-    double least = INFINITY;
-    for (int64_t j = 0; j < n; j++)
-        if (in[j]) least = fmin(least, apart(p[i], p[j]));
-    return least;
-}
-
-/* Each taken one is as far from all before it as any that could be taken. */
-static void replay(const cull_data_problem *q, const cull_pick *k, const double (*p)[C])
-{
-    uint8_t in[N] = {0};
-    double spent = 0, used[3] = {0};
-    bool held = false;
-    for (int64_t i = 0; i < q->n; i++) in[i] = q->have && q->have[i], held |= in[i];
-    for (int64_t at = 0; at <= k->n; at++) {
-        double most = -INFINITY, got = -INFINITY;
-        for (int64_t i = 0; i < q->n && (held || at); i++) {
-            if (!gain_fits(q, in, spent, used, i)) continue;
-            double far = radius(p, q->n, in, i);
-            if (far > most) most = far;
-            if (at < k->n && k->idx[at] == i) got = far;
-        }
-        if (at == k->n) {
-            assert_true(most == -INFINITY);
-            break;
-        }
-        assert_true(got >= most - 1e-6);
-        if (held || at) assert_true(fabs(k->score[at] - got) < 1e-6);
-        in[k->idx[at]] = 1;
-        spent += cost_at(q, k->idx[at]);
-        if (q->quota) used[q->group[k->idx[at]]] += cost_at(q, k->idx[at]);
-    }
 }
 
 static void farthest_first(void **state)
@@ -63,11 +31,10 @@ static void farthest_first(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     for (int parts = 0; parts < 16; parts++)
         for (int heads = 1; heads < 3; heads++) {
-            double p[N][C];
             gain_problem *b = gain_new(cx, N, C * heads, 30, parts, false, 5);
-            for (int64_t i = 0; i < N; i++) probability(row_of(b->pool, i), heads, p[i]);
+            for (int64_t i = 0; i < N; i++) probability(row_of(b->pool, i), heads, share[i]);
             cull_pick k = gain_pick(cx, "pcoreset", heads > 1 ? "heads=2" : "", &b->p);
-            replay(&b->p, &k, (const double(*)[C])p);
+            gain_farthest(&b->p, &k, apart, NULL);
             cull_pick_free(&k);
             gain_free(b);
         }
@@ -138,21 +105,20 @@ static void twice_the_best(void **state)
     (void)state;
     cull_ctx *cx = cull_ctx_new(NULL);
     for (uint64_t seed = 0; seed < 8; seed++) {
-        double p[FEW][C], best = INFINITY, mine = 0;
+        double best = INFINITY, mine = 0;
         uint8_t in[FEW] = {0}, own[FEW] = {0};
         gain_problem *b = gain_new(cx, FEW, C, TAKE, 0, false, 70 + seed);
-        for (int64_t i = 0; i < FEW; i++) probability(row_of(b->pool, i), 1, p[i]);
+        for (int64_t i = 0; i < FEW; i++) probability(row_of(b->pool, i), 1, share[i]);
         cull_pick k = gain_pick(cx, "pcoreset", "", &b->p);
         for (int64_t j = 0; j < k.n; j++) own[k.idx[j]] = 1;
         for (uint32_t set = 1; set < 1u << FEW; set++) {
             double worst = 0;
             if (__builtin_popcount(set) != TAKE) continue;
             for (int i = 0; i < FEW; i++) in[i] = set >> i & 1;
-            for (int i = 0; i < FEW; i++)
-                worst = fmax(worst, radius((const double(*)[C])p, FEW, in, i));
+            for (int i = 0; i < FEW; i++) worst = fmax(worst, gain_radius(&b->p, apart, in, i));
             best = fmin(best, worst);
         }
-        for (int i = 0; i < FEW; i++) mine = fmax(mine, radius((const double(*)[C])p, FEW, own, i));
+        for (int i = 0; i < FEW; i++) mine = fmax(mine, gain_radius(&b->p, apart, own, i));
         assert_true(mine <= 2 * best + 1e-6 && mine >= best - 1e-6);
         cull_pick_free(&k);
         gain_free(b);
