@@ -9,6 +9,7 @@
 #include "cull/corpus.h"
 #include "cull/data.h"
 #include "cull/embed.h"
+#include "cull/feature.h"
 #include "cull/job.h"
 #include "cull/layout.h"
 #include "cull/method.h"

@@ -25,7 +25,7 @@ typedef struct {
 #define CULL_OPT_END {0}
 /* clang-format on */
 
-typedef enum { CULL_TASK_DATA, CULL_TASKS } cull_task;
+typedef enum { CULL_TASK_DATA, CULL_TASK_FEATURE, CULL_TASKS } cull_task;
 CULL_API const char *cull_task_name(cull_task t); /* "data" */
 
 /* Flags of a method. */
@@ -38,7 +38,12 @@ enum {
     CULL_BASELINE = 32,  /* what others are compared with */
     CULL_NEEDS_AGAINST = 64, /* reads embeddings of examples to stay away from */
     CULL_FINDS_COPIES =
-        128 /* says of every row what stands for it; without a budget all that stays is kept */
+        128, /* says of every row what stands for it; without a budget all that stays is kept */
+    CULL_NEEDS_Y = 256, /* reads what is to be predicted */
+    CULL_NEEDS_CLASSES = 512, /* and that must be classes */
+    CULL_TAKES_MISSING = 1024,    /* reads columns with missing values as they are */
+    CULL_TAKES_CATEGORIES = 2048, /* reads categorical columns as they are */
+    CULL_OWN_NUMBER = 4096        /* finds how many to keep; a budget is an upper limit to it */
 };
 
 struct cull_data_problem;
@@ -54,6 +59,12 @@ typedef struct {
 } cull_plan;
 typedef void cull_data_plan_fn(const struct cull_data_problem *, const void *opts, int threads,
                                cull_plan *out);
+struct cull_feature_problem;
+struct cull_feature_pick;
+typedef cull_status cull_feature_fn(cull_ctx *, const struct cull_feature_problem *,
+                                    const void *opts, struct cull_feature_pick *);
+typedef void cull_feature_plan_fn(const struct cull_feature_problem *, const void *opts,
+                                  int threads, cull_plan *out);
 
 typedef struct {
     const char *slug;    /* "rds-plus" */
@@ -68,9 +79,11 @@ typedef struct {
     size_t opts_size;
     union {
         cull_data_fn *data;
+        cull_feature_fn *feature;
     } run; /* one typed entry a task */
     union {
         cull_data_plan_fn *data;
+        cull_feature_plan_fn *feature;
     } plan; /* NULL = none */
 } cull_method;
 

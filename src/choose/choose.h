@@ -80,6 +80,25 @@ cull_status cull__take_best(cull_ctx *cx, cull__taker *t, cull__score_fn *fn, co
 uint64_t cull__taker_plan(const struct cull_data_problem *p);
 uint64_t cull__take_best_plan(const struct cull_data_problem *p);
 
+/* ---- columns (columns.c): the ledger over the columns of a feature problem ---- */
+struct cull_feature_problem;
+struct cull_feature_pick;
+typedef struct {
+    const double *score;    /* d: larger = better; NaN = nothing to score */
+    const double *p;        /* d, or NULL */
+    const uint8_t *verdict; /* d, or NULL */
+    const char *score_is;   /* static */
+} cull__columns;
+/* Without a budget it has room for all columns. */
+cull_status cull__columns_taker(cull_ctx *cx, const struct cull_feature_problem *p, cull__taker *t);
+/* Offer columns best first (ties by index), those without a score never. */
+cull_status cull__columns_best(cull_ctx *cx, const struct cull_feature_problem *p, cull__taker *t,
+                               const double *score);
+cull_status cull__columns_pick(cull_ctx *cx, const struct cull_feature_problem *p,
+                               const cull__taker *t, const cull__columns *found,
+                               struct cull_feature_pick *out);
+uint64_t cull__columns_plan(const struct cull_feature_problem *p); /* bytes of taker and best */
+
 /* ---- copies (copies.c) ---- */
 /* Rows in the order in which they may stay: those held already, then by `rank` (n finite numbers, larger
  * first, ties by index; NULL = by index); *n of them, without those to avoid. 40 n bytes of scratch. */

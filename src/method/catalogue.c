@@ -84,7 +84,9 @@ static void method(sink *k, const cull_method *m)
 {
     static const char *const flag[] = {"needs_pool",    "needs_target", "needs_text",
                                        "stochastic",    "anytime",      "baseline",
-                                       "needs_against", "finds_copies"};
+                                       "needs_against", "finds_copies", "needs_y",
+                                       "needs_classes", "takes_missing", "takes_categories",
+                                       "own_number"};
     open_(k, "{");
     text(k, "slug", m->slug);
     text(k, "task", cull_task_name(m->task));
@@ -93,7 +95,7 @@ static void method(sink *k, const cull_method *m)
     number(k, "rev", m->rev);
     text(k, "columns", m->columns);
     text(k, "may_columns", m->may ? m->may : "");
-    for (int i = 0; i < 7; i++) {
+    for (size_t i = 0; i < sizeof flag / sizeof *flag; i++) {
         key(k, flag[i]);
         put(k, m->flags >> i & 1 ? "true" : "false");
     }

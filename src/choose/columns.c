@@ -1,0 +1,62 @@
+/* columns.c - taking columns under a budget: the same ledger as for examples, over columns. */
+#include "choose/choose.h"
+#include "cull/data.h"
+#include "cull/feature.h"
+
+#include <math.h>
+#include <string.h>
+
+static cull_data_problem as_examples(const cull_feature_problem *p)
+{
+    double most = p->budget;
+    if (!isfinite(most)) { /* all of them */
+        most = 0;
+        for (int64_t c = 0; c < p->d; c++) most += p->cost ? p->cost[c] : 1;
+    }
+    return (cull_data_problem){
+        .n = p->d, .cost = p->cost, .budget = most, .avoid = p->avoid, .have = p->have};
+}
+
+cull_status cull__columns_taker(cull_ctx *cx, const cull_feature_problem *p, cull__taker *t)
+{
+    cull_data_problem over = as_examples(p);
+    return cull__taker_new(cx, &over, t);
+}
+
+uint64_t cull__columns_plan(const cull_feature_problem *p)
+{
+    cull_data_problem over = as_examples(p);
+    return cull__take_best_plan(&over);
+}
+
+cull_status cull__columns_best(cull_ctx *cx, const cull_feature_problem *p, cull__taker *t,
+                               const double *score)
+{
+    double *s;
+    CULL_TRY(CULL_TMP(cx, s, p->d));
+    for (int64_t c = 0; c < p->d; c++) {
+        s[c] = score[c];
+        if (isnan(s[c])) t->taken[c] = 1, s[c] = 0; /* nothing to score: barred */
+    }
+    return cull__take_best(cx, t, NULL, s, NULL);
+}
+
+cull_status cull__columns_pick(cull_ctx *cx, const cull_feature_problem *p, const cull__taker *t,
+                               const cull__columns *found, cull_feature_pick *out)
+{
+    int64_t d = p->d, doubles = found->p ? 2 : 1;
+    *out = (cull_feature_pick){.d = d, .score_is = found->score_is};
+    cull_status s =
+        cull__alloc(cx, &out->mem_, d, (size_t)doubles * sizeof(double) + (found->verdict != NULL));
+    if (s == CULL_OK) s = cull__taker_pick(cx, t, "", &out->pick);
+    if (s != CULL_OK) {
+        cull_feature_pick_free(out);
+        return s;
+    }
+    out->score = out->mem_;
+    memcpy(out->score, found->score, (size_t)d * sizeof *out->score);
+    if (found->p) memcpy(out->p = out->score + d, found->p, (size_t)d * sizeof *out->p);
+    if (found->verdict)
+        memcpy(out->verdict = (uint8_t *)(out->score + doubles * d), found->verdict, (size_t)d);
+    return CULL_OK;
+}
