@@ -13,6 +13,8 @@
 #include "cull/job.h"
 #include "cull/layout.h"
 #include "cull/method.h"
+#include "cull/nn.h"
+#include "cull/nn_ops.h"
 #include "cull/pool.h"
 #include "cull/report.h"
 #include "cull/store.h"

@@ -12,9 +12,9 @@ extern "C" {
 #endif
 
 typedef struct cull_feature_problem {
-    int64_t n, d;            /* rows; columns to choose from */
-    const cull_pool *x;      /* (n, d) numbers, of a categorical column its codes; NaN = missing */
-    const int32_t *levels;   /* d: codes of a categorical column are 0 .. levels-1; 0 = it is numeric;
+    int64_t n, d;          /* rows; columns to choose from */
+    const cull_pool *x;    /* (n, d) numbers, of a categorical column its codes; NaN = missing */
+    const int32_t *levels; /* d: codes of a categorical column are 0 .. levels-1; 0 = it is numeric;
                                 or NULL = all are numeric */
     const char *const *name; /* d: what columns are called, or NULL = c0, c1, ... */
     const double *y;         /* n: the class (0 .. classes-1) or the number to predict, or NULL */
@@ -23,11 +23,12 @@ typedef struct cull_feature_problem {
     const int32_t *group;    /* n: rows of one group are never split between folds, or NULL */
     int32_t groups;          /* number of groups */
     const double *cost;      /* d, > 0, or NULL = 1 each */
-    double budget;           /* upper limit on the sum of the costs kept, > 0; INFINITY = none, for methods
+    double budget; /* upper limit on the sum of the costs kept, > 0; INFINITY = none, for methods
                                 that find their own number */
-    const uint8_t *have;     /* d: 1 = held already: it costs nothing, is never kept again, and counts where
+    const uint8_t
+        *have; /* d: 1 = held already: it costs nothing, is never kept again, and counts where
                                 columns add to one another; or NULL */
-    const uint8_t *avoid;    /* d: 1 = never keep, or NULL */
+    const uint8_t *avoid; /* d: 1 = never keep, or NULL */
 } cull_feature_problem;
 
 /* What a method says of columns. */
@@ -36,8 +37,8 @@ typedef enum { CULL_REJECTED, CULL_TENTATIVE, CULL_CONFIRMED } cull_verdict;
 typedef struct cull_feature_pick {
     cull_pick pick; /* columns kept, in the order chosen, with their scores */
     int64_t d;
-    double *score;        /* d: larger = better; NaN = nothing to score (constant, all missing, avoided) */
-    double *p;            /* d: p-values where the method tests, else NULL */
+    double *score; /* d: larger = better; NaN = nothing to score (constant, all missing, avoided) */
+    double *p;     /* d: p-values where the method tests, else NULL */
     uint8_t *verdict;     /* d: cull_verdict where the method finds its own number, else NULL */
     const char *score_is; /* "mutual information, nats" (static) */
     void *mem_;

@@ -86,8 +86,8 @@ static cull_status check_target(cull_ctx *cx, const cull_method *m, const cull_f
         two |= p->y[i] != p->y[0];
     }
     if (two) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT,
-                      "the target is %g in all rows; there is nothing to predict", p->y[0]);
+    return cull__fail(cx, CULL_EINPUT, "the target is %g in all rows; there is nothing to predict",
+                      p->y[0]);
 }
 
 typedef struct {
@@ -180,8 +180,8 @@ static cull_status check_pick(cull_ctx *cx, const cull_method *m, const cull_fea
     for (int64_t i = 0; i < k->pick.n; i++) {
         int64_t c = k->pick.idx[i];
         if (c < 0 || c >= p->d)
-            return cull__fail(cx, CULL_EINTERNAL, "%s kept column %" PRId64 " of %" PRId64,
-                              m->slug, c, p->d);
+            return cull__fail(cx, CULL_EINTERNAL, "%s kept column %" PRId64 " of %" PRId64, m->slug,
+                              c, p->d);
         if (seen[c]++ || (p->avoid && p->avoid[c]) || (p->have && p->have[c]))
             return cull__fail(cx, CULL_EINTERNAL,
                               "%s kept column %" PRId64 " twice, or against the problem", m->slug,

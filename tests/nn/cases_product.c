@@ -1,0 +1,42 @@
+/* cases_product.c - layers of weights, matrix products. */
+#include "cases.h"
+
+static cull_var *linear(cull_tape *t, const nn_case *c, cull_var *const *x)
+{
+    return cull_nn_linear(t, x[0], x[1], c->ins > 2 ? x[2] : NULL);
+}
+static void linear_ref(const nn_case *c, const double *const *x, double *y)
+{
+    int64_t out = c->dim[1][0], in = c->dim[1][1], rows = count_of(c, 0) / in;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t o = 0; o < out; o++) {
+            double s = c->ins > 2 ? x[2][o] : 0;
+            for (int64_t i = 0; i < in; i++) s += x[0][r * in + i] * x[1][o * in + i];
+            y[r * out + o] = s;
+        }
+}
+
+const nn_case cases_product[] = {
+    {"linear",
+     "with a bias",
+     3,
+     {2, 2, 1},
+     {{7, 13}, {5, 13}, {5}},
+     .build = linear,
+     .ref = linear_ref},
+    {"linear",
+     "three dimensions, no bias",
+     2,
+     {3, 2},
+     {{2, 3, 17}, {33, 17}},
+     .build = linear,
+     .ref = linear_ref},
+    {"linear",
+     "large enough for oneDNN",
+     3,
+     {2, 2, 1},
+     {{67, 129}, {65, 129}, {65}},
+     .build = linear,
+     .ref = linear_ref},
+    {NULL},
+};
