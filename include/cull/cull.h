@@ -15,6 +15,7 @@
 #include "cull/method.h"
 #include "cull/nn.h"
 #include "cull/nn_ops.h"
+#include "cull/nn_random.h"
 #include "cull/pool.h"
 #include "cull/report.h"
 #include "cull/store.h"

@@ -476,18 +476,19 @@ static bool finite(const float *v, int64_t n)
 static cull_status not_finite(cull_tape *t, cull_var *loss)
 {
     cull_var *first = loss;
+    char is[32];
+    cull__format_f64((double)loss->v[0], is);
     for (cull_var *y = loss; y; y = y->before)
         if (y->v && !finite(y->v, y->n)) first = y;
     for (int i = 0; i < first->ins; i++) {
         cull_var *x = first->in[i];
         if (x->op || !x->v || finite(x->v, x->n)) continue;
         if (x->param >= 0)
-            return cull__wrong(t, first, "the loss is %g: the parameter %s is not finite",
-                               (double)loss->v[0], x->scope);
-        return cull__wrong(t, first, "the loss is %g: an input is not finite", (double)loss->v[0]);
+            return cull__wrong(t, first, "the loss is %s: the parameter %s is not finite", is,
+                               x->scope);
+        return cull__wrong(t, first, "the loss is %s: an input is not finite", is);
     }
-    return cull__wrong(t, first, "the loss is %g: here is the first result that is not finite",
-                       (double)loss->v[0]);
+    return cull__wrong(t, first, "the loss is %s: here is the first result that is not finite", is);
 }
 
 static cull_status gradient_room(cull_tape *t)

@@ -9,7 +9,8 @@
 #define LISTS(X)                                                                                   \
     X(elem)                                                                                        \
     X(loss)                                                                                        \
-    X(product)
+    X(product)                                                                                     \
+    X(random)
 
 enum { MOST = 4 }; /* inputs */
 typedef struct nn_case nn_case;
@@ -25,7 +26,10 @@ struct nn_case {
     cull_var *(*build)(cull_tape *t, const nn_case *c, cull_var *const *x);
     /* y, of as many numbers as build's; x: the inputs' numbers */
     void (*ref)(const nn_case *c, const double *const *x, double *y);
-    double value_tol, grad_tol; /* relative to the largest number; 0 = 1e-5, 2e-3 */
+    /* whose differences the gradient is, where it passes straight through; NULL = ref's */
+    void (*soft)(const nn_case *c, const double *const *x, double *y);
+    bool random;                /* draws anew when it is built again */
+    double value_tol, grad_tol; /* relative to the largest number; 0 = 1e-5, 2e-5 */
     unsigned mode;              /* besides CULL_TAPE_GRAD */
     double kink; /* numbers within it of 0 are moved away: where the derivative jumps; 0 = none */
 };
