@@ -20,6 +20,12 @@ CULL_API cull_var *cull_nn_add(cull_tape *t, cull_var *x, cull_var *y); /* of on
 /* x (..., in) times w (out, in) transposed, plus b (out) unless NULL: (..., out). */
 CULL_API cull_var *cull_nn_linear(cull_tape *t, cull_var *x, cull_var *w, cull_var *b);
 
+/* ---- fields: embeddings x (rows, fields, dim) of what each row has in each field ---- */
+/* sum over pairs i < j of <x_i, x_j>: (rows). Rendle 2010, in O(fields dim). */
+CULL_API cull_var *cull_nn_fm(cull_tape *t, cull_var *x);
+/* <x_i, x_j> of each pair i < j, in order of i, then j: (rows, fields (fields - 1) / 2). */
+CULL_API cull_var *cull_nn_field_pairs(cull_tape *t, cull_var *x);
+
 /* ---- losses: one number, the mean over rows ---- */
 /* -sum_k q_k log softmax(x)_k with q = (1 - smoothing) onehot(label) + smoothing / classes. x (..., classes);
  * label: one for each row, borrowed until the reset; weight: of each row, or NULL, divided by its sum. */
