@@ -8,6 +8,7 @@
 #include "cull/cluster.h"
 #include "cull/corpus.h"
 #include "cull/data.h"
+#include "cull/dataset.h"
 #include "cull/embed.h"
 #include "cull/feature.h"
 #include "cull/job.h"
@@ -21,4 +22,5 @@
 #include "cull/store.h"
 #include "cull/table.h"
 #include "cull/text.h"
+#include "cull/train.h"
 #endif
