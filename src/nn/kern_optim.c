@@ -1,0 +1,136 @@
+/* kern_optim.c - steps of optimisers and averages, in one pass over numbers, gradients and state.
+ *
+ * A block of the gradient is put together in the first-level cache (shards added in order, clipped, masked),
+ * so that no pass writes it to memory. */
+#include "nn/train.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 512, LANES = 16 };
+
+static void masked(float *g, const cull__update *u, int64_t lo, int64_t n)
+{
+    if (!u->mask) return;
+    const float *mask = u->mask + lo;
+    for (int64_t i = 0; i < n; i++) g[i] = mask[i] != 0 ? g[i] : 0;
+}
+
+/* The gradient [lo, lo + n) but for coef and decay. */
+static void gather(float *restrict g, const cull__update *u, int64_t lo, int64_t n)
+{
+    const float *restrict first = u->grad[0] + lo;
+    if (u->share)
+        for (int64_t i = 0; i < n; i++) g[i] = u->share[0] * first[i];
+    else
+        memcpy(g, first, (size_t)n * sizeof *g);
+    for (int k = 1; k < u->grads; k++) {
+        const float *restrict more = u->grad[k] + lo, share = u->share ? u->share[k] : 1;
+        for (int64_t i = 0; i < n; i++) g[i] += share * more[i];
+    }
+    if (u->clip_value > 0) {
+        const float top = u->clip_value;
+        for (int64_t i = 0; i < n; i++) {
+            float a = g[i] > top ? top : g[i];
+            g[i] = a < -top ? -top : a;
+        }
+    }
+    masked(g, u, lo, n);
+}
+
+static double square(const cull__update *u, int64_t lo, int64_t hi)
+{
+    float g[BLOCK];
+    double lane[LANES] = {0}, sum = 0;
+    for (; lo < hi; lo += BLOCK) {
+        int64_t n = hi - lo < BLOCK ? hi - lo : BLOCK, whole = n / LANES * LANES;
+        gather(g, u, lo, n);
+        for (int64_t i = 0; i < whole; i += LANES)
+            for (int j = 0; j < LANES; j++) lane[j] += (double)g[i + j] * (double)g[i + j];
+        for (int64_t i = whole; i < n; i++) lane[i - whole] += (double)g[i] * (double)g[i];
+    }
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+/* The whole gradient, and decay where it is a part of it. */
+static void gradient(float *restrict g, const cull__update *u, const float *restrict p, int64_t lo,
+                     int64_t n)
+{
+    gather(g, u, lo, n);
+    if (u->coef != 1)
+        for (int64_t i = 0; i < n; i++) g[i] *= u->coef;
+    if (u->decay == 0) return;
+    for (int64_t i = 0; i < n; i++) g[i] += u->decay * p[i];
+    masked(g, u, lo, n);
+}
+
+/* p = to where the mask is not 0. */
+static void put(float *restrict p, const float *restrict to, const cull__update *u, int64_t lo,
+                int64_t n)
+{
+    if (!u->mask) {
+        memcpy(p, to, (size_t)n * sizeof *p);
+        return;
+    }
+    const float *restrict mask = u->mask + lo;
+    for (int64_t i = 0; i < n; i++) p[i] = mask[i] != 0 ? to[i] : p[i];
+}
+
+static void sgd(const cull__update *u, float *p, float *b, int64_t lo, int64_t hi)
+{
+    float g[BLOCK], to[BLOCK];
+    for (; lo < hi; lo += BLOCK) {
+        int64_t n = hi - lo < BLOCK ? hi - lo : BLOCK;
+        float *restrict at = p + lo;
+        gradient(g, u, at, lo, n);
+        if (b) {
+            float *restrict buffer = b + lo;
+            for (int64_t i = 0; i < n; i++) {
+                buffer[i] = u->momentum * buffer[i] + g[i];
+                g[i] = u->nesterov ? g[i] + u->momentum * buffer[i] : buffer[i];
+            }
+        }
+        for (int64_t i = 0; i < n; i++) to[i] = at[i] - u->lr * g[i];
+        put(at, to, u, lo, n);
+    }
+}
+
+static void adam(const cull__update *u, float *p, float *m, float *v, int64_t lo, int64_t hi)
+{
+    float g[BLOCK], to[BLOCK];
+    for (; lo < hi; lo += BLOCK) {
+        int64_t n = hi - lo < BLOCK ? hi - lo : BLOCK;
+        float *restrict at = p + lo, *restrict first = m + lo, *restrict second = v + lo;
+        gradient(g, u, at, lo, n);
+        for (int64_t i = 0; i < n; i++) {
+            first[i] += (g[i] - first[i]) * u->more1;
+            second[i] = u->beta2 * second[i] + u->more2 * g[i] * g[i];
+            to[i] =
+                u->keep * at[i] - u->lr * (first[i] / (sqrtf(second[i]) * u->root + u->epsilon));
+        }
+        put(at, to, u, lo, n);
+    }
+}
+
+static void ema(float *restrict e, const float *restrict p, float more, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) e[i] += more * (p[i] - e[i]);
+}
+
+static void swap(float *restrict a, float *restrict b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float was = a[i];
+        a[i] = b[i];
+        b[i] = was;
+    }
+}
+
+const cull__optim_kern CULL__TABLE(optim) = {
+    .square = square,
+    .sgd = sgd,
+    .adam = adam,
+    .ema = ema,
+    .swap = swap,
+};
