@@ -6,6 +6,7 @@
 #ifndef CULL_NN_OPS_H
 #define CULL_NN_OPS_H
 #include "cull/nn.h"
+#include "cull/nn_dense.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,8 +14,6 @@ extern "C" {
 
 /* ---- one number at a time ---- */
 CULL_API cull_var *cull_nn_relu(cull_tape *t, cull_var *x);
-
-CULL_API cull_var *cull_nn_add(cull_tape *t, cull_var *x, cull_var *y); /* of one shape */
 
 /* ---- products ---- */
 /* x (..., in) times w (out, in) transposed, plus b (out) unless NULL: (..., out). */

@@ -1,5 +1,6 @@
 /* kern_elem.c - loops over single numbers and over rows; see kern.h. */
 #include "nn/kern.h"
+#include "nn/lanes.h"
 
 #include <string.h>
 
@@ -10,10 +11,11 @@ static void relu(float *restrict y, const float *restrict x, int64_t n)
 
 static void relu_back(float *g, const float *restrict y, const float *dy, int64_t n, bool add)
 {
-    if (add)
-        for (int64_t i = 0; i < n; i++) g[i] += y[i] > 0 ? dy[i] : 0;
-    else
-        for (int64_t i = 0; i < n; i++) g[i] = y[i] > 0 ? dy[i] : 0;
+    if (add) {
+        CULL__EACH for (int64_t i = 0; i < n; i++) g[i] += y[i] > 0 ? dy[i] : 0;
+    } else {
+        CULL__EACH for (int64_t i = 0; i < n; i++) g[i] = y[i] > 0 ? dy[i] : 0;
+    }
 }
 
 static void add(float *restrict y, const float *restrict x, int64_t n)

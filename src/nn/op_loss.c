@@ -1,9 +1,8 @@
 /* op_loss.c - losses: one number, the mean over rows. */
 #include "cull/nn_ops.h"
-#include "nn/nn.h"
+#include "nn/dense.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 static cull_status scalar(cull_var *y)
 {
@@ -44,23 +43,11 @@ static cull_status ce_forward(cull_tape *t, cull_var *y)
     int64_t k = x->dim[x->rank - 1], rows = x->n / k;
     float *p = cull__save(t, y, x->n);
     if (!p) return cull_tape_status(t);
-    double total = 0, weights = 0;
+    double weights = 0;
     for (int64_t i = 0; i < rows; i++) weights += a->weight ? (double)a->weight[i] : 1;
-    const float even = (float)(a->smoothing / (double)k);
-    for (int64_t i = 0; i < rows; i++) {
-        const float *v = x->v + i * k;
-        float *q = p + i * k, top = v[0], sum = 0, mean = 0;
-        const float w = (float)((a->weight ? (double)a->weight[i] : 1) / weights);
-        for (int64_t c = 1; c < k; c++) top = v[c] > top ? v[c] : top;
-        for (int64_t c = 0; c < k; c++) sum += q[c] = expf(v[c] - top), mean += v[c];
-        mean = mean / (float)k - top;
-        double row = log((double)sum) -
-                     (1 - a->smoothing) * ((double)v[a->label[i]] - (double)top) -
-                     a->smoothing * (double)mean;
-        total += (double)w * row;
-        for (int64_t c = 0; c < k; c++) q[c] = w * (q[c] / sum - even);
-        q[a->label[i]] -= w * (float)(1 - a->smoothing);
-    }
+    double total =
+        CULL__KERN(rows, cull__tape_ctx(t))
+            ->cross(p, x->v, a->label, a->weight, (float)(1 / weights), a->smoothing, rows, k);
     y->v[0] = (float)total;
     return CULL_OK;
 }
@@ -71,9 +58,7 @@ static cull_status ce_backward(cull_tape *t, cull_var *y)
     bool add;
     float *g = cull__grad(t, x, &add);
     if (!g) return cull_tape_status(t);
-    const float *p = y->save;
-    const float s = y->g[0];
-    for (int64_t i = 0; i < x->n; i++) g[i] = (add ? g[i] : 0) + s * p[i];
+    CULL__KERN(rows, cull__tape_ctx(t))->scaled(g, y->save, x->n, y->g[0], add);
     return CULL_OK;
 }
 
@@ -122,8 +107,7 @@ static cull_status weighted_backward(cull_tape *t, cull_var *y)
     float *g = cull__grad(t, x, &add);
     if (!g) return cull_tape_status(t);
     const weights *a = y->attr;
-    const float s = y->g[0];
-    for (int64_t i = 0; i < x->n; i++) g[i] = (add ? g[i] : 0) + s * a->w[i];
+    CULL__KERN(rows, cull__tape_ctx(t))->scaled(g, a->w, x->n, y->g[0], add);
     return CULL_OK;
 }
 

@@ -374,7 +374,7 @@ cull_var *cull__apply(cull_tape *t, const cull__op *op, cull_var *const *in, int
         y->in[i] = in[i];
         y->needs |= in[i]->needs;
     }
-    if (!op->backward) y->needs = false;
+    if (!op->backward && !(op->flags & CULL__VIEW)) y->needs = false;
     if (bytes) {
         if (!(y->attr = node_bytes(t, bytes))) return NULL;
         memcpy(y->attr, attr, bytes);

@@ -7,10 +7,12 @@
 #include "test.h"
 
 #define LISTS(X)                                                                                   \
+    X(binary)                                                                                      \
     X(elem)                                                                                        \
     X(loss)                                                                                        \
     X(product)                                                                                     \
-    X(random)
+    X(random)                                                                                      \
+    X(unary)
 
 enum { MOST = 4 }; /* inputs */
 typedef struct nn_case nn_case;
