@@ -37,6 +37,36 @@ CULL_API cull_var *cull_nn_div(cull_tape *t, cull_var *x, cull_var *y);
 CULL_API cull_var *cull_nn_max(cull_tape *t, cull_var *x, cull_var *y);
 CULL_API cull_var *cull_nn_min(cull_tape *t, cull_var *x, cull_var *y);
 
+/* ---- over dimensions: a bit for each (1u << i), 0 = all; keep: they stay, of size 1 ---- */
+CULL_API cull_var *cull_nn_sum(cull_tape *t, cull_var *x, unsigned dims, bool keep);
+CULL_API cull_var *cull_nn_mean(cull_tape *t, cull_var *x, unsigned dims, bool keep);
+/* The largest; the gradient goes to the first of equal ones. */
+CULL_API cull_var *cull_nn_amax(cull_tape *t, cull_var *x, unsigned dims, bool keep);
+
+/* ---- shapes ---- */
+/* The same numbers in order; one of the dimensions may be -1: whatever is left for it. No copy. */
+CULL_API cull_var *cull_nn_reshape(cull_tape *t, cull_var *x, int rank, const int64_t *dim);
+/* Dimensions from..last as one. No copy. */
+CULL_API cull_var *cull_nn_flatten(cull_tape *t, cull_var *x, int from);
+/* Dimension i of the result is order[i] of x. */
+CULL_API cull_var *cull_nn_permute(cull_tape *t, cull_var *x, const int *order);
+CULL_API cull_var *cull_nn_transpose(cull_tape *t, cull_var *x, int a, int b); /* two of them */
+/* [from, to) of a dimension; negative numbers count from its end. */
+CULL_API cull_var *cull_nn_slice(cull_tape *t, cull_var *x, int dim, int64_t from, int64_t to);
+/* n tensors, one after another along a dimension. */
+CULL_API cull_var *cull_nn_concat(cull_tape *t, cull_var *const *x, int n, int dim);
+/* Of each dimension before[i] and after[i] more of `value`. */
+CULL_API cull_var *cull_nn_pad(cull_tape *t, cull_var *x, const int64_t *before,
+                               const int64_t *after, double value);
+CULL_API cull_var *cull_nn_broadcast_to(cull_tape *t, cull_var *x, int rank, const int64_t *dim);
+/* The last dimension as (groups, n / groups), transposed (Zhang et al. 2018, ShuffleNet). */
+CULL_API cull_var *cull_nn_channel_shuffle(cull_tape *t, cull_var *x, int groups);
+
+/* ---- products ---- */
+/* x (..., m, k) times y (..., k, n): (..., m, n). Leading dimensions are broadcast. tx, ty: the last two of
+ * that operand are transposed, (..., k, m) and (..., n, k). */
+CULL_API cull_var *cull_nn_matmul(cull_tape *t, cull_var *x, bool tx, cull_var *y, bool ty);
+
 #ifdef __cplusplus
 }
 #endif

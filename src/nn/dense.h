@@ -118,6 +118,9 @@ unsigned cull__broadcast_mask(const cull_var *x, int rank, const int64_t *dim);
 void cull__unbroadcast(cull_ctx *cx, float *g, const cull_var *x, const float *d, int rank,
                        const int64_t *dim, float a, bool add);
 
+/* d, negative counting from the last, as a dimension of x; -1 after saying what is wrong */
+int cull__axis(cull_tape *t, const cull_var *y, const cull_var *x, int d);
+
 /* ---- op_index.c ---- */
 /* The ids of an embedding's node, for optimisers that update those rows alone. False: another node. */
 bool cull__embedding_rows(const cull_var *y, const int32_t **id, int64_t *n);

@@ -17,6 +17,15 @@ void cull__dense(int rank, const int64_t *dim, int64_t *stride)
     for (int i = rank - 1; i >= 0; s *= dim[i--]) stride[i] = s;
 }
 
+int cull__axis(cull_tape *t, const cull_var *y, const cull_var *x, int d)
+{
+    char dims[96];
+    int at = d < 0 ? d + x->rank : d;
+    if (at >= 0 && at < x->rank) return at;
+    cull__wrong(t, y, "x is %s and has no dimension %d", cull__dims(x, dims), d);
+    return -1;
+}
+
 /* ---- copies ---- */
 
 /* The last dimension. */
@@ -26,7 +35,14 @@ static void line(float *to, int64_t ts, const float *from, int64_t fs, int64_t n
         memcpy(to, from, (size_t)n * sizeof *to);
         return;
     }
-    if (add)
+    const float still = *from;
+    if (ts == 1 && fs == 0 && !add)
+        for (int64_t i = 0; i < n; i++) to[i] = still;
+    else if (ts == 1 && fs == 0)
+        for (int64_t i = 0; i < n; i++) to[i] += still;
+    else if (ts == 1 && fs == 1)
+        for (int64_t i = 0; i < n; i++) to[i] += from[i];
+    else if (add)
         for (int64_t i = 0; i < n; i++) to[i * ts] += from[i * fs];
     else
         for (int64_t i = 0; i < n; i++) to[i * ts] = from[i * fs];

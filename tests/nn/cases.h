@@ -9,9 +9,12 @@
 #define LISTS(X)                                                                                   \
     X(binary)                                                                                      \
     X(elem)                                                                                        \
+    X(fields)                                                                                      \
     X(loss)                                                                                        \
     X(product)                                                                                     \
     X(random)                                                                                      \
+    X(reduce)                                                                                      \
+    X(shape)                                                                                       \
     X(unary)
 
 enum { MOST = 4 }; /* inputs */

@@ -16,39 +16,49 @@ static void linear_ref(const nn_case *c, const double *const *x, double *y)
         }
 }
 
-static cull_var *fm(cull_tape *t, const nn_case *c, cull_var *const *x)
+/* p: which are transposed. Leading dimensions: two at most, of size 1 where there are none. */
+static cull_var *matmul(cull_tape *t, const nn_case *c, cull_var *const *x)
 {
-    (void)c;
-    return cull_nn_fm(t, x[0]);
+    return cull_nn_matmul(t, x[0], c->p[0] != 0, x[1], c->p[1] != 0);
 }
-static cull_var *pairs(cull_tape *t, const nn_case *c, cull_var *const *x)
+static void matmul_ref(const nn_case *c, const double *const *x, double *y)
 {
-    (void)c;
-    return cull_nn_field_pairs(t, x[0]);
+    int64_t d[2][4] = {{1, 1, 1, 1}, {1, 1, 1, 1}};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < c->rank[k]; i++) d[k][4 - c->rank[k] + i] = c->dim[k][i];
+    const bool tx = c->p[0] != 0, ty = c->p[1] != 0;
+    const int64_t m = d[0][2 + tx], n = d[1][3 - ty], k = d[0][3 - tx];
+    for (int64_t i = 0; i < (d[0][0] > d[1][0] ? d[0][0] : d[1][0]); i++)
+        for (int64_t j = 0; j < (d[0][1] > d[1][1] ? d[0][1] : d[1][1]); j++) {
+            const double *a = x[0] + (i % d[0][0] * d[0][1] + j % d[0][1]) * m * k;
+            const double *b = x[1] + (i % d[1][0] * d[1][1] + j % d[1][1]) * k * n;
+            for (int64_t r = 0; r < m; r++)
+                for (int64_t o = 0; o < n; o++, y++)
+                    for (int64_t l = 0; l < k; l++)
+                        *y += a[tx ? l * m + r : r * k + l] * b[ty ? o * k + l : l * n + o];
+        }
 }
-static void pairs_ref(const nn_case *c, const double *const *x, double *y)
-{
-    int64_t f = c->dim[0][1], d = c->dim[0][2];
-    for (int64_t r = 0; r < c->dim[0][0]; r++)
-        for (int64_t i = 0; i < f; i++)
-            for (int64_t j = i + 1; j < f; j++, y++) {
-                *y = 0;
-                for (int64_t k = 0; k < d; k++)
-                    *y += x[0][(r * f + i) * d + k] * x[0][(r * f + j) * d + k];
-            }
-}
-static void fm_ref(const nn_case *c, const double *const *x, double *y)
-{
-    double all[64];
-    int64_t f = c->dim[0][1], pairs_n = f * (f - 1) / 2;
-    pairs_ref(c, x, all);
-    for (int64_t r = 0; r < c->dim[0][0]; r++) {
-        y[r] = 0;
-        for (int64_t k = 0; k < pairs_n; k++) y[r] += all[r * pairs_n + k];
+#define MATMUL(what, tx, ty, r0, r1, ...)                                                          \
+    {                                                                                              \
+        "matmul", what, 2, {r0, r1}, {__VA_ARGS__}, .p = {tx, ty}, .build = matmul,                \
+                                                    .ref = matmul_ref                              \
     }
-}
+#define D(...)                                                                                     \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 const nn_case cases_product[] = {
+    MATMUL("two", 0, 0, 2, 2, D(7, 13), D(13, 5)),
+    MATMUL("two, first transposed", 1, 0, 2, 2, D(13, 7), D(13, 5)),
+    MATMUL("two, second transposed", 0, 1, 2, 2, D(7, 13), D(5, 13)),
+    MATMUL("two, both transposed", 1, 1, 2, 2, D(13, 7), D(5, 13)),
+    MATMUL("batches", 0, 1, 4, 4, D(2, 3, 7, 13), D(2, 3, 5, 13)),
+    MATMUL("batches, transposed", 1, 0, 3, 3, D(3, 13, 7), D(3, 13, 5)),
+    MATMUL("a batch by one", 0, 0, 3, 2, D(3, 7, 13), D(13, 5)),
+    MATMUL("a batch, transposed, by one", 1, 0, 3, 2, D(3, 13, 7), D(13, 5)),
+    MATMUL("one by a batch", 0, 0, 2, 4, D(7, 13), D(2, 3, 13, 5)),
+    MATMUL("broadcast by turns", 1, 1, 4, 4, D(2, 1, 13, 7), D(1, 3, 5, 13)),
     {"linear",
      "with a bias",
      3,
@@ -70,8 +80,5 @@ const nn_case cases_product[] = {
      {{67, 129}, {65, 129}, {65}},
      .build = linear,
      .ref = linear_ref},
-    {"fm", "odd sizes", 1, {3}, {{3, 5, 7}}, .build = fm, .ref = fm_ref},
-    {"fm", "one field has no pairs", 1, {3}, {{2, 1, 4}}, .build = fm, .ref = fm_ref},
-    {"field_pairs", "odd sizes", 1, {3}, {{3, 5, 7}}, .build = pairs, .ref = pairs_ref},
     {NULL},
 };
