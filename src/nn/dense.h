@@ -80,6 +80,7 @@ typedef struct {
     void (*row_sums)(float *s, const float *x, int64_t rows, int64_t n, float a, bool add);
     /* s (n) = a times the sums over rows, in order */
     void (*col_sums)(float *s, const float *x, int64_t rows, int64_t n, float a, bool add);
+    void (*exps)(float *y, int64_t n); /* in place */
     /* y = a x; add: to y; may be one */
     void (*scaled)(float *y, const float *x, int64_t n, float a, bool add);
     double (*dot)(const float *x, const float *y, int64_t n);
@@ -96,6 +97,34 @@ typedef struct {
                  bool add);
 } cull__rows_kern;
 CULL__DECLARE(rows);
+
+/* ---- kern_loss.c: each returns the sum of a times the losses and leaves their slopes in x in q ---- */
+#define CULL__LOSSES(X)                                                                            \
+    X(bce)                                                                                         \
+    X(hinge)                                                                                       \
+    X(huber)                                                                                       \
+    X(mae)                                                                                         \
+    X(mse)
+enum {
+#define X(name) CULL__LOSS_##name,
+    CULL__LOSSES(X)
+#undef X
+        CULL__LOSS_KINDS
+};
+typedef struct {
+    /* of n pairs of x and target; b: the loss's own number */
+    double (*each[CULL__LOSS_KINDS])(float *q, const float *x, const float *target, int64_t n,
+                                     float a, float b);
+    /* of a row: log softmax of p and of x */
+    double (*kl)(float *q, const float *p, const float *x, int64_t n, float a);
+    /* of a row: targets, and x's log softmax */
+    double (*soft)(float *q, const float *target, const float *x, int64_t n, float a);
+    /* of a row: a times the mean over pairs; margin below 0: logistic */
+    double (*rank)(float *q, const float *x, const float *target, int64_t n, float a, float margin);
+    /* of a row: r: the slopes in y */
+    double (*cosine)(float *q, float *r, const float *x, const float *y, int64_t n, float a);
+} cull__loss_kern;
+CULL__DECLARE(loss);
 
 /* ---- strided.c ---- */
 /* to[sum i ts] = (added to) from[sum i fs] over the box `dim` of `rank` dimensions */
@@ -120,6 +149,10 @@ void cull__unbroadcast(cull_ctx *cx, float *g, const cull_var *x, const float *d
 
 /* d, negative counting from the last, as a dimension of x; -1 after saying what is wrong */
 int cull__axis(cull_tape *t, const cull_var *y, const cull_var *x, int d);
+
+/* every id in 0 .. below - 1, or the sentence */
+cull_status cull__ids_ok(cull_tape *t, const cull_var *y, const int32_t *id, int64_t n,
+                         int64_t below);
 
 /* ---- op_index.c ---- */
 /* The ids of an embedding's node, for optimisers that update those rows alone. False: another node. */

@@ -250,6 +250,7 @@ const cull__rows_kern CULL__TABLE(rows) = {
     .cross = cross,
     .row_sums = row_sums,
     .col_sums = col_sums,
+    .exps = exps,
     .scaled = scaled,
     .dot = cull__lane_dot,
     .norm = norm,

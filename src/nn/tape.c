@@ -319,7 +319,8 @@ cull_var *cull_nn_param(cull_tape *t, int index)
 cull_var *cull_nn_watch(cull_tape *t, cull_var *x)
 {
     (void)t;
-    if (x) x->watched = true;
+    for (cull_var *y = x; y; y = y->op && y->op->flags & CULL__VIEW ? y->in[0] : NULL)
+        y->watched = true; /* a view's numbers are those of what it views */
     return x;
 }
 

@@ -10,11 +10,13 @@
     X(binary)                                                                                      \
     X(elem)                                                                                        \
     X(fields)                                                                                      \
+    X(index)                                                                                       \
     X(loss)                                                                                        \
     X(product)                                                                                     \
     X(random)                                                                                      \
     X(reduce)                                                                                      \
     X(shape)                                                                                       \
+    X(softmax)                                                                                     \
     X(unary)
 
 enum { MOST = 4 }; /* inputs */
