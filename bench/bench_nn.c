@@ -1,0 +1,143 @@
+/* bench_nn.c - times training steps of multilayer perceptrons on generated input, on one thread.
+ *
+ *   bench_nn [--repeat R] [--steps S]
+ *
+ * Forward, backward and Adam, as one user would write them. Prints `case,tool,threads,microseconds` of the
+ * processor's time, the least of R rounds of S steps; peers/mlp_torch.py is the
+ * same for PyTorch. */
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/base.h"
+#include "cull/nn_ops.h"
+
+typedef struct {
+    int64_t in, hidden, out, batch;
+} shape;
+
+typedef struct {
+    cull_ctx *cx;
+    cull_params *p;
+    cull_tape *t;
+    int w1, b1, w2, b2;
+    shape s;
+    float *x, *m, *v;
+    int32_t *label;
+    double step, forward, backward, update, best;
+    int repeat, each;
+    float loss;
+} net;
+
+static void must(cull_ctx *cx, cull_status s)
+{
+    if (s == CULL_OK) return;
+    fprintf(stderr, "bench_nn: %s\n", cull_error(cx));
+    exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void build(net *n, shape s)
+{
+    cull_rng r = cull__rng_seeded(1, 1);
+    *n = (net){.s = s, .cx = cull_ctx_new(NULL)};
+    must(n->cx, cull_params_new(n->cx, &n->p));
+    must(n->cx, cull_params_add(n->p, "0.weight", 2, (int64_t[]){s.hidden, s.in}, CULL_INIT_TORCH,
+                                0, 0, 0, &n->w1));
+    must(n->cx, cull_params_add(n->p, "0.bias", 1, &s.hidden, CULL_INIT_TORCH, 0, s.in, 0, &n->b1));
+    must(n->cx, cull_params_add(n->p, "2.weight", 2, (int64_t[]){s.out, s.hidden}, CULL_INIT_TORCH,
+                                0, 0, 0, &n->w2));
+    must(n->cx,
+         cull_params_add(n->p, "2.bias", 1, &s.out, CULL_INIT_TORCH, 0, s.hidden, 0, &n->b2));
+    must(n->cx, cull_tape_new(n->cx, n->p, &n->t));
+    n->x = malloc((size_t)(s.batch * s.in) * sizeof *n->x);
+    n->label = malloc((size_t)s.batch * sizeof *n->label);
+    n->m = calloc((size_t)cull_params_size(n->p), sizeof *n->m);
+    n->v = calloc((size_t)cull_params_size(n->p), sizeof *n->v);
+    for (int64_t i = 0; i < s.batch * s.in; i++) n->x[i] = (float)cull__rng_normal(&r);
+    for (int64_t i = 0; i < s.batch; i++) n->label[i] = (int32_t)(i % s.out);
+}
+
+static void drop(net *n)
+{
+    cull_tape_free(n->t);
+    cull_params_free(n->p);
+    cull_ctx_free(n->cx);
+    free(n->x), free(n->label), free(n->m), free(n->v);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),
+               optimize("O3", "no-math-errno")))
+#endif
+static void
+adam(float *restrict w, float *restrict m, float *restrict v, const float *restrict g, int64_t n,
+     float rate, float less)
+{
+    for (int64_t i = 0; i < n; i++) {
+        m[i] = .9f * m[i] + .1f * g[i];
+        v[i] = .999f * v[i] + .001f * g[i] * g[i];
+        w[i] -= rate * m[i] / (sqrtf(v[i]) * less + 1e-8f);
+    }
+}
+
+static void one_step(net *n)
+{
+    cull_tape *t = n->t;
+    cull_tape_reset(t, n->cx, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, (uint64_t)n->step);
+    cull_var *x = cull_nn_input(t, 2, (int64_t[]){n->s.batch, n->s.in}, n->x, false);
+    cull_var *h =
+        cull_nn_relu(t, cull_nn_linear(t, x, cull_nn_param(t, n->w1), cull_nn_param(t, n->b1)));
+    cull_var *y = cull_nn_linear(t, h, cull_nn_param(t, n->w2), cull_nn_param(t, n->b2));
+    cull_var *loss = cull_nn_cross_entropy(t, y, n->label, NULL, 0);
+    must(n->cx, cull_tape_backward(t, loss));
+    n->step++;
+    adam(cull_params_value(n->p), n->m, n->v, cull_tape_grad(t), cull_params_size(n->p),
+         (float)(1e-3 / (1 - pow(.9, n->step))), (float)(1 / sqrt(1 - pow(.999, n->step))));
+    n->loss = cull_var_value(loss)[0];
+}
+
+/* Inside of a loop of the library's, where products keep to one thread. */
+static cull_status rounds(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    net *n = arg;
+    (void)cx, (void)chunk, (void)lo, (void)hi;
+    for (int i = 0; i < n->each; i++) one_step(n);
+    for (int r = 0; r < n->repeat; r++) {
+        double from = now();
+        for (int i = 0; i < n->each; i++) one_step(n);
+        double took = (now() - from) / n->each * 1e6;
+        if (!r || took < n->best) n->best = took;
+    }
+    return CULL_OK;
+}
+
+int main(int argc, char **argv)
+{
+    int repeat = 7, steps = 0;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--repeat")) repeat = atoi(argv[i + 1]);
+        if (!strcmp(argv[i], "--steps")) steps = atoi(argv[i + 1]);
+    }
+    const shape shapes[] = {{64, 64, 10, 32}, {784, 256, 10, 64}};
+    for (int k = 0; k < 2; k++) {
+        net n;
+        const shape s = shapes[k];
+        build(&n, s);
+        n.repeat = repeat, n.each = steps ? steps : k ? 100 : 2000;
+        must(n.cx, cull__for(n.cx, 1, 1, rounds, &n));
+        printf("mlp %lld-%lld-%lld batch %lld,cull,1,%.1f\n", (long long)s.in, (long long)s.hidden,
+               (long long)s.out, (long long)s.batch, n.best);
+        drop(&n);
+    }
+    return 0;
+}
