@@ -3,8 +3,8 @@
  *   bench_nn [--repeat R] [--steps S]
  *
  * Forward, backward and Adam, as one user would write them. Prints `case,tool,threads,microseconds` of the
- * processor's time, the least of R rounds of S steps; peers/mlp_torch.py is the
- * same for PyTorch. */
+ * processor's time, the least of R rounds of S steps; peers/mlp_torch.py is the same for PyTorch. The
+ * learning rate is low, so that the loss does not reach 0, where gradients become subnormal and slow. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
@@ -90,19 +90,19 @@ adam(float *restrict w, float *restrict m, float *restrict v, const float *restr
     }
 }
 
-static void one_step(net *n)
+static void one_step(cull_ctx *cx, net *n)
 {
     cull_tape *t = n->t;
-    cull_tape_reset(t, n->cx, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, (uint64_t)n->step);
+    cull_tape_reset(t, cx, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, (uint64_t)n->step);
     cull_var *x = cull_nn_input(t, 2, (int64_t[]){n->s.batch, n->s.in}, n->x, false);
     cull_var *h =
         cull_nn_relu(t, cull_nn_linear(t, x, cull_nn_param(t, n->w1), cull_nn_param(t, n->b1)));
     cull_var *y = cull_nn_linear(t, h, cull_nn_param(t, n->w2), cull_nn_param(t, n->b2));
     cull_var *loss = cull_nn_cross_entropy(t, y, n->label, NULL, 0);
-    must(n->cx, cull_tape_backward(t, loss));
+    must(cx, cull_tape_backward(t, loss));
     n->step++;
     adam(cull_params_value(n->p), n->m, n->v, cull_tape_grad(t), cull_params_size(n->p),
-         (float)(1e-3 / (1 - pow(.9, n->step))), (float)(1 / sqrt(1 - pow(.999, n->step))));
+         (float)(1e-5 / (1 - pow(.9, n->step))), (float)(1 / sqrt(1 - pow(.999, n->step))));
     n->loss = cull_var_value(loss)[0];
 }
 
@@ -110,11 +110,11 @@ static void one_step(net *n)
 static cull_status rounds(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     net *n = arg;
-    (void)cx, (void)chunk, (void)lo, (void)hi;
-    for (int i = 0; i < n->each; i++) one_step(n);
+    (void)chunk, (void)lo, (void)hi;
+    for (int i = 0; i < n->each; i++) one_step(cx, n);
     for (int r = 0; r < n->repeat; r++) {
         double from = now();
-        for (int i = 0; i < n->each; i++) one_step(n);
+        for (int i = 0; i < n->each; i++) one_step(cx, n);
         double took = (now() - from) / n->each * 1e6;
         if (!r || took < n->best) n->best = took;
     }

@@ -18,7 +18,7 @@ for inputs, hidden, out, batch, steps in ((64, 64, 10, 32, 500), (784, 256, 10, 
         x, label = torch.randn(batch, inputs), torch.arange(batch) % out
         try:
             options = {"foreach": {"foreach": True}, "fused": {"fused": True}}.get(mode, {"foreach": False})
-            adam = torch.optim.Adam(net.parameters(), 1e-3, **options)
+            adam = torch.optim.Adam(net.parameters(), 1e-5, **options)
         except (RuntimeError, TypeError, ValueError) as e:
             print(f"mlp {inputs}-{hidden}-{out} batch {batch},torch Adam {mode},1,- ({e})")
             continue

@@ -205,24 +205,27 @@ static void norm_back(float *dx, float *dw, float *db, const float *left, const 
     }
 }
 
-/* Philox4x32-10 as in base/rng.c, for 16 positions at once: the same numbers. */
-enum { AT_ONCE = 16 };
-static void draws(uint32_t out[4 * AT_ONCE], uint64_t position, uint64_t seed)
+/* Philox4x32-10 as in base/rng.c, for up to 64 positions at once: the same numbers. */
+enum { AT_ONCE = 64 };
+static void draws(uint32_t *restrict out, uint64_t position, uint64_t seed, int64_t n)
 {
-    uint32_t c[4][AT_ONCE], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int i = 0; i < AT_ONCE; i++) {
+    uint32_t a[AT_ONCE], b[AT_ONCE], c[AT_ONCE], d[AT_ONCE];
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int64_t i = 0; i < n; i++) {
         uint64_t p = position + (uint64_t)i;
-        c[0][i] = (uint32_t)p, c[1][i] = (uint32_t)(p >> 32), c[2][i] = c[3][i] = 0;
+        a[i] = (uint32_t)p, b[i] = (uint32_t)(p >> 32), c[i] = d[i] = 0;
     }
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-        for (int i = 0; i < AT_ONCE; i++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c[0][i], p1 = (uint64_t)0xCD9E8D57u * c[2][i];
-            uint32_t n0 = (uint32_t)(p1 >> 32) ^ c[1][i] ^ k0;
-            uint32_t n2 = (uint32_t)(p0 >> 32) ^ c[3][i] ^ k1;
-            c[1][i] = (uint32_t)p1, c[3][i] = (uint32_t)p0, c[0][i] = n0, c[2][i] = n2;
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t p = (uint64_t)0xD2511F53u * a[i], q = (uint64_t)0xCD9E8D57u * c[i];
+            a[i] = (uint32_t)(q >> 32) ^ b[i] ^ k0;
+            c[i] = (uint32_t)(p >> 32) ^ d[i] ^ k1;
+            b[i] = (uint32_t)q, d[i] = (uint32_t)p;
         }
-    for (int i = 0; i < AT_ONCE; i++)
-        for (int j = 0; j < 4; j++) out[4 * i + j] = c[j][i];
+    for (int64_t i = 0; i < n; i++) {
+        out[4 * i] = a[i], out[4 * i + 1] = b[i];
+        out[4 * i + 2] = c[i], out[4 * i + 3] = d[i];
+    }
 }
 
 static void drop(float *y, const float *x, int64_t n, uint64_t seed, uint32_t below, float a,
@@ -231,7 +234,7 @@ static void drop(float *y, const float *x, int64_t n, uint64_t seed, uint32_t be
     uint32_t u[4 * AT_ONCE];
     for (int64_t at = 0; at < n; at += 4 * AT_ONCE) {
         int64_t m = n - at < 4 * AT_ONCE ? n - at : 4 * AT_ONCE;
-        draws(u, (uint64_t)(at / 4), seed);
+        draws(u, (uint64_t)(at / 4), seed, (m + 3) / 4);
         if (add) {
             CULL__EACH for (int64_t i = 0; i < m; i++) y[at + i] +=
                 u[i] >= below ? a * x[at + i] : 0;

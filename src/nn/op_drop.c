@@ -10,12 +10,15 @@ typedef struct {
 static cull_status shape(cull_tape *t, cull_var *y)
 {
     const noise *a = y->attr;
-    char d[96];
     if (!(a->p >= 0 && a->p < 1))
         return cull__wrong(t, y, "the probability is %g; it must be 0 to below 1", a->p);
-    if (!y->in[0]->rank && y->op->name[4] == '_')
-        return cull__wrong(t, y, "x is %s; it must have rows", cull__dims(y->in[0], d));
     return cull__same_shape(t, y);
+}
+
+static cull_status path_shape(cull_tape *t, cull_var *y)
+{
+    if (!y->in[0]->rank) return cull__wrong(t, y, "x is one number; it must have rows");
+    return shape(t, y);
 }
 
 static uint32_t below(const noise *a) { return (uint32_t)(a->p * 0x1p32); }
@@ -76,7 +79,7 @@ const cull__op cull__op_drop_path = {
     .name = "drop_path",
     .doc = "some rows 0, the others larger for it",
     .flags = CULL__RANDOM,
-    .shape = shape,
+    .shape = path_shape,
     .forward = drop_path,
     .backward = drop_path_back,
 };
