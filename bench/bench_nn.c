@@ -6,7 +6,6 @@
  * processor's time, the least of R rounds of S steps; peers/mlp_torch.py is the same for PyTorch. The
  * learning rate is low, so that the loss does not reach 0, where gradients become subnormal and slow. */
 #define _GNU_SOURCE
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "base/base.h"
 #include "cull/nn_ops.h"
+#include "cull/train.h"
 
 typedef struct {
     int64_t in, hidden, out, batch;
@@ -25,11 +25,12 @@ typedef struct {
     cull_tape *t;
     int w1, b1, w2, b2;
     shape s;
-    float *x, *m, *v;
+    cull_optim *adam;
+    float *x;
     int32_t *label;
-    double step, forward, backward, update, best;
+    uint64_t step;
+    double best;
     int repeat, each;
-    float loss;
 } net;
 
 static void must(cull_ctx *cx, cull_status s)
@@ -61,49 +62,34 @@ static void build(net *n, shape s)
     must(n->cx, cull_tape_new(n->cx, n->p, &n->t));
     n->x = malloc((size_t)(s.batch * s.in) * sizeof *n->x);
     n->label = malloc((size_t)s.batch * sizeof *n->label);
-    n->m = calloc((size_t)cull_params_size(n->p), sizeof *n->m);
-    n->v = calloc((size_t)cull_params_size(n->p), sizeof *n->v);
+    const cull_optim_opts adam = CULL_OPTIM_OPTS;
+    must(n->cx, cull_optim_new(n->cx, n->p, &adam, &n->adam));
     for (int64_t i = 0; i < s.batch * s.in; i++) n->x[i] = (float)cull__rng_normal(&r);
     for (int64_t i = 0; i < s.batch; i++) n->label[i] = (int32_t)(i % s.out);
 }
 
 static void drop(net *n)
 {
+    cull_optim_free(n->adam);
     cull_tape_free(n->t);
     cull_params_free(n->p);
     cull_ctx_free(n->cx);
-    free(n->x), free(n->label), free(n->m), free(n->v);
-}
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),
-               optimize("O3", "no-math-errno")))
-#endif
-static void
-adam(float *restrict w, float *restrict m, float *restrict v, const float *restrict g, int64_t n,
-     float rate, float less)
-{
-    for (int64_t i = 0; i < n; i++) {
-        m[i] = .9f * m[i] + .1f * g[i];
-        v[i] = .999f * v[i] + .001f * g[i] * g[i];
-        w[i] -= rate * m[i] / (sqrtf(v[i]) * less + 1e-8f);
-    }
+    free(n->x), free(n->label);
 }
 
 static void one_step(cull_ctx *cx, net *n)
 {
     cull_tape *t = n->t;
-    cull_tape_reset(t, cx, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, (uint64_t)n->step);
+    cull_tape_reset(t, cx, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, n->step);
     cull_var *x = cull_nn_input(t, 2, (int64_t[]){n->s.batch, n->s.in}, n->x, false);
     cull_var *h =
         cull_nn_relu(t, cull_nn_linear(t, x, cull_nn_param(t, n->w1), cull_nn_param(t, n->b1)));
     cull_var *y = cull_nn_linear(t, h, cull_nn_param(t, n->w2), cull_nn_param(t, n->b2));
     cull_var *loss = cull_nn_cross_entropy(t, y, n->label, NULL, 0);
     must(cx, cull_tape_backward(t, loss));
+    const float *grad = cull_tape_grad(t);
+    must(cx, cull_optim_step(cx, n->adam, &grad, NULL, 1, 1e-5));
     n->step++;
-    adam(cull_params_value(n->p), n->m, n->v, cull_tape_grad(t), cull_params_size(n->p),
-         (float)(1e-5 / (1 - pow(.9, n->step))), (float)(1 / sqrt(1 - pow(.999, n->step))));
-    n->loss = cull_var_value(loss)[0];
 }
 
 /* Inside of a loop of the library's, where products keep to one thread. */
@@ -128,6 +114,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--repeat")) repeat = atoi(argv[i + 1]);
         if (!strcmp(argv[i], "--steps")) steps = atoi(argv[i + 1]);
     }
+    if (repeat < 1 || steps < 0) return 2;
     const shape shapes[] = {{64, 64, 10, 32}, {784, 256, 10, 64}};
     for (int k = 0; k < 2; k++) {
         net n;
