@@ -134,7 +134,8 @@ typedef struct {
     int outs;   /* numbers predicted of a row; 0 = no predictions */
     /* of the predictions (n, outs) of the validation rows; larger is better */
     double (*metric)(void *user, const int64_t *row, const float *out, int64_t n);
-    /* after each step, at most one thread; may change weights, flags and mask */
+    /* after each step, at most one thread; may change weights, flags and mask. A run that goes on from a
+     * checkpoint calls it from the next step on: flags, mask and what user holds are not in there */
     cull_status (*after)(cull_ctx *cx, void *user, int64_t step, int64_t steps);
     uint64_t hash; /* of data and network: a checkpoint of another is refused */
 } cull_train_problem;
@@ -175,8 +176,8 @@ CULL_API void cull_history_free(cull_history *h);
  * trained where tapes, gradients and optimiser do not fit the memory limit. h may be NULL. */
 CULL_API cull_status cull_train(cull_ctx *cx, const cull_train_problem *q, const cull_train_opts *o,
                                 cull_history *h) CULL_CHECKED;
-/* count independent trainings (parameters of their own), each on one thread, to what cull_train gives each
- * alone. h: one for each, or NULL. After a failure all histories are empty. */
+/* count independent trainings, of q[i] (with parameters of its own) by o[i], each on one thread, to what
+ * cull_train gives it alone. h: one for each, or NULL. After a failure all histories are empty. */
 CULL_API cull_status cull_train_many(cull_ctx *cx, const cull_train_problem *q,
                                      const cull_train_opts *o, int64_t count,
                                      cull_history *h) CULL_CHECKED;

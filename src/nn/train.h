@@ -32,4 +32,25 @@ typedef struct {
     void (*swap)(float *a, float *b, int64_t n);
 } cull__optim_kern;
 CULL__DECLARE(optim);
+
+/* ---- crew.c: tapes that go over batches beside one another ---- */
+typedef struct {
+    const cull_train_problem *q;
+    cull_tape **tape;
+    int64_t tapes;
+} cull__crew;
+cull_status cull__crew_new(cull_ctx *cx, const cull_train_problem *q, int64_t tapes,
+                           cull__crew *out);
+void cull__crew_free(cull__crew *c);
+/* The loss of b on tape b->shard, which starts a step of that mode and stream; backward with CULL_TAPE_GRAD. */
+cull_status cull__crew_loss(cull_ctx *cx, const cull__crew *c, const cull_batch *b, unsigned mode,
+                            uint64_t stream, double *loss);
+/* Mean loss over row[0..n) in evaluation mode, in batches, as many at a time as there are tapes; out
+ * (n, outs) or NULL. */
+cull_status cull__crew_evaluate(cull_ctx *cx, const cull__crew *c, const int64_t *row, int64_t n,
+                                int64_t batch, double *loss, float *out);
+/* q has parameters and a loss, and counts that make sense. */
+cull_status cull__problem_check(cull_ctx *cx, const cull_train_problem *q);
+/* row[0..n), or first .. first+n-1 where it is NULL, in scratch. */
+cull_status cull__rows(cull_ctx *cx, const int64_t *row, int64_t first, int64_t n, int64_t **out);
 #endif
