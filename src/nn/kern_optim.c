@@ -53,63 +53,65 @@ static double square(const cull__update *u, int64_t lo, int64_t hi)
     return sum;
 }
 
-/* The whole gradient, and decay where it is a part of it. */
-static void gradient(float *restrict g, const cull__update *u, const float *restrict p, int64_t lo,
-                     int64_t n)
+/* The whole gradient, with decay where that is a part of it: in g, or where it lies. */
+static const float *gradient(float *restrict g, const cull__update *u, const float *restrict p,
+                             int64_t lo, int64_t n)
 {
+    bool plain = u->grads == 1 && !u->share && !u->mask && u->clip_value <= 0;
+    if (plain && u->coef == 1 && u->decay == 0) return u->grad[0] + lo;
     gather(g, u, lo, n);
     if (u->coef != 1)
         for (int64_t i = 0; i < n; i++) g[i] *= u->coef;
-    if (u->decay == 0) return;
+    if (u->decay == 0) return g;
     for (int64_t i = 0; i < n; i++) g[i] += u->decay * p[i];
     masked(g, u, lo, n);
+    return g;
 }
 
-/* p = to where the mask is not 0. */
-static void put(float *restrict p, const float *restrict to, const cull__update *u, int64_t lo,
-                int64_t n)
+/* p is again what it was where the mask is 0. */
+static void hold(float *restrict p, const float *restrict was, const cull__update *u, int64_t lo,
+                 int64_t n)
 {
-    if (!u->mask) {
-        memcpy(p, to, (size_t)n * sizeof *p);
-        return;
-    }
     const float *restrict mask = u->mask + lo;
-    for (int64_t i = 0; i < n; i++) p[i] = mask[i] != 0 ? to[i] : p[i];
+    for (int64_t i = 0; i < n; i++) p[i] = mask[i] != 0 ? p[i] : was[i];
 }
 
 static void sgd(const cull__update *u, float *p, float *b, int64_t lo, int64_t hi)
 {
-    float g[BLOCK], to[BLOCK];
+    float room[BLOCK], was[BLOCK];
     for (; lo < hi; lo += BLOCK) {
         int64_t n = hi - lo < BLOCK ? hi - lo : BLOCK;
         float *restrict at = p + lo;
-        gradient(g, u, at, lo, n);
+        const float *g = gradient(room, u, at, lo, n);
+        if (u->mask) memcpy(was, at, (size_t)n * sizeof *at);
         if (b) {
             float *restrict buffer = b + lo;
             for (int64_t i = 0; i < n; i++) {
                 buffer[i] = u->momentum * buffer[i] + g[i];
-                g[i] = u->nesterov ? g[i] + u->momentum * buffer[i] : buffer[i];
+                room[i] = u->nesterov ? g[i] + u->momentum * buffer[i] : buffer[i];
             }
+            g = room;
         }
-        for (int64_t i = 0; i < n; i++) to[i] = at[i] - u->lr * g[i];
-        put(at, to, u, lo, n);
+        for (int64_t i = 0; i < n; i++) at[i] -= u->lr * g[i];
+        if (u->mask) hold(at, was, u, lo, n);
     }
 }
 
 static void adam(const cull__update *u, float *p, float *m, float *v, int64_t lo, int64_t hi)
 {
-    float g[BLOCK], to[BLOCK];
+    float room[BLOCK], was[BLOCK];
     for (; lo < hi; lo += BLOCK) {
         int64_t n = hi - lo < BLOCK ? hi - lo : BLOCK;
         float *restrict at = p + lo, *restrict first = m + lo, *restrict second = v + lo;
-        gradient(g, u, at, lo, n);
+        const float *restrict g = gradient(room, u, at, lo, n);
+        if (u->mask) memcpy(was, at, (size_t)n * sizeof *at);
         for (int64_t i = 0; i < n; i++) {
             first[i] += (g[i] - first[i]) * u->more1;
             second[i] = u->beta2 * second[i] + u->more2 * g[i] * g[i];
-            to[i] =
+            at[i] =
                 u->keep * at[i] - u->lr * (first[i] / (sqrtf(second[i]) * u->root + u->epsilon));
         }
-        put(at, to, u, lo, n);
+        if (u->mask) hold(at, was, u, lo, n);
     }
 }
 
