@@ -204,6 +204,17 @@ void cull__t_interval(const double *v, int64_t n, double *lo, double *hi);
 cull_status cull__bootstrap(cull_ctx *cx, cull_rng *r, const double *v, int64_t n, int draws,
                             double *lo, double *hi);
 
+/* ---- how well scores fit (metric.c; NaN where there is nothing to tell or a score is NaN) ---- */
+/* Area under the ROC curve: the chance that a positive row has the larger score, ties counting half.
+ * O(n log n) time, 32 bytes a row. */
+cull_status cull__auc(cull_ctx *cx, const double *score, const uint8_t *positive, int64_t n,
+                      double *out);
+/* Kendall's tau-b, corrected for ties. O(n log n) time, 32 bytes a row. */
+cull_status cull__kendall(cull_ctx *cx, const double *a, const double *b, int64_t n, double *out);
+/* Expected calibration error (Guo et al. 2017): confidences 0 to 1 in `bins` (up to 64) of equal width,
+ * each with its upper end; the mean over rows of |share of hits - mean confidence| of their bin. */
+double cull__ece(const double *confidence, const uint8_t *hit, int64_t n, int bins);
+
 /* ---- small linear algebra ---- */
 /* Eigenvalues w (d) descending and unit eigenvectors (rows of v (d, d), the largest entry of each
  * positive) of the symmetric a (d, d), of which the lower triangle is read and all is overwritten.
