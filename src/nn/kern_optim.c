@@ -1,4 +1,5 @@
-/* kern_optim.c - steps of optimisers and averages, in one pass over numbers, gradients and state.
+/* kern_optim.c - steps of optimisers and averages, in one pass over numbers, gradients and state;
+ * random signs.
  *
  * A block of the gradient is put together in the first-level cache (shards added in order, clipped, masked),
  * so that no pass writes it to memory. */
@@ -129,10 +130,22 @@ static void swap(float *restrict a, float *restrict b, int64_t n)
     }
 }
 
+static void signs(float *restrict out, const uint32_t *restrict w, int64_t n, float size)
+{
+    uint32_t one;
+    memcpy(&one, &size, sizeof one);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits[32];
+        for (uint32_t j = 0; j < 32; j++) bits[j] = one | (w[i] >> j) << 31;
+        memcpy(out + 32 * i, bits, sizeof bits);
+    }
+}
+
 const cull__optim_kern CULL__TABLE(optim) = {
     .square = square,
     .sgd = sgd,
     .adam = adam,
     .ema = ema,
     .swap = swap,
+    .signs = signs,
 };

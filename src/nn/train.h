@@ -30,6 +30,8 @@ typedef struct {
     void (*adam)(const cull__update *u, float *p, float *m, float *v, int64_t lo, int64_t hi);
     void (*ema)(float *e, const float *p, float more, int64_t n); /* e += more (p - e) */
     void (*swap)(float *a, float *b, int64_t n);
+    /* size or -size for each bit of words w[0..n), the lowest first: 32 n numbers */
+    void (*signs)(float *out, const uint32_t *w, int64_t n, float size);
 } cull__optim_kern;
 CULL__DECLARE(optim);
 
