@@ -1,5 +1,6 @@
 # The libraries that cull stands on. Debian names: libopenblas-openmp-dev libdnnl-dev zlib1g-dev
-# libzstd-dev libsimdjson-dev libxxhash-dev (+ libcmocka-dev for the tests).
+# libzstd-dev libsimdjson-dev libxxhash-dev, and where images are read libpng-dev libjpeg62-turbo-dev
+# (+ libcmocka-dev for the tests).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
@@ -37,6 +38,21 @@ if(CULL_WITH_DNNL)
   endif()
 endif()
 target_compile_definitions(cull_libraries INTERFACE CULL_HAVE_DNNL=${CULL_HAVE_DNNL})
+
+# images of folders: optional, each by itself
+foreach(image PNG JPEG)
+  string(TOLOWER lib${image} module)
+  pkg_check_modules(${image} QUIET IMPORTED_TARGET ${module})
+  set(CULL_HAVE_${image} 0)
+  if(${image}_FOUND)
+    set(CULL_HAVE_${image} 1)
+    target_link_libraries(cull_libraries INTERFACE PkgConfig::${image})
+  else()
+    message(STATUS "${module} was not found: ${image} files are refused")
+  endif()
+endforeach()
+set_source_files_properties(src/io/image.c PROPERTIES COMPILE_DEFINITIONS
+  "CULL_HAVE_PNG=${CULL_HAVE_PNG};CULL_HAVE_JPEG=${CULL_HAVE_JPEG}")
 
 file(STRINGS ${CULL_CBLAS_INCLUDE}/openblas_config.h CULL_OPENBLAS_VERSION REGEX "OPENBLAS_VERSION")
 string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" CULL_OPENBLAS_VERSION "${CULL_OPENBLAS_VERSION}")
