@@ -69,4 +69,9 @@ static inline cull_ctx *hooked_ctx(hooks *h, int threads)
         if (!strstr(cull_error(cx), part))                                                         \
             fail_msg("%s: '%s' lacks '%s'", #call, cull_error(cx), part);                          \
     } while (0)
+/* CHECK(m, e): e holds of the method m. */
+#define CHECK(m, e)                                                                                \
+    do {                                                                                           \
+        if (!(e)) fail_msg("%s: %s", (m)->slug, #e);                                               \
+    } while (0)
 #endif

@@ -12,6 +12,25 @@ TASK=$(echo "$task" | tr a-z A-Z)
 src=src/method/$task/$name.c test=tests/method/$name.c
 for f in "$src" "$test"; do [ ! -e "$f" ] || { echo "new_method: $f is there already" >&2; exit 1; }; done
 mkdir -p "src/method/$task" tests/method
+# what the tasks call their answer, their door, a table of theirs; then the oracle's own problem and what it keeps
+case $task in
+feature)
+    pick=cull_feature_pick door=cull_feature_select kept=pick. example="--target y --budget 20 table.csv"
+    problem='    const float at[] = {1, 0.5f, 3, 2, 0.25f, 1, 3, 0.75f, 0, 4, 0.5f, 3};
+    const double y[] = {0, 1, 0, 1};
+    cull_pool *x;
+    ok(cx, cull_pool_from(cx, at, CULL_F32, 4, 3, &x));
+    cull_feature_problem p = {.n = 4, .d = 3, .x = x, .y = y, .classes = 2, .budget = 2};'
+    close='
+    cull_pool_free(x);' what=columns
+    ;;
+*)
+    pick=cull_pick door=cull_${task}_pick kept= example="--budget 2% pool.jsonl"
+    problem="    const double cost[] = {1.37, 0.91, 2.03, 1.18};
+    cull_${task}_problem p = {.n = 4, .cost = cost, .budget = 2.5};"
+    close= what=rows
+    ;;
+esac
 
 cat >"$src" <<END
 /* $slug - 
@@ -21,7 +40,7 @@ cat >"$src" <<END
  * Reads     
  * Deviates  
  * Cost      
- * Example   cull $task $slug --budget 2% pool.jsonl
+ * Example   cull $task $slug $example
  */
 #include "base/base.h"
 #include "choose/choose.h"
@@ -32,7 +51,7 @@ typedef struct {
 } opts;
 static const cull_opt table[] = {CULL_OPT_F64(opts, scale, 1, 0, 1e6, ""), CULL_OPT_END};
 
-static cull_status run(cull_ctx *cx, const cull_${task}_problem *p, const void *o_, cull_pick *out)
+static cull_status run(cull_ctx *cx, const cull_${task}_problem *p, const void *o_, $pick *out)
 {
     const opts *o = o_;
     (void)p, (void)o, (void)out;
@@ -62,7 +81,7 @@ const cull_method cull__method_$name = {
 END
 cat >"$test" <<END
 /* $name.c - $slug against something that does not share its code: the paper's closed form, brute force
- * over every choice of a small pool, or numbers that another implementation gave. */
+ * over every choice of a small problem, or numbers that another implementation gave. */
 #include "test.h"
 
 #include "cull/$task.h"
@@ -72,13 +91,12 @@ static void the_papers_own_example(void **state)
     (void)state;
     hooks h = {0};
     cull_ctx *cx = hooked_ctx(&h, 1);
-    const double cost[] = {1.37, 0.91, 2.03, 1.18};
-    cull_${task}_problem p = {.n = 4, .cost = cost, .budget = 2.5};
-    cull_pick k;
-    ok(cx, cull_${task}_pick(cx, cull_method_find("$slug", NULL), NULL, &p, &k));
-    /* rows and scores worked out by hand, or by a few plain loops here */
-    assert_int_equal(k.n, -1);
-    cull_pick_free(&k);
+$problem
+    $pick k;
+    ok(cx, $door(cx, cull_method_find("$slug", NULL), NULL, &p, &k));
+    /* $what and scores worked out by hand, or by a few plain loops here */
+    assert_int_equal(k.${kept}n, -1);
+    ${pick}_free(&k);$close
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
 }

@@ -33,7 +33,8 @@ typedef struct cull_feature_problem {
 
 /* What a method says of columns. */
 typedef enum { CULL_REJECTED, CULL_TENTATIVE, CULL_CONFIRMED } cull_verdict;
-/* What was kept, and what was found of every column. Owned; cull_feature_pick_free. */
+/* What was kept, and what was found of every column. Owned; free with cull_feature_pick_free, which may be
+ * after the ctx that made it (the `free` hook must still work then). */
 typedef struct cull_feature_pick {
     cull_pick pick; /* columns kept, in the order chosen, with their scores */
     int64_t d;
@@ -41,7 +42,6 @@ typedef struct cull_feature_pick {
     double *p;     /* d: p-values where the method tests, else NULL */
     uint8_t *verdict;     /* d: cull_verdict where the method finds its own number, else NULL */
     const char *score_is; /* "mutual information, nats" (static) */
-    void *mem_;
 } cull_feature_pick;
 CULL_API void cull_feature_pick_free(cull_feature_pick *k);
 

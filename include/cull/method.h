@@ -39,8 +39,8 @@ enum {
     CULL_NEEDS_AGAINST = 64, /* reads embeddings of examples to stay away from */
     CULL_FINDS_COPIES =
         128, /* says of every row what stands for it; without a budget all that stays is kept */
-    CULL_NEEDS_Y = 256, /* reads what is to be predicted */
-    CULL_NEEDS_CLASSES = 512, /* and that must be classes */
+    CULL_NEEDS_Y = 256,           /* reads what is to be predicted */
+    CULL_NEEDS_CLASSES = 512,     /* and that must be classes */
     CULL_TAKES_MISSING = 1024,    /* reads columns with missing values as they are */
     CULL_TAKES_CATEGORIES = 2048, /* reads categorical columns as they are */
     CULL_OWN_NUMBER = 4096        /* finds how many to keep; a budget is an upper limit to it */

@@ -231,7 +231,9 @@ uint16_t cull__f32_to_bf16(float f);
 
 /* ---- results ---- */
 cull_status cull__pick_new(cull_ctx *cx, int64_t n, cull_pick *out);
-/* Room for stands and like of n rows. */
+/* A block, not zeroed, that goes back with the pick; one at most. */
+cull_status cull__pick_more(cull_ctx *cx, cull_pick *k, size_t bytes, void **out);
+/* Room for stands and like of n rows: such a block. */
 cull_status cull__pick_rows(cull_ctx *cx, cull_pick *k, int64_t n);
 
 #ifdef __cplusplus

@@ -411,7 +411,7 @@ const char *cull_ctx_isa(const cull_ctx *cx)
 struct owner {
     void *user;
     void (*release)(void *user, void *ptr);
-    void *rows; /* a block of its own */
+    void *more; /* a second block */
 };
 
 cull_status cull__pick_new(cull_ctx *cx, int64_t n, cull_pick *out)
@@ -431,15 +431,21 @@ cull_status cull__pick_new(cull_ctx *cx, int64_t n, cull_pick *out)
     return CULL_OK;
 }
 
-cull_status cull__pick_rows(cull_ctx *cx, cull_pick *k, int64_t n)
+cull_status cull__pick_more(cull_ctx *cx, cull_pick *k, size_t bytes, void **out)
 {
     cull__root *r = cx->root;
     struct owner *w = k->mem_;
-    size_t bytes = (size_t)n * (sizeof *k->stands + sizeof *k->like);
-    w->rows = r->o.alloc ? r->o.alloc(r->o.user, bytes) : malloc(bytes);
-    if (!w->rows) return no_memory(cx, bytes);
+    w->more = r->o.alloc ? r->o.alloc(r->o.user, bytes) : malloc(bytes);
+    *out = w->more;
+    return w->more ? CULL_OK : no_memory(cx, bytes);
+}
+
+cull_status cull__pick_rows(cull_ctx *cx, cull_pick *k, int64_t n)
+{
+    void *at;
+    CULL_TRY(cull__pick_more(cx, k, (size_t)n * (sizeof *k->stands + sizeof *k->like), &at));
     k->rows = n;
-    k->stands = w->rows;
+    k->stands = at;
     k->like = (float *)(k->stands + n);
     return CULL_OK;
 }
@@ -450,10 +456,10 @@ void cull_pick_free(cull_pick *p)
     *p = (cull_pick){0};
     if (!w) return;
     if (w->release) {
-        if (w->rows) w->release(w->user, w->rows);
+        if (w->more) w->release(w->user, w->more);
         w->release(w->user, w);
     } else {
-        free(w->rows);
+        free(w->more);
         free(w);
     }
 }

@@ -44,19 +44,19 @@ cull_status cull__columns_best(cull_ctx *cx, const cull_feature_problem *p, cull
 cull_status cull__columns_pick(cull_ctx *cx, const cull_feature_problem *p, const cull__taker *t,
                                const cull__columns *found, cull_feature_pick *out)
 {
-    int64_t d = p->d, doubles = found->p ? 2 : 1;
-    *out = (cull_feature_pick){.d = d, .score_is = found->score_is};
-    cull_status s =
-        cull__alloc(cx, &out->mem_, d, (size_t)doubles * sizeof(double) + (found->verdict != NULL));
-    if (s == CULL_OK) s = cull__taker_pick(cx, t, "", &out->pick);
+    size_t d = (size_t)p->d, doubles = found->p ? 2 : 1;
+    void *at;
+    *out = (cull_feature_pick){.d = p->d, .score_is = found->score_is};
+    cull_status s = cull__taker_pick(cx, t, "", &out->pick);
+    if (s == CULL_OK)
+        s = cull__pick_more(cx, &out->pick, d * (doubles * sizeof(double) + (found->verdict != 0)),
+                            &at);
     if (s != CULL_OK) {
         cull_feature_pick_free(out);
         return s;
     }
-    out->score = out->mem_;
-    memcpy(out->score, found->score, (size_t)d * sizeof *out->score);
-    if (found->p) memcpy(out->p = out->score + d, found->p, (size_t)d * sizeof *out->p);
-    if (found->verdict)
-        memcpy(out->verdict = (uint8_t *)(out->score + doubles * d), found->verdict, (size_t)d);
+    out->score = memcpy(at, found->score, d * sizeof *out->score);
+    if (found->p) out->p = memcpy(out->score + d, found->p, d * sizeof *out->p);
+    if (found->verdict) out->verdict = memcpy(out->score + doubles * d, found->verdict, d);
     return CULL_OK;
 }

@@ -32,6 +32,7 @@ typedef struct {
     const char *examples;             /* a line each: "command\twhat it does" */
     const cull_input *const *options; /* tables of rows, the last NULL; "FILE..." = repeatable */
     word_kind word;                   /* WORD_METHOD also takes options of the method */
+    cull_task task;                   /* of WORD_METHOD: whose methods */
     bool any_method;                  /* options of any method are taken (compare) */
     bool no_json;                     /* it has no result to write as JSON */
     int least, most;                  /* files wanted; most -1 = any number */
@@ -65,6 +66,9 @@ int start(int argc, char **argv, const cull_ranks *ranks);
 void commands_start(void); /* once, before all else */
 const command *command_find(const char *name, const char **near);
 const command *command_at(int i); /* NULL past the end */
+const cull_method *method_of(const command *k,
+                             int i);  /* the i-th that it takes; NULL past the end */
+const char *task_names(char buf[64]); /* "data, feature" */
 extern const cull_input common_options[];
 
 /* ---- options.c: argv against the tables ---- */

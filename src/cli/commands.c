@@ -3,6 +3,7 @@
 #include "cull/job.h"
 #include "cull/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const cull_input common_options[] = {
@@ -314,6 +315,23 @@ void commands_start(void)
 }
 
 const command *command_at(int i) { return i >= 0 && i < COUNT(table) ? &table[i] : NULL; }
+
+const cull_method *method_of(const command *k, int i)
+{
+    const cull_method *m = NULL;
+    if (k->word != WORD_METHOD && !k->any_method) return NULL;
+    for (int at = 0; i >= 0 && (m = cull_method_at(at)); at++)
+        if (k->any_method || m->task == k->task) i--;
+    return m;
+}
+
+const char *task_names(char buf[64])
+{
+    size_t n = 0;
+    for (int t = 0; t < CULL_TASKS && n < 64; t++)
+        n += (size_t)snprintf(buf + n, 64 - n, "%s%s", t ? ", " : "", cull_task_name((cull_task)t));
+    return buf;
+}
 
 const command *command_find(const char *name, const char **near)
 {

@@ -187,8 +187,6 @@ void say_method_markdown(FILE *f, const cull_method *m)
 
 /* ---- help ---- */
 
-static bool for_methods(const command *k) { return k->word == WORD_METHOD || k->any_method; }
-
 int help_command(cli *c, const command *k)
 {
     FILE *f = stdout;
@@ -205,9 +203,9 @@ int help_command(cli *c, const command *k)
                 say_row(f, "--", r->name, r->arg, r->help);
             else
                 say_row(f, "-", "o", "OUT", r->help + strlen("-o OUT: "));
-    if (for_methods(k)) fputs("\nmethods (cull info METHOD says more, and its options):\n", f);
-    for (int i = 0; for_methods(k) && i < cull_method_count(); i++)
-        say_row(f, "", cull_method_at(i)->slug, NULL, cull_method_at(i)->title);
+    if (method_of(k, 0)) fputs("\nmethods (cull info METHOD says more, and its options):\n", f);
+    for (int i = 0; method_of(k, i); i++)
+        say_row(f, "", method_of(k, i)->slug, NULL, method_of(k, i)->title);
     fputs("\ncommon options:\n", f);
     for (const cull_input *r = common_options; r->name; r++)
         say_row(f, "--", r->name, r->arg, r->help);

@@ -26,8 +26,11 @@ int run_list(cli *c)
     }
     if (c->inputs && want < 0) {
         const char *near = cull_nearest(c->input[0], tasks, CULL_TASKS);
-        return fail(c, USAGE, "there is no task '%s'; %s%s", c->input[0],
-                    near ? "did you mean " : "the tasks are: ", near ? "data?" : "data");
+        char names[64];
+        if (near)
+            return fail(c, USAGE, "there is no task '%s'; did you mean %s?", c->input[0], near);
+        return fail(c, USAGE, "there is no task '%s'; the tasks are: %s", c->input[0],
+                    task_names(names));
     }
     if (c->json) return catalogue(c);
     for (int i = 0; i < cull_method_count(); i++) {

@@ -93,8 +93,8 @@ static void man_command(const command *k)
                 tagged("-", "o", "OUT", r->help + strlen("-o OUT: "));
     bool methods = k->word == WORD_METHOD;
     if (methods) section("METHODS");
-    for (int i = 0; methods && i < cull_method_count(); i++) {
-        const cull_method *m = cull_method_at(i);
+    const cull_method *m;
+    for (int i = 0; methods && (m = method_of(k, i)); i++) {
         tagged("", m->slug, NULL, m->title);
         for (const cull_opt *r = m->opts; r->name; r++) {
             char name[64];
@@ -110,11 +110,11 @@ static void man_command(const command *k)
     section("EXAMPLES");
     for (const char *s = k->examples; *s; s += strcspn(s, "\n"), s += *s == '\n') {
         char line[512];
-        int n = (int)strcspn(s, "\t"), m = (int)strcspn(s, "\n");
+        int n = (int)strcspn(s, "\t"), all = (int)strcspn(s, "\n");
         fputs(".TP\n\\fB", stdout);
         snprintf(line, sizeof line, "%.*s", n, s), roff(line);
         puts("\\fR");
-        snprintf(line, sizeof line, "%.*s", m - n - 1, s + n + 1), roff(line);
+        snprintf(line, sizeof line, "%.*s", all - n - 1, s + n + 1), roff(line);
         puts("");
     }
     tail();
@@ -143,8 +143,9 @@ static void each_option(const command *k,
     for (int i = 0; k->options[i]; i++)
         for (const cull_input *r = k->options[i]; r->name; r++)
             if (strcmp(r->name, "out")) fn(r->name, r->arg, r->help);
-    for (int i = 0; (k->word == WORD_METHOD) && i < cull_method_count(); i++)
-        for (const cull_opt *o = cull_method_at(i)->opts; o->name; o++)
+    const cull_method *m;
+    for (int i = 0; k->word == WORD_METHOD && (m = method_of(k, i)); i++)
+        for (const cull_opt *o = m->opts; o->name; o++)
             fn(o->name, o->choices ? o->choices : "VALUE", o->help);
     for (const cull_input *r = common_options; r->name; r++) fn(r->name, r->arg, r->help);
 }

@@ -34,8 +34,8 @@ static const cull_opt *method_row(const cull_method *m, const char *name)
 static const cull_opt *any_method_row(const command *cmd, const char *name)
 {
     const cull_opt *r = NULL;
-    if (cmd->word != WORD_METHOD && !cmd->any_method) return NULL;
-    for (int i = 0; !r && i < cull_method_count(); i++) r = method_row(cull_method_at(i), name);
+    const cull_method *m;
+    for (int i = 0; !r && (m = method_of(cmd, i)); i++) r = method_row(m, name);
     return r;
 }
 
@@ -46,9 +46,9 @@ static int unknown_option(cli *c, const char *name)
     for (const cull_input *r = common_options; r->name; r++) cand[n++] = r->name;
     for (int i = 0; c->cmd->options[i]; i++)
         for (const cull_input *r = c->cmd->options[i]; r->name && n < 200; r++) cand[n++] = r->name;
-    for (int i = 0; i < cull_method_count() && c->cmd->word == WORD_METHOD; i++)
-        for (const cull_opt *r = cull_method_at(i)->opts; r->name && n < 256; r++)
-            cand[n++] = r->name;
+    const cull_method *m;
+    for (int i = 0; c->cmd->word == WORD_METHOD && (m = method_of(c->cmd, i)); i++)
+        for (const cull_opt *r = m->opts; r->name && n < 256; r++) cand[n++] = r->name;
     const char *near = cull_nearest(name, cand, n);
     if (near)
         return fail(c, USAGE, "%s has no option --%s; did you mean --%s?", c->cmd->name, name,
@@ -143,6 +143,9 @@ static int take_method(cli *c)
     const char *near = NULL;
     if (!c->inputs || !strcmp(c->input[0], "-")) return DONE;
     const cull_method *m = cull_method_find(c->input[0], &near);
+    if (m && m->task != c->cmd->task)
+        return fail(c, USAGE, "%s is a method of task %s: cull %s %s", m->slug,
+                    cull_task_name(m->task), cull_task_name(m->task), m->slug);
     if (m) {
         c->method = m;
         drop_input(c);
@@ -158,13 +161,15 @@ static int take_method(cli *c)
 
 static int take_task(cli *c)
 {
-    if (!c->inputs) return fail(c, USAGE, "%s wants a task: data", c->cmd->name);
+    char names[64];
+    if (!c->inputs) return fail(c, USAGE, "%s wants a task: %s", c->cmd->name, task_names(names));
     for (int t = 0; t < CULL_TASKS; t++)
         if (!strcmp(c->input[0], cull_task_name((cull_task)t))) {
             drop_input(c);
             return DONE;
         }
-    return fail(c, USAGE, "there is no task '%s'; the tasks are: data", c->input[0]);
+    return fail(c, USAGE, "there is no task '%s'; the tasks are: %s", c->input[0],
+                task_names(names));
 }
 
 static int check_words(cli *c)
@@ -183,8 +188,9 @@ static int check_words(cli *c)
         const char *name = c->set[i].name;
         if (c->set[i].row || method_row(c->method, name)) continue;
         const char *first = NULL;
-        for (int j = 0; !first && j < cull_method_count(); j++)
-            if (method_row(cull_method_at(j), name)) first = cull_method_at(j)->slug;
+        const cull_method *m;
+        for (int j = 0; !first && (m = method_of(c->cmd, j)); j++)
+            if (method_row(m, name)) first = m->slug;
         return fail(c, USAGE, "%s has no option --%s (%s has); see cull info %s", c->method->slug,
                     name, first, c->method->slug);
     }

@@ -123,7 +123,8 @@ cull_status figures_of(cull_job *j, const cull_method *m, bool baselines)
     bool useful = j->wanted >= 0 || j->f.serieses;
     for (int i = 0; baselines && useful && i < cull_method_count(); i++) {
         const cull_method *b = cull_method_at(i);
-        if (b == m || !(b->flags & CULL_BASELINE) || job_lacks(j, b)) continue;
+        if (b->task != CULL_TASK_DATA || b == m || !(b->flags & CULL_BASELINE) || job_lacks(j, b))
+            continue;
         CULL_TRY(baseline(j, b));
     }
     return CULL_OK;

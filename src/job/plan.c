@@ -132,7 +132,8 @@ static cull_status plan_judging(cull_job *j, const cull_method *m, const cull_da
     cull_plan b;
     for (int i = 0; baselines && i < cull_method_count(); i++) {
         const cull_method *o = cull_method_at(i);
-        if (o == m || !(o->flags & CULL_BASELINE) || job_lacks(j, o)) continue;
+        if (o->task != CULL_TASK_DATA || o == m || !(o->flags & CULL_BASELINE) || job_lacks(j, o))
+            continue;
         CULL_TRY(cull_data_plan(j->cx, o, NULL, p, &b));
         if (b.bytes > e->judging) e->judging = b.bytes;
     }

@@ -1,11 +1,13 @@
 /* feature.c - the one door to every method of task feature: checks the problem, lends scratch memory,
- * calls the method, checks the result. */
+ * calls the method, checks the result. A method finds columns that are the same in all rows among those
+ * to avoid. */
 #include "cull/feature.h"
 #include "base/base.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *name_of(const cull_feature_problem *p, int64_t c, char buf[32])
 {
@@ -90,39 +92,98 @@ static cull_status check_target(cull_ctx *cx, const cull_method *m, const cull_f
                       p->y[0]);
 }
 
+/* ---- the columns ---- */
+
+enum { VARIES = 1, MISSING = 2 };
 typedef struct {
-    const cull_method *m;
     const cull_feature_problem *p;
+    const float *first; /* d: row 0 */
+    uint8_t *seen;      /* d: of these bits; workers only ever add to them */
 } columns;
 
-static cull_status check_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+static cull_status check_value(cull_ctx *cx, const cull_feature_problem *p, int64_t i, int64_t c,
+                               float v)
+{
+    char name[32];
+    int32_t k = p->levels ? p->levels[c] : 0;
+    if (isinf(v))
+        return cull__fail(cx, CULL_EINPUT,
+                          "column %s of row %" PRId64 " is infinite; it must be a number",
+                          name_of(p, c, name), i);
+    if (k && (!(v >= 0 && v < (float)k) || v != floorf(v)))
+        return cull__fail(cx, CULL_EINPUT,
+                          "column %s of row %" PRId64 " is %g; its codes are 0 to %d",
+                          name_of(p, c, name), i, (double)v, k - 1);
+    return CULL_OK;
+}
+
+/* Rows as they lie where they can be had so, else in scratch. */
+static cull_status rows_of(cull_ctx *cx, const cull_feature_problem *p, int64_t lo, int64_t hi,
+                           const float **out)
+{
+    float *buf = NULL;
+    if (cull_pool_dtype(p->x) != CULL_F32) CULL_TRY(CULL_TMP(cx, buf, (hi - lo) * p->d));
+    *out = cull_pool_rows(p->x, lo, hi, buf);
+    return CULL_OK;
+}
+
+static cull_status look_at_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     (void)chunk;
     const columns *a = arg;
     const cull_feature_problem *p = a->p;
-    char name[32];
-    float *buf;
-    CULL_TRY(CULL_TMP(cx, buf, (hi - lo) * p->d));
-    const float *v = cull_pool_rows(p->x, lo, hi, buf);
+    const float *v;
+    CULL_TRY(rows_of(cx, p, lo, hi, &v));
     for (int64_t i = lo; i < hi; i++)
         for (int64_t c = 0; c < p->d; c++, v++) {
-            int32_t k = p->levels ? p->levels[c] : 0;
-            if (isnan(*v)) {
-                if (a->m->flags & CULL_TAKES_MISSING || (p->avoid && p->avoid[c])) continue;
-                return cull__fail(cx, CULL_EINPUT,
-                                  "row %" PRId64 " has no value in column %s, and %s cannot do "
-                                  "without; fill it in, avoid the column, or use another method",
-                                  i, name_of(p, c, name), a->m->slug);
-            }
-            if (isinf(*v))
-                return cull__fail(cx, CULL_EINPUT,
-                                  "column %s of row %" PRId64 " is infinite; it must be a number",
-                                  name_of(p, c, name), i);
-            if (k && (!(*v >= 0 && *v < (float)k) || *v != floorf(*v)))
-                return cull__fail(cx, CULL_EINPUT,
-                                  "column %s of row %" PRId64 " is %g; its codes are 0 to %d",
-                                  name_of(p, c, name), i, (double)*v, k - 1);
+            unsigned bits = isnan(*v) ? MISSING : 0;
+            if (!bits) CULL_TRY(check_value(cx, p, i, c, *v));
+            if (*v != a->first[c] && !(bits && isnan(a->first[c]))) bits |= VARIES;
+            if (bits & ~__atomic_load_n(&a->seen[c], __ATOMIC_RELAXED))
+                __atomic_fetch_or(&a->seen[c], (uint8_t)bits, __ATOMIC_RELAXED);
         }
+    return CULL_OK;
+}
+
+static cull_status refuse_missing(cull_ctx *cx, const cull_method *m, const cull_feature_problem *p,
+                                  int64_t c)
+{
+    char name[32];
+    for (int64_t i = 0; i < p->n; i++) {
+        cull__mark_t mark = cull__mark(cx);
+        const float *v;
+        CULL_TRY(rows_of(cx, p, i, i + 1, &v));
+        bool none = isnan(v[c]);
+        cull__release(cx, mark);
+        if (!none) continue;
+        return cull__fail(cx, CULL_EINPUT,
+                          "row %" PRId64 " has no value in column %s, and %s cannot do without; "
+                          "fill it in, avoid the column, or use another method",
+                          i, name_of(p, c, name), m->slug);
+    }
+    return CULL_OK;
+}
+
+/* One pass over the rows. What is to be avoided, and columns that are the same in all rows, to barred (d). */
+static cull_status check_values(cull_ctx *cx, const cull_method *m, const cull_feature_problem *p,
+                                uint8_t *barred)
+{
+    columns a = {.p = p};
+    float *first;
+    CULL_TRY(CULL_TMP(cx, first, p->d));
+    CULL_TRY(CULL_TMP0(cx, a.seen, p->d));
+    const float *row = cull_pool_rows(p->x, 0, 1, first);
+    if (row != first) memcpy(first, row, (size_t)p->d * sizeof *first);
+    a.first = first;
+    const char *phase = cull__phase(cx, "checking columns");
+    cull_status s = cull__for(cx, p->n, 65536 / p->d + 1, look_at_rows, &a);
+    cull__phase(cx, phase);
+    CULL_TRY(s);
+    for (int64_t c = 0; c < p->d; c++) {
+        barred[c] = !(a.seen[c] & VARIES) || (p->avoid && p->avoid[c]);
+        if ((a.seen[c] & MISSING) && !barred[c] && !(m->flags & CULL_TAKES_MISSING))
+            return refuse_missing(cx, m, p, c);
+    }
     return CULL_OK;
 }
 
@@ -143,7 +204,7 @@ static cull_status check_columns(cull_ctx *cx, const cull_method *m, const cull_
 }
 
 static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
-                                 const cull_feature_problem *p, bool values)
+                                 const cull_feature_problem *p)
 {
     if (m->task != CULL_TASK_FEATURE)
         return cull__fail(cx, CULL_EINPUT, "%s is of task %s, not feature", m->slug,
@@ -160,10 +221,7 @@ static cull_status check_problem(cull_ctx *cx, const cull_method *m, const cull_
                           "the columns must be %" PRId64 " rows of %" PRId64 " numbers", p->n,
                           p->d);
     CULL_TRY(check_columns(cx, m, p));
-    CULL_TRY(check_target(cx, m, p));
-    if (!values) return CULL_OK;
-    int64_t grain = (1 << 20) / p->d;
-    return cull__for(cx, p->n, grain < 16 ? 16 : grain, check_rows, &(columns){m, p});
+    return check_target(cx, m, p);
 }
 
 /* ---- the result: a method that breaks its promise is a bug, told as one ---- */
@@ -182,7 +240,7 @@ static cull_status check_pick(cull_ctx *cx, const cull_method *m, const cull_fea
         if (c < 0 || c >= p->d)
             return cull__fail(cx, CULL_EINTERNAL, "%s kept column %" PRId64 " of %" PRId64, m->slug,
                               c, p->d);
-        if (seen[c]++ || (p->avoid && p->avoid[c]) || (p->have && p->have[c]))
+        if (seen[c]++ || p->avoid[c] || (p->have && p->have[c]) || isnan(k->score[c]))
             return cull__fail(cx, CULL_EINTERNAL,
                               "%s kept column %" PRId64 " twice, or against the problem", m->slug,
                               c);
@@ -201,6 +259,37 @@ static uint64_t hash_of(const cull_feature_pick *k)
     return cull__hash64(k->pick.idx, n * sizeof *k->pick.idx, h);
 }
 
+/* Columns that could not be kept have no score, whatever the method made of them. */
+static void bar(cull_feature_pick *k, const uint8_t *barred)
+{
+    for (int64_t c = 0; c < k->d && k->score; c++) {
+        if (!barred[c]) continue;
+        k->score[c] = NAN;
+        if (k->p) k->p[c] = NAN;
+        if (k->verdict) k->verdict[c] = CULL_REJECTED;
+    }
+}
+
+static cull_status select_columns(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                  const cull_feature_problem *p, cull_feature_pick *out)
+{
+    uint8_t *barred;
+    cull_feature_problem in = *p;
+    CULL_TRY(check_problem(cx, m, opts, p));
+    CULL_TRY(CULL_TMP(cx, barred, p->d));
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(check_values(cx, m, p, barred));
+    cull__release(cx, mark);
+    in.avoid = barred;
+    cull_status s = m->run.feature(cx, &in, cull_opts_raw(opts), out);
+    cull__release(cx, mark);
+    bool best_so_far = s == CULL_ECANCEL && (m->flags & CULL_ANYTIME);
+    if (s != CULL_OK && !best_so_far) return s;
+    if (out->d == p->d) bar(out, barred);
+    cull_status bad = check_pick(cx, m, &in, out);
+    return bad == CULL_OK ? s : bad;
+}
+
 cull_status cull_feature_select(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                 const cull_feature_problem *p, cull_feature_pick *out)
 {
@@ -208,16 +297,10 @@ cull_status cull_feature_select(cull_ctx *cx, const cull_method *m, const cull_o
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, m->slug);
     cull_opts *def = NULL;
-    cull_status s = check_problem(cx, m, opts, p, true);
-    if (s == CULL_OK && !opts) s = cull_opts_new(cx, m, &def);
-    if (s == CULL_OK) s = m->run.feature(cx, p, cull_opts_raw(opts ? opts : def), out);
+    cull_status s = opts ? CULL_OK : cull_opts_new(cx, m, &def);
+    if (s == CULL_OK) s = select_columns(cx, m, opts ? opts : def, p, out);
     cull__release(cx, mark);
     bool best_so_far = s == CULL_ECANCEL && (m->flags & CULL_ANYTIME);
-    if (s == CULL_OK || best_so_far) {
-        cull_status bad = check_pick(cx, m, p, out);
-        if (bad != CULL_OK) s = bad, best_so_far = false;
-        cull__release(cx, mark);
-    }
     s = cull__agree(cx, "the choice", s == CULL_OK ? hash_of(out) : 0, s);
     cull__phase(cx, phase);
     cull_opts_free(def);
@@ -230,17 +313,19 @@ cull_status cull_feature_plan(cull_ctx *cx, const cull_method *m, const cull_opt
 {
     *out = (cull_plan){0};
     cull_opts *def = NULL;
-    CULL_TRY(check_problem(cx, m, opts, p, false));
+    CULL_TRY(check_problem(cx, m, opts, p));
     if (!opts) CULL_TRY(cull_opts_new(cx, m, &def));
     if (m->plan.feature)
         m->plan.feature(p, cull_opts_raw(opts ? opts : def), cull_ctx_threads(cx), out);
     cull_opts_free(def);
+    uint64_t rows = cull_pool_dtype(p->x) == CULL_F32 ? 0 : 65536 + (uint64_t)p->d;
+    uint64_t look = 4 * rows * (uint64_t)cull_ctx_threads(cx) + 5 * (uint64_t)p->d;
+    if (out->bytes) out->bytes = (uint64_t)p->d + (out->bytes > look ? out->bytes : look);
     return CULL_OK;
 }
 
 void cull_feature_pick_free(cull_feature_pick *k)
 {
     cull_pick_free(&k->pick);
-    cull__free(k->mem_);
     *k = (cull_feature_pick){0};
 }

@@ -15,15 +15,18 @@ for bad in "data" "nothing some-slug" "data Some_Slug" "data random"; do
     if tools/new_method.sh $bad >"$tmp/log" 2>&1; then fails "new_method.sh $bad passed"; fi
 done
 tools/new_method.sh data dearest-first >"$tmp/log"
+tools/new_method.sh feature widest-first >"$tmp/log"
 
 build() {
     { cmake -S . -B b -G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS=-Werror -O1" &&
-        cmake --build b -j 2 --target $(ls tests/contract/*.c | sed 's,.*/\(.*\)\.c,contract_\1,') method_dearest_first; } >"$tmp/log" 2>&1 || fails "it does not compile"
+        cmake --build b -j 2 --target $(ls tests/contract/*.c | sed 's,.*/\(.*\)\.c,contract_\1,') method_dearest_first method_widest_first; } >"$tmp/log" 2>&1 || fails "it does not compile"
 }
 build
-if ctest --test-dir b -R '^contract.dearest_first' --output-on-failure >"$tmp/log" 2>&1; then fails "the contract test passes an empty method"; fi
-grep -q 'dearest-first' "$tmp/log" || fails "the contract test does not name the method"
-if ctest --test-dir b -R '^method.dearest_first' >"$tmp/log" 2>&1; then fails "the oracle test passes an empty method"; fi
+for name in dearest_first widest_first; do
+    if ctest --test-dir b -R "^contract.$name" --output-on-failure >"$tmp/log" 2>&1; then fails "the contract test passes an empty method"; fi
+    grep -q "$(echo $name | tr _ -)" "$tmp/log" || fails "the contract test does not name the method"
+    if ctest --test-dir b -R "^method.$name" >"$tmp/log" 2>&1; then fails "the oracle test passes an empty method"; fi
+done
 if python3 tools/check_rules.py >"$tmp/log" 2>&1; then fails "check_rules passes an empty head comment"; fi
 
 cat >src/method/data/dearest_first.c <<'END'
@@ -83,10 +86,73 @@ const cull_method cull__method_dearest_first = {
     .plan.data = plan,
 };
 END
+cat >src/method/feature/widest_first.c <<'END'
+/* widest-first - the columns whose first values are largest.
+ *
+ * Chooses   columns by their first row alone.
+ * Idea      Largest value first; what no longer fits is passed over.
+ * Reads     the first row.
+ * Deviates  -
+ * Cost      O(d) time and memory.
+ * Example   cull feature widest-first --budget 20 table.csv
+ */
+#include "base/base.h"
+#include "choose/choose.h"
+#include "cull/feature.h"
+
+#include <string.h>
+
+typedef struct {
+    double scale;
+} opts;
+static const cull_opt table[] = {CULL_OPT_F64(opts, scale, 1, 0.001, 1e6, "factor on the score"),
+                                 CULL_OPT_END};
+
+static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *o_,
+                       cull_feature_pick *out)
+{
+    const opts *o = o_;
+    cull__taker t;
+    double *score;
+    float *row;
+    CULL_TRY(cull__columns_taker(cx, p, &t));
+    CULL_TRY(CULL_TMP(cx, score, p->d));
+    CULL_TRY(CULL_TMP(cx, row, p->d));
+    CULL_TRY(cull__tick(cx, 0, 1));
+    const float *v = cull_pool_rows(p->x, 0, 1, row);
+    for (int64_t c = 0; c < p->d; c++) score[c] = p->avoid && p->avoid[c] ? 0 : o->scale * v[c];
+    CULL_TRY(cull__columns_best(cx, p, &t, score));
+    return cull__columns_pick(cx, p, &t, &(cull__columns){.score = score, .score_is = "width"},
+                              out);
+}
+
+static void plan(const cull_feature_problem *p, const void *o, int threads, cull_plan *out)
+{
+    (void)o, (void)threads;
+    *out = (cull_plan){cull__columns_plan(p) + 20 * (uint64_t)p->d, 1, 0};
+}
+
+const cull_method cull__method_widest_first = {
+    .slug = "widest-first",
+    .title = "the columns whose first values are largest",
+    .paper = "nobody, never: a test",
+    .columns = "",
+    .task = CULL_TASK_FEATURE,
+    .rev = 1,
+    .flags = CULL_TAKES_CATEGORIES,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.feature = run,
+    .plan.feature = plan,
+};
+END
 echo '72,dearest-first,data,"Nothing of the Kind",method' >>docs/papers.csv
+echo '73,widest-first,feature,"Nothing of That Kind Either",method' >>docs/papers.csv
 # costs 1.37 0.91 2.03 1.18, budget 2.5: 2.03 first, then nothing fits but what costs at most 0.47
 sed -i 's/assert_int_equal(k.n, -1);/assert_int_equal(k.n, 1);\n    assert_int_equal(k.idx[0], 2);/' tests/method/dearest_first.c
+# first row 1 0.5 3, budget 2 of the three: 3 first
+sed -i 's/assert_int_equal(k.pick.n, -1);/assert_int_equal(k.pick.n, 2);\n    assert_int_equal(k.pick.idx[0], 2);/' tests/method/widest_first.c
 build
-ctest --test-dir b -R '^contract.dearest_first|^method.dearest_first' --no-tests=error --output-on-failure >"$tmp/log" 2>&1 || fails "a proper method is refused"
+ctest --test-dir b -R '^(contract|method).(dearest|widest)_first' --no-tests=error --output-on-failure >"$tmp/log" 2>&1 || fails "a proper method is refused"
 python3 tools/check_rules.py >"$tmp/log" 2>&1 || fails "check_rules refuses a proper method"
 echo "an empty method is refused, a proper one passes"

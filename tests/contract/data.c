@@ -1,25 +1,11 @@
-/* contract: what every method of task data keeps, checked on all that are registered. A method is
+/* data: what every method of task data keeps, checked on all that are registered. A method is
  * covered the day its file appears. */
+#include "contract.h"
 #include "fixture.h"
 
 #include <dirent.h>
 
-#include "cull/text.h"
-
-static const char *only; /* a slug; NULL = every method */
-
-/* The first method to check that comes after m; NULL m = the first of all. */
-static const cull_method *next(const cull_method *m)
-{
-    bool past = !m;
-    for (int i = 0; i < cull_method_count(); i++) {
-        const cull_method *k = cull_method_at(i);
-        if (past && (!only || cull_same_name(k->slug, only))) return k;
-        past |= k == m;
-    }
-    return NULL;
-}
-#define EACH(m) for (const cull_method *m = next(NULL); m; m = next(m))
+#define EACH(m) EACH_OF(CULL_TASK_DATA, m)
 
 /* Sanitizers find on few rows what they find on many, ten times as slowly. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -56,61 +42,13 @@ static cull_pick pick_with(const cull_method *m, const cull_data_problem *p, int
 
 /* ---- the descriptor ---- */
 
-static char *slurp(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f) return NULL;
-    char *s = calloc(1, 1 << 20);
-    size_t n = fread(s, 1, (1 << 20) - 1, f);
-    s[n] = 0;
-    fclose(f);
-    return s;
-}
-
 static void descriptor(void **state)
 {
     (void)state;
     EACH(m)
     {
-        static const char *const field[] = {"Chooses",  "Idea", "Reads",
-                                            "Deviates", "Cost", "Example"};
-        char file[64], path[512], want[96];
-        snprintf(file, sizeof file, "%s", m->slug);
-        for (char *c = file; *c; c++)
-            if (*c == '-') *c = '_';
-        snprintf(path, sizeof path, "%s/src/method/%s/%s.c", CULL_SOURCE_DIR,
-                 cull_task_name(m->task), file);
-        char *source = slurp(path);
-        if (!source) fail_msg("%s: there is no %s", m->slug, path);
-        snprintf(want, sizeof want, "cull__method_%s = {", file);
-        CHECK(m, strstr(source, want));
-        snprintf(want, sizeof want, "/* %s - ", m->slug);
-        CHECK(m, !strncmp(source, want, strlen(want)));
-        const char *at = source;
-        for (int i = 0; i < 6; i++) {
-            snprintf(want, sizeof want, "\n * %-9s ", field[i]);
-            at = strstr(at, want);
-            if (!at) fail_msg("%s: the head comment lacks '%s' in its place", m->slug, field[i]);
-            CHECK(m, at < strstr(source, "*/"));
-        }
-        CHECK(m, strstr(strstr(source, "\n * Example"), "cull data ") != NULL);
-        snprintf(path, sizeof path, "%s/tests/method/%s.c", CULL_SOURCE_DIR, file);
-        char *test = slurp(path);
-        if (!test) fail_msg("%s: there is no oracle test %s", m->slug, path);
-        CHECK(m, *m->title && m->rev >= 1 && m->run.data && m->columns && m->paper);
-        CHECK(m, (m->flags & CULL_BASELINE) || *m->paper);
-        CHECK(m, m->opts_size > 0);
-        for (const cull_opt *o = m->opts; o->name; o++) {
-            CHECK(m, *o->help && o->lo <= o->hi && o->off < m->opts_size);
-            CHECK(m, o->def >= o->lo && o->def <= o->hi);
-            CHECK(m, (o->kind == CULL_KIND_ENUM) == (o->choices != NULL));
-            for (int i = 0; i < cull_method_count(); i++)
-                for (const cull_opt *q = cull_method_at(i)->opts; q->name; q++)
-                    if (!strcmp(q->name, o->name) && q->kind != o->kind)
-                        fail_msg("option %s is of two kinds: %s, %s", o->name, m->slug,
-                                 cull_method_at(i)->slug);
-        }
-        free(source), free(test);
+        contract_descriptor(m);
+        CHECK(m, m->run.data);
     }
 }
 
@@ -385,12 +323,8 @@ static void run_option(cull_ctx *cx, const cull_method *m, const char *name, con
     cull_pool *shares = shares_of(cx, p[0].pool, x);
     for (int full = 0; !strcmp(value, "probabilities") && full < 2; full++) p[full].pool = shares;
     cull_opts *o;
-    char buf[64], again[64];
     ok(cx, cull_opts_new(cx, m, &o));
-    ok(cx, cull_opts_set(cx, o, name, value));
-    CHECK(m, cull_opts_get(o, name, buf, sizeof buf) == buf);
-    ok(cx, cull_opts_set(cx, o, name, buf));
-    CHECK(m, !strcmp(cull_opts_get(o, name, again, sizeof again), buf));
+    contract_set(cx, m, o, name, value);
     for (int full = 0; full < 2; full++) {
         cull_pick k;
         cull_status s = cull_data_pick(cx, m, o, &p[full], &k);
@@ -403,22 +337,6 @@ static void run_option(cull_ctx *cx, const cull_method *m, const char *name, con
     free(x);
 }
 
-static void number_option(cull_ctx *cx, const cull_method *m, cull_opts *o, const cull_opt *r)
-{
-    char buf[32];
-    static const char *const bad[] = {"nan", "", "1,5", "many", "1x"};
-    run_option(cx, m, r->name, cull__format_f64(r->lo, buf));
-    run_option(cx, m, r->name, cull__format_f64(r->hi, buf));
-    cull__format_f64(r->lo - (r->kind == CULL_KIND_I64 ? 1 : 1e-6 * (1 + fabs(r->lo))), buf);
-    refused(cx, cull_opts_set(cx, o, r->name, buf), CULL_EOPTION, "outside");
-    cull__format_f64(r->hi + (r->kind == CULL_KIND_I64 ? 1 : 1e-6 * (1 + fabs(r->hi))), buf);
-    refused(cx, cull_opts_set(cx, o, r->name, buf), CULL_EOPTION, "outside");
-    for (int i = 0; i < 5; i++)
-        refused(cx, cull_opts_set(cx, o, r->name, bad[i]), CULL_EOPTION, "is no number");
-    if (r->kind == CULL_KIND_I64)
-        refused(cx, cull_opts_set(cx, o, r->name, "1.5"), CULL_EOPTION, "whole");
-}
-
 static void options(void **state)
 {
     (void)state;
@@ -428,26 +346,7 @@ static void options(void **state)
     {
         cull_opts *o;
         ok(cx, cull_opts_new(cx, m, &o));
-        refused(cx, cull_opts_set(cx, o, "no-such-thing", "1"), CULL_EOPTION, "has no option");
-        for (const cull_opt *r = m->opts; r->name; r++) {
-            char name[64];
-            snprintf(name, sizeof name, "%sx", r->name);
-            if (strlen(r->name) > 2)
-                refused(cx, cull_opts_set(cx, o, name, "1"), CULL_EOPTION, "did you mean");
-            if (r->kind == CULL_KIND_BOOL) {
-                run_option(cx, m, r->name, "true");
-                run_option(cx, m, r->name, "false");
-                refused(cx, cull_opts_set(cx, o, r->name, "maybe"), CULL_EOPTION, "neither");
-            } else if (r->kind == CULL_KIND_ENUM) {
-                char list[256];
-                snprintf(list, sizeof list, "%s", r->choices);
-                for (char *c = strtok(list, "|"); c; c = strtok(NULL, "|"))
-                    run_option(cx, m, r->name, c);
-                refused(cx, cull_opts_set(cx, o, r->name, "nonsense"), CULL_EOPTION, "none of");
-            } else {
-                number_option(cx, m, o, r);
-            }
-        }
+        contract_options(cx, m, o, run_option);
         EACH(other)
         {
             cull_data_problem p = fixture_plain(small_);
@@ -591,13 +490,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* usage: contract_contract [METHOD] */
 int main(int argc, char **argv)
 {
-    if (argc > 1 && !next((only = argv[1], NULL))) {
-        fprintf(stderr, "there is no method '%s'\n", only);
-        return 1;
-    }
+    if (!contract_start(CULL_TASK_DATA, argc, argv)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptor), cmocka_unit_test(results),     cmocka_unit_test(all_of_it),
         cmocka_unit_test(budgets),    cmocka_unit_test(bad_numbers), cmocka_unit_test(missing),
