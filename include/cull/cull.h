@@ -11,6 +11,7 @@
 #include "cull/dataset.h"
 #include "cull/embed.h"
 #include "cull/feature.h"
+#include "cull/frame.h"
 #include "cull/job.h"
 #include "cull/layout.h"
 #include "cull/method.h"

@@ -45,6 +45,17 @@ typedef struct {
     const int64_t *pool, *kept; /* bins; pool NULL = not known */
 } cull_run_histogram;
 
+/* What was found of every column of a table (task feature). */
+typedef struct {
+    int64_t n;
+    const char *const *name;
+    const double *score;    /* larger = better; NAN = nothing to score */
+    const double *p;        /* p-values; NULL = the method does not test */
+    const uint8_t *verdict; /* cull_verdict of each; NULL = the method ranks */
+    const double *share;    /* of the bootstraps, in how many it was kept; NULL = there were none */
+    const char *score_is;
+} cull_run_columns;
+
 typedef struct {
     const char *task;          /* NULL = "data" */
     const cull_method *method; /* or slug and rev */
@@ -66,6 +77,7 @@ typedef struct {
     const char *cost_unit;   /* "words", "bytes", a field; NULL = "examples" */
     const cull_pick *pick;
     const cull_strings *ids; /* of the pick's rows, in its order; texts as snippets; NULL = none */
+    const cull_run_columns *columns; /* of task feature, whose rows are columns; NULL = none */
 
     const cull_run_tally *group, *label;
     int groups, labels;

@@ -1,4 +1,5 @@
 /* apply.c - cull apply: the rows that a pick names, of records or of an array. */
+#include "cull/frame.h"
 #include "job.h"
 
 #include <stdlib.h>
@@ -63,6 +64,48 @@ static int open_input(cli *c, work *w, int64_t *rows)
     return DONE;
 }
 
+struct place {
+    int64_t column;
+    const char *name;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    return x->column < y->column ? -1 : x->column > y->column;
+}
+
+/* A pick of columns: any table that has them will do. */
+static int apply_columns(cli *c, const work *w, bool as_chosen)
+{
+    const cull_run *r = &w->pick.run;
+    cull_frame_opts o = CULL_FRAME_OPTS;
+    int64_t n = r->pick->n;
+    if (!r->ids) return fail(c, FAILED, "the pick names no columns");
+    struct place *at = calloc((size_t)n + 1, sizeof *at);
+    const char **name = calloc((size_t)n + 1, sizeof *name);
+    o.paths = c->input;
+    o.npaths = c->inputs;
+    for (int64_t i = 0; at && i < n; i++) at[i] = (struct place){r->pick->idx[i], r->ids->id[i]};
+    if (at && !as_chosen) qsort(at, (size_t)n, sizeof *at, by_place);
+    for (int64_t i = 0; at && name && i < n; i++) name[i] = at[i].name;
+    int rc = at && name ? DONE : fail(c, FAILED, "out of memory");
+    for (int i = 0; rc == DONE && i < c->outs; i++)
+        rc = check(c, cull_frame_write(c->cx, &o, name, n, c->out[i]));
+    free(at);
+    free(name);
+    TRY(rc);
+    if (!c->json) {
+        talk(c, "applied   %lld of the columns", (long long)r->pick->n);
+        return DONE;
+    }
+    progress_end();
+    printf("{\"columns\":%lld,\"out\":", (long long)r->pick->n);
+    say_json_list(stdout, c->out, c->outs);
+    puts("}");
+    return DONE;
+}
+
 static void say(cli *c, const work *w, int64_t rows, double seconds)
 {
     long long kept = (long long)w->pick.run.pick->n;
@@ -101,6 +144,8 @@ static int apply(cli *c, work *w)
             return fail(c, USAGE, "-o %s is also the pick", c->out[i]);
     TRY(order_of(c, &as_chosen));
     TRY(check(c, cull_pick_read(c->cx, pick, &w->pick)));
+    if (w->pick.run.task && !strcmp(w->pick.run.task, cull_task_name(CULL_TASK_FEATURE)))
+        return apply_columns(c, w, as_chosen);
     TRY(open_input(c, w, &rows));
     TRY(check_input(c, w, rows));
     for (int i = 0; i < c->outs; i++)

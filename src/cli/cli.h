@@ -47,6 +47,7 @@ typedef struct {
 struct cli {
     const command *cmd;
     const cull_method *method; /* of WORD_METHOD; NULL = not named */
+    cull_task task;            /* the command's, or of WORD_TASK */
     setting *set;
     int sets;
     const char **input, **out; /* files; what -o named */
@@ -119,7 +120,7 @@ void say_json_number(FILE *f, double v); /* null unless it is finite */
 void say_json_list(FILE *f, const char *const *s, int n);
 
 /* ---- the commands ---- */
-int run_data(cli *c);
+int run_task(cli *c);
 int run_embed(cli *c);
 int run_cluster(cli *c);
 int run_layout(cli *c);

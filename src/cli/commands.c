@@ -35,6 +35,18 @@ static const cull_input judge[] = {
     {"order", "pool|pick", "the order of kept records: as in the pool, or as chosen (pool)"},
     {"plan", NULL, "say what would be done, how long it takes and what it holds; then stop"},
     {NULL, NULL, NULL}};
+static const cull_input feature_own[] = {
+    {"baselines", "on|off",
+     "also measure random-columns (5 draws) and all columns (on with --target)"},
+    {"order", "pool|pick", "the order of kept columns: as in the table, or as chosen (pool)"},
+    {"plan", NULL, "say what would be done, how long it takes and what it holds; then stop"},
+    {NULL, NULL, NULL}};
+static const cull_input column_files[] = {
+    {"out", "OUT...",
+     "-o OUT: the table with the kept columns where OUT ends like the input (.csv, .tsv, .jsonl, "
+     ".npy, ...; with .gz or .zst), the pick file (.json), the report (.html, .md), or with - the "
+     "table on standard output"},
+    {NULL, NULL, NULL}};
 static const cull_input embed_own[] = {
     {"fit", "FILE...", "fit the features on these records instead of the inputs"},
     {"text", "PATH", "field with the text, for example text or messages[].content"},
@@ -104,7 +116,9 @@ static const cull_input help_own[] = {{"man", NULL, "as a manual page"}, {NULL, 
 
 /* The inputs of task data come from the library; the table is made once, in commands_start. */
 enum { MAX_TABLES = 6 };
-static const cull_input *data_options[MAX_TABLES], *compare_options[MAX_TABLES];
+static const cull_input *data_options[MAX_TABLES], *feature_options[MAX_TABLES],
+    *compare_options[MAX_TABLES];
+static cull_input only_feature[32]; /* inputs that task data has not */
 static const cull_input *const embed_options[] = {embed_own, out_file, NULL};
 static const cull_input *const cluster_options[] = {cluster_own, out_file, NULL};
 static const cull_input *const layout_options[] = {layout_own, NULL};
@@ -138,7 +152,30 @@ static const command table[] = {
      .word = WORD_METHOD,
      .least = 1,
      .most = -1,
-     .run = run_data},
+     .run = run_task},
+    {.name = "feature",
+     .usage = "cull feature METHOD --target FIELD|FILE [--budget N|P%|COST] [--OPTION VALUE]... "
+              "TABLE... [-o OUT]...",
+     .brief = "choose which columns of a table to measure",
+     .about =
+         "TABLE is csv, tsv or jsonl (also .gz or .zst; - is standard input) whose columns are "
+         "numbers or text, or an array of numbers (npy, npz, safetensors, svmlight, IDX, CIFAR) "
+         "whose columns are c0, c1, ... Text is categorical, a blank cell is missing. METHOD is "
+         "one of those below.\n"
+         "The result goes to standard output as tsv (column, name, score), unless -o says where. "
+         "With a target, accuracy (of classes) or R2 (of numbers) says how well a plain model "
+         "does on the kept columns, in cross-validation, beside a random choice and all columns.",
+     .examples =
+         "cull feature random-columns --budget 20 --target outcome table.csv -o smaller.csv "
+         "--with-target\t20 columns and the target\n"
+         "cull feature random-columns --budget 10% --target y data.npz -o pick.json\t"
+         "the pick, for cull apply",
+     .options = feature_options,
+     .word = WORD_METHOD,
+     .task = CULL_TASK_FEATURE,
+     .least = 1,
+     .most = -1,
+     .run = run_task},
     {.name = "embed",
      .usage = "cull embed [--OPTION VALUE]... INPUT... -o OUT.npy|OUT.safetensors",
      .brief = "turn texts into feature vectors",
@@ -198,7 +235,8 @@ static const command table[] = {
      .most = -1,
      .run = run_layout},
     {.name = "compare",
-     .usage = "cull compare data --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
+     .usage =
+         "cull compare data|feature --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
      .brief = "run many methods on one problem, fairly",
      .about = "Every method whose inputs are there runs on the same problem, those that draw once "
               "for each seed. The table says precision, coverage, time and memory of each, with "
@@ -206,7 +244,9 @@ static const command table[] = {
               "--targets one labelled pool becomes a fair problem, made anew for each seed: the "
               "target's groups (or near copies) leave the pool, so that nothing leaks. Options of "
               "methods go to every method that has them; A:NAME=VALUE:NAME=VALUE in --methods is a "
-              "row of its own.",
+              "row of its own.\n"
+              "Of task feature the table says what a plain model does on the columns that each "
+              "method kept, on a random choice and on all of them, in cross-validation.",
      .examples = "cull compare data --budget 2% --target dev.jsonl --label topic --label-is news "
                  "pool.jsonl\tevery method on one target\n"
                  "cull compare data --budget 400 --label topic --label-is news --targets 20 "
@@ -223,7 +263,8 @@ static const command table[] = {
      .about = "PICK is a pick file, or a bare list of rows (tsv or csv with a column row, a row "
               "number a line, npy). INPUT is the pool it was made from, or anything with the same "
               "rows: records or an array. A pick file knows the hash of its pool; another input "
-              "is refused unless --force.",
+              "is refused unless --force. A pick of columns takes them by name from any table that "
+              "has them all.",
      .examples = "cull apply pick.json pool.jsonl -o kept.jsonl\tthe kept records\n"
                  "cull apply pick.json --force pool.npy -o kept.npy\ttheir embeddings",
      .options = apply_options,
@@ -305,12 +346,23 @@ static const command table[] = {
      .run = run_help},
 };
 
+static bool row_named(const cull_input *t, const char *name)
+{
+    while (t->name && strcmp(t->name, name)) t++;
+    return t->name;
+}
+
 void commands_start(void)
 {
     const cull_input *data[] = {cull_task_inputs(CULL_TASK_DATA), judge, out_files};
     const cull_input *compare[] = {cull_task_inputs(CULL_TASK_DATA), cull_compare_inputs(),
-                                   compare_own, out_file};
+                                   only_feature, compare_own, out_file};
+    const cull_input *feature[] = {cull_task_inputs(CULL_TASK_FEATURE), feature_own, column_files};
+    int n = 0;
+    for (const cull_input *r = feature[0]; r->name && n < COUNT(only_feature) - 1; r++)
+        if (!row_named(data[0], r->name)) only_feature[n++] = *r;
     memcpy(data_options, data, sizeof data);
+    memcpy(feature_options, feature, sizeof feature);
     memcpy(compare_options, compare, sizeof compare);
 }
 

@@ -56,6 +56,8 @@ static int add_method(cli *c, const char *part, void *arg)
     const cull_method *m = cull_method_find(slug, &near);
     if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", slug, near);
     if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", slug);
+    if (m->task != c->task)
+        return fail(c, USAGE, "%s is a method of task %s", slug, cull_task_name(m->task));
     return add_variant(c, w, m, part[n] ? part + n + 1 : part + n);
 }
 
@@ -80,8 +82,7 @@ static int choose_methods(cli *c, work *w)
     const char *list = value_of(c, "methods", NULL);
     if (list) TRY(each_part(c, list, add_method, w));
     for (int i = 0; !list && i < cull_method_count(); i++)
-        if (cull_method_at(i)->task == CULL_TASK_DATA)
-            TRY(add_variant(c, w, cull_method_at(i), ""));
+        if (cull_method_at(i)->task == c->task) TRY(add_variant(c, w, cull_method_at(i), ""));
     return check_used(c, w);
 }
 

@@ -1,24 +1,34 @@
-/* data.c - cull data: choose training examples. */
+/* data.c - cull data and cull feature: choose training examples, or columns. */
 #include "cull/text.h"
 #include "job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_input(const cull_input *const *table, int tables, const char *name)
+{
+    for (int t = 0; t < tables; t++)
+        for (const cull_input *r = table[t]; r->name; r++)
+            if (!strcmp(r->name, name)) return true;
+    return false;
+}
+
 int job_of(cli *c, cull_job **out)
 {
-    const cull_input *const table[] = {cull_task_inputs(CULL_TASK_DATA), cull_compare_inputs()};
-    if (!has(c, "budget") && !(c->method && c->method->flags & CULL_FINDS_COPIES))
+    const cull_input *table[CULL_TASKS + 1] = {cull_compare_inputs()};
+    unsigned alone = CULL_FINDS_COPIES | CULL_OWN_NUMBER;
+    for (int t = 0; t < CULL_TASKS; t++) table[t + 1] = cull_task_inputs((cull_task)t);
+    if (!has(c, "budget") && !(c->method && c->method->flags & alone))
         return fail(c, USAGE, "%s wants --budget: a count (500), a share (2%%) or a sum of costs",
                     c->cmd->name);
-    TRY(check(c, cull_job_new(c->cx, CULL_TASK_DATA, out)));
+    TRY(check(c, cull_job_new(c->cx, c->task, out)));
     for (int i = 0; i < c->inputs; i++) TRY(check(c, cull_job_set(*out, "pool", c->input[i])));
-    for (int t = 0; t < COUNT(table); t++)
-        for (const cull_input *r = table[t]; r->name; r++)
-            for (int i = 0; i < c->sets; i++)
-                if (c->set[i].row && !strcmp(c->set[i].name, r->name))
-                    TRY(check(c, cull_job_set(*out, r->name,
-                                              c->set[i].row->arg ? c->set[i].value : "true")));
+    /* inputs of other tasks too: the job says that this one has none */
+    for (int i = 0; i < c->sets; i++) {
+        const setting *s = &c->set[i];
+        if (s->row && is_input(table, CULL_TASKS + 1, s->name))
+            TRY(check(c, cull_job_set(*out, s->name, s->row->arg ? s->value : "true")));
+    }
     cull_job_argv(*out, (const char *const *)c->whole, c->wholes);
     return DONE;
 }
@@ -50,7 +60,8 @@ static int look_at_outputs(cli *c, session *s)
 static int flags_of(cli *c, const session *s, unsigned *out)
 {
     int off;
-    TRY(choice_of(c, "baselines", has(c, "label") || s->report ? "on" : "off", "on|off", &off));
+    bool on = has(c, c->task == CULL_TASK_FEATURE ? "target" : "label") || s->report;
+    TRY(choice_of(c, "baselines", on ? "on" : "off", "on|off", &off));
     *out = CULL_JOB_JUDGE | CULL_JOB_IDS;
     if (!off) *out |= CULL_JOB_BASELINES;
     if (!off || s->form || has(c, "label")) *out |= CULL_JOB_FEATURES;
@@ -73,14 +84,18 @@ static int say_plan(cli *c, const cull_method *m, const cull_estimate *e)
     }
     printf("method    %s\nrows      %lld\n", m->slug, (long long)e->rows);
     if (e->targets) printf("target    %lld\n", (long long)e->targets);
-    if (e->dim)
+    if (e->dim && c->task == CULL_TASK_FEATURE)
+        printf("columns   %lld\n", (long long)e->dim);
+    else if (e->dim)
         printf("features  %lld numbers a row%s\n", (long long)e->dim,
                e->makes_features ? ", made from the text" : "");
     printf("budget    %s of %s\n", e->budget, e->cost_unit);
-    printf("passes    %.0f over the pool\n", e->passes);
+    printf("passes    %.0f over the %s\n", e->passes,
+           c->task == CULL_TASK_FEATURE ? "table" : "pool");
     printf("memory    about %s\n", cull_format_bytes(e->bytes, a));
-    printf("time      about %.1f s: %.1f s to read, %.1f s for features, %.1f s for %s\n", all,
-           e->read, e->features, e->choose, m->slug);
+    printf("time      about %.1f s: %.1f s to read, ", all, e->read);
+    if (c->task != CULL_TASK_FEATURE) printf("%.1f s for features, ", e->features);
+    printf("%.1f s for %s\n", e->choose, m->slug);
     return DONE;
 }
 
@@ -136,12 +151,12 @@ static int run_session(cli *c, const cull_method *m, session *s)
     return summary(c, r);
 }
 
-int run_data(cli *c)
+int run_task(cli *c)
 {
     session s = {0};
-    const char *near = NULL;
-    const cull_method *m = c->method ? c->method : cull_method_find("rds-plus", &near);
-    if (!m) return fail(c, USAGE, "name a method; see cull list");
+    const cull_method *m = c->method;
+    if (!m && c->task == CULL_TASK_DATA) m = cull_method_find("rds-plus", NULL);
+    if (!m) return fail(c, USAGE, "name a method; see cull list %s", cull_task_name(c->task));
     int rc = run_session(c, m, &s);
     cull_job_free(s.job);
     cull_opts_free(s.opts);

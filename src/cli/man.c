@@ -191,7 +191,7 @@ static void bash(void)
     fputs("\" -- \"$cur\")) ;;\n        2help) COMPREPLY=($(compgen -W \"", stdout);
     for (int i = 0; (k = command_at(i)); i++) printf("%s ", k->name);
     puts("\" -- \"$cur\")) ;;\n"
-         "        2compare|2list) COMPREPLY=(data) ;;\n"
+         "        2compare|2list) COMPREPLY=($(compgen -W \"data feature\" -- \"$cur\")) ;;\n"
          "        2layout) COMPREPLY=($(compgen -W \"select prompt serialize parse rank\" -- "
          "\"$cur\")) ;;\n"
          "        2completion) COMPREPLY=($(compgen -W \"bash zsh\" -- \"$cur\")) ;;\n"
@@ -238,9 +238,9 @@ static void zsh(void)
             puts("'");
     puts("    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
          "    if (( CURRENT == 3 )); then\n        case $words[2] in\n"
-         "        data|info) _describe method methods ;;\n"
+         "        data|feature|info) _describe method methods ;;\n"
          "        help) _describe command commands; return ;;\n"
-         "        compare|list) compadd data; return ;;\n"
+         "        compare|list) compadd data feature; return ;;\n"
          "        layout) compadd select prompt serialize parse rank; return ;;\n"
          "        completion) compadd bash zsh; return ;;\n        esac\n    fi\n"
          "    case $words[2] in");

@@ -165,6 +165,7 @@ static int take_task(cli *c)
     if (!c->inputs) return fail(c, USAGE, "%s wants a task: %s", c->cmd->name, task_names(names));
     for (int t = 0; t < CULL_TASKS; t++)
         if (!strcmp(c->input[0], cull_task_name((cull_task)t))) {
+            c->task = (cull_task)t;
             drop_input(c);
             return DONE;
         }
@@ -204,6 +205,7 @@ int parse(cli *c, int argc, char **argv)
     c->out = calloc((size_t)argc + 1, sizeof *c->out);
     if (!c->set || !c->input || !c->out) return fail(c, FAILED, "out of memory");
     bool plain = false;
+    c->task = c->cmd->task;
     for (int i = 1; i < argc; i++) {
         const char *s = argv[i];
         if (!plain && !strcmp(s, "--"))

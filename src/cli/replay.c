@@ -18,7 +18,7 @@ static int parse_again(cli *c, work *w)
     if (w->file.bare || r->argc < 2)
         return fail(c, FAILED, "%s holds rows only: there is no command to run again", c->input[0]);
     w->again.cmd = command_find(r->argv[1], NULL);
-    if (!w->again.cmd || w->again.cmd->run != run_data)
+    if (!w->again.cmd || w->again.cmd->run != run_task)
         return fail(c, FAILED, "%s was made by 'cull %s', which cannot be replayed", c->input[0],
                     r->argv[1]);
     w->argv = calloc((size_t)r->argc + 1, sizeof *w->argv);

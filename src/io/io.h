@@ -55,6 +55,25 @@ cull_status cull__write(cull_ctx *cx, cull__writer *w, const void *p, size_t n);
 /* Ends well when *s is CULL_OK, else removes the temporary; frees w; returns the first failure. */
 cull_status cull__writer_end(cull_ctx *cx, cull__writer *w, cull_status s);
 
+/* ---- cells of csv and tsv text (RFC 4180) ---- */
+typedef struct {
+    cull_ctx *cx;
+    const char *path; /* for errors, with *line, which counts on past line ends in quotes */
+    int64_t *line;
+    const char *at, *end; /* what is left of the text */
+    char comma;
+    char *text; /* a cell whose quotes had to be undone */
+    int64_t text_cap;
+    const char *s; /* the cell, until the next one */
+    size_t n;
+    bool last; /* of its record */
+} cull__csv;
+/* The next cell; r->at comes to stand behind its comma or its line's end. */
+cull_status cull__csv_cell(cull__csv *r);
+/* Steps over a line that is empty; false when this one is not. */
+bool cull__csv_empty(cull__csv *r);
+void cull__csv_free(cull__csv *r);
+
 /* ---- JSON in (simdjson behind a C face: json.cc) ---- */
 typedef struct cull__json_parser cull__json_parser; /* one for each thread; grows as needed */
 cull_status cull__json_parser_new(cull_ctx *cx, cull__json_parser **out);

@@ -149,72 +149,16 @@ static cull_status finish(filling *g)
 
 /* ---- csv and tsv ---- */
 
-typedef struct {
-    filling *g;
-    const char *at, *end;
-    char comma;
-    char *text; /* a cell whose quotes had to be undone */
-    int64_t text_cap;
-    const char *s; /* the cell */
-    size_t n;
-    bool last; /* of its record */
-} csv;
-
-static cull_status quoted(csv *r)
-{
-    int64_t k = 0, lines = 0;
-    for (const char *p = ++r->at; p < r->end; p++) {
-        lines += *p == '\n';
-        if (*p != '"') continue;
-        size_t part = (size_t)(p - r->at);
-        CULL_TRY(CULL_GROW(r->g->cx, r->text, &r->text_cap, k + (int64_t)part + 1));
-        memcpy(r->text + k, r->at, part);
-        k += (int64_t)part;
-        r->at = p + 1;
-        if (r->at == r->end || *r->at != '"') {
-            r->s = r->text, r->n = (size_t)k;
-            r->g->line += lines;
-            return CULL_OK;
-        }
-        r->text[k++] = '"';
-        p = r->at++;
-    }
-    return cull__fail(r->g->cx, CULL_EINPUT, "%s:%" PRId64 ": a quote that is never closed",
-                      r->g->path, r->g->line);
-}
-
-/* The next cell; r->at comes to stand behind its comma or its line's end. */
-static cull_status cell(csv *r)
-{
-    if (r->at < r->end && *r->at == '"') {
-        CULL_TRY(quoted(r));
-    } else {
-        r->s = r->at;
-        while (r->at < r->end && *r->at != r->comma && *r->at != '\n') r->at++;
-        r->n = (size_t)(r->at - r->s);
-        if (r->n && r->s[r->n - 1] == '\r' && (r->at == r->end || *r->at == '\n')) r->n--;
-    }
-    if (r->at + 1 < r->end && r->at[0] == '\r' && r->at[1] == '\n') r->at++;
-    r->last = r->at >= r->end || *r->at == '\n';
-    if (r->at < r->end && !r->last && *r->at != r->comma)
-        return cull__fail(r->g->cx, CULL_EINPUT,
-                          "%s:%" PRId64 ": something follows a closing quote", r->g->path,
-                          r->g->line);
-    r->at += r->at < r->end;
-    return CULL_OK;
-}
-
 /* to[i] = which of the table's columns the i-th cell goes to, or -1. */
-static cull_status csv_header(csv *r, int64_t *cells, int64_t **to)
+static cull_status csv_header(filling *g, cull__csv *r, int64_t *cells, int64_t **to)
 {
-    filling *g = r->g;
     const char **names = NULL;
     int64_t cap = 0, n = 0;
     cull_status s = CULL_OK;
     g->line = 1;
     do {
         char *copy;
-        s = cell(r);
+        s = cull__csv_cell(r);
         if (s == CULL_OK) s = CULL_GROW(g->cx, names, &cap, n + 1);
         if (s == CULL_OK) s = CULL_TMP0(g->cx, copy, (int64_t)r->n + 1);
         if (s != CULL_OK) break;
@@ -241,9 +185,8 @@ static cull_status csv_header(csv *r, int64_t *cells, int64_t **to)
     return s;
 }
 
-static cull_status csv_cell(csv *r, column *c)
+static cull_status csv_cell(filling *g, const cull__csv *r, column *c)
 {
-    filling *g = r->g;
     double v;
     size_t i = 0;
     while (i < r->n && (r->s[i] == ' ' || r->s[i] == '\t')) i++;
@@ -253,13 +196,12 @@ static cull_status csv_cell(csv *r, column *c)
     return put_other(g, c, r->s, r->n, "no number");
 }
 
-static cull_status csv_record(csv *r, int64_t cells, const int64_t *to)
+static cull_status csv_record(filling *g, cull__csv *r, int64_t cells, const int64_t *to)
 {
-    filling *g = r->g;
     int64_t i = 0, first = g->line;
     do {
-        CULL_TRY(cell(r));
-        if (i < cells && to[i] >= 0) CULL_TRY(csv_cell(r, &g->f->c[to[i]]));
+        CULL_TRY(cull__csv_cell(r));
+        if (i < cells && to[i] >= 0) CULL_TRY(csv_cell(g, r, &g->f->c[to[i]]));
         i++;
     } while (!r->last);
     if (i != cells)
@@ -270,33 +212,24 @@ static cull_status csv_record(csv *r, int64_t cells, const int64_t *to)
     return CULL_OK;
 }
 
-/* An empty line is no record. */
-static bool empty_line(csv *r)
-{
-    const char *p = r->at;
-    if (p < r->end && *p == '\r') p++;
-    if (p < r->end && *p != '\n') return false;
-    r->at = p + 1;
-    return true;
-}
-
 static cull_status csv_all(filling *g, const char *at, size_t n, char comma)
 {
-    csv r = {.g = g, .at = at, .end = at + n, .comma = comma};
+    cull__csv r = {
+        .cx = g->cx, .path = g->path, .line = &g->line, .at = at, .end = at + n, .comma = comma};
     int64_t cells, *to;
     if (n >= 3 && !memcmp(at, "\xef\xbb\xbf", 3)) r.at += 3;
     if (r.at == r.end) return cull__fail(g->cx, CULL_EINPUT, "%s: the file is empty", g->path);
-    cull_status s = csv_header(&r, &cells, &to);
+    cull_status s = csv_header(g, &r, &cells, &to);
     /* a record of one cell may be an empty line, but not at the end */
     while (s == CULL_OK && cells == 1 && r.end > r.at && (r.end[-1] == '\n' || r.end[-1] == '\r'))
         r.end--;
     for (g->line++; s == CULL_OK && r.at < r.end; g->line++) {
-        if (cells > 1 && empty_line(&r)) continue;
-        s = csv_record(&r, cells, to);
+        if (cells > 1 && cull__csv_empty(&r)) continue;
+        s = csv_record(g, &r, cells, to);
         if (s == CULL_OK && g->rows % 4096 == 0)
             s = cull__tick(g->cx, (double)(r.at - at), (double)n);
     }
-    cull__free(r.text);
+    cull__csv_free(&r);
     return s;
 }
 

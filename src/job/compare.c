@@ -1,5 +1,5 @@
 /* compare.c - many methods on one problem, over seeds. */
-#include "job.h"
+#include "feature.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -286,6 +286,7 @@ cull_status cull_job_compare(cull_job *j, const cull_variant *v, int n, int seed
                              const cull_compare **out)
 {
     *out = NULL;
+    if (j->task == CULL_TASK_FEATURE) return feature_compare(j, v, n, seeds, out);
     comparison_free(j->compared);
     j->compared = NULL;
     if (n < 1 || seeds < 1)

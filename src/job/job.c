@@ -1,6 +1,6 @@
 /* job.c - what a job was given, by name. */
-#include "job.h"
 #include "cull/text.h"
+#include "feature.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -42,7 +42,9 @@ cull_status cull_job_new(cull_ctx *cx, cull_task t, cull_job **out)
 void job_forget(cull_job *j)
 {
     figures_free(&j->f);
-    cull_strings_free(&j->ids);
+    if (!j->feature) cull_strings_free(&j->ids); /* else borrowed */
+    feature_forget(j);
+    j->ids = (cull_strings){0};
     cull_pick_free(&j->pick);
     j->run = (cull_run){0};
     j->ran = false;
@@ -52,6 +54,7 @@ void job_forget(cull_job *j)
 void cull_job_settle(cull_job *j)
 {
     job_close(j);
+    feature_close(j);
     for (int i = 0; i < CODES; i++) j->codes[i] = (codes){0};
     j->settled = true;
 }
@@ -61,8 +64,11 @@ void cull_job_free(cull_job *j)
     if (!j) return;
     comparison_free(j->compared);
     cull__parts_close(j->cx, j->parts);
+    feature_comparison_free(j->f_compared);
     job_forget(j);
     job_close(j);
+    feature_close(j);
+    cull__free(j->feature);
     for (int64_t i = 0; i < j->sets; i++) cull__free(j->set[i].value);
     for (int i = 0; i < j->mines; i++) cull__free(j->mine[i].name);
     for (int64_t i = 0; i < j->keeps; i++) cull__free(j->kept[i]);
@@ -82,7 +88,7 @@ static cull_status known(cull_job *j, const char *name, const char **out)
     const cull_input *const table[] = {cull_task_inputs(j->task), cull_compare_inputs()};
     const char *names[128] = {"pool"};
     int n = 1;
-    for (int t = 0; t < COUNT(table); t++)
+    for (int t = 0; t < (j->task == CULL_TASK_DATA ? COUNT(table) : 1); t++)
         for (const cull_input *r = table[t]; r->name && n < COUNT(names); r++) names[n++] = r->name;
     for (int i = 0; i < n; i++)
         if (cull_same_name(names[i], name)) {

@@ -72,6 +72,9 @@ typedef struct {
 /* ---- compare.c ---- */
 typedef struct comparison comparison;
 
+/* ---- feature.c: of a job of task feature ---- */
+struct feature;
+
 struct cull_job {
     cull_ctx *cx;
     cull_task task;
@@ -127,14 +130,16 @@ struct cull_job {
     cull_pick pick;
     figures f;
     cull_strings ids;
-    char notes[4][256];
-    const char *note[4];
+    char notes[8][256];
+    const char *note[8];
     int noted;
     cull_run_option *option; /* as text: opts may go before the result does */
     const char **words;      /* of the command put together */
     char **kept;             /* texts that the result points to */
     int64_t keeps, keep_cap;
     comparison *compared;
+    struct feature *feature; /* of task feature */
+    struct feature_comparison *f_compared;
     cull__parts *parts; /* checkpoints or shares */
 };
 
@@ -218,5 +223,10 @@ void judge_free(judge *g);
 cull_status labels_read(cull_job *j, int which, const char *path);
 
 void comparison_free(comparison *w);
+void feature_comparison_free(struct feature_comparison *w);
+/* ---- run.c ---- */
+void job_note(cull_job *j, const char *fmt, ...) CULL_PRINTF(2, 3); /* a sentence of the report */
+/* What all tasks' results say. */
+cull_status job_describe(cull_job *j, const cull_method *m, const cull_opts *opts, double seconds);
 void job_forget(cull_job *j); /* the result of the last run */
 #endif

@@ -5,7 +5,7 @@
  * grows with what it depends on. Reading and embedding grow with the records, the reduction of the
  * features with its operations, the method with its operations (or the records) along a straight
  * line through two sizes of sample, so that what it does once is not counted often. */
-#include "job.h"
+#include "feature.h"
 
 #include <math.h>
 #include <string.h>
@@ -298,6 +298,7 @@ cull_status cull_job_estimate(cull_job *j, const cull_method *m, const cull_opts
     estimate e = {0};
     sample s = {0};
     *out = (cull_estimate){0};
+    if (j->task == CULL_TASK_FEATURE) return feature_estimate(j, m, opts, flags, out);
     CULL_TRY(job_open(j, &m, 1, flags & CULL_JOB_FEATURES, true));
     uint64_t open = cull_ctx_peak(j->cx), held = cull_ctx_held(j->cx);
     CULL_TRY(plan_bytes(j, m, opts, flags & CULL_JOB_BASELINES, &e));

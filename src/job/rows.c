@@ -1,5 +1,5 @@
 /* rows.c - the rows that a pick names, written as they lie in the pool. */
-#include "job.h"
+#include "feature.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,5 +25,7 @@ cull_status cull_pick_write_rows(cull_ctx *cx, const cull_pick *k, const cull_co
 
 cull_status cull_job_rows(cull_job *j, bool as_chosen, const char *path)
 {
+    if (j->task == CULL_TASK_FEATURE)
+        return feature_rows(j, has(j, "with-target"), as_chosen, path);
     return cull_pick_write_rows(j->cx, &j->pick, j->text, j->pool, as_chosen, path);
 }

@@ -1,5 +1,5 @@
 /* run.c - one run of a job: open, choose, judge, and keep what a report says of it. */
-#include "job.h"
+#include "feature.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,8 +8,7 @@
 
 enum { SNIPPET = 200 };
 
-static void add_note(cull_job *j, const char *fmt, ...) CULL_PRINTF(2, 3);
-static void add_note(cull_job *j, const char *fmt, ...)
+void job_note(cull_job *j, const char *fmt, ...)
 {
     va_list ap;
     if (j->noted == COUNT(j->notes)) return;
@@ -93,8 +92,7 @@ static cull_status keep_options(cull_job *j, const cull_method *m, const cull_op
     return s;
 }
 
-static cull_status describe(cull_job *j, const cull_method *m, const cull_opts *opts,
-                            double seconds)
+cull_status job_describe(cull_job *j, const cull_method *m, const cull_opts *opts, double seconds)
 {
     const figures *f = &j->f;
     j->run = (cull_run){.task = cull_task_name(j->task),
@@ -135,17 +133,17 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
     if (flags & CULL_JOB_HASHES) CULL_TRY(job_hashes(j));
     cull__remark(j->cx, "%s", "");
     CULL_TRY(cull_data_pick(j->cx, m, opts, &j->p, &j->pick));
-    if (*cull__remarked(j->cx)) add_note(j, "%s", cull__remarked(j->cx));
+    if (*cull__remarked(j->cx)) job_note(j, "%s", cull__remarked(j->cx));
     double took = j->open_seconds + cull__now() - began;
     if (j->overlap.n)
-        add_note(j,
+        job_note(j,
                  "%" PRId64 " of %" PRId64 " records overlap with the evaluation set and were "
                  "never kept.",
                  j->overlap.n, j->n);
     if (j->pick.rows) {
         char note[256];
         CULL_TRY(groups_note(j, note, sizeof note));
-        add_note(j, "%s", note);
+        job_note(j, "%s", note);
     }
     CULL_TRY(groups_write(j));
     if (flags & (CULL_JOB_JUDGE | CULL_JOB_BASELINES))
@@ -153,7 +151,7 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
     if (ids)
         CULL_TRY(cull_corpus_ids(j->cx, j->text, j->pick.idx, j->pick.n,
                                  flags & CULL_JOB_SNIPPETS ? SNIPPET : 0, &j->ids));
-    CULL_TRY(describe(j, m, opts, took));
+    CULL_TRY(job_describe(j, m, opts, took));
     return cull__meet(j->cx, "the result"); /* before any of it is written */
 }
 
@@ -164,9 +162,11 @@ cull_status cull_job_run(cull_job *j, const cull_method *m, const cull_opts *opt
     for (const cull_input *r = cull_compare_inputs(); r->name; r++)
         if (has(j, r->name))
             return cull__fail(j->cx, CULL_EOPTION, "--%s is for a comparison", r->name);
-    cull_status s = parts_open(j, m, opts);
-    if (s == CULL_OK && !j->opened) s = job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false);
-    if (s == CULL_OK) s = run(j, m, opts, flags);
+    bool columns = j->task == CULL_TASK_FEATURE;
+    cull_status s = columns ? feature_run(j, m, opts, flags) : parts_open(j, m, opts);
+    if (s == CULL_OK && !columns && !j->opened)
+        s = job_open(j, &m, 1, flags & CULL_JOB_FEATURES, false);
+    if (s == CULL_OK && !columns) s = run(j, m, opts, flags);
     cull__carry(j->cx,
                 NULL); /* what the context does next is another's, and this job may live on */
     if (s == CULL_OK)

@@ -210,6 +210,27 @@ void cull__json_seed(cull_json *j, uint64_t seed)
     cull__json_str(j, text + n);
 }
 
+/* What there is to say of each column; a column that could not be scored has its name alone. */
+static void json_columns(cull_json *j, const cull_run_columns *c)
+{
+    static const char *const verdict[] = {"rejected", "tentative", "confirmed"};
+    cull__json_line(j);
+    cull__json_key(j, "score_is"), cull__json_text(j, c->score_is);
+    cull__json_key(j, "columns");
+    cull__json_open(j, '[');
+    for (int64_t i = 0; i < c->n; i++) {
+        cull__json_line(j);
+        cull__json_open(j, '{');
+        cull__json_key(j, "name"), cull__json_text(j, c->name[i]);
+        if (!isnan(c->score[i])) cull__json_pair(j, "score", c->score[i]);
+        if (c->p && !isnan(c->p[i])) cull__json_pair(j, "p", c->p[i]);
+        if (c->verdict) cull__json_key(j, "verdict"), cull__json_str(j, verdict[c->verdict[i]]);
+        if (c->share) cull__json_pair(j, "stability", c->share[i]);
+        cull__json_close(j, '}');
+    }
+    cull__json_close(j, ']');
+}
+
 static void json_head(cull_json *j, const cull__facts *f)
 {
     const cull_run *r = f->r;
@@ -242,6 +263,7 @@ static void json_head(cull_json *j, const cull__facts *f)
     json_tallies(j, "groups", r->group, r->groups);
     json_tallies(j, "labels", r->label, r->labels);
     json_shapes(j, f);
+    if (r->columns) json_columns(j, r->columns);
     cull__json_strings(j, "notes", r->note, r->notes);
     cull__json_strings(j, "argv", r->argv, r->argc);
     cull__json_line(j);
@@ -297,7 +319,8 @@ cull_status cull__run_md(cull_ctx *cx, const cull__facts *f, cull_buf *b)
     char a[32], c[32], range[80];
     cull__buf_printf(b, "**%s** kept %s", *f->slug ? f->slug : "cull", cull__count(r->pick->n, a));
     if (r->n > 0)
-        cull__buf_printf(b, " of %s rows (%s)", cull__count(r->n, a), cull__percent(f->share, c));
+        cull__buf_printf(b, " of %s %s (%s)", cull__count(r->n, a), r->columns ? "columns" : "rows",
+                         cull__percent(f->share, c));
     cull__buf_printf(b, ", seed %" PRIu64 ".\n", r->seed);
     if (r->figures)
         cull__buf_printf(

@@ -26,6 +26,10 @@ cull_status cull__logreg_fit(cull_ctx *cx, const float *x, const int32_t *y, int
 /* proba (n, classes) and/or label (n); either may be NULL. */
 cull_status cull__logreg_predict(cull_ctx *cx, const float *x, int64_t n, int64_t d,
                                  int32_t classes, const double *w, double *proba, int32_t *label);
+/* Ridge regression: w (d+1, bias last) that makes the sum of (y - w x - bias)^2 + l2 |w|^2 least, l2 > 0; x
+ * (n, d) f32. Conjugate gradients in f64, to a residual of 1e-9: O(n d) a step. Deterministic. */
+cull_status cull__ridge_fit(cull_ctx *cx, const float *x, const double *y, int64_t n, int64_t d,
+                            double l2, double *w);
 /* How well rows of a pool teach its labels: multinomial logistic regression is fitted on them, and the
  * labels of other rows are asked of it. Rows count as (row - mean) * scale. Labels that were not taught
  * are not answered; where one alone was, it is the answer to all. The penalty is l2 / 2 |w|^2 beside

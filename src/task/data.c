@@ -7,66 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-const cull_input *cull_task_inputs(cull_task t)
-{
-    static const cull_input data[] = {
-        {"budget", "N|P%|COST",
-         "how much to keep: a count, a percentage of the pool, or a sum of costs"},
-        {"target", "FILE...",
-         "examples of what the choice is for (text or embeddings, like the pool); each FILE is a "
-         "task of its own"},
-        {"target-text", "PATH", "field with the text of the target (as --text)"},
-        {"target-task", "PATH",
-         "field that says which task a target record is of; without it each FILE is a task"},
-        {"embeddings", "FILE...",
-         "embeddings of the pool, a row each (npy, npz, safetensors); of several FILEs a row is "
-         "their rows side by side"},
-        {"target-embeddings", "FILE...", "embeddings of the target examples, likewise"},
-        {"rates", "R,...",
-         "weight of each checkpoint (its learning rate) where a row is gradients at several, side "
-         "by side; without it each FILE of embeddings is one and they weigh the same"},
-        {"scores", "FILE", "score columns made elsewhere (csv, tsv, jsonl, npz), a row each"},
-        {"text", "PATH",
-         "field with the text, for example text or messages[].content; comma-separated fields are "
-         "joined"},
-        {"id", "PATH", "field with the id"},
-        {"label", "PATH", "field with the known answer; only reported on, never chosen by"},
-        {"label-is", "VALUE",
-         "the label that is looked for: precision = the share of the kept that has it"},
-        {"group", "PATH", "field that quotas go by, and that splits keep together"},
-        {"quota", "SPEC", "limit for each group: equal, proportional, or NAME=SHARE,..."},
-        {"cost", "FIELD|words|bytes", "cost of each example; without it each costs 1"},
-        {"avoid", "FILE...", "evaluation set: examples that overlap with it are never kept"},
-        {"have", "FILE...",
-         "a pick, or a list of rows, of what is held already: free, never kept again, and it "
-         "counts "
-         "where examples add to one another"},
-        {"against", "FILE...", "examples to stay away from (text or embeddings, like the pool)"},
-        {"avoid-ngram", "N", "words that an overlap must share in a row (13)"},
-        {"avoid-share", "S",
-         "least share of an example's n-grams that makes an overlap; 0 = one (0)"},
-        {"avoid-list", "FILE", "write each overlap with --avoid to FILE as tsv"},
-        {"embed-dim", "N", "numbers in the feature vector of a text (256)"},
-        {"embed-words", "LO-HI", "word n-grams that features count; 0 = none (1-2)"},
-        {"embed-chars", "LO-HI", "character n-grams that features count, for example 3-5 (0)"},
-        {"embed-bits", "N", "2^N hashed features before they are reduced (18)"},
-        {"embed-sample", "N", "texts that the reduction is fitted on (65536)"},
-        {"embed-power", "P",
-         "evens out the directions of the reduction: 0 = not, 1 = whitened (0)"},
-        {"groups", "FILE",
-         "write which rows are copies of which to FILE as tsv (semdedup, minhash)"},
-        {"checkpoint", "DIR",
-         "keep the state of long loops in DIR, so that the same command goes on after it was "
-         "killed"},
-        {"shard", "I/N",
-         "do the I-th of N shares of the passes over the embeddings, and leave it in the --parts "
-         "folder"},
-        {"parts", "DIR", "folder of the shares; without --shard they are put together"},
-        {NULL, NULL, NULL}};
-    static const cull_input none[] = {{NULL, NULL, NULL}};
-    return t == CULL_TASK_DATA ? data : none;
-}
-
 /* ---- the problem ---- */
 
 static cull_status check_column(cull_ctx *cx, const cull_table *t, const char *name, int64_t n)

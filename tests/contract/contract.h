@@ -62,8 +62,7 @@ static inline void contract_head(const cull_method *m, const char *source)
         CHECK(m, at < strstr(source, "*/"));
     }
     snprintf(want, sizeof want, "cull %s %s ", cull_task_name(m->task), m->slug);
-    if (!strstr(at, want))
-        fail_msg("%s: its example does not say '%s'", m->slug, want);
+    if (!strstr(at, want)) fail_msg("%s: its example does not say '%s'", m->slug, want);
 }
 
 static inline void contract_descriptor(const cull_method *m)

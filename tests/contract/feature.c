@@ -148,7 +148,7 @@ static void all_of_it(void **state)
     do {                                                                                           \
         k = (cull_feature_pick){.d = 7};                                                           \
         refused(cx, cull_feature_select(cx, m, NULL, &p, &k), status, part);                       \
-        CHECK(m, k.d == 0 && !k.score && !k.pick.mem_);                                 \
+        CHECK(m, k.d == 0 && !k.score && !k.pick.mem_);                                            \
     } while (0)
 
 static void limits(void **state)
@@ -455,9 +455,9 @@ int main(int argc, char **argv)
 {
     if (!contract_start(CULL_TASK_FEATURE, argc, argv)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(descriptor), cmocka_unit_test(results),    cmocka_unit_test(avoided),
-        cmocka_unit_test(all_of_it),  cmocka_unit_test(limits),     cmocka_unit_test(bad_values),
-        cmocka_unit_test(targets),    cmocka_unit_test(options),    cmocka_unit_test(cancels),
+        cmocka_unit_test(descriptor), cmocka_unit_test(results), cmocka_unit_test(avoided),
+        cmocka_unit_test(all_of_it),  cmocka_unit_test(limits),  cmocka_unit_test(bad_values),
+        cmocka_unit_test(targets),    cmocka_unit_test(options), cmocka_unit_test(cancels),
         cmocka_unit_test(no_memory),  cmocka_unit_test(plans),
     };
 #ifdef __SANITIZE_THREAD__

@@ -57,13 +57,8 @@ static void limits(void **state)
     cull_pool *x = table(cx, at);
     const double cost[COLUMNS] = {1.3, 2.1, 0.7, 0.1, 4, 0.1, 1.9};
     const uint8_t avoid[COLUMNS] = {1}, have[COLUMNS] = {0, 1};
-    cull_feature_problem p = {.n = ROWS,
-                              .d = COLUMNS,
-                              .x = x,
-                              .cost = cost,
-                              .avoid = avoid,
-                              .have = have,
-                              .budget = 3};
+    cull_feature_problem p = {
+        .n = ROWS, .d = COLUMNS, .x = x, .cost = cost, .avoid = avoid, .have = have, .budget = 3};
     cull_feature_pick k;
     ok(cx, cull_feature_select(cx, cull_method_find("random-columns", NULL), NULL, &p, &k));
     /* of 2, 4 and 6, those that fit: 0.7 and 1.9 */
