@@ -16,11 +16,13 @@ typedef struct {
     size_t size;
     const char *const *paths; /* csv, tsv (also .gz, .zst), jsonl; or arrays, one pool of numbers */
     int npaths;
-    const char *missing;     /* comma-separated texts that stand for no value beside a blank cell; NULL =
+    const char
+        *missing; /* comma-separated texts that stand for no value beside a blank cell; NULL =
                                 NA,nan,NaN,? */
-    const char *categorical; /* comma-separated columns that are so although their cells are numbers */
-    const char *target;      /* a column, or NULL; it is none of those to choose from */
-    const char *group;       /* a column, or NULL, likewise */
+    const char
+        *categorical;   /* comma-separated columns that are so although their cells are numbers */
+    const char *target; /* a column, or NULL; it is none of those to choose from */
+    const char *group;  /* a column, or NULL, likewise */
 } cull_frame_opts;
 /* clang-format off */
 #define CULL_FRAME_OPTS \
@@ -34,7 +36,7 @@ typedef struct {
 CULL_API cull_status cull_frame_open(cull_ctx *cx, const cull_frame_opts *o,
                                      cull_frame **out) CULL_CHECKED;
 CULL_API void cull_frame_free(cull_frame *f);
-CULL_API const cull_pool *cull_frame_pool(const cull_frame *f); /* (n, d); NaN = missing */
+CULL_API const cull_pool *cull_frame_pool(const cull_frame *f);    /* (n, d); NaN = missing */
 CULL_API const char *const *cull_frame_names(const cull_frame *f); /* d */
 CULL_API const int32_t *cull_frame_levels(const cull_frame *f); /* d: 0 = numeric; NULL = all are */
 /* The column called `name`, or -1; *near (if given) is then the nearest or NULL. */

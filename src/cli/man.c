@@ -161,8 +161,18 @@ static void bash_word(const char *name, const char *arg, const char *help)
     fputs(" --", stdout), dashed_word(name);
 }
 
+/* After `cull data` its methods may stand; after `cull info` any. */
 static void method_words(void)
 {
+    const command *k;
+    const cull_method *m;
+    for (int i = 0; (k = command_at(i)); i++) {
+        if (k->word != WORD_METHOD) continue;
+        printf("        2%s) COMPREPLY+=($(compgen -W \"", k->name);
+        for (int at = 0; (m = method_of(k, at)); at++) printf("%s ", m->slug);
+        puts("\" -- \"$cur\")) ;;");
+    }
+    fputs("        2info) COMPREPLY+=($(compgen -W \"", stdout);
     for (int i = 0; i < cull_method_count(); i++) printf("%s ", cull_method_at(i)->slug);
 }
 
@@ -184,8 +194,7 @@ static void bash(void)
     fputs("    esac\n    case $cur in\n"
           "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
           "    *)  COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-          "        case $COMP_CWORD$cmd in\n"
-          "        2data|2info) COMPREPLY+=($(compgen -W \"",
+          "        case $COMP_CWORD$cmd in\n",
           stdout);
     method_words();
     fputs("\" -- \"$cur\")) ;;\n        2help) COMPREPLY=($(compgen -W \"", stdout);
@@ -233,12 +242,15 @@ static void zsh(void)
     for (int i = 0; (k = command_at(i)); i++)
         printf("        '%s:", k->name), zsh_text(k->brief), puts("'");
     puts("    )\n    methods=(");
-    for (int i = 0; i < cull_method_count(); i++)
-        printf("        '%s:", cull_method_at(i)->slug), zsh_text(cull_method_at(i)->title),
-            puts("'");
+    for (int i = 0; i < cull_method_count(); i++) {
+        const cull_method *m = cull_method_at(i);
+        printf("        '%s:%s: ", m->slug, cull_task_name(m->task)), zsh_text(m->title), puts("'");
+    }
     puts("    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
          "    if (( CURRENT == 3 )); then\n        case $words[2] in\n"
-         "        data|feature|info) _describe method methods ;;\n"
+         "        data|feature) methods=(${(M)methods:#*:$words[2]: *}); _describe method methods "
+         ";;\n"
+         "        info) _describe method methods ;;\n"
          "        help) _describe command commands; return ;;\n"
          "        compare|list) compadd data feature; return ;;\n"
          "        layout) compadd select prompt serialize parse rank; return ;;\n"

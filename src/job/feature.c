@@ -201,8 +201,7 @@ static cull_status mark_pick(cull_job *j, const char *input, const char *path, u
     cull_pick_file k;
     CULL_TRY(cull_pick_read(j->cx, path, &k));
     cull_status s = CULL_OK;
-    if (!k.run.ids)
-        s = cull__fail(j->cx, CULL_EINPUT, "--%s: %s names no columns", input, path);
+    if (!k.run.ids) s = cull__fail(j->cx, CULL_EINPUT, "--%s: %s names no columns", input, path);
     for (int64_t i = 0; s == CULL_OK && i < k.run.pick->n; i++)
         s = mark(j, input, k.run.ids->id[i], out);
     cull_pick_file_free(&k);

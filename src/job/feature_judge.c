@@ -164,8 +164,7 @@ static cull_status encode(cull_ctx *cx, const feature_judge *g, int fold, const 
         if (!marks) numeric(g, fold, v, d, at);
         if (marks) CULL_TRY(frequent(cx, v, g->n, p->levels[col[c]], marks, code));
         for (int64_t k = 0; k < marks; k++)
-            for (int64_t i = 0; i < g->n; i++)
-                d->x[i * d->wide + at + k] = v[i] == (float)code[k];
+            for (int64_t i = 0; i < g->n; i++) d->x[i * d->wide + at + k] = v[i] == (float)code[k];
         at += marks ? marks : 2;
     }
     return CULL_OK;
@@ -248,8 +247,8 @@ static cull_status one_fold(cull_ctx *cx, const feature_judge *g, int fold, cons
                          : regress(cx, x, t, n, test, t + n, tests, d->wide, value);
 }
 
-static cull_status all_folds(cull_ctx *cx, const feature_judge *g, const int64_t *col,
-                             int64_t cols, double value[FOLDS])
+static cull_status all_folds(cull_ctx *cx, const feature_judge *g, const int64_t *col, int64_t cols,
+                             double value[FOLDS])
 {
     design d = {0};
     float *values;

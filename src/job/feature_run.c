@@ -80,8 +80,7 @@ static cull_status judge_run(cull_job *j, const cull_method *m, bool baselines)
     return s;
 }
 
-static cull_status bootstrap(cull_job *j, const cull_method *m, const cull_opts *opts,
-                             double draws)
+static cull_status bootstrap(cull_job *j, const cull_method *m, const cull_opts *opts, double draws)
 {
     struct feature *f = j->feature;
     stability st;
@@ -204,8 +203,8 @@ static cull_status time_of(cull_job *j, const cull_method *m, const cull_opts *o
         if (s != CULL_OK) s = cull__fail(j->cx, s, "%s", cull_error(cx));
     }
     if (s == CULL_OK)
-        *seconds *= part.flops > 0 ? all->flops / part.flops
-                                   : (double)j->feature->p.n / (double)p.n;
+        *seconds *=
+            part.flops > 0 ? all->flops / part.flops : (double)j->feature->p.n / (double)p.n;
     cull_pool_free(x);
     cull__free(rows);
     cull_ctx_free(cx);

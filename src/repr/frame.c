@@ -8,9 +8,9 @@
 #include <string.h>
 
 typedef struct {
-    bool text;      /* some cell is no number, or the caller says so */
-    bool seen;      /* in this record */
-    int64_t to;     /* of the pool, or -1 */
+    bool text;       /* some cell is no number, or the caller says so */
+    bool seen;       /* in this record */
+    int64_t to;      /* of the pool, or -1 */
     cull__dict dict; /* of a categorical column, of the target or the group */
 } column;
 
@@ -57,8 +57,7 @@ bool cull_frame_is_array(const cull_frame *f) { return f->array; }
 const double *cull_frame_target(const cull_frame *f, int32_t *levels)
 {
     *levels = 0;
-    if (f->target_at >= 0 && f->c[f->target_at].text)
-        *levels = (int32_t)f->c[f->target_at].dict.n;
+    if (f->target_at >= 0 && f->c[f->target_at].text) *levels = (int32_t)f->c[f->target_at].dict.n;
     return f->target;
 }
 
@@ -130,8 +129,7 @@ static cull_status fill(void *arg, int64_t at, const cull__cell *cell)
         return cull__fail(b->cx, CULL_EIO, "%s changed while it was read", b->cells.path);
     column *c = &f->c[at];
     c->seen = true;
-    if (none && at == f->target_at)
-        return refuse(b, at, "missing; every row needs a target");
+    if (none && at == f->target_at) return refuse(b, at, "missing; every row needs a target");
     if (none && group) return refuse(b, at, "missing; every row needs a group");
     if (!none && (c->text || group))
         CULL_TRY(cull__dict_add(b->cx, &c->dict, cell->s, cell->n, &code));
@@ -236,8 +234,7 @@ static cull_status two_passes(building *b, const cull__bytes *bytes)
     cull_frame *f = b->f;
     CULL_TRY(pass(b, bytes));
     f->n = b->cells.rows;
-    if (!f->n)
-        return cull__fail(b->cx, CULL_EINPUT, "%s: it holds no record", b->o->paths[0]);
+    if (!f->n) return cull__fail(b->cx, CULL_EINPUT, "%s: it holds no record", b->o->paths[0]);
     CULL_TRY(name_columns(b));
     CULL_TRY(room(b));
     b->filling = true;
@@ -320,8 +317,7 @@ static cull_status open_array(building *b)
         snprintf(name, sizeof name, "c%" PRId64, c);
         CULL_TRY(cull__dict_add(b->cx, &b->cells.names, name, strlen(name), &code));
     }
-    for (int64_t c = 0; c < f->d; c++)
-        f->name[c] = cull__dict_text(&b->cells.names, (int32_t)c);
+    for (int64_t c = 0; c < f->d; c++) f->name[c] = cull__dict_text(&b->cells.names, (int32_t)c);
     return b->o->target ? array_target(b) : CULL_OK;
 }
 
@@ -356,8 +352,8 @@ cull_status cull_frame_open(cull_ctx *cx, const cull_frame_opts *o, cull_frame *
                               o->paths[0], o->paths[i]);
     CULL_TRY(CULL_ALLOC(cx, b.f, 1));
     b.f->target_at = b.f->group_at = -1;
-    b.cells = (cull__cells){
-        .cx = cx, .missing = o->missing ? o->missing : "NA,nan,NaN,?", .arg = &b};
+    b.cells =
+        (cull__cells){.cx = cx, .missing = o->missing ? o->missing : "NA,nan,NaN,?", .arg = &b};
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "reading the table");
     cull_status s = cull__is_table(o->paths[0]) ? open_records(&b) : open_array(&b);

@@ -80,9 +80,8 @@ static cull_status header(cull__cells *r, cull__csv *k, bool first, int32_t **to
     } while (!k->last);
     *cells = n;
     if (n == r->names.n) return CULL_OK;
-    return cull__fail(r->cx, CULL_EINPUT,
-                      "%s:1: %" PRId64 " columns, the first file has %" PRId64, r->path, n,
-                      r->names.n);
+    return cull__fail(r->cx, CULL_EINPUT, "%s:1: %" PRId64 " columns, the first file has %" PRId64,
+                      r->path, n, r->names.n);
 }
 
 static cull_status csv_record(cull__cells *r, cull__csv *k, const int32_t *to, int64_t cells)
@@ -104,12 +103,8 @@ static cull_status csv_all(cull__cells *r, const char *at, size_t n, char comma,
 {
     int64_t cells = 0;
     int32_t *to = NULL;
-    cull__csv k = {.cx = r->cx,
-                   .path = r->path,
-                   .line = &r->line,
-                   .at = at,
-                   .end = at + n,
-                   .comma = comma};
+    cull__csv k = {
+        .cx = r->cx, .path = r->path, .line = &r->line, .at = at, .end = at + n, .comma = comma};
     if (n >= 3 && !memcmp(at, "\xef\xbb\xbf", 3)) k.at += 3;
     if (k.at == k.end) return cull__fail(r->cx, CULL_EINPUT, "%s: the file is empty", r->path);
     r->line = 1;
@@ -163,7 +158,8 @@ static bool on_member(void *arg, const char *key, size_t n, cull__json_value v)
                           r->path, r->line, n > 70 ? 70 : (int)n, key);
         return false;
     }
-    if (c.kind == CULL__CELL_NUMBER && !c.s) c.s = cull__format_f64(c.v, number), c.n = strlen(number);
+    if (c.kind == CULL__CELL_NUMBER && !c.s)
+        c.s = cull__format_f64(c.v, number), c.n = strlen(number);
     m->s = r->cell(r->arg, column, &c);
     return m->s == CULL_OK;
 }

@@ -74,7 +74,8 @@ const cull_input *cull_task_inputs(cull_task t)
          "columns of numbers that are names of kinds, comma-separated; columns with text are in "
          "any case (auto)"},
         {"group", "FIELD", "column whose equal rows are never split between folds"},
-        {"cost", "FILE", "cost of each column: a csv with columns name and cost; without it 1 each"},
+        {"cost", "FILE",
+         "cost of each column: a csv with columns name and cost; without it 1 each"},
         {"have", "NAMES|FILE...",
          "columns held already, or a pick of them: free, never kept again, and they count where "
          "columns add to one another"},

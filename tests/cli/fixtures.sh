@@ -38,3 +38,16 @@ f32() {
 }
 # repeat N TEXT: TEXT N times over
 repeat() { awk -v n="$1" -v s="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%s", s }'; }
+# table N: N rows of mixed columns with gaps; site is a group, outcome a class and size a number to predict
+table() {
+    awk -v n="$1" 'BEGIN {
+        print "age,city,dose,gaps,site,outcome,size"
+        split("Ulm Rome Oslo", city, " ")
+        for (i = 0; i < n; i++) {
+            age = 20 + i * 7919 % 61; dose = (i * 104729 % 997) / 100; where = city[i * 31 % 3 + 1]
+            size = age / 10 + (where == "Oslo") * 2 + (i * 611953 % 89) / 100
+            gaps = i % 7 == 3 ? "" : i % 11 == 5 ? "NA" : dose * 2 + i % 5
+            printf "%d,%s,%s,%s,s%d,%s,%s\n", age, where, dose, gaps, i % 9, (size > 5.5 ? "yes" : "no"), size
+        }
+    }'
+}
