@@ -13,7 +13,7 @@ struct feature_comparison {
     cull_compare_row *row;
     double (*value)[METRICS];
     char (*why)[256];
-    char judged[256], lacking[512];
+    char judged[400], lacking[512];
     const char *note[4], *metric[METRICS];
     feature_judge *judge;
     cull_compare out;

@@ -38,7 +38,8 @@ void feature_judge_note(const feature_judge *g, char *out, size_t size)
 {
     snprintf(out, size,
              "%s is of %s on the columns, trained on four fifths of %lld rows and tested on the "
-             "rest, five times%s.",
+             "rest, five times%s. A choice that read the target has seen those rows too, which "
+             "flatters it.",
              g->p->classes ? "Accuracy" : "R2",
              g->p->classes ? "logistic regression" : "ridge regression", (long long)g->n,
              g->p->group ? "; groups stay whole" : "");

@@ -73,7 +73,7 @@ static cull_status judge_run(cull_job *j, const cull_method *m, bool baselines)
     if (s == CULL_OK) add_folds(j, m->slug, feature_judge_metric(g), value, FOLDS, NULL);
     if (s == CULL_OK && baselines && strcmp(m->slug, "random-columns")) s = judge_random(j, g);
     if (s == CULL_OK && baselines) s = judge_all(j, g);
-    char note[256];
+    char note[400];
     feature_judge_note(g, note, sizeof note);
     if (s == CULL_OK) job_note(j, "%s", note);
     feature_judge_free(g);

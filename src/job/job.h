@@ -130,7 +130,7 @@ struct cull_job {
     cull_pick pick;
     figures f;
     cull_strings ids;
-    char notes[8][256];
+    char notes[8][400];
     const char *note[8];
     int noted;
     cull_run_option *option; /* as text: opts may go before the result does */

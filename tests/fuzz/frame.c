@@ -21,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         float *row = malloc((size_t)cull_pool_d(p) * sizeof *row);
         volatile float sum = 0;
         for (int64_t i = 0; row && i < cull_pool_n(p); i++)
-            for (int64_t c = 0; c < cull_pool_d(p); c++)
-                sum += cull_pool_rows(p, i, i + 1, row)[c];
+            for (int64_t c = 0; c < cull_pool_d(p); c++) sum += cull_pool_rows(p, i, i + 1, row)[c];
         (void)sum;
         free(row);
         int64_t d = cull_pool_d(p);

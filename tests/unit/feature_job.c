@@ -50,8 +50,8 @@ static void judged(void **state)
     cull_job *j;
     static const char *const all[] = {"target", "y", "budget", "1", "avoid", "b,c,kind,flat,z,g"};
     static const char *const none[] = {"target", "y", "budget", "1", "avoid", "a,b,kind,flat,z,g"};
-    static const char *const number[] = {"target", "z",     "budget",       "2",
-                                         "avoid",  "b,c,flat,y,g", "stability", "8"};
+    static const char *const number[] = {"target",       "z",         "budget", "2", "avoid",
+                                         "b,c,flat,y,g", "stability", "8"};
     ok(cx, run(cx, all, 6, &j));
     const cull_run *r = cull_job_result(j);
     assert_true(r->n == 7 && r->pick->n == 1);
@@ -89,7 +89,7 @@ static void stable(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_job *j;
     enum { B = 40, KEPT = 2 };
-    static const char *const set[] = {"target", "y",     "budget", "2",        "avoid",
+    static const char *const set[] = {"target", "y",     "budget", "2",         "avoid",
                                       "z",      "group", "g",      "stability", "40"};
     ok(cx, run(cx, set, 10, &j));
     const cull_run *r = cull_job_result(j);
@@ -111,7 +111,7 @@ static void stable(void **state)
 static void threads(void **state)
 {
     (void)state;
-    static const char *const set[] = {"target", "z",     "budget", "3",        "group",
+    static const char *const set[] = {"target", "z",     "budget", "3",         "group",
                                       "g",      "avoid", "y",      "stability", "5"};
     double value[2][16];
     int figures[2];

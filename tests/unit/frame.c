@@ -35,7 +35,8 @@ static bool same(float a, float b) { return a == b || (isnan(a) && isnan(b)); }
 
 static void check_csv(const cull_frame *f)
 {
-    static const float want[] = {31, 0, 0.5f, 1, 42, 1, NAN, NAN, NAN, 0, -0.2f, 0, 17, NAN, NAN, 1};
+    static const float want[] = {31,  0, 0.5f,  1, 42, 1,   NAN, NAN,
+                                 NAN, 0, -0.2f, 0, 17, NAN, NAN, 1};
     float buf[16];
     const cull_pool *p = cull_frame_pool(f);
     assert_int_equal(cull_pool_n(p), 4);
@@ -83,10 +84,11 @@ static void jsonl(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_frame_opts o = CULL_FRAME_OPTS;
     o.group = "g";
-    cull_frame *f = open_text(cx, "t.jsonl",
-                              "{\"a\":1.5,\"g\":7,\"b\":true}\n\n{\"b\":null,\"c\":\"x\",\"g\":\"k\"}\n"
-                              "{\"g\":7,\"c\":3,\"a\":-2}",
-                              o);
+    cull_frame *f =
+        open_text(cx, "t.jsonl",
+                  "{\"a\":1.5,\"g\":7,\"b\":true}\n\n{\"b\":null,\"c\":\"x\",\"g\":\"k\"}\n"
+                  "{\"g\":7,\"c\":3,\"a\":-2}",
+                  o);
     static const float want[] = {1.5f, 1, NAN, NAN, NAN, 0, -2, NAN, 1};
     float buf[9];
     const float *v = cull_pool_rows(cull_frame_pool(f), 0, 3, buf);
