@@ -182,6 +182,24 @@ static double dist2(const float *a, const float *b, int64_t d)
     return tree(l);
 }
 
+static float dist1(const float *a, const float *b, int64_t d)
+{
+    vf s[VN];
+    float l[16];
+    int64_t i = 0;
+    for (int v = 0; v < VN; v++) s[v] = vf_set(0);
+    for (; i + 16 <= d; i += 16)
+        for (int v = 0; v < VN; v++) {
+            vf x = vf_load(a + i + v * W), y = vf_load(b + i + v * W);
+            s[v] = vf_add(s[v], vf_max(vf_sub(x, y), vf_sub(y, x)));
+        }
+    for (int v = 0; v < VN; v++) vf_store(l + v * W, s[v]);
+    for (int j = 0; i < d; i++, j++) l[j] += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
+    for (int h = 8; h; h /= 2)
+        for (int j = 0; j < h; j++) l[j] += l[j + h];
+    return l[0];
+}
+
 static float dotf(const float *a, const float *b, int64_t d)
 {
     vf s[VN];
@@ -558,6 +576,7 @@ const cull__kern NAME(CULL_ISA) = {
     .dotf = dotf,
     .axpy = axpy,
     .dist2 = dist2,
+    .dist1 = dist1,
     .add = add,
     .scale = scale,
     .narrow = narrow,

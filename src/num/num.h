@@ -18,6 +18,7 @@ typedef struct {
     float (*dotf)(const float *a, const float *b, int64_t d);             /* f32 sums */
     void (*axpy)(float *y, float a, const float *x, int64_t d);           /* y += a x */
     double (*dist2)(const float *a, const float *b, int64_t d);           /* |a - b|^2, f64 sums */
+    float (*dist1)(const float *a, const float *b, int64_t d);            /* |a - b|_1, f32 sums */
     void (*add)(double *y, const float *x, int64_t d);                    /* y += x */
     void (*scale)(float *y, const float *x, double a, int64_t d); /* y = a x, one rounding */
     /* out = x - c rounded to bf16; the sums of squares of x - c and of that rounding */
@@ -198,6 +199,10 @@ cull_status cull__quantile(cull_ctx *cx, const double *v, int64_t n, double q, d
 void cull__wilson(double hits, double n, double *lo, double *hi);
 /* The 97.5 % point of Student's t, so that |T| stays below it 95 times in 100; inf for df < 1. */
 double cull__t_95(int64_t df);
+/* P(F > f) and P(chi2 > x), with a small relative error in the tails too; NaN for NaN. Not in a loop's
+ * worker: lgamma leaves a sign behind. */
+double cull__f_tail(double f, double df1, double df2);
+double cull__chi2_tail(double x, double df);
 /* 95 % interval of a mean over few runs: Student's t. One run: -inf, inf. */
 void cull__t_interval(const double *v, int64_t n, double *lo, double *hi);
 /* Percentile bootstrap of the mean (Efron 1979), 95 %. O(n draws) time. */

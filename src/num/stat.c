@@ -111,6 +111,40 @@ double cull__t_95(int64_t df)
     return lo + (hi - lo) / 2;
 }
 
+double cull__f_tail(double f, double df1, double df2)
+{
+    if (isnan(f) || !(df1 > 0) || !(df2 > 0)) return NAN;
+    if (f <= 0) return 1;
+    if (isinf(f)) return 0;
+    return beta_inc(df2 / 2, df1 / 2, df2 / (df2 + df1 * f));
+}
+
+/* Q(a, x), the regularised upper incomplete gamma function: a series below, Lentz's continued fraction
+ * (DLMF 8.9.2) above. */
+double cull__chi2_tail(double x, double df)
+{
+    double a = df / 2, term = 1, total = 1;
+    if (isnan(x) || !(df > 0)) return NAN;
+    if (x <= 0) return 1;
+    if (isinf(x)) return 0;
+    x /= 2;
+    double front = exp(a * log(x) - x - lgamma(a));
+    if (x < a + 1) {
+        for (double k = 1; k < 1e6 && term > total * 1e-17; k++) total += term *= x / (a + k);
+        return 1 - front * total / a;
+    }
+    double b = x + 1 - a, c = 1e300, d = 1 / b, f = d;
+    for (double k = 1; k < 1e6; k++) {
+        double n = k * (a - k);
+        b += 2;
+        d = 1 / (n * d + b);
+        c = b + n / c;
+        f *= c * d;
+        if (fabs(c * d - 1) < 1e-15) break;
+    }
+    return front * f;
+}
+
 void cull__t_interval(const double *v, int64_t n, double *lo, double *hi)
 {
     double m = cull__mean(v, n);

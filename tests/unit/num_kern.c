@@ -46,14 +46,16 @@ static void sums(void **state)
         const cull__kern *k = cull__kernels(cx);
         for (int64_t d = 0; d < MOST; d += d < 70 ? 1 : 97) {
             const float *x = a + d % 2, *y = b + 1; /* unaligned too */
-            float f[16] = {0};
+            float f[16] = {0}, g[16] = {0};
             for (int64_t i = 0; i < d; i++) {
+                g[i % 16] += fabsf(x[i] - y[i]);
                 prod[i] = (double)x[i] * y[i];
                 diff[i] = ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
                 f[i % 16] += x[i] * y[i];
             }
             for (int h = 8; h; h /= 2)
-                for (int i = 0; i < h; i++) f[i] += f[i + h];
+                for (int i = 0; i < h; i++) f[i] += f[i + h], g[i] += g[i + h];
+            assert_true(k->dist1(x, y, d) == g[0]);
             assert_true(k->dot(x, y, d) == lanes(prod, d));
             assert_true(k->dist2(x, y, d) == lanes(diff, d));
             assert_true(k->dotf(x, y, d) == f[0]);

@@ -52,6 +52,29 @@ static void quantiles(void **state)
     cull_ctx_free(cx);
 }
 
+/* scipy.special.fdtrc and chdtrc */
+static void tails(void **state)
+{
+    (void)state;
+    const double f[][4] = {{1.7, 2, 157, 0.18602878268875744},
+                           {400.5, 1, 30, 6.632185297092207e-19},
+                           {0.01, 3, 4, 0.9984014721769674},
+                           {1e-9, 2, 10, 0.9999999989999999}};
+    const double chi[][3] = {{3.2, 1, 0.07363827012030258},
+                             {1.5, 7, 0.9823096598068504},
+                             {900.25, 9, 5.465130918797803e-188},
+                             {4100, 4000, 0.1321492595964944},
+                             {1e-12, 2, 0.9999999999995}};
+    for (int i = 0; i < 4; i++)
+        assert_true(near(cull__f_tail(f[i][0], f[i][1], f[i][2]) / f[i][3], 1, 1e-12));
+    for (int i = 0; i < 5; i++) /* lgamma(2000) is good to 1e-12 */
+        assert_true(near(cull__chi2_tail(chi[i][0], chi[i][1]) / chi[i][2], 1, 1e-11));
+    assert_true(cull__f_tail(0, 3, 4) == 1 && cull__f_tail(INFINITY, 3, 4) == 0);
+    assert_true(cull__chi2_tail(0, 3) == 1 && cull__chi2_tail(INFINITY, 3) == 0);
+    assert_true(isnan(cull__f_tail(NAN, 3, 4)) && isnan(cull__chi2_tail(NAN, 3)));
+    assert_true(isnan(cull__f_tail(1, 0, 4)) && isnan(cull__chi2_tail(1, 0)));
+}
+
 static void intervals(void **state)
 {
     (void)state;
@@ -187,8 +210,9 @@ static void orthonormal(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moments),   cmocka_unit_test(quantiles),
-                                       cmocka_unit_test(intervals), cmocka_unit_test(bootstrap),
-                                       cmocka_unit_test(eigen),     cmocka_unit_test(orthonormal)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moments),    cmocka_unit_test(quantiles),
+                                       cmocka_unit_test(tails),      cmocka_unit_test(intervals),
+                                       cmocka_unit_test(bootstrap),  cmocka_unit_test(eigen),
+                                       cmocka_unit_test(orthonormal)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
