@@ -94,6 +94,10 @@ cull_status cull__columns_taker(cull_ctx *cx, const struct cull_feature_problem 
 /* Offer columns best first (ties by index), those without a score never. */
 cull_status cull__columns_best(cull_ctx *cx, const struct cull_feature_problem *p, cull__taker *t,
                                const double *score);
+/* The column to take next: the best score of those that can be taken and have one (ties by index), or the
+ * best for its cost: score / cost, of scores below 0 score * cost. -1: there is none. */
+int64_t cull__columns_next(const cull__taker *t, const double *score, bool per_cost);
+double cull__columns_worth(const cull__taker *t, int64_t c, double score, bool per_cost);
 cull_status cull__columns_pick(cull_ctx *cx, const struct cull_feature_problem *p,
                                const cull__taker *t, const cull__columns *found,
                                struct cull_feature_pick *out);

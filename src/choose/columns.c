@@ -41,6 +41,24 @@ cull_status cull__columns_best(cull_ctx *cx, const cull_feature_problem *p, cull
     return cull__take_best(cx, t, NULL, s, NULL);
 }
 
+double cull__columns_worth(const cull__taker *t, int64_t c, double score, bool per_cost)
+{
+    double cost = t->cost && per_cost ? t->cost[c] : 1;
+    return score >= 0 ? score / cost : score * cost;
+}
+
+int64_t cull__columns_next(const cull__taker *t, const double *score, bool per_cost)
+{
+    int64_t best = -1;
+    double most = -INFINITY;
+    for (int64_t c = 0; c < t->n; c++) {
+        if (isnan(score[c]) || !cull__can_take(t, c)) continue;
+        double worth = cull__columns_worth(t, c, score[c], per_cost);
+        if (best < 0 || worth > most) best = c, most = worth;
+    }
+    return best;
+}
+
 cull_status cull__columns_pick(cull_ctx *cx, const cull_feature_problem *p, const cull__taker *t,
                                const cull__columns *found, cull_feature_pick *out)
 {
