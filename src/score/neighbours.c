@@ -385,9 +385,11 @@ static cull_status of_numbers(cull_ctx *cx, const digamma *g, const double *x, c
         double d = s.d[s.k - 1], r = inside(d);
         int64_t near = s.k;
         if (same && d <= 0) near = same[row];
-        while (same && d > 0 && near > 1 && s.d[near - 2] >= d) near--; /* others at d are outside */
+        while (same && d > 0 && near > 1 && s.d[near - 2] >= d)
+            near--; /* others at d are outside */
         sum += psi(g, near);
-        sum -= psi(g, count_within(&lx, rank_x[row], r)) + psi(g, count_within(&ly, rank_y[row], r));
+        sum -=
+            psi(g, count_within(&lx, rank_x[row], r)) + psi(g, count_within(&ly, rank_y[row], r));
     }
     *out = fmax(psi(g, n) + sum / (double)n, 0);
     cull__release(cx, mark);
@@ -514,12 +516,19 @@ cull_status cull__column_neighbours(cull_ctx *cx, const cull_feature_problem *p,
 
 uint64_t cull__column_neighbours_bytes(const cull_feature_problem *p, int threads, double *passes)
 {
-    int64_t columns = 0;
-    for (int64_t c = 0; c < p->d; c++) columns += !(p->avoid && p->avoid[c]);
+    int64_t columns = 0, others = 0;
+    double n = (double)p->n, more = 0;
+    for (int64_t c = 0; c < p->d; c++) {
+        bool counted = p->classes && p->levels && p->levels[c];
+        if (!(p->avoid && p->avoid[c])) columns += !counted, others += counted;
+    }
+    double workers = threads < columns ? threads : (double)columns;
     /* x, y, then the scratch of classes or of numbers */
     double each = p->classes ? 12 + 12 + 32 : 16 + 28 + 32;
-    double workers = threads < columns ? threads : (double)columns;
-    return cull__each_column_bytes(p, columns, threads, passes) + 2 * (uint64_t)p->d +
-           8 * (uint64_t)(p->n < KNOWN ? p->n : KNOWN) +
-           (uint64_t)(workers * each * (double)p->n);
+    double held = (double)cull__each_column_bytes(p, columns, threads, passes) +
+                  8 * fmin(n, KNOWN) + workers * each * n;
+    double counts = (double)cull__each_column_bytes(p, others, threads, &more) + 56 * (double)p->d +
+                    8 * fmin(n, KNOWN) + (2 + 26 * workers) * n;
+    *passes += more;
+    return 2 * (uint64_t)p->d + (uint64_t)(others && counts > held ? counts : held);
 }
