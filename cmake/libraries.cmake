@@ -1,6 +1,6 @@
 # The libraries that cull stands on. Debian names: libopenblas-openmp-dev libdnnl-dev zlib1g-dev
-# libzstd-dev libsimdjson-dev libxxhash-dev, and where images are read libpng-dev libjpeg62-turbo-dev
-# (+ libcmocka-dev for the tests).
+# libzstd-dev libsimdjson-dev libxxhash-dev; for boosted trees libxgboost-dev, where images are read libpng-dev
+# libjpeg62-turbo-dev (+ libcmocka-dev for the tests).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
@@ -53,6 +53,19 @@ foreach(image PNG JPEG)
 endforeach()
 set_source_files_properties(src/io/image.c PROPERTIES COMPILE_DEFINITIONS
   "CULL_HAVE_PNG=${CULL_HAVE_PNG};CULL_HAVE_JPEG=${CULL_HAVE_JPEG}")
+
+# by pkg-config: the package's own CMake files ask for a program that no package has
+set(CULL_HAVE_XGBOOST 0)
+if(CULL_WITH_XGBOOST)
+  pkg_check_modules(XGBOOST IMPORTED_TARGET xgboost)
+  if(XGBOOST_FOUND)
+    set(CULL_HAVE_XGBOOST 1)
+    target_link_libraries(cull_libraries INTERFACE PkgConfig::XGBOOST)
+  else()
+    message(STATUS "XGBoost was not found: no boosted trees (libxgboost-dev has it)")
+  endif()
+endif()
+target_compile_definitions(cull_libraries INTERFACE CULL_HAVE_XGBOOST=${CULL_HAVE_XGBOOST})
 
 file(STRINGS ${CULL_CBLAS_INCLUDE}/openblas_config.h CULL_OPENBLAS_VERSION REGEX "OPENBLAS_VERSION")
 string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" CULL_OPENBLAS_VERSION "${CULL_OPENBLAS_VERSION}")

@@ -102,7 +102,9 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
 def build_library(settings: Settings) -> Path:
     """Configures and builds libcull.so; gives its path. A failure ends the program with a sentence."""
     folder = Path((settings or {}).get("build-dir") or ROOT / "build" / "wheel").resolve()
-    configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", "-DCULL_TESTS=OFF"]
+    # a wheel holds no XGBoost: its OpenMP and C++ run-times would stand beside those of another one in the process
+    switches = ["-DCMAKE_BUILD_TYPE=Release", "-DCULL_TESTS=OFF", "-DCULL_WITH_XGBOOST=OFF"]
+    configure = ["cmake", "-S", str(ROOT), "-B", str(folder), *switches]
     if shutil.which("ninja") and not (folder / "CMakeCache.txt").exists():
         configure += ["-G", "Ninja"]
     jobs = str(len(os.sched_getaffinity(0)))

@@ -1,0 +1,87 @@
+/* trees.h - trees over the columns of a table: a random forest over binned columns, and boosted trees by
+ * XGBoost. */
+#ifndef CULL__TREES_H
+#define CULL__TREES_H
+#include "base/base.h"
+#include "cull/pool.h"
+
+/* ---- bins (tree_bins.c) ----
+ * A column as one byte a row: codes that keep the order of its values, CULL__MISSING where there is
+ * none. Up to 63 different values stay apart; more are cut where as many rows lie in each bin (of 2^14
+ * rows, evenly apart, where there are more). A category is its own code; of more than 63 the rarest
+ * share one. What is to be predicted is not looked at. */
+enum { CULL__MISSING = 63, CULL__BINS = 64 };
+typedef struct {
+    int64_t n, d;
+    uint8_t *code;   /* (d, n): column after column */
+    uint64_t *codes; /* d: bit k = some row has code k; one bit: nothing to tell rows apart by */
+    uint8_t *named;  /* d: 1 = codes have no order */
+} cull__binned;
+/* Scratch of cx: n d bytes, and while it runs 4 n bytes for each column of a chunk. O(n d) time. */
+cull_status cull__tree_bins(cull_ctx *cx, const cull_pool *x, const int32_t *levels, cull__binned *out);
+/* Nothing tells its rows apart. */
+static inline bool cull__binned_constant(const cull__binned *b, int64_t c)
+{
+    return (b->codes[c] & (b->codes[c] - 1)) == 0;
+}
+uint64_t cull__tree_bins_bytes(int64_t n, int64_t d, int workers);
+
+/* ---- a random forest (Breiman 2001; forest.c) ----
+ * Trees on bootstrap samples of rows (of groups, where there are any), grown until leaves are pure; in each
+ * node the best split among a draw of columns, by squared error, which for classes is the Gini index.
+ * Missing values go where the split is better. Categories are ordered by the mean of the target, or by the
+ * share of the commonest class, of the node (Breiman et al. 1984). */
+typedef struct {
+    int64_t n, d;
+    const uint8_t *const *col; /* d columns of n codes */
+    const uint8_t *named;      /* d, or NULL: all have an order */
+    const double *y;           /* n: classes 0 .. classes-1, or numbers (classes = 0) */
+    int32_t classes;
+    const int32_t *group; /* n, or NULL */
+    int32_t groups;
+    const int64_t *row; /* rows to learn from, or NULL = all n */
+    int64_t rows;
+} cull__table;
+typedef enum { CULL__GAIN, CULL__COUNT, CULL__PERMUTATION } cull__worth;
+typedef struct {
+    int64_t trees, depth, leaf,
+        mtry; /* depth 0: any; leaf: rows at least; mtry 0: sqrt d, numbers: d/3 */
+    cull__worth worth;
+    uint64_t stream; /* of random numbers */
+} cull__forest_opts;
+/* worth (d; or NULL): mean over the trees of what splits by the column took from the mean squared error
+ * (gain), of their number (count), or of how much more the rows left out of the tree's sample are mistaken when
+ * the column is permuted among them (permutation; squared error, or share of wrong answers).
+ * said (tests, K; or NULL): the mean of the trees' answers for rows test[0..tests): K = classes shares, or
+ * one number. Chunks of trees are fixed, so threads do not change bits. O(trees rows mtry log rows) time. */
+cull_status cull__forest(cull_ctx *cx, const cull__table *t, const cull__forest_opts *o,
+                         double *worth, const int64_t *test, int64_t tests, double *said);
+/* What it holds at most, outputs not counted. */
+uint64_t cull__forest_bytes(int64_t rows, int64_t n, int64_t d, int32_t classes, int64_t tests,
+                            int workers);
+double cull__forest_flops(int64_t rows, int64_t d, int32_t classes, const cull__forest_opts *o);
+
+/* ---- boosted trees (Friedman 2001) by XGBoost (boost.c) ----
+ * CULL_ENODATA where cull was built without it. One thread for each fit: XGBoost adds what its threads
+ * found in an order of its own. Its memory is charged as 24 bytes for each number, which is what its sorted
+ * columns take. */
+typedef struct {
+    int64_t rounds, depth;
+    double rate, sample; /* of learning; share of rows for each tree */
+    uint64_t stream;
+} cull__boost_opts;
+typedef struct {
+    const float *x; /* (n, d), NaN = missing; categories by their codes, in that order */
+    int64_t n, d;
+    const double *y;
+    int32_t classes;
+    const int64_t *row; /* to learn from */
+    int64_t rows;
+} cull__rows;
+/* worth (d): total gain, number of splits; or with CULL__PERMUTATION by how much the mean loss (squared
+ * error, log loss) over the rows test[0..tests) grows when the column is permuted among them. */
+cull_status cull__boost(cull_ctx *cx, const cull__rows *t, const cull__boost_opts *o,
+                        cull__worth worth, const int64_t *test, int64_t tests, double *out);
+uint64_t cull__boost_bytes(int64_t rows, int64_t d, int64_t tests);
+bool cull__boost_built(void);
+#endif
