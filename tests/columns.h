@@ -125,8 +125,10 @@ static inline void bears_all(const char *slug, const char *options, const cull_f
         cull_status s = pick_columns(cx, slug, options, p, &a);
         done = f.calls < f.fail_at;
         fails += !done;
-        if (done) ok(cx, s);
-        else refused(cx, s, CULL_ENOMEM, "memory");
+        if (done)
+            ok(cx, s);
+        else
+            refused(cx, s, CULL_ENOMEM, "memory");
         cull_feature_pick_free(&a);
         cull_ctx_free(cx);
         assert_int_equal(f.live, 0);

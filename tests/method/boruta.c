@@ -19,11 +19,12 @@ static void planted(void **state)
                     bool in = c == 1 || c == 4 || c == 7, none = c == 9 || c == 10;
                     assert_int_equal(k.verdict[c], in ? CULL_CONFIRMED : CULL_REJECTED);
                     assert_true(none == isnan(k.score[c]) && none == isnan(k.p[c]));
-                    if (in) assert_true(k.p[c] <= 0.01);
-                    else if (!none) assert_true(k.p[c] > 0.5);
+                    if (in)
+                        assert_true(k.p[c] <= 0.01);
+                    else if (!none)
+                        assert_true(k.p[c] > 0.5);
                 }
-                for (int i = 1; i < 3; i++)
-                    assert_true(k.pick.score[i] <= k.pick.score[i - 1]);
+                for (int i = 1; i < 3; i++) assert_true(k.pick.score[i] <= k.pick.score[i - 1]);
                 cull_feature_pick_free(&k);
                 table_free(t);
             }
@@ -183,8 +184,8 @@ static void bears(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(planted), cmocka_unit_test(noise),    cmocka_unit_test(edges),
-        cmocka_unit_test(limits),  cmocka_unit_test(rounds),   cmocka_unit_test(refusals),
+        cmocka_unit_test(planted), cmocka_unit_test(noise),  cmocka_unit_test(edges),
+        cmocka_unit_test(limits),  cmocka_unit_test(rounds), cmocka_unit_test(refusals),
         cmocka_unit_test(bears),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #include "score/trees.h"
 
 static const char *const ways[] = {
-    "trees=forest importance=gain",       "trees=forest importance=count depth=3",
+    "trees=forest importance=gain",        "trees=forest importance=count depth=3",
     "trees=forest importance=permutation", "trees=boost importance=gain",
     "trees=boost importance=permutation",
 };
@@ -43,7 +43,8 @@ static void refusals(void **state)
     cull_ctx *cx = hooked_ctx(&(hooks){0}, 1);
     table_of *t = table_new(cx, true, false);
     cull_feature_pick k;
-    refused(cx, pick_columns(cx, "tree-importance", "", &t->p, &k), CULL_EINPUT, "how many to keep");
+    refused(cx, pick_columns(cx, "tree-importance", "", &t->p, &k), CULL_EINPUT,
+            "how many to keep");
     t->p.budget = 2;
     if (!cull__boost_built())
         refused(cx, pick_columns(cx, "tree-importance", "trees=boost", &t->p, &k), CULL_ENODATA,

@@ -48,7 +48,8 @@ static void groups(void **state)
             of[group[i]] = fold[i];
             size[fold[i]]++, ones[fold[i]] += y[i] > 0;
         }
-        for (int f = 0; f < k; f++) { /* 22 groups of 4 or 5: each fold within one group of its share */
+        for (int f = 0; f < k;
+             f++) { /* 22 groups of 4 or 5: each fold within one group of its share */
             assert_true(abs(size[f] - N / (int)k) <= 6);
             assert_true(abs(2 * ones[f] - size[f]) <= 6);
         }

@@ -1,6 +1,6 @@
 /* trees: bins against counting, a tree on all rows against exhaustive search, boosted trees against their formula. */
-#include "num/num.h"
 #include "score/trees.h"
+#include "num/num.h"
 #include "test.h"
 
 enum { N = 57, D = 4, KINDS = 5 };
@@ -80,7 +80,8 @@ static void oracle(const data *t, const int *row, int n, int depth, int classes,
     for (int c = 0; depth && whole > 1e-12 && c < D; c++)
         for (int s = 0; s < (c == 2 ? 1 << KINDS : 2 * N); s++) {
             l = r = 0;
-            for (int i = 0; i < n; i++) *(left_by(t, c, s, row[i]) ? left + l++ : right + r++) = row[i];
+            for (int i = 0; i < n; i++)
+                *(left_by(t, c, s, row[i]) ? left + l++ : right + r++) = row[i];
             if (!l || !r) continue;
             double gain = whole - error_of(t, left, l, classes) - error_of(t, right, r, classes);
             if (gain > best + 1e-12) best = gain, best_c = c, best_s = s;
@@ -108,7 +109,8 @@ static void exhaustive(void **state)
             double worth[D], want[D] = {0}, said[3 * N], mean[N];
             cull__table p = table_of(&t, classes);
             cull__forest_opts o = {.trees = 3, .depth = depth, .leaf = 1, .mtry = D, .stream = 9};
-            if (classes && depth > 1) continue; /* categories of three classes: no order is the best */
+            if (classes && depth > 1)
+                continue;         /* categories of three classes: no order is the best */
             if (classes) p.d = 2; /* so numbers alone */
             ok(cx, cull__forest(cx, &p, &o, worth, test, N, said));
             if (classes) {
@@ -116,8 +118,10 @@ static void exhaustive(void **state)
                 for (int c = 0; c < 2; c++)
                     for (int s = 0; s < 2 * N; s++) {
                         int left[N], right[N], l = 0, r = 0;
-                        for (int i = 0; i < N; i++) *(left_by(&t, c, s, i) ? left + l++ : right + r++) = i;
-                        double g = error_of(&t, row, N, 1) - error_of(&t, left, l, 1) - error_of(&t, right, r, 1);
+                        for (int i = 0; i < N; i++)
+                            *(left_by(&t, c, s, i) ? left + l++ : right + r++) = i;
+                        double g = error_of(&t, row, N, 1) - error_of(&t, left, l, 1) -
+                                   error_of(&t, right, r, 1);
                         best = g > best ? g : best;
                     }
                 assert_true(fabs(worth[0] + worth[1] - best / N) < 1e-9);
@@ -174,8 +178,10 @@ static void bins(void **state)
     assert_int_equal(in[CULL__MISSING], 0);
     assert_true(b.codes[1] == 3 && b.codes[2] == (UINT64_C(1) << CULL__MISSING | 1));
     assert_false(cull__binned_constant(&b, 2));
-    for (int i = 0; i < LONG; i++) /* category 0 is the commonest by far; the rarest share the last code */
-        assert_true((x[i * 5 + 3] == 0) == (b.code[3 * LONG + i] == 0) && b.code[3 * LONG + i] < 63);
+    for (int i = 0; i < LONG;
+         i++) /* category 0 is the commonest by far; the rarest share the last code */
+        assert_true((x[i * 5 + 3] == 0) == (b.code[3 * LONG + i] == 0) &&
+                    b.code[3 * LONG + i] < 63);
     assert_true(b.named[3] && b.named[4] && !b.named[0]);
     cull_pool_free(pool);
     free(x);
@@ -313,7 +319,8 @@ static void boosted_memory(void **state)
     c.memory = 100000;
     cull_ctx *cx = cull_ctx_new(&c);
     t.n = 1 << 20; /* it is not read before the charge */
-    refused(cx, cull__boost(cx, &t, &o, CULL__GAIN, NULL, 0, out), CULL_ENOMEM, "boosted trees need");
+    refused(cx, cull__boost(cx, &t, &o, CULL__GAIN, NULL, 0, out), CULL_ENOMEM,
+            "boosted trees need");
     cull_ctx_free(cx);
 }
 
