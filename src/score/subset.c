@@ -188,7 +188,7 @@ cull_status cull__subset_new(cull_ctx *cx, const cull_feature_problem *p,
     CULL_TRY(cull__folds(cx, p->n, p->y, p->y ? p->classes : 0, p->group, p->groups, o->folds,
                          o->stream, out->fold));
     CULL_TRY(cull__design_new(cx, p, &out->x));
-    if (o->model == CULL__TREES) CULL_TRY(cull__bin(cx, p->x, p->levels, &out->bins));
+    if (o->model == CULL__TREES) CULL_TRY(cull__tree_bins(cx, p->x, p->levels, &out->bins));
     if (o->model == CULL__LINEAR) {
         int64_t m = out->x.width + 1 + out->x.targets;
         double *all;
@@ -239,7 +239,7 @@ uint64_t cull__subset_bytes(const cull_feature_problem *p, const cull__subset_op
     case CULL__LINEAR: sum = 8 * (3 * folds + 1) * m * m + w * 8 * m * (m + 256); break;
     case CULL__KNN: sum = 512 * (c + 1) + w * 8 * n; break;
     case CULL__TREES:
-        sum = cull__bin_bytes(p->n, p->d, 1) +
+        sum = cull__tree_bins_bytes(p->n, p->d, 1) +
               w * (16 * n + cull__forest_bytes(p->n, p->n, p->d, p->classes, p->n, 1));
         break;
     default: sum = w * n * (4 * m + 8 * y + 24);

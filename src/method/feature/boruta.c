@@ -301,7 +301,7 @@ static cull_status list_groups(cull_ctx *cx, state *s)
 static cull_status room(cull_ctx *cx, state *s)
 {
     int64_t d = s->p->d, shadows = d < s->o->shadows ? s->o->shadows : d;
-    CULL_TRY(cull__bin(cx, s->p->x, s->p->levels, &s->b));
+    CULL_TRY(cull__tree_bins(cx, s->p->x, s->p->levels, &s->b));
     CULL_TRY(CULL_TMP(cx, s->shadow, shadows * s->p->n));
     CULL_TRY(CULL_TMP(cx, s->col, d + shadows));
     CULL_TRY(CULL_TMP(cx, s->named, d + shadows));
@@ -357,7 +357,7 @@ static void plan(const cull_feature_problem *p, const void *o_, int threads, cul
     const opts *o = o_;
     int64_t shadows = p->d < o->shadows ? o->shadows : p->d, d = p->d + shadows;
     cull__forest_opts f = {.trees = o->grow, .depth = o->depth, .mtry = (int64_t)sqrt((double)d)};
-    uint64_t bins = cull__bin_bytes(p->n, p->d, threads), c = (uint64_t)p->d;
+    uint64_t bins = cull__tree_bins_bytes(p->n, p->d, threads), c = (uint64_t)p->d;
     uint64_t held = (uint64_t)(shadows * p->n) + 17 * (uint64_t)d + 41 * c +
                     8 * (uint64_t)o->rounds * (o->rough ? 1 + c / 2 : 1) +
                     (p->group ? 16 * (uint64_t)p->groups + 8 * (uint64_t)p->n : 0);

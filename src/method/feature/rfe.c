@@ -201,7 +201,7 @@ static cull_status prepare(cull_ctx *cx, state *s)
                           "logistic regression needs classes to predict; for numbers there is "
                           "model=linear");
     if (s->o->model == TREES) {
-        if (p->y) return cull__bin(cx, p->x, p->levels, &s->bins);
+        if (p->y) return cull__tree_bins(cx, p->x, p->levels, &s->bins);
         return cull__fail(cx, CULL_EINPUT, "trees take one target; there are %d",
                           (int)cull_pool_d(p->ys));
     }
@@ -252,7 +252,7 @@ static void plan(const cull_feature_problem *p, const void *o_, int threads, cul
     uint64_t y = p->classes > 2 ? (uint64_t)p->classes : 1, m = w + 1 + y;
     double rounds = o->step > 0 ? log((double)p->d + 1) / -log1p(-o->step) : (double)p->d;
     if (o->model == TREES) {
-        out->bytes = cull__bin_bytes(p->n, p->d, 1) +
+        out->bytes = cull__tree_bins_bytes(p->n, p->d, 1) +
                      cull__forest_bytes(p->n, p->n, p->d, p->classes, 0, threads);
         out->flops = rounds * cull__forest_flops(p->n, p->d, p->classes, &f);
     } else if (o->model == LINEAR) {

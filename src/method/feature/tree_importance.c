@@ -116,7 +116,7 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
         return cull__fail(cx, CULL_EINPUT, "tree-importance takes one target; there are %d",
                           (int)cull_pool_d(p->ys));
     CULL_TRY(CULL_TMP(cx, worth, p->d));
-    CULL_TRY(cull__bin(cx, p->x, p->levels, &b));
+    CULL_TRY(cull__tree_bins(cx, p->x, p->levels, &b));
     if (o->trees == FOREST)
         CULL_TRY(by_forest(cx, p, o, &b, worth));
     else
@@ -134,7 +134,7 @@ static void plan(const cull_feature_problem *p, const void *o_, int threads, cul
     const opts *o = o_;
     uint64_t c = (uint64_t)p->d, n = (uint64_t)p->n, fit;
     cull__forest_opts f = {.trees = o->grow ? o->grow : 500, .depth = o->depth};
-    uint64_t bins = cull__bin_bytes(p->n, p->d, threads);
+    uint64_t bins = cull__tree_bins_bytes(p->n, p->d, threads);
     if (o->trees == FOREST)
         fit = 8 * c + cull__forest_bytes(p->n, p->n, p->d, p->classes, 0, threads);
     else
