@@ -20,15 +20,19 @@
             (void)p;                                                                               \
             statement;                                                                             \
         }                                                                                          \
-    } else {                                                                                       \
+    } else if (b.one) {                                                                            \
         const float p = *a.v;                                                                      \
         (void)p;                                                                                   \
         CULL__EACH for (int64_t i = 0; i < n; i++)                                                 \
         {                                                                                          \
-            const float q = b.v[i * b.one];                                                        \
+            const float q = b.v[i];                                                                \
             (void)q;                                                                               \
             statement;                                                                             \
         }                                                                                          \
+    } else {                                                                                       \
+        const float p = *a.v, q = *b.v;                                                            \
+        (void)p, (void)q;                                                                          \
+        CULL__EACH for (int64_t i = 0; i < n; i++) { statement; }                                  \
     }
 
 #define BACK(name, side, slope)                                                                    \

@@ -20,9 +20,9 @@ static cull_status shape(cull_tape *t, cull_var *y)
     const cull_var *x = y->in[0];
     const unsigned dims = dims_of(y);
     char d[96];
-    if (dims >> x->rank)
-        return cull__wrong(t, y, "x is %s; the dimensions 0x%x are not all among its",
-                           cull__dims(x, d), dims);
+    for (int i = x->rank; i < 32; i++)
+        if (dims >> i & 1)
+            return cull__wrong(t, y, "x is %s and has no dimension %d", cull__dims(x, d), i);
     for (int i = 0; i < x->rank; i++)
         if (!(dims >> i & 1))
             y->dim[y->rank++] = x->dim[i];

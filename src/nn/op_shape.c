@@ -264,6 +264,7 @@ static cull_status concat_shape(cull_tape *t, cull_var *y)
 {
     along *a = y->attr;
     char p[96], q[96];
+    if (!y->ins) return cull__wrong(t, y, "there are no tensors; there must be one at least");
     if ((a->dim = cull__axis(t, y, y->in[0], a->dim)) < 0) return cull_tape_status(t);
     cull__same_shape(t, y);
     for (int k = 1; k < y->ins; k++) {
@@ -307,7 +308,7 @@ const cull__op cull__op_concat = {
 cull_var *cull_nn_concat(cull_tape *t, cull_var *const *x, int n, int dim)
 {
     const along a = {dim};
-    return n < 1 ? NULL : cull__apply(t, &cull__op_concat, x, n, &a, sizeof a);
+    return cull__apply(t, &cull__op_concat, x, n > 0 ? n : 0, &a, sizeof a);
 }
 
 /* ---- pad ---- */

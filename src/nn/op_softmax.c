@@ -145,6 +145,8 @@ static cull_status segment_shape(cull_tape *t, cull_var *y)
     const cull_var *x = y->in[0];
     char d[96];
     if (x->rank < 1) return cull__wrong(t, y, "x is %s; it must have rows", cull__dims(x, d));
+    if (s->segments < 1 || s->segments > (INT64_C(1) << 40) / (x->n / x->dim[0]))
+        return cull__wrong(t, y, "there cannot be %" PRId64 " segments", s->segments);
     CULL_TRY(cull__ids_ok(t, y, s->id, x->dim[0], s->segments));
     return shape(t, y);
 }

@@ -52,8 +52,8 @@ static void refusals(void **state)
     wrong(cull_nn_clip(t, X34, 1, -1), "clip", "-1");
     wrong(cull_nn_add(t, X34, input(DIM(3))), "add", "(3, 4) and (3)");
     wrong(cull_nn_mul(t, X34, input(DIM(2, 4))), "mul", "(3, 4) and (2, 4)");
-    wrong(cull_nn_sum(t, X34, 4, false), "sum", "0x4");
-    wrong(cull_nn_amax(t, X34, 9, false), "amax", "(3, 4)");
+    wrong(cull_nn_sum(t, X34, 4, false), "sum", "no dimension 2");
+    wrong(cull_nn_amax(t, X34, 9, false), "amax", "no dimension 3");
     wrong(cull_nn_reshape(t, X34, 2, (int64_t[]){5, -1}), "reshape", "(5, -1)");
     wrong(cull_nn_reshape(t, X34, 2, (int64_t[]){-1, -1}), "reshape", "(3, 4)");
     wrong(cull_nn_reshape(t, X34, 5, (int64_t[]){3, 1, 1, 1, 4}), "reshape", "5");
@@ -67,6 +67,8 @@ static void refusals(void **state)
     wrong(cull_nn_slice(t, X34, 0, 0, 4), "slice", "from 0 to 4");
     wrong(cull_nn_concat(t, (cull_var *[]){X34, input(DIM(3, 5))}, 2, 0), "concat", "(3, 5)");
     wrong(cull_nn_concat(t, (cull_var *[]){X34}, 1, -3), "concat", "no dimension -3");
+    wrong(cull_nn_concat(t, NULL, 0, 0), "concat", "no tensors");
+    wrong(cull_nn_segment_softmax(t, X34, far, INT64_MAX, 1), "segment_softmax", "segments");
     wrong(cull_nn_pad(t, X34, (int64_t[]){0, -1}, (int64_t[]){0, 0}, 0), "pad", "-1 before");
     wrong(cull_nn_pad(t, X34, (int64_t[]){INT64_MAX, 0}, (int64_t[]){0, 0}, 0), "pad", "before");
     wrong(cull_nn_broadcast_to(t, X34, 2, (int64_t[]){6, 4}), "broadcast_to", "(6, 4)");
