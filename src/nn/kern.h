@@ -23,7 +23,7 @@
 #elif defined(CULL_ISA_MAX) && CULL_ISA_MAX >= 3
 #define CULL__KERN(x, cx) (cull__isa(cx) >= 3 ? &cull__##x##_table_v3 : &cull__##x##_table_v2)
 #else
-#define CULL__KERN(x, cx) (&cull__##x##_table_v2)
+#define CULL__KERN(x, cx) ((void)(cx), &cull__##x##_table_v2)
 #endif
 
 /* ---- kern_elem.c: one number at a time, and rows ---- */
