@@ -30,40 +30,46 @@ static inline float cull__tree(float *l)
     return l[0];
 }
 
-/* Up to CULL__RUN numbers; the tail goes to its lanes. */
+/* Up to CULL__RUN numbers; the tail goes to its lanes. Fewer than 16 are added one after another. */
 static inline float cull__run_sum(const float *x, int64_t n)
 {
+    float few = 0;
+    if (n < 16) {
+        for (int64_t i = 0; i < n; i++) few += x[i];
+        return few;
+    }
     float l[16] = {0};
     int64_t i = 0;
-    if (n >= 16) {
-        cull__vf s[CULL__VN], v;
-        memset(s, 0, sizeof s);
-        for (; i + 16 <= n; i += 16)
-            for (int k = 0; k < CULL__VN; k++) {
-                memcpy(&v, x + i + k * CULL__W, sizeof v);
-                s[k] += v;
-            }
-        memcpy(l, s, sizeof s);
-    }
+    cull__vf s[CULL__VN], v;
+    memset(s, 0, sizeof s);
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < CULL__VN; k++) {
+            memcpy(&v, x + i + k * CULL__W, sizeof v);
+            s[k] += v;
+        }
+    memcpy(l, s, sizeof s);
     for (int k = 0; i < n; i++, k++) l[k] += x[i];
     return cull__tree(l);
 }
 
 static inline float cull__run_dot(const float *x, const float *y, int64_t n)
 {
+    float few = 0;
+    if (n < 16) {
+        for (int64_t i = 0; i < n; i++) few += x[i] * y[i];
+        return few;
+    }
     float l[16] = {0};
     int64_t i = 0;
-    if (n >= 16) {
-        cull__vf s[CULL__VN], v, w;
-        memset(s, 0, sizeof s);
-        for (; i + 16 <= n; i += 16)
-            for (int k = 0; k < CULL__VN; k++) {
-                memcpy(&v, x + i + k * CULL__W, sizeof v);
-                memcpy(&w, y + i + k * CULL__W, sizeof w);
-                s[k] += v * w;
-            }
-        memcpy(l, s, sizeof s);
-    }
+    cull__vf s[CULL__VN], v, w;
+    memset(s, 0, sizeof s);
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < CULL__VN; k++) {
+            memcpy(&v, x + i + k * CULL__W, sizeof v);
+            memcpy(&w, y + i + k * CULL__W, sizeof w);
+            s[k] += v * w;
+        }
+    memcpy(l, s, sizeof s);
     for (int k = 0; i < n; i++, k++) l[k] += x[i] * y[i];
     return cull__tree(l);
 }
@@ -71,19 +77,22 @@ static inline float cull__run_dot(const float *x, const float *y, int64_t n)
 /* sum of (x - m)^2 */
 static inline float cull__run_square(const float *x, float m, int64_t n)
 {
+    float few = 0;
+    if (n < 16) {
+        for (int64_t i = 0; i < n; i++) few += (x[i] - m) * (x[i] - m);
+        return few;
+    }
     float l[16] = {0};
     int64_t i = 0;
-    if (n >= 16) {
-        cull__vf s[CULL__VN], v;
-        memset(s, 0, sizeof s);
-        for (; i + 16 <= n; i += 16)
-            for (int k = 0; k < CULL__VN; k++) {
-                memcpy(&v, x + i + k * CULL__W, sizeof v);
-                v -= m;
-                s[k] += v * v;
-            }
-        memcpy(l, s, sizeof s);
-    }
+    cull__vf s[CULL__VN], v;
+    memset(s, 0, sizeof s);
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < CULL__VN; k++) {
+            memcpy(&v, x + i + k * CULL__W, sizeof v);
+            v -= m;
+            s[k] += v * v;
+        }
+    memcpy(l, s, sizeof s);
     for (int k = 0; i < n; i++, k++) l[k] += (x[i] - m) * (x[i] - m);
     return cull__tree(l);
 }
