@@ -321,6 +321,37 @@ static void tables(void **state)
     cull_ctx_free(cx);
 }
 
+static void memory_fails(void **state)
+{
+    (void)state;
+    static const char text[] = "a,b,y\n1,2,0\n3,4,1\n";
+    const float x[] = {1, 2, 3, 4, 5, 6};
+    cull_array a = {.dtype = CULL_F32, .ndim = 2, .shape = {3, 2}, .at = x};
+    const char *path[] = {spit("m.csv", text, strlen(text)), in_dir("m.npy")};
+    cull_dataset_opts o[2] = {CULL_DATASET_OPTS, {.labels = in_dir("l.npy")}};
+    cull_ctx *plain = cull_ctx_new(NULL);
+    ok(plain, cull_array_write(plain, path[1], &a));
+    a.ndim = 1;
+    a.at = (float[]){2, 0, 1};
+    ok(plain, cull_array_write(plain, o[1].labels, &a));
+    cull_ctx_free(plain);
+    for (int k = 0; k < 2; k++)
+        for (long at = 1, all = 0; !all; at++) {
+            hooks h = {0};
+            cull_ctx *cx = hooked_ctx(&h, 1);
+            cull_dataset *d;
+            h.fail_at = h.calls + at;
+            cull_status s = cull_dataset_open(cx, path[k], &o[k], &d);
+            if (s == CULL_OK) s = cull_dataset_normalise(cx, d, NULL, 0, NULL);
+            all = h.calls < h.fail_at;
+            if (s != CULL_OK && s != CULL_ENOMEM) fail_msg("%s", cull_error(cx));
+            assert_true(s == CULL_OK || !all);
+            cull_dataset_free(d);
+            cull_ctx_free(cx);
+            assert_int_equal(h.live, 0);
+        }
+}
+
 /* ---- numbers of the caller's ---- */
 
 enum { R = 130, H = 6, W = 5, C = 2, ALL = H * W * C };
@@ -496,12 +527,12 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pixels),     cmocka_unit_test(damaged_pictures),
-        cmocka_unit_test(folders),    cmocka_unit_test(idx_and_npy),
-        cmocka_unit_test(cifar),      cmocka_unit_test(tables),
-        cmocka_unit_test(normalises), cmocka_unit_test(crops),
-        cmocka_unit_test(cutouts),    cmocka_unit_test(mixtures),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(pixels),       cmocka_unit_test(damaged_pictures),
+        cmocka_unit_test(folders),      cmocka_unit_test(idx_and_npy),
+        cmocka_unit_test(cifar),        cmocka_unit_test(tables),
+        cmocka_unit_test(memory_fails), cmocka_unit_test(normalises),
+        cmocka_unit_test(crops),        cmocka_unit_test(cutouts),
+        cmocka_unit_test(mixtures),     cmocka_unit_test(refuses),
     };
     cull_ctx *cx = cull_ctx_new(NULL);
     cull__image m;
