@@ -238,14 +238,14 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
     struct cull__team *t = r->team;
 
     cpu_set_t mask;
-    bool masked = r->ncpu > 1 && sched_getaffinity(0, sizeof mask, &mask) == 0;
+    bool many = t->size > 1 && to - from > 1;
+    bool masked = many && r->ncpu > 1 && sched_getaffinity(0, sizeof mask, &mask) == 0;
     int omp = omp_get_max_threads ? omp_get_max_threads() : 1;
     if (omp_set_num_threads) omp_set_num_threads(1);
 #if defined(__SSE__)
     unsigned csr = _mm_getcsr();
     _mm_setcsr(0x1f80);
 #endif
-    bool many = t->size > 1 && to - from > 1;
     if (many) {
         int first = here(r);
         threads_start(r, first);
@@ -269,7 +269,7 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
     _mm_setcsr(csr);
 #endif
     if (omp_set_num_threads) omp_set_num_threads(omp);
-    if (many && masked) (void)sched_setaffinity(0, sizeof mask, &mask);
+    if (masked) (void)sched_setaffinity(0, sizeof mask, &mask);
     if (!atomic_load(&j.failed)) return cull__tick(cx, (double)rows_of(&j), (double)rows_of(&j));
     memcpy(cx->err, j.err, sizeof cx->err);
     return j.status;
