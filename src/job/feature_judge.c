@@ -259,6 +259,8 @@ static cull_status all_folds(cull_ctx *cx, const feature_judge *g, const int64_t
     }
     for (int f = 0; f < FOLDS; f++) value[f] = NAN;
     if (!cols || d.wide > NUMBERS / g->n) return CULL_OK;
+    /* as columns, as the model's numbers twice over, and what the model itself needs */
+    if (16 * (uint64_t)g->n * (uint64_t)d.wide > cull__memory_left(cx)) return CULL_OK;
     CULL_TRY(CULL_TMP(cx, values, cols * g->n));
     CULL_TRY(CULL_TMP(cx, d.x, g->n * d.wide));
     CULL_TRY(take_columns(cx, g, col, cols, values));

@@ -59,6 +59,8 @@ static cull_status judge_all(cull_job *j, const feature_judge *g)
     cull_status s = feature_judge_columns(j->cx, g, col, n, value);
     cull__free(col);
     if (s == CULL_OK) add_folds(j, "all columns", feature_judge_metric(g), value, FOLDS, NULL);
+    if (s == CULL_OK && isnan(value[0]))
+        job_note(j, "All columns are too many for the model, or for the memory.");
     return s;
 }
 

@@ -94,7 +94,7 @@ static cull_status check_target(cull_ctx *cx, const cull_method *m, const cull_f
 
 /* ---- the columns ---- */
 
-enum { VARIES = 1, MISSING = 2 };
+enum { VARIES = 1, MISSING = 2, GRAIN = 65536 };
 typedef struct {
     const cull_feature_problem *p;
     const float *first; /* d: row 0 */
@@ -117,12 +117,12 @@ static cull_status check_value(cull_ctx *cx, const cull_feature_problem *p, int6
     return CULL_OK;
 }
 
-/* Rows as they lie where they can be had so, else in scratch. */
+/* Rows as they lie where they can be had so, else in scratch: f32 of a file may lie at an odd address. */
 static cull_status rows_of(cull_ctx *cx, const cull_feature_problem *p, int64_t lo, int64_t hi,
                            const float **out)
 {
-    float *buf = NULL;
-    if (cull_pool_dtype(p->x) != CULL_F32) CULL_TRY(CULL_TMP(cx, buf, (hi - lo) * p->d));
+    float *buf;
+    CULL_TRY(CULL_TMP(cx, buf, (hi - lo) * p->d));
     *out = cull_pool_rows(p->x, lo, hi, buf);
     return CULL_OK;
 }
@@ -176,7 +176,7 @@ static cull_status check_values(cull_ctx *cx, const cull_method *m, const cull_f
     if (row != first) memcpy(first, row, (size_t)p->d * sizeof *first);
     a.first = first;
     const char *phase = cull__phase(cx, "checking columns");
-    cull_status s = cull__for(cx, p->n, 65536 / p->d + 1, look_at_rows, &a);
+    cull_status s = cull__for(cx, p->n, GRAIN / p->d + 1, look_at_rows, &a);
     cull__phase(cx, phase);
     CULL_TRY(s);
     for (int64_t c = 0; c < p->d; c++) {
@@ -318,8 +318,11 @@ cull_status cull_feature_plan(cull_ctx *cx, const cull_method *m, const cull_opt
     if (m->plan.feature)
         m->plan.feature(p, cull_opts_raw(opts ? opts : def), cull_ctx_threads(cx), out);
     cull_opts_free(def);
-    uint64_t rows = cull_pool_dtype(p->x) == CULL_F32 ? 0 : 65536 + (uint64_t)p->d;
-    uint64_t look = 4 * rows * (uint64_t)cull_ctx_threads(cx) + 5 * (uint64_t)p->d;
+    /* the look at the rows: a block for each worker that there is a chunk for */
+    int64_t grain = GRAIN / p->d + 1, chunks = (p->n + grain - 1) / grain;
+    int64_t blocks = chunks < cull_ctx_threads(cx) ? chunks : cull_ctx_threads(cx);
+    int64_t rows = p->n < grain ? p->n : grain;
+    uint64_t look = 4 * (uint64_t)(rows * p->d * blocks) + 5 * (uint64_t)p->d;
     if (out->bytes) out->bytes = (uint64_t)p->d + (out->bytes > look ? out->bytes : look);
     return CULL_OK;
 }

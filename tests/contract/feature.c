@@ -116,6 +116,30 @@ static void avoided(void **state)
     }
 }
 
+/* The same numbers as f64, which no pool hands out as they lie. */
+static void converted(void **state)
+{
+    (void)state;
+    EACH(m)
+    {
+        columns *f = small_of(m);
+        double *x = malloc((size_t)(f->n * f->d) * sizeof *x);
+        cull_feature_problem p = columns_full(f, false);
+        cull_feature_pick a = pick_with(m, &p, 1, 1);
+        cull_pool *other;
+        for (int64_t i = 0; i < f->n * f->d; i++) x[i] = (double)f->at[i];
+        ok(f->cx, cull_pool_from(f->cx, x, CULL_F64, f->n, f->d, &other));
+        p.x = other;
+        cull_feature_pick b = pick_with(m, &p, 2, 1);
+        CHECK(m, columns_same(&a, &b));
+        cull_feature_pick_free(&a);
+        cull_feature_pick_free(&b);
+        cull_pool_free(other);
+        columns_free(f);
+        free(x);
+    }
+}
+
 /* A budget for all of them: what has a score is kept. No column is allowed: an empty pick, no failure. */
 static void all_of_it(void **state)
 {
@@ -455,10 +479,10 @@ int main(int argc, char **argv)
 {
     if (!contract_start(CULL_TASK_FEATURE, argc, argv)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(descriptor), cmocka_unit_test(results), cmocka_unit_test(avoided),
-        cmocka_unit_test(all_of_it),  cmocka_unit_test(limits),  cmocka_unit_test(bad_values),
-        cmocka_unit_test(targets),    cmocka_unit_test(options), cmocka_unit_test(cancels),
-        cmocka_unit_test(no_memory),  cmocka_unit_test(plans),
+        cmocka_unit_test(descriptor), cmocka_unit_test(results),   cmocka_unit_test(avoided),
+        cmocka_unit_test(converted),  cmocka_unit_test(all_of_it), cmocka_unit_test(limits),
+        cmocka_unit_test(bad_values), cmocka_unit_test(targets),   cmocka_unit_test(options),
+        cmocka_unit_test(cancels),    cmocka_unit_test(no_memory), cmocka_unit_test(plans),
     };
 #ifdef __SANITIZE_THREAD__
     cmocka_set_skip_filter("plans"); /* bytes held: no threads' matter, and the slowest */

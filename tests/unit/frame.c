@@ -1,6 +1,7 @@
 /* frame: tables of mixed columns read as a pool, and some of their columns written again. */
 #include "files.h"
 
+#include "cull/feature.h"
 #include "cull/frame.h"
 
 static const char CSV[] = "\xef\xbb\xbf"
@@ -127,6 +128,44 @@ static void written(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* Members X and y of one file; X lies at an odd address there, and a column is taken out of it. */
+static void array(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    float x[] = {1, 2, 3, 4, 5, 6}, y[] = {0, 1}, buf[6];
+    bytes b = {.n = 0};
+    char head[200] = "{\"X\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+                     "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]}}";
+    while ((8 + strlen(head)) % 4 != 3) strcat(head, " ");
+    add_int(&b, strlen(head), 8);
+    add_text(&b, head);
+    add(&b, x, sizeof x), add(&b, y, sizeof y);
+    const char *path = spit("a.safetensors", b.at, b.n), *to = in_dir("k.npy");
+    const char *const name[] = {"c2", "c0"};
+    cull_frame_opts o = CULL_FRAME_OPTS;
+    cull_frame *f;
+    o.paths = &path, o.npaths = 1, o.target = "y";
+    ok(cx, cull_frame_open(cx, &o, &f));
+    int32_t classes;
+    const double *t = cull_frame_target(f, &classes);
+    assert_true(cull_frame_is_array(f) && !classes && t[0] == 0 && t[1] == 1);
+    cull_feature_problem p = {
+        .n = 2, .d = 3, .x = cull_frame_pool(f), .y = t, .classes = 2, .budget = 2};
+    cull_feature_pick k;
+    ok(cx, cull_feature_select(cx, cull_method_find("random-columns", NULL), NULL, &p, &k));
+    assert_int_equal(k.pick.n, 2);
+    cull_feature_pick_free(&k);
+    cull_frame_free(f);
+    ok(cx, cull_frame_write(cx, &o, name, 2, to));
+    cull_pool *w;
+    ok(cx, cull_pool_open(cx, to, &w));
+    const float *v = cull_pool_rows(w, 0, 2, buf);
+    assert_true(cull_pool_d(w) == 2 && v[0] == 3 && v[1] == 1 && v[2] == 6 && v[3] == 4);
+    cull_pool_free(w);
+    cull_ctx_free(cx);
+}
+
 static void no_memory(void **state)
 {
     (void)state;
@@ -155,6 +194,7 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(csv), cmocka_unit_test(jsonl),
-                                       cmocka_unit_test(written), cmocka_unit_test(no_memory)};
+                                       cmocka_unit_test(written), cmocka_unit_test(array),
+                                       cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
