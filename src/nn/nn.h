@@ -54,6 +54,9 @@ cull_status cull__wrong(cull_tape *t, const cull_var *y, const char *fmt, ...) C
 /* "(64, 32, 32, 16)" */
 const char *cull__dims(const cull_var *x, char buf[96]);
 
+/* The tape keeps its first failure; returns s. */
+cull_status cull__tape_keep(cull_tape *t, cull_status s);
+
 cull_ctx *cull__tape_ctx(const cull_tape *t);
 unsigned cull__tape_mode(const cull_tape *t);
 cull_params *cull__tape_params(const cull_tape *t);

@@ -117,11 +117,12 @@ unsigned cull__tape_mode(const cull_tape *t) { return t->mode; }
 cull_params *cull__tape_params(const cull_tape *t) { return t->p; }
 struct cull__prims **cull__tape_prims(cull_tape *t) { return &t->prims; }
 
-static cull_status failed(cull_tape *t, cull_status s)
+cull_status cull__tape_keep(cull_tape *t, cull_status s)
 {
     if (t->status == CULL_OK) t->status = s;
     return s;
 }
+static cull_status failed(cull_tape *t, cull_status s) { return cull__tape_keep(t, s); }
 
 /* ---- memory ---- */
 
@@ -350,8 +351,9 @@ static cull_status compute(cull_tape *t, cull_var *y)
         y->borrowed = y->in[0]->held = true;
         return CULL_OK;
     }
-    y->v = cull__take_floats(t, y->n);
-    return y->v ? y->op->forward(t, y) : t->status;
+    if (!(y->v = cull__take_floats(t, y->n))) return t->status;
+    CULL_TRY(failed(t, y->op->forward(t, y)));
+    return t->status; /* memory may have failed below an operation that could do without */
 }
 
 /* The numbers of y, which may have been forgotten, and those that they are made of. */
@@ -523,7 +525,8 @@ static cull_status one_back(cull_tape *t, cull_var *y)
         if (f & CULL__READS_IN || (i == 0 && f & CULL__READS_IN0) ||
             (i == 1 && f & CULL__READS_IN1))
             CULL_TRY(restore(t, y->in[i]));
-    return failed(t, y->op->backward(t, y));
+    CULL_TRY(failed(t, y->op->backward(t, y)));
+    return t->status;
 }
 
 static cull_status view_back(cull_tape *t, cull_var *y)
