@@ -31,7 +31,8 @@ typedef struct {
     void (*relu)(float *y, const float *x, int64_t n);
     /* g = dy where y > 0, else 0; g may be dy. add: to what is in g */
     void (*relu_back)(float *g, const float *y, const float *dy, int64_t n, bool add);
-    void (*add)(float *y, const float *x, int64_t n); /* y += x */
+    void (*add)(float *y, const float *x, int64_t n);                      /* y += x */
+    void (*add_relu)(float *y, const float *a, const float *b, int64_t n); /* y = max(a + b, 0) */
     /* every row of y (rows, n) = b (n) */
     void (*fill_rows)(float *y, const float *b, int64_t rows, int64_t n);
     /* s (n) = sums over the rows of x, in order; add: to what is in s */

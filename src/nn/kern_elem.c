@@ -23,6 +23,11 @@ static void add(float *restrict y, const float *restrict x, int64_t n)
     for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+static void add_relu(float *restrict y, const float *a, const float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i] > 0 ? a[i] + b[i] : 0;
+}
+
 static void fill_rows(float *restrict y, const float *restrict b, int64_t rows, int64_t n)
 {
     for (int64_t r = 0; r < rows; r++) memcpy(y + r * n, b, (size_t)n * sizeof *y);
@@ -39,6 +44,7 @@ const cull__elem_kern CULL__TABLE(elem) = {
     .relu = relu,
     .relu_back = relu_back,
     .add = add,
+    .add_relu = add_relu,
     .fill_rows = fill_rows,
     .sum_rows = sum_rows,
 };

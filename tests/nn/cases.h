@@ -3,6 +3,7 @@
  * family in `cases_X`, ended by a case without a name, and is named in LISTS. */
 #ifndef CULL_NN_CASES_H
 #define CULL_NN_CASES_H
+#include "cull/nn_image.h"
 #include "cull/nn_ops.h"
 #include "test.h"
 
@@ -10,6 +11,7 @@
     X(binary)                                                                                      \
     X(elem)                                                                                        \
     X(fields)                                                                                      \
+    X(image)                                                                                       \
     X(index)                                                                                       \
     X(loss)                                                                                        \
     X(product)                                                                                     \
@@ -19,7 +21,7 @@
     X(softmax)                                                                                     \
     X(unary)
 
-enum { MOST = 4 }; /* inputs */
+enum { MOST = 6 }; /* inputs */
 typedef struct nn_case nn_case;
 struct nn_case {
     const char *op;  /* the record's name */
