@@ -120,7 +120,8 @@ static cull_status time_op(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
     timed *u = arg;
     const op *o = u->o;
     const int64_t groups = o->groups ? o->groups : 1, xd[] = {o->n, o->h, o->h, o->in},
-                  wd[] = {o->out, o->k ? o->k : 1, o->k ? o->k : 1, o->in / groups}, one[] = {o->in};
+                  wd[] = {o->out, o->k ? o->k : 1, o->k ? o->k : 1, o->in / groups},
+                  one[] = {o->in};
     double f[RUNS], b[RUNS];
     (void)chunk, (void)lo, (void)hi;
     for (int r = -2; r < u->repeat; r++) {
@@ -152,14 +153,18 @@ static cull_status time_op(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
 static void all_ops(cull_ctx *cx, int repeat, cull__dnnl use, const char *only)
 {
     cull_tape *t;
-    float *x = noise(64 * 64 * 32 * 32, 1), *w = noise(1 << 17, 2), *g = noise(64 * 64 * 32 * 32, 3);
+    float *x = noise(64 * 64 * 32 * 32, 1), *w = noise(1 << 17, 2),
+          *g = noise(64 * 64 * 32 * 32, 3);
     must(cx, cull_tape_new(cx, NULL, &t));
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (only && !strstr(ops[i].name, only)) continue;
         timed u = {ops + i, t, x, w, g, use, 0, 0, repeat};
         must(cx, cull__for(cx, 1, 1, time_op, &u));
-        printf("%s,cull%s,1,%.6f,forward %.6f\n", ops[i].name, use == CULL__DNNL_NEVER ? "-plain" : use == CULL__DNNL_ALWAYS ? "-dnnl" : "", u.back,
-               u.forward);
+        printf("%s,cull%s,1,%.6f,forward %.6f\n", ops[i].name,
+               use == CULL__DNNL_NEVER    ? "-plain"
+               : use == CULL__DNNL_ALWAYS ? "-dnnl"
+                                          : "",
+               u.back, u.forward);
     }
     cull_tape_free(t);
     free(x), free(w), free(g);
@@ -193,7 +198,8 @@ static cull_norm norm(net *n, cull_tape *t, int64_t c, int *next)
     const int b = param(n, next, 1, &c, CULL_INIT_ZERO, 0);
     const int m = param(n, next, 1, &c, CULL_INIT_ZERO, CULL_PARAM_STATE);
     const int v = param(n, next, 1, &c, CULL_INIT_ONE, CULL_PARAM_STATE);
-    return (cull_norm){.gamma = cull_nn_param(t, g), .beta = cull_nn_param(t, b), .mean = m, .var = v};
+    return (cull_norm){
+        .gamma = cull_nn_param(t, g), .beta = cull_nn_param(t, b), .mean = m, .var = v};
 }
 
 static cull_var *head(net *n, cull_tape *t, cull_var *x, int64_t c, int *next)
@@ -346,17 +352,17 @@ static void time_net(cull_ctx *cx, const char *name, net *n)
 
 static cull_status time_product(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
-    static const int64_t size[][3] = {{16, 16, 16},    {32, 32, 32},    {40, 40, 40},
-                                      {48, 48, 48},    {56, 56, 56},    {64, 64, 64},
-                                      {128, 128, 128}, {256, 256, 256}, {512, 512, 512},
-                                      {64, 256, 784},  {128, 10, 256},  {65536, 16, 16},
-                                      {4096, 64, 64},  {65536, 16, 144}};
+    static const int64_t size[][3] = {
+        {16, 16, 16},   {32, 32, 32},    {40, 40, 40},    {48, 48, 48},    {56, 56, 56},
+        {64, 64, 64},   {128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {64, 256, 784},
+        {128, 10, 256}, {65536, 16, 16}, {4096, 64, 64},  {65536, 16, 144}};
     timed *u = arg;
     (void)chunk, (void)lo, (void)hi;
     float *c = noise(65536 * 16, 4);
     for (size_t s = 0; s < sizeof size / sizeof *size; s++)
         for (int how = 0; how < 3; how++) {
-            const int64_t *z = size[s], m = z[how == 2], n = z[how == 2 ? 2 : 1], k = z[how ? how == 2 ? 0 : 2 : 2];
+            const int64_t *z = size[s], m = z[how == 2], n = z[how == 2 ? 2 : 1],
+                          k = z[how ? how == 2 ? 0 : 2 : 2];
             double t[2][RUNS];
             for (int off = 0; off < 2; off++) {
                 cull_tape_reset(u->t, cx, 0, 1);
@@ -365,15 +371,21 @@ static cull_status time_product(cull_ctx *cx, void *arg, int64_t chunk, int64_t 
                 for (int r = -1; r < u->repeat; r++) {
                     double start = seconds(1);
                     for (int64_t i = 0; i < times; i++)
-                        if (off || !cull__prims_mm(u->t, how == 2, how == 1, m, n, k, u->x, how == 2 ? m : k, u->w, how == 1 ? k : n, false, c, n))
-                            cull__mm(u->t, how == 2, how == 1, m, n, k, u->x, how == 2 ? m : k, u->w, how == 1 ? k : n, false, c, n);
+                        if (off ||
+                            !cull__prims_mm(u->t, how == 2, how == 1, m, n, k, u->x,
+                                            how == 2 ? m : k, u->w, how == 1 ? k : n, false, c, n))
+                            cull__mm(u->t, how == 2, how == 1, m, n, k, u->x, how == 2 ? m : k,
+                                     u->w, how == 1 ? k : n, false, c, n);
                     if (r >= 0) t[off][r] = (seconds(1) - start) / (double)times;
                 }
             }
             const double flop = 2e-9 * (double)m * (double)n * (double)k;
             printf("%s %lldx%lldx%lld,OpenBLAS %.1f,oneDNN %.1f GF/s\n",
-                   how == 0 ? "nn" : how == 1 ? "nt" : "tn", (long long)m, (long long)n,
-                   (long long)k, flop / median(t[1], u->repeat), flop / median(t[0], u->repeat));
+                   how == 0   ? "nn"
+                   : how == 1 ? "nt"
+                              : "tn",
+                   (long long)m, (long long)n, (long long)k, flop / median(t[1], u->repeat),
+                   flop / median(t[0], u->repeat));
         }
     free(c);
     return CULL_OK;

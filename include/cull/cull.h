@@ -16,6 +16,7 @@
 #include "cull/layout.h"
 #include "cull/method.h"
 #include "cull/nn.h"
+#include "cull/nn_image.h"
 #include "cull/nn_ops.h"
 #include "cull/nn_random.h"
 #include "cull/pool.h"

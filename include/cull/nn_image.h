@@ -10,12 +10,13 @@ extern "C" {
 /* How a window goes over an image. Where it is NULL, and where a field is 0: strides and dilations of 1 (of
  * pools: strides of the kernel's size), no padding, one group. */
 typedef struct {
-    int64_t kernel[2];   /* height, width; of pools (a convolution's is in its weights) */
-    int64_t stride[2];   /* down, across */
-    int64_t pad[4];      /* rows above and below, columns left and right; zeros, which pools leave out */
+    int64_t kernel[2]; /* height, width; of pools (a convolution's is in its weights) */
+    int64_t stride[2]; /* down, across */
+    int64_t pad[4]; /* rows above and below, columns left and right; zeros, which pools leave out */
     int64_t dilation[2]; /* of convolutions: pixels from tap to tap */
-    int64_t groups;      /* of convolutions: the channels in so many parts, each with filters of its own */
-    bool count_pad;      /* of averages: padding counts as pixels of 0 */
+    int64_t
+        groups; /* of convolutions: the channels in so many parts, each with filters of its own */
+    bool count_pad; /* of averages: padding counts as pixels of 0 */
 } cull_window;
 /* Padding for which (height / stride) rows come out, rounded up; an odd one more goes below and right
  * (TensorFlow's "same"; with odd kernels and a stride of 1 everybody's). */
@@ -36,9 +37,11 @@ CULL_API cull_var *cull_nn_global_pool(cull_tape *t, cull_var *x);
 /* ---- normalisation over everything but the last dimension ---- */
 typedef struct {
     cull_var *gamma, *beta; /* (channels) both, or both NULL: 1 and 0 */
-    int mean, var;          /* parameters (channels) with CULL_PARAM_STATE; < 0: none are kept, and the batch's
+    int mean,
+        var; /* parameters (channels) with CULL_PARAM_STATE; < 0: none are kept, and the batch's
                                own statistics are used in every mode */
-    double eps, momentum;   /* 0 = 1e-5; momentum: the batch's share of the running statistics, 0 = 0.1 */
+    double eps,
+        momentum; /* 0 = 1e-5; momentum: the batch's share of the running statistics, 0 = 0.1 */
 } cull_norm;
 /* gamma (x - mean) / sqrt(variance + eps) + beta for each channel, of the batch where the tape is in train
  * mode and else of what was kept (Ioffe and Szegedy 2015). Kept variances are unbiased, as PyTorch's. */

@@ -96,7 +96,8 @@ static void fill_image(const lent *l, const float *from, int64_t rows, int64_t c
 static void pack(const cull__conv *c, const lent *l, int64_t taps, int64_t wide, bool back,
                  const float *w)
 {
-    const int64_t in = back ? c->out : c->in, out = back ? c->in : c->out, k = (int64_t)c->kh * c->kw;
+    const int64_t in = back ? c->out : c->in, out = back ? c->in : c->out,
+                  k = (int64_t)c->kh * c->kw;
     float *to = l->weights;
     for (int64_t o = 0; o < out; o += wide)
         for (int64_t t = 0; t < taps; t++)
@@ -172,8 +173,8 @@ cull_status cull__direct(cull_tape *t, const cull__conv *c, const float *x, cons
     return CULL_OK;
 }
 
-cull_status cull__direct_weights(cull_tape *t, const cull__conv *c, const float *x,
-                                 const float *dy, float *dw, bool add)
+cull_status cull__direct_weights(cull_tape *t, const cull__conv *c, const float *x, const float *dy,
+                                 float *dw, bool add)
 {
     const cull__conv_kern *kern = CULL__KERN(conv, cull__tape_ctx(t));
     lent l;

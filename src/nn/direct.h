@@ -8,6 +8,6 @@ cull_status cull__direct(cull_tape *t, const cull__conv *c, const float *x, cons
                          const float *bias, float *y);
 cull_status cull__direct_data(cull_tape *t, const cull__conv *c, const float *dy, const float *w,
                               float *dx, bool add);
-cull_status cull__direct_weights(cull_tape *t, const cull__conv *c, const float *x,
-                                 const float *dy, float *dw, bool add);
+cull_status cull__direct_weights(cull_tape *t, const cull__conv *c, const float *x, const float *dy,
+                                 float *dw, bool add);
 #endif

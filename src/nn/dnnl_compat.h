@@ -105,8 +105,8 @@ static inline bool cull__pd_conv(dnnl_primitive_desc_t *pd, dnnl_engine_t e, cul
                                                        bias, y, k->stride, k->dilation, k->before,
                                                        k->after);
     else if (way == CULL__BACK_DATA)
-        s = dnnl_dilated_convolution_backward_data_desc_init(
-            &d, direct, x, w, y, k->stride, k->dilation, k->before, k->after);
+        s = dnnl_dilated_convolution_backward_data_desc_init(&d, direct, x, w, y, k->stride,
+                                                             k->dilation, k->before, k->after);
     else
         s = dnnl_dilated_convolution_backward_weights_desc_init(
             &d, direct, x, w, NULL, y, k->stride, k->dilation, k->before, k->after);

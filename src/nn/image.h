@@ -18,15 +18,16 @@ CULL__DECLARE(dw);
 /* ---- kern_conv.c: all channels to all channels, by tiles of pixels and output channels ---- */
 typedef struct {
     const float *x; /* an image with its padding about it */
-    const float *w; /* for each block of `wide` outputs, tap and input: `wide` numbers, zeros past the last */
-    const float *bias;                /* or NULL */
-    const int64_t *tap;               /* of each tap: where it lies in x, from a pixel's first */
-    int64_t taps, in, out;            /* in and out: channels */
-    int64_t rows, cols;               /* of pixels that come out */
-    int64_t x_row, x_col;             /* floats from one to the next in x, */
-    int64_t y_row, y_col;             /* and in y */
-    float *y;                         /* the first pixel */
-    bool add;                         /* to what is in y */
+    const float *
+        w; /* for each block of `wide` outputs, tap and input: `wide` numbers, zeros past the last */
+    const float *bias;     /* or NULL */
+    const int64_t *tap;    /* of each tap: where it lies in x, from a pixel's first */
+    int64_t taps, in, out; /* in and out: channels */
+    int64_t rows, cols;    /* of pixels that come out */
+    int64_t x_row, x_col;  /* floats from one to the next in x, */
+    int64_t y_row, y_col;  /* and in y */
+    float *y;              /* the first pixel */
+    bool add;              /* to what is in y */
 } cull__gather;
 typedef struct {
     int wide;

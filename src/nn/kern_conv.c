@@ -72,21 +72,24 @@ static void gather(const cull__gather *k)
     for (int64_t o = 0; o < k->out; o += WIDE) {
         const float *w = k->w + o * k->taps * k->in, *bias = k->bias ? k->bias + o : NULL;
         const int64_t rest = k->out - o;
-        const int first = rest < LANES ? (int)rest : LANES,
-                  second = rest < LANES ? 0 : rest < WIDE ? (int)(rest - LANES) : LANES;
-        for (int64_t from = 0, to; from < k->taps || (from == 0 && k->taps == 0); from = to) {
-            to = k->taps - from < part ? k->taps : from + part;
+        const int first = rest < LANES ? (int)rest : LANES, second = rest < LANES ? 0
+                                                                     : rest < WIDE
+                                                                         ? (int)(rest - LANES)
+                                                                         : LANES;
+        int64_t from = 0;
+        do { /* once where there are no taps: zeros, or the bias */
+            const int64_t to = k->taps - from < part ? k->taps : from + part;
+            const bool add = from > 0 || k->add;
             for (int64_t i = 0, j = 0; i < k->rows;) {
                 spot s;
                 spot_next(k, &i, &j, &s);
-                const bool add = from > 0 || k->add;
                 if (second == LANES && s.n == TILE)
                     tile(k, &s, w, k->y + o, bias, from, to, add, TILE, LANES, LANES);
                 else
                     tile(k, &s, w, k->y + o, bias, from, to, add, s.n, first, second);
             }
-            if (to == 0) break; /* no taps: zeros, or the bias */
-        }
+            from = to;
+        } while (from < k->taps);
     }
 }
 

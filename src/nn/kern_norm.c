@@ -72,13 +72,16 @@ CULL__INLINE void scale_some(float *y, const float *x, int64_t rows, int64_t c, 
 static void scale(float *y, const float *x, int64_t rows, int64_t c, const float *a, const float *b,
                   bool relu)
 {
-#define CALL(at, n, w)                                                                             \
-    scale_some(y + (at), x + (at), rows, c, a + (at), b + (at), relu, false, n, w)
+#define WITH(at, n, w)                                                                             \
+    scale_some(y + (at), x + (at), rows, c, a + (at), b + (at), true, false, n, w)
+#define WITHOUT(at, n, w)                                                                          \
+    scale_some(y + (at), x + (at), rows, c, a + (at), b + (at), false, false, n, w)
     if (relu)
-        COLUMNS(c, CALL);
+        COLUMNS(c, WITH);
     else
-        COLUMNS(c, CALL);
-#undef CALL
+        COLUMNS(c, WITHOUT);
+#undef WITH
+#undef WITHOUT
 }
 
 static void scale_add(float *y, const float *x, int64_t rows, int64_t c, const float *a,

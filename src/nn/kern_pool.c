@@ -48,10 +48,7 @@ static float share(const axis *a, int64_t i, bool pad)
 }
 
 enum { SUM, MAX };
-CULL__INLINE float join(float a, float b, int how)
-{
-    return how == SUM ? a + b : a > b ? a : b;
-}
+CULL__INLINE float join(float a, float b, int how) { return how == SUM ? a + b : a > b ? a : b; }
 
 CULL__INLINE void into(float *restrict y, const float *restrict x, int64_t n, int how)
 {
@@ -59,8 +56,8 @@ CULL__INLINE void into(float *restrict y, const float *restrict x, int64_t n, in
 }
 
 /* n numbers of y, each of K numbers of x that are `step` apart. */
-CULL__INLINE void joined(float *restrict y, const float *restrict x, int64_t n, int64_t step,
-                         int K, float by, int how, bool add)
+CULL__INLINE void joined(float *restrict y, const float *restrict x, int64_t n, int64_t step, int K,
+                         float by, int how, bool add)
 {
     for (int64_t i = 0; i < n; i++) {
         float v = x[i];
@@ -87,7 +84,8 @@ CULL__INLINE void across(const axis *a, int64_t ch, const float *row, float *y, 
                          bool back, bool pad, bool add)
 {
     const int64_t from = back ? a->out : a->n, to = back ? a->n : a->out;
-    const int64_t shift = back ? a->p - a->k + 1 : -a->p; /* stride 1: the first place of window 0 */
+    const int64_t shift =
+        back ? a->p - a->k + 1 : -a->p; /* stride 1: the first place of window 0 */
     int64_t lo, hi, j = 0, full = 0, end = 0;
     if (a->s == 1 && (a->k == 2 || a->k == 3)) {
         full = most(0, -shift);

@@ -12,9 +12,9 @@ enum { BRANCHES = 64 };
 
 typedef struct {
     cull__norm norm;
-    int64_t at;            /* of its weight */
-    int x, gamma;          /* inputs; gamma < 0: not scaled (beta is the next one) */
-    int place;             /* its statistics, in what is saved; < 0: it is not normalised */
+    int64_t at;   /* of its weight */
+    int x, gamma; /* inputs; gamma < 0: not scaled (beta is the next one) */
+    int place;    /* its statistics, in what is saved; < 0: it is not normalised */
 } branch;
 typedef struct {
     int n, normed;
@@ -192,8 +192,7 @@ static cull_status to_affine(cull_tape *t, cull_var *y, const lent *u)
             if (!g) return cull_tape_status(t);
             const cull__normed n = normed_at(y, b);
             for (int64_t e = 0; e < c; e++) {
-                const double v =
-                    w * (j ? u->sum[e] : u->product[c * i + e] * (double)n.inv[e]);
+                const double v = w * (j ? u->sum[e] : u->product[c * i + e] * (double)n.inv[e]);
                 g[e] = (float)((add ? (double)g[e] : 0) + v);
             }
         }
@@ -236,8 +235,8 @@ static cull_status to_branches(cull_tape *t, cull_var *y, const lent *u)
         const float *dy = y->g + lo * c;
         for (int i = 0; i < m->n; i++) {
             const float *s = u->slope + 3 * c * i;
-            float *d = g[i] + lo * c;
             if (!g[i]) continue;
+            float *d = g[i] + lo * c;
             if (m->b[i].place >= 0)
                 k->back(d, dy, y->in[m->b[i].x]->v + lo * c, r, c, s, s + c, s + 2 * c, NULL, NULL,
                         false, add[i]);

@@ -18,7 +18,8 @@ typedef struct {
 enum { SRC, WEIGHTS, BIAS, DST, PAD, ROLES };
 typedef struct {
     key k;
-    dnnl_primitive_t run, repack; /* repack: between the plain weights and what run wants; or NULL */
+    dnnl_primitive_t run,
+        repack; /* repack: between the plain weights and what run wants; or NULL */
     dnnl_memory_t memory[ROLES], plain;
     int64_t pad, packed; /* floats */
     bool refused;
@@ -268,8 +269,7 @@ static bool conv_hold(struct cull__prims *p, prim *q, cull__way way, dnnl_primit
                       cull__layout plain)
 {
     const bool x = way == CULL__BACK_DATA, w = way == CULL__BACK_WEIGHTS, f = !x && !w;
-    cull__layout want =
-        cull__pd_layout(pd, w ? dnnl_query_diff_weights_md : dnnl_query_weights_md);
+    cull__layout want = cull__pd_layout(pd, w ? dnnl_query_diff_weights_md : dnnl_query_weights_md);
     if (!hold(p, q, SRC, cull__pd_layout(pd, x ? dnnl_query_diff_src_md : dnnl_query_src_md)) ||
         !hold(p, q, DST, cull__pd_layout(pd, f ? dnnl_query_dst_md : dnnl_query_diff_dst_md)) ||
         !hold(p, q, WEIGHTS, want) || !hold_pad(p, q, pd))
@@ -288,10 +288,10 @@ static bool conv_make(struct cull__prims *p, prim *q, cull__way way, const cull_
                             .after = {c->ph2, c->pw2}};
     cull__md x = {0}, w = {0}, any = {0}, b = {0}, y = {0};
     dnnl_primitive_desc_t forward = NULL, pd = NULL;
-    bool good = conv_layouts(c, &x, &w, &any, &b, &y) &&
-                cull__pd_conv(&forward, p->engine, CULL__FORWARD, cull__md_of(&x),
-                              cull__md_of(&any), c->bias ? cull__md_of(&b) : NULL, cull__md_of(&y),
-                              &k, p->attr, NULL);
+    bool good =
+        conv_layouts(c, &x, &w, &any, &b, &y) &&
+        cull__pd_conv(&forward, p->engine, CULL__FORWARD, cull__md_of(&x), cull__md_of(&any),
+                      c->bias ? cull__md_of(&b) : NULL, cull__md_of(&y), &k, p->attr, NULL);
     if (good && way != CULL__FORWARD)
         good = cull__pd_conv(&pd, p->engine, way, cull__md_of(&x), cull__md_of(&any), NULL,
                              cull__md_of(&y), &k, p->attr, forward);
@@ -345,13 +345,12 @@ static bool conv_run(cull_tape *t, cull__way way, const cull__conv *c, const flo
         {data || weights ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, q->memory[DST]},
         {DNNL_ARG_SCRATCHPAD, q->memory[PAD]},
         {DNNL_ARG_BIAS, q->memory[BIAS]}};
-    bool good = point(q->memory[SRC], x) && point(q->memory[DST], y) &&
-                point(q->memory[WEIGHTS], q->packed ? lent : w) &&
-                (!q->plain || point(q->plain, w)) &&
-                point(q->memory[PAD], q->pad ? lent + (room - q->pad) : NULL) &&
-                (!q->memory[BIAS] || point(q->memory[BIAS], bias)) &&
-                (weights || repack(p, q, false)) &&
-                execute(p, q->run, arg, q->memory[BIAS] ? 5 : 4) && (!weights || repack(p, q, true));
+    bool good =
+        point(q->memory[SRC], x) && point(q->memory[DST], y) &&
+        point(q->memory[WEIGHTS], q->packed ? lent : w) && (!q->plain || point(q->plain, w)) &&
+        point(q->memory[PAD], q->pad ? lent + (room - q->pad) : NULL) &&
+        (!q->memory[BIAS] || point(q->memory[BIAS], bias)) && (weights || repack(p, q, false)) &&
+        execute(p, q->run, arg, q->memory[BIAS] ? 5 : 4) && (!weights || repack(p, q, true));
     cull__give_floats(t, lent, room);
     return good;
 }

@@ -176,10 +176,8 @@ static void add_relu_ref(const nn_case *c, const double *const *x, double *y)
 
 static cull_var *norm(cull_tape *t, const nn_case *c, cull_var *const *x)
 {
-    const cull_norm o = {.gamma = c->ins > 1 ? x[1] : NULL,
-                         .beta = c->ins > 1 ? x[2] : NULL,
-                         .mean = -1,
-                         .var = -1};
+    const cull_norm o = {
+        .gamma = c->ins > 1 ? x[1] : NULL, .beta = c->ins > 1 ? x[2] : NULL, .mean = -1, .var = -1};
     return c->p[3] != 0 ? cull_nn_batch_norm_relu(t, x[0], &o) : cull_nn_batch_norm(t, x[0], &o);
 }
 static void norm_into(const nn_case *c, const double *x, const double *gamma, const double *beta,
@@ -210,8 +208,8 @@ static cull_var *mix(cull_tape *t, const nn_case *c, cull_var *const *x)
 {
     const cull_norm plain = {.mean = -1, .var = -1};
     const cull_norm affine = {.gamma = x[4], .beta = x[5], .mean = -1, .var = -1};
-    const cull_branch b[] = {{x[0], NULL, 3}, {x[1], &affine, 0}, {x[2], &plain, 1},
-                             {x[0], &plain, 2}, {x[0], NULL, 1}};
+    const cull_branch b[] = {
+        {x[0], NULL, 3}, {x[1], &affine, 0}, {x[2], &plain, 1}, {x[0], &plain, 2}, {x[0], NULL, 1}};
     (void)c;
     return cull_nn_mix(t, x[3], b, 5);
 }

@@ -40,8 +40,8 @@ static void one_product(cull_tape *t, bool ta, bool tb, bool add, int64_t m, int
 static void products(void **state)
 {
     (void)state;
-    static const int64_t size[][3] = {{1, 1, 1},     {3, 5, 7},     {1, 128, 128}, {128, 1, 128},
-                                      {48, 49, 50},  {65, 67, 66},  {127, 16, 90}, {16, 127, 128},
+    static const int64_t size[][3] = {{1, 1, 1},     {3, 5, 7},      {1, 128, 128}, {128, 1, 128},
+                                      {48, 49, 50},  {65, 67, 66},   {127, 16, 90}, {16, 127, 128},
                                       {90, 127, 16}, {128, 128, 128}};
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_tape *t;
@@ -70,7 +70,8 @@ static void many_shapes(void **state)
     ok(cx, cull_tape_new(cx, NULL, &t));
     cull_tape_reset(t, cx, 0, 1);
     for (int twice = 0; twice < 2; twice++)
-        for (int64_t m = 50; m < 90; m++) one_product(t, m % 2, m % 3 == 0, false, m, 60, 40 + m % 5);
+        for (int64_t m = 50; m < 90; m++)
+            one_product(t, m % 2, m % 3 == 0, false, m, 60, 40 + m % 5);
     cull_tape_free(t);
     cull_ctx_free(cx);
 }
@@ -173,9 +174,12 @@ static void wrong_input(void **state)
         };
         cull_tape_reset(t, cx, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, 1);
         cull_tape_scope(t, "here");
-        cull_var *x = cull_nn_input(t, 4, image, v, false), *y = cull_nn_input(t, 4, other, v, false),
-                 *w = cull_nn_input(t, 4, filter, v, false), *s = cull_nn_input(t, 1, six, v, false);
-        const cull_branch two[] = {{x, NULL, 0}, {y, NULL, 1}}, far[] = {{x, NULL, 5}, {x, NULL, 6}};
+        cull_var *x = cull_nn_input(t, 4, image, v, false),
+                 *y = cull_nn_input(t, 4, other, v, false),
+                 *w = cull_nn_input(t, 4, filter, v, false),
+                 *s = cull_nn_input(t, 1, six, v, false);
+        const cull_branch two[] = {{x, NULL, 0}, {y, NULL, 1}},
+                          far[] = {{x, NULL, 5}, {x, NULL, 6}};
         cull_var *z = i == 0    ? cull_nn_conv2d(t, y, w, NULL, NULL)
                       : i == 1  ? cull_nn_conv2d(t, x, w, NULL, &five)
                       : i == 2  ? cull_nn_conv2d(t, x, w, s, NULL)
