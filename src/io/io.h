@@ -157,6 +157,19 @@ size_t cull__npy_head(const cull_array *a, char buf[512]);
 /* The head of a safetensors file of one tensor, its length first. */
 cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char *name,
                                    cull_buf *out);
+/* All tensors of a safetensors file, in the order of its head, and its metadata (key, value, ...): in the
+ * arena, numbers where the file has them. `readable` false: a dtype that cull does not take. */
+typedef struct {
+    const char *name, *dtype; /* dtype: as the file calls it */
+    bool readable;
+    cull_array a;
+} cull__tensor;
+cull_status cull__safetensors_all(cull_ctx *cx, const char *path, const unsigned char *at, size_t n,
+                                  cull__tensor **out, int64_t *count, const char ***meta,
+                                  int64_t *metas);
+/* n tensors (name, a) and `metas` strings of metadata to a file, which appears whole or not at all. */
+cull_status cull__safetensors_write(cull_ctx *cx, const char *path, const cull__tensor *t,
+                                    int64_t n, const char *const *meta, int64_t metas);
 /* CRC-32 of n bytes, in parallel, going on from `before`. */
 cull_status cull__crc32(cull_ctx *cx, const void *at, size_t n, uint32_t before, uint32_t *out);
 

@@ -47,6 +47,8 @@ typedef struct {
     int have;    /* 1 dtype, 2 shape, 4 data_offsets */
     uint64_t pair[2];
     int pairs;
+    const char **meta; /* key, value, ...; kept where `metas` is not NULL */
+    int64_t *metas;
 } reading;
 
 static cull_status damaged(reading *r, const char *name, const char *what)
@@ -197,10 +199,30 @@ static cull_status on_tensor(reading *r, const char *name, size_t name_n, cull__
     return CULL_OK;
 }
 
+/* Values that are no strings, or hold a NUL, are passed over: nobody's business but their writer's. */
+static bool on_meta(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    reading *r = arg;
+    size_t n = 0;
+    const char *s = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &n) : NULL;
+    if (!s || memchr(s, 0, n) || memchr(key, 0, key_n)) return true;
+    r->status = keep(r->cx, key, key_n, &r->meta[*r->metas]);
+    if (r->status == CULL_OK) r->status = keep(r->cx, s, n, &r->meta[*r->metas + 1]);
+    *r->metas += 2;
+    return r->status == CULL_OK;
+}
+
+static bool on_metadata(reading *r, cull__json_value v)
+{
+    if (!r->metas || cull__json_kind(v) != CULL__JSON_OBJECT) return true;
+    r->status = CULL_TMP(r->cx, r->meta, 2 * cull__json_count(v));
+    return r->status == CULL_OK && cull__json_each(v, on_meta, r);
+}
+
 static bool on_entry(void *arg, const char *key, size_t key_n, cull__json_value v)
 {
     reading *r = arg;
-    if (key_n == 12 && !memcmp(key, "__metadata__", 12)) return true;
+    if (key_n == 12 && !memcmp(key, "__metadata__", 12)) return on_metadata(r, v);
     r->status = on_tensor(r, key, key_n, v);
     return r->status == CULL_OK;
 }
@@ -287,6 +309,15 @@ cull_status cull__safetensors_names(cull_ctx *cx, const char *path, const unsign
     return name_all(&r, names);
 }
 
+static void array_of(const tensor *t, const unsigned char *data, cull_array *out)
+{
+    out->dtype = (cull_dtype)types[t->type].dtype;
+    out->ndim = t->ndim;
+    memcpy(out->shape, t->shape, sizeof out->shape);
+    out->at = data + t->lo;
+    cull__quote(t->name, strlen(t->name), out->name, sizeof out->name);
+}
+
 cull_status cull__safetensors_parse(cull_ctx *cx, const char *path, const char *name,
                                     const unsigned char *at, size_t n, cull_array *out)
 {
@@ -305,11 +336,28 @@ cull_status cull__safetensors_parse(cull_ctx *cx, const char *path, const char *
             "%s: tensor '%.70s' has dtype %s, which cull does not read; it takes F16, "
             "BF16, F32, F64, BOOL and I8 to U64",
             path, t->name, t->dtype);
-    out->dtype = (cull_dtype)types[t->type].dtype;
-    out->ndim = t->ndim;
-    memcpy(out->shape, t->shape, sizeof out->shape);
-    out->at = data + t->lo;
-    cull__quote(t->name, strlen(t->name), out->name, sizeof out->name);
+    array_of(t, data, out);
+    return CULL_OK;
+}
+
+cull_status cull__safetensors_all(cull_ctx *cx, const char *path, const unsigned char *at, size_t n,
+                                  cull__tensor **out, int64_t *count, const char ***meta,
+                                  int64_t *metas)
+{
+    reading r = {.cx = cx, .path = path, .metas = metas};
+    const unsigned char *data = at;
+    *metas = 0;
+    CULL_TRY(open_head(&r, at, n, &data));
+    CULL_TRY(CULL_TMP0(cx, *out, r.n));
+    for (int64_t i = 0; i < r.n; i++) {
+        const tensor *t = &r.t[i];
+        cull__tensor *o = *out + i;
+        *o = (cull__tensor){.name = t->name, .dtype = t->dtype};
+        o->readable = t->type >= 0 && types[t->type].dtype >= 0;
+        if (o->readable) array_of(t, data, &o->a);
+    }
+    *count = r.n;
+    *meta = r.meta;
     return CULL_OK;
 }
 
@@ -393,36 +441,101 @@ cull_status cull__safetensors_shard(cull_ctx *cx, const char *path, const char *
 
 /* ---- writing ---- */
 
+static void head_entry(cull_json *j, const cull_array *a, const char *name, uint64_t at,
+                       uint64_t bytes)
+{
+    const char *dtype = "";
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].dtype == (int)a->dtype) dtype = types[i].name;
+    cull__json_key(j, name);
+    cull__json_open(j, '{');
+    cull__json_key(j, "dtype");
+    cull__json_str(j, dtype);
+    cull__json_key(j, "shape");
+    cull__json_open(j, '[');
+    for (int i = 0; i < a->ndim; i++) cull__json_i64(j, a->shape[i]);
+    cull__json_close(j, ']');
+    cull__json_key(j, "data_offsets");
+    cull__json_open(j, '[');
+    cull__json_i64(j, (int64_t)at);
+    cull__json_i64(j, (int64_t)(at + bytes));
+    cull__json_close(j, ']');
+    cull__json_close(j, '}');
+}
+
+static void head_begin(cull_json *j)
+{
+    unsigned char len[8] = {0};
+    cull__buf_add(&j->b, (const char *)len, 8);
+    cull__json_open(j, '{');
+}
+
+/* Blanks up to a multiple of 64, and the length in front. */
+static void head_end(cull_json *j)
+{
+    cull__json_close(j, '}');
+    while (j->b.status == CULL_OK && j->b.n % 64) cull__buf_add(&j->b, " ", 1);
+    if (j->b.status == CULL_OK)
+        for (int i = 0; i < 8; i++) j->b.at[i] = (char)((j->b.n - 8) >> 8 * i & 255);
+}
+
 cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char *name,
                                    cull_buf *out)
 {
     cull_json j = {.b = CULL_BUF(cx)};
-    const char *dtype = "";
     uint64_t bytes;
-    unsigned char len[8] = {0};
     if (!cull__array_bytes(a, &bytes)) return cull__fail(cx, CULL_EINPUT, "an impossible shape");
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].dtype == (int)a->dtype) dtype = types[i].name;
-    cull__buf_add(&j.b, (const char *)len, 8);
-    cull__json_open(&j, '{');
-    cull__json_key(&j, name);
-    cull__json_open(&j, '{');
-    cull__json_key(&j, "dtype");
-    cull__json_str(&j, dtype);
-    cull__json_key(&j, "shape");
-    cull__json_open(&j, '[');
-    for (int i = 0; i < a->ndim; i++) cull__json_i64(&j, a->shape[i]);
-    cull__json_close(&j, ']');
-    cull__json_key(&j, "data_offsets");
-    cull__json_open(&j, '[');
-    cull__json_i64(&j, 0);
-    cull__json_i64(&j, (int64_t)bytes);
-    cull__json_close(&j, ']');
-    cull__json_close(&j, '}');
-    cull__json_close(&j, '}');
-    while (j.b.status == CULL_OK && j.b.n % 64) cull__buf_add(&j.b, " ", 1);
-    if (j.b.status == CULL_OK)
-        for (int i = 0; i < 8; i++) j.b.at[i] = (char)((j.b.n - 8) >> 8 * i & 255);
+    head_begin(&j);
+    head_entry(&j, a, name, 0, bytes);
+    head_end(&j);
     *out = j.b;
     return j.b.status;
+}
+
+static cull_status head_of_all(cull_ctx *cx, const cull__tensor *t, int64_t n,
+                               const char *const *meta, int64_t metas, cull_buf *out)
+{
+    cull_json j = {.b = CULL_BUF(cx)};
+    uint64_t at = 0, bytes;
+    head_begin(&j);
+    if (metas) {
+        cull__json_key(&j, "__metadata__");
+        cull__json_open(&j, '{');
+        for (int64_t i = 0; i < metas; i += 2) {
+            cull__json_key(&j, meta[i]);
+            cull__json_str(&j, meta[i + 1]);
+        }
+        cull__json_close(&j, '}');
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (!cull__array_bytes(&t[i].a, &bytes)) bytes = 0;
+        head_entry(&j, &t[i].a, t[i].name, at, bytes);
+        at += bytes;
+    }
+    head_end(&j);
+    *out = j.b;
+    if (j.b.status == CULL_OK && j.b.n > HEAD_MOST)
+        return cull__fail(cx, CULL_EINPUT,
+                          "a safetensors head of %zu bytes; at most %d are allowed", j.b.n,
+                          HEAD_MOST);
+    return j.b.status;
+}
+
+cull_status cull__safetensors_write(cull_ctx *cx, const char *path, const cull__tensor *t,
+                                    int64_t n, const char *const *meta, int64_t metas)
+{
+    cull_buf head = CULL_BUF(cx);
+    cull__writer *w;
+    uint64_t bytes;
+    cull_status s = head_of_all(cx, t, n, meta, metas, &head);
+    if (s == CULL_OK) s = cull__writer_open(cx, path, &w);
+    if (s == CULL_OK) {
+        s = cull__write(cx, w, head.at, head.n);
+        for (int64_t i = 0; s == CULL_OK && i < n; i++)
+            if (cull__array_bytes(&t[i].a, &bytes))
+                s = cull__write(cx, w, t[i].a.at, (size_t)bytes);
+        s = cull__writer_end(cx, w, s);
+    }
+    cull__buf_free(&head);
+    return s;
 }

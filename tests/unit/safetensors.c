@@ -230,9 +230,102 @@ static void no_memory(void **state)
     }
 }
 
+/* ---- several tensors at once ---- */
+
+/* What is written is read again: names, shapes, numbers, metadata; a head that ends on 64 bytes. */
+static void writes_all(void **state)
+{
+    (void)state;
+    static const float w[6] = {1, -2.5f, 3, 4, 5, 6}, b[1] = {7};
+    static const char *const meta[] = {"format", "pt", "a \"note\"", "line\nnext"};
+    const cull__tensor t[] = {
+        {.name = "fc.weight", .a = {.dtype = CULL_F32, .ndim = 2, .shape = {2, 3}, .at = w}},
+        {.name = "none", .a = {.dtype = CULL_F32, .ndim = 1, .shape = {0}, .at = w}},
+        {.name = "fc.bias", .a = {.dtype = CULL_F32, .ndim = 1, .shape = {1}, .at = b}}};
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull__bytes file;
+    cull__tensor *got;
+    const char **notes;
+    int64_t n, metas;
+    const char *path = in_dir("many.safetensors");
+    ok(cx, cull__safetensors_write(cx, path, t, 3, meta, 4));
+    ok(cx, cull__bytes_open(cx, path, &file));
+    assert_int_equal((file.n - 7 * sizeof(float)) % 64, 0);
+    ok(cx, cull__safetensors_all(cx, path, file.at, file.n, &got, &n, &notes, &metas));
+    assert_int_equal(n, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(got[i].name, t[i].name);
+        assert_string_equal(got[i].dtype, "F32");
+        assert_true(got[i].readable);
+        assert_int_equal(got[i].a.ndim, t[i].a.ndim);
+        assert_memory_equal(got[i].a.shape, t[i].a.shape, (size_t)t[i].a.ndim * sizeof(int64_t));
+    }
+    assert_memory_equal(got[0].a.at, w, sizeof w);
+    assert_memory_equal(got[2].a.at, b, sizeof b);
+    assert_int_equal(metas, 4);
+    for (int i = 0; i < 4; i++) assert_string_equal(notes[i], meta[i]);
+    cull__bytes_close(&file);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+/* Metadata that is no text is passed over; dtypes that are not read are named, not refused. */
+static void reads_all(void **state)
+{
+    (void)state;
+    static bytes b;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull__tensor *got;
+    const char **notes;
+    int64_t n, metas;
+    file(&b,
+         "{\"__metadata__\":{\"n\":3,\"k\":\"v\"}," T("x", "F8_E4M3", "[2]", 0,
+                                                      2) "," T("y", "F16", "[1]", 2, 4) "}",
+         4);
+    ok(cx, cull__safetensors_all(cx, "p", b.at, b.n, &got, &n, &notes, &metas));
+    assert_int_equal(n, 2);
+    assert_int_equal(metas, 2);
+    assert_string_equal(notes[0], "k");
+    assert_string_equal(notes[1], "v");
+    assert_false(got[0].readable);
+    assert_string_equal(got[0].dtype, "F8_E4M3");
+    assert_true(got[1].readable);
+    assert_int_equal(got[1].a.dtype, CULL_F16);
+    cull_ctx_free(cx);
+}
+
+/* Nothing is left behind where an allocation fails, nor half a file. */
+static void writes_all_or_nothing(void **state)
+{
+    (void)state;
+    static const float w[4] = {1, 2, 3, 4};
+    const cull__tensor t = {.name = "w",
+                            .a = {.dtype = CULL_F32, .ndim = 1, .shape = {4}, .at = w}};
+    const char *path = in_dir("failing.safetensors");
+    cull_status s = CULL_ENOMEM;
+    int failed = 0;
+    for (long k = 2; s != CULL_OK; k++) {
+        hooks h = {.fail_at = k};
+        cull_ctx *cx = hooked_ctx(&h, 1);
+        s = cx ? cull__safetensors_write(cx, path, &t, 1, NULL, 0) : CULL_ENOMEM;
+        assert_true(s == CULL_OK || s == CULL_ENOMEM);
+        assert_int_equal(access(path, F_OK) == 0, s == CULL_OK);
+        failed += s != CULL_OK;
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+    assert_true(failed >= 3);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(shards), cmocka_unit_test(no_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads),
+                                       cmocka_unit_test(refusals),
+                                       cmocka_unit_test(shards),
+                                       cmocka_unit_test(no_memory),
+                                       cmocka_unit_test(writes_all),
+                                       cmocka_unit_test(reads_all),
+                                       cmocka_unit_test(writes_all_or_nothing)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
