@@ -345,3 +345,43 @@ void cull__plot_coverage(cull_buf *b, const cull__facts *f)
     }
     close_svg(b);
 }
+
+/* ---- curves over steps ---- */
+
+static void draw_curve(cull_buf *b, const cull__curve *c, const axis *x, const axis *y, int n)
+{
+    char p[32], q[32];
+    bool down = false;
+    cull__buf_printf(b, "<path class=\"curve %s\" style=\"fill:none\" d=\"", c->class_);
+    for (int i = 0; i < n; i++) { /* a gap where there is no number */
+        if (!isfinite(c->v[i])) {
+            down = false;
+            continue;
+        }
+        cull__buf_printf(b, "%s%s,%s", down ? "L" : "M", px(at(x, i + 1), p),
+                         px(at(y, c->v[i]), q));
+        down = true;
+    }
+    add(b, "\"/>\n");
+}
+
+void cull__plot_curves(cull_buf *b, const char *title, const char *across, const cull__curve *c,
+                       int curves, int n)
+{
+    const double high = 230, top = 26, bottom = 186, left = 62, right = WIDE - 16;
+    double lo = INFINITY, hi = -INFINITY, next = left;
+    for (int k = 0; k < curves; k++)
+        for (int i = 0; i < n; i++) reach(c[k].v[i], &lo, &hi);
+    if (!(lo <= hi)) return;
+    axis x = axis_of(1, n, 8, false, left, right), y = axis_of(lo, hi, 5, true, bottom, top);
+    if (n == 1) x = axis_of(0, 2, 2, false, left, right);
+    if (x.step < 1) x.step = 1;
+    open_svg(b, high, title, "A line for each quantity, from the first epoch to the last.");
+    y_axis(b, &y, left, right, "");
+    x_axis(b, &x, top, bottom, across);
+    for (int k = 0; k < curves; k++) {
+        draw_curve(b, c + k, &x, &y, n);
+        next = legend(b, c[k].class_, c[k].name, next, 12);
+    }
+    close_svg(b);
+}

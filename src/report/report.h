@@ -84,4 +84,11 @@ void cull__plot_scores(cull_buf *b, const cull_run_histogram *h);
 cull_status cull__plot_tally(cull_ctx *cx, cull_buf *b, const char *title, const cull_run_tally *t,
                              int n);
 void cull__plot_coverage(cull_buf *b, const cull__facts *f);
+/* n numbers from 1 on; not finite = a gap. class_: "kept", "pool", "third", ... */
+typedef struct {
+    const char *name, *class_;
+    const double *v;
+} cull__curve;
+void cull__plot_curves(cull_buf *b, const char *title, const char *across, const cull__curve *c,
+                       int curves, int n);
 #endif
