@@ -94,6 +94,56 @@ static const cull_input layout_own[] = {
     {"skip", NULL, "parse: pass over answers that are no layout, and say which"},
     {"valid", "FILE", "rank: layouts that good ones are like; not those that are tested on"},
     {NULL, NULL, NULL}};
+static const cull_input model_own[] = {
+    {"data", "FILE...",
+     "train, eval: rows with labels; files may also stand behind the model. Arrays (IDX, CIFAR "
+     ".bin, "
+     "npy, npz with x and y), tables, folders of images"},
+    {"labels", "FILE...", "the classes of --data, from 0, where it has none: a file for each"},
+    {"target", "NAME", "the column of a table to predict (its last one)"},
+    {"predict", "classes|number|input",
+     "what outputs are: scores of classes, a number, or the input again, as autoencoders do "
+     "(classes)"},
+    {"planes", NULL, "arrays have images channel by channel, as PyTorch's"},
+    {"weights", "FILE", "parameters to begin with (.safetensors, names as PyTorch's)"},
+    {"partial", NULL, "pass over tensors that are missing, too many or of another shape"},
+    {"input", "HxWxC|N", "shape of the input, where it is not as the model says"},
+    {"outputs", "N", "number of outputs, where it is not as the model says"},
+    {"init", "torch|he", "first weights: as PyTorch's layers, or He et al. 2015 (torch)"},
+    {"val", "FILE|SHARE", "train: rows to validate on: a file, or a share of --data, as 10%"},
+    {"val-labels", "FILE", "train: the classes of --val"},
+    {"epochs", "N", "train: passes over the rows (10)"},
+    {"batch", "N", "rows of a step (128)"},
+    {"optimizer", "sgd|adam|adamw", "train: how steps are made (adamw)"},
+    {"lr", "RATE", "train: learning rate (0.001; of sgd 0.1)"},
+    {"momentum", "M", "train: of sgd (0.9)"},
+    {"nesterov", NULL, "train: of sgd"},
+    {"decay", "W", "train: weight decay (0; of adamw 0.01)"},
+    {"clip", "L", "train: most length of a gradient; 0 = any (0)"},
+    {"schedule", "cosine|constant|linear|step",
+     "train: how the rate falls; step: to a tenth at half and three quarters (cosine)"},
+    {"warmup", "STEPS", "train: steps on which the rate rises (0)"},
+    {"smoothing", "S", "train: smoothing of labels (0)"},
+    {"crop", "PIXELS", "train: images at random places within so much padding (0)"},
+    {"flip", NULL, "train: half of the images mirrored"},
+    {"cutout", "PIXELS", "train: a square of so many pixels blanked (0)"},
+    {"ema", "DECAY", "train: validate and keep an average of the weights (0 = none)"},
+    {"patience", "N", "train: stop after so many epochs that are no better (0 = never)"},
+    {"last", NULL, "train: keep the last weights, not the best validated ones"},
+    {"shards", "N",
+     "train: parts of a batch that run beside one another; batch norm is of each (a part for each "
+     "32 "
+     "rows, at most 8)"},
+    {"checkpoint", "DIR",
+     "train: keep the state in DIR, so that the same command goes on after it was killed"},
+    {"plan", NULL, "train: say what would be done and what it holds; then stop"},
+    {"logits", "FILE", "eval: write the outputs of every row here (.npy)"},
+    {"blocks", NULL, "stat: a line for each block, not for each layer"},
+    {NULL, NULL, NULL}};
+static const cull_input model_out[] = {
+    {"out", "OUT...",
+     "-o OUT: train: the parameters (.safetensors), the page of the training (.html)"},
+    {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
     {"methods", "A,B,...",
      "which methods, each also with options of its own, as rds-plus:rule=mean; without it all "
@@ -122,6 +172,7 @@ static cull_input only_feature[32]; /* inputs that task data has not */
 static const cull_input *const embed_options[] = {embed_own, out_file, NULL};
 static const cull_input *const cluster_options[] = {cluster_own, out_file, NULL};
 static const cull_input *const layout_options[] = {layout_own, NULL};
+static const cull_input *const model_options[] = {model_own, model_out, NULL};
 static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
 static const cull_input *const info_options[] = {info_own, NULL};
 static const cull_input *const reproduce_options[] = {reproduce_own, NULL};
@@ -234,6 +285,31 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_layout},
+    {.name = "model",
+     .usage = "cull model train|eval|stat|show MODEL [--OPTION VALUE]... [DATA]... [-o OUT]...",
+     .brief = "networks as text: trained, judged, counted",
+     .about =
+         "MODEL is a .model file (docs/model.md: a line a layer, or the same as JSON), a "
+         ".safetensors file that cull model train wrote, or a name: lenet, mlp:784-256-10, "
+         "autoencoder:784-64, resnet20 (32, 44, 56, any 6 n + 2), mobilenet-small. A model by name "
+         "takes the data's shape and number of classes.\n"
+         "train writes parameters with PyTorch's names and shapes; where the model does not say "
+         "how "
+         "inputs are scaled, mean and deviation of the training rows are used, and kept in the "
+         "file. The answer does not depend on the number of threads. eval judges a model with "
+         "given parameters, stat counts parameters, multiply-adds and memory, show prints the text "
+         "(--json: as JSON).",
+     .examples = "cull model train lenet train-images-idx3-ubyte --labels train-labels-idx1-ubyte "
+                 "--val 10% "
+                 "-o lenet.safetensors -o lenet.html\ta page with curves beside the parameters\n"
+                 "cull model eval lenet.safetensors t10k-images-idx3-ubyte --labels "
+                 "t10k-labels-idx1-ubyte\t"
+                 "accuracy, likelihood, calibration, by class\n"
+                 "cull model stat resnet20 --blocks\tparameters, multiply-adds, memory",
+     .options = model_options,
+     .least = 1,
+     .most = -1,
+     .run = run_model},
     {.name = "compare",
      .usage =
          "cull compare data|feature --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",

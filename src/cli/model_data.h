@@ -1,0 +1,36 @@
+/* model_data.h - the data of `cull model train` and `eval`: files to data sets, and how they are judged. */
+#ifndef CULL_CLI_MODEL_DATA_H
+#define CULL_CLI_MODEL_DATA_H
+#include "cull/fit.h"
+#include "model.h"
+
+enum { MAX_SETS = 256 };
+typedef struct {
+    cull_dataset *set[MAX_SETS];
+    int sets;
+    int64_t rows;
+} data_files;
+/* The files of --data and those that follow the model, with --labels, --target and the like. like: a model
+ * whose input says what shape rows have where files do not. */
+int data_open(cli *c, const cull_model *like, data_files *out);
+int data_add(cli *c, const cull_model *like, const char *path, const char *labels, data_files *out);
+void data_close(data_files *d);
+int fit_kind_of(cli *c, cull_fit_kind *out);
+int64_t data_classes(const data_files *d);
+
+/* Predictions judged: metrics, and the table of labels and predictions (classes, classes). */
+typedef struct {
+    cull_fit_kind kind;
+    int64_t n, classes;
+    double loss;
+    cull_class_metrics classed;
+    cull_number_metrics numbers;
+    int64_t *confusion;
+    float *out; /* (n, outs) */
+    int64_t outs;
+} judged;
+int judge_rows(cli *c, cull_model *m, const data_files *d, const int64_t *row, int64_t n,
+               cull_fit_kind kind, judged *out);
+void judged_free(judged *j);
+void judged_json(const judged *j); /* members, without braces */
+#endif
