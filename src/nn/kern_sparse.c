@@ -1,4 +1,4 @@
-/* sparse_kern.c - products of sparse layers, compiled once for each instruction set.
+/* kern_sparse.c - products of sparse layers, compiled once for each instruction set.
  *
  * A link is a multiple of one row of numbers added to another; columns go in tiles, so that a tile of
  * the narrow side stays in the second cache while the wide side is streamed past it. Dot products run
