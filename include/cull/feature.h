@@ -42,6 +42,11 @@ typedef struct cull_feature_pick {
     double *p;     /* d: p-values where the method tests, else NULL */
     uint8_t *verdict;     /* d: cull_verdict where the method finds its own number, else NULL */
     const char *score_is; /* "mutual information, nats" (static) */
+    /* Of a method that also chooses among the values of columns, else NULL. */
+    int64_t *
+        level_at; /* d+1: those of column c are level_at[c] .. level_at[c+1]-1 of the next; first its
+                            levels (a numeric column: its bins, in order), then a missing value */
+    uint8_t *level_kept; /* 0 = counts as no value at all */
 } cull_feature_pick;
 CULL_API void cull_feature_pick_free(cull_feature_pick *k);
 

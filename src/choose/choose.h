@@ -84,10 +84,12 @@ uint64_t cull__take_best_plan(const struct cull_data_problem *p);
 struct cull_feature_problem;
 struct cull_feature_pick;
 typedef struct {
-    const double *score;    /* d: larger = better; NaN = nothing to score */
-    const double *p;        /* d, or NULL */
-    const uint8_t *verdict; /* d, or NULL */
-    const char *score_is;   /* static */
+    const double *score;     /* d: larger = better; NaN = nothing to score */
+    const double *p;         /* d, or NULL */
+    const uint8_t *verdict;  /* d, or NULL */
+    const char *score_is;    /* static */
+    const int64_t *level_at; /* d + 1, or NULL; and for each level there: */
+    const uint8_t *level_kept;
 } cull__columns;
 /* Without a budget it has room for all columns. */
 cull_status cull__columns_taker(cull_ctx *cx, const struct cull_feature_problem *p, cull__taker *t);

@@ -62,12 +62,14 @@ int64_t cull__columns_next(const cull__taker *t, const double *score, bool per_c
 cull_status cull__columns_pick(cull_ctx *cx, const cull_feature_problem *p, const cull__taker *t,
                                const cull__columns *found, cull_feature_pick *out)
 {
-    size_t d = (size_t)p->d, doubles = found->p ? 2 : 1;
+    size_t d = (size_t)p->d, words = (found->p ? 2 : 1) * d;
+    size_t ends = found->level_at ? d + 1 : 0;
+    size_t levels = ends ? (size_t)found->level_at[d] : 0;
     void *at;
     *out = (cull_feature_pick){.d = p->d, .score_is = found->score_is};
     cull_status s = cull__taker_pick(cx, t, "", &out->pick);
     if (s == CULL_OK)
-        s = cull__pick_more(cx, &out->pick, d * (doubles * sizeof(double) + (found->verdict != 0)),
+        s = cull__pick_more(cx, &out->pick, (words + ends) * 8 + (found->verdict ? d : 0) + levels,
                             &at);
     if (s != CULL_OK) {
         cull_feature_pick_free(out);
@@ -75,6 +77,12 @@ cull_status cull__columns_pick(cull_ctx *cx, const cull_feature_problem *p, cons
     }
     out->score = memcpy(at, found->score, d * sizeof *out->score);
     if (found->p) out->p = memcpy(out->score + d, found->p, d * sizeof *out->p);
-    if (found->verdict) out->verdict = memcpy(out->score + doubles * d, found->verdict, d);
+    uint8_t *bytes = (uint8_t *)(out->score + words) + ends * sizeof *out->level_at;
+    if (ends) {
+        out->level_at = memcpy(out->score + words, found->level_at, ends * sizeof *out->level_at);
+        out->level_kept = memcpy(bytes, found->level_kept, levels);
+        bytes += levels;
+    }
+    if (found->verdict) out->verdict = memcpy(bytes, found->verdict, d);
     return CULL_OK;
 }

@@ -329,7 +329,10 @@ static cull_status found(cull_ctx *cx, state *s, cull_feature_pick *out)
     }
     CULL_TRY(cull__columns_taker(cx, s->p, &t));
     CULL_TRY(cull__columns_best(cx, s->p, &t, kept));
-    cull__columns say = {s->sum, s->pvalue, s->verdict, "mean share of the forest's importance"};
+    cull__columns say = {.score = s->sum,
+                         .p = s->pvalue,
+                         .verdict = s->verdict,
+                         .score_is = "mean share of the forest's importance"};
     return cull__columns_pick(cx, s->p, &t, &say, out);
 }
 
