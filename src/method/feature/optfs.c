@@ -29,7 +29,7 @@
 typedef struct {
     int model;
     int64_t dim, hidden, cross, batch, search, rewind, epochs, rare, bins;
-    double rate, l2, lambda, temperature, start, holdout;
+    double rate, l2, lambda, temperature, gate, holdout;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, model, CULL__DEEPFM, "fm|deepfm|dcn|ipnn", "what predicts the click"),
@@ -41,7 +41,7 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, batch, 1000, 1, 1 << 22, "rows of a step"),
     CULL_OPT_F64(opts, lambda, 0.2, 0, 1e6, "penalty of all gates open: larger keeps less"),
     CULL_OPT_F64(opts, temperature, 200, 1, 1e6, "how steep gates are at the end of the search"),
-    CULL_OPT_F64(opts, start, 0.5, 0, 10, "logit that gates begin at"),
+    CULL_OPT_F64(opts, gate, 0.5, 0, 10, "logit that gates begin at"),
     CULL_OPT_I64(opts, search, 8, 1, 1 << 16, "epochs of the search"),
     CULL_OPT_I64(opts, rewind, 1, 0, 1 << 16, "epoch whose weights are trained on in the end"),
     CULL_OPT_I64(opts, epochs, 20, 1, 1 << 16, "most epochs in the end"),
@@ -238,7 +238,7 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
                            .l2 = a->l2,
                            .penalty = a->lambda / (double)values,
                            .temperature = a->temperature,
-                           .start = a->start,
+                           .start = a->gate,
                            .search = a->search,
                            .rewind = a->rewind,
                            .epochs = a->epochs};
