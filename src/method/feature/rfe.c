@@ -1,6 +1,6 @@
 /* rfe - recursive elimination: the columns that a model weighs least leave, and it is fitted again.
  *
- * Chooses   the columns that are left when they fit the budget.
+ * Chooses   the columns that are left when they fit the budget; then, of those that left, the last that still fit.
  * Idea      A model of all columns gives each a weight. A share of them (`step`), the least, leave; the model is
  *           fitted on the rest, until the rest is affordable. Weights count what stands beside a column, so of
  *           two that say the same one may leave and the other then be worth more.
@@ -223,23 +223,20 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
 {
     state s = {.p = p, .o = o};
     cull__taker t;
-    double *kept;
     CULL_TRY(prepare(cx, &s));
     CULL_TRY(CULL_TMP(cx, s.live, p->d));
     CULL_TRY(CULL_TMP(cx, s.order, p->d));
     CULL_TRY(CULL_TMP(cx, s.weight, p->d));
     CULL_TRY(CULL_TMP(cx, s.score, p->d));
-    CULL_TRY(CULL_TMP(cx, kept, p->d));
     for (int64_t c = 0; c < p->d; c++) {
-        s.score[c] = kept[c] = NAN;
+        s.score[c] = NAN;
         if ((p->avoid && p->avoid[c]) || empty(&s, c)) continue;
         s.live[s.k++] = c;
         s.spent += cost(&s, c);
     }
     CULL_TRY(eliminate(cx, &s));
-    for (int64_t i = 0; i < s.k; i++) kept[s.live[i]] = s.score[s.live[i]];
     CULL_TRY(cull__columns_taker(cx, p, &t));
-    CULL_TRY(cull__columns_best(cx, p, &t, kept));
+    CULL_TRY(cull__columns_best(cx, p, &t, s.score)); /* those left are first, and fit together */
     cull__columns say = {.score = s.score, .score_is = "place; the first to leave is 1"};
     return cull__columns_pick(cx, p, &t, &say, out);
 }
@@ -262,15 +259,16 @@ static void plan(const cull_feature_problem *p, const void *o_, int threads, cul
         out->bytes = cull__design_bytes(p) + n * (4 * w + 12) + 8 * y * 100 * m;
         out->flops = rounds * 100 * (double)n * (double)(m * y);
     }
-    out->bytes += cull__columns_plan(p) + 40 * (uint64_t)p->d;
+    out->bytes += cull__columns_plan(p) + 32 * (uint64_t)p->d;
     out->passes = 1;
 }
 
 const cull_method cull__method_rfe = {
     .slug = "rfe",
     .title = "recursive elimination of the columns that a model weighs least",
-    .paper = "Guyon, Weston, Barnhill and Vapnik, 2002, Gene Selection for Cancer Classification using "
-             "Support Vector Machines",
+    .paper =
+        "Guyon, Weston, Barnhill and Vapnik, 2002, Gene Selection for Cancer Classification using "
+        "Support Vector Machines",
     .columns = "",
     .task = CULL_TASK_FEATURE,
     .rev = 1,
