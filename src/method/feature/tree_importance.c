@@ -43,17 +43,28 @@ static const cull_opt table[] = {
     CULL_OPT_END,
 };
 
+/* Columns that may be kept: trees see no others. */
+typedef struct {
+    const int64_t *col;
+    int64_t k;
+} usable;
+
 static cull_status by_forest(cull_ctx *cx, const cull_feature_problem *p, const opts *o,
-                             const cull__binned *b, double *worth)
+                             const cull__binned *b, const usable *u, double *worth)
 {
     const uint8_t **col;
+    uint8_t *named;
     cull__mark_t mark = cull__mark(cx);
-    CULL_TRY(CULL_TMP(cx, col, p->d));
-    for (int64_t c = 0; c < p->d; c++) col[c] = b->code + c * p->n;
+    CULL_TRY(CULL_TMP(cx, col, u->k));
+    CULL_TRY(CULL_TMP(cx, named, u->k));
+    for (int64_t i = 0; i < u->k; i++) {
+        col[i] = b->code + u->col[i] * p->n;
+        named[i] = b->named[u->col[i]];
+    }
     cull__table t = {.n = p->n,
-                     .d = p->d,
+                     .d = u->k,
                      .col = col,
-                     .named = b->named,
+                     .named = named,
                      .y = p->y,
                      .classes = p->classes,
                      .group = p->group,
@@ -70,14 +81,29 @@ static cull_status by_forest(cull_ctx *cx, const cull_feature_problem *p, const 
     return s;
 }
 
+/* Their values, (n, k). */
+static cull_status values_of(cull_ctx *cx, const cull_feature_problem *p, const usable *u,
+                             float **out)
+{
+    float *buf, *x;
+    CULL_TRY(CULL_TMP(cx, x, p->n * u->k));
+    CULL_TRY(CULL_TMP(cx, buf, p->d));
+    for (int64_t i = 0; i < p->n; i++) {
+        const float *v = cull_pool_rows(p->x, i, i + 1, buf);
+        for (int64_t c = 0; c < u->k; c++) x[i * u->k + c] = v[u->col[c]];
+    }
+    *out = x;
+    return CULL_OK;
+}
+
 static cull_status by_boosting(cull_ctx *cx, const cull_feature_problem *p, const opts *o,
-                               double *worth)
+                               const usable *u, double *worth)
 {
     int64_t n = p->n, *row, *test, rows = 0, tests = 0;
     int32_t *fold;
     float *x;
     if (!cull__boost_built()) return cull__boost(cx, NULL, NULL, CULL__GAIN, NULL, 0, NULL);
-    CULL_TRY(CULL_TMP(cx, x, n * p->d));
+    CULL_TRY(values_of(cx, p, u, &x));
     CULL_TRY(CULL_TMP(cx, row, n));
     CULL_TRY(CULL_TMP(cx, test, n));
     CULL_TRY(CULL_TMP0(cx, fold, n));
@@ -90,7 +116,7 @@ static cull_status by_boosting(cull_ctx *cx, const cull_feature_problem *p, cons
         else
             row[rows++] = i;
     }
-    cull__rows t = {cull_pool_rows(p->x, 0, n, x), n, p->d, p->y, p->classes, row, rows};
+    cull__rows t = {x, n, u->k, p->y, p->classes, row, rows};
     cull__boost_opts b = {.rounds = o->grow ? o->grow : 100,
                           .depth = o->depth ? o->depth : 6,
                           .rate = o->shrink,
@@ -105,24 +131,40 @@ static const char *said_of(int importance)
     return is[importance];
 }
 
+static cull_status weigh(cull_ctx *cx, const cull_feature_problem *p, const opts *o, double *worth)
+{
+    cull__binned b;
+    usable u = {0};
+    int64_t *col;
+    double *of;
+    CULL_TRY(CULL_TMP(cx, col, p->d));
+    CULL_TRY(CULL_TMP(cx, of, p->d));
+    CULL_TRY(cull__tree_bins(cx, p->x, p->levels, &b));
+    for (int64_t c = 0; c < p->d; c++) {
+        worth[c] = NAN;
+        if (!cull__binned_constant(&b, c) && !(p->avoid && p->avoid[c])) col[u.k++] = c;
+    }
+    u.col = col;
+    if (!u.k) return CULL_OK;
+    if (o->trees == FOREST)
+        CULL_TRY(by_forest(cx, p, o, &b, &u, of));
+    else
+        CULL_TRY(by_boosting(cx, p, o, &u, of));
+    for (int64_t i = 0; i < u.k; i++) worth[col[i]] = of[i];
+    return CULL_OK;
+}
+
 static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *o_,
                        cull_feature_pick *out)
 {
     const opts *o = o_;
     cull__taker t;
-    cull__binned b;
     double *worth;
     if (!p->y)
         return cull__fail(cx, CULL_EINPUT, "tree-importance takes one target; there are %d",
                           (int)cull_pool_d(p->ys));
     CULL_TRY(CULL_TMP(cx, worth, p->d));
-    CULL_TRY(cull__tree_bins(cx, p->x, p->levels, &b));
-    if (o->trees == FOREST)
-        CULL_TRY(by_forest(cx, p, o, &b, worth));
-    else
-        CULL_TRY(by_boosting(cx, p, o, worth));
-    for (int64_t c = 0; c < p->d; c++)
-        if (cull__binned_constant(&b, c) || (p->avoid && p->avoid[c])) worth[c] = NAN;
+    CULL_TRY(weigh(cx, p, o, worth));
     CULL_TRY(cull__columns_taker(cx, p, &t));
     CULL_TRY(cull__columns_best(cx, p, &t, worth));
     cull__columns say = {.score = worth, .score_is = said_of(o->importance)};
@@ -136,11 +178,11 @@ static void plan(const cull_feature_problem *p, const void *o_, int threads, cul
     cull__forest_opts f = {.trees = o->grow ? o->grow : 500, .depth = o->depth};
     uint64_t bins = cull__tree_bins_bytes(p->n, p->d, threads);
     if (o->trees == FOREST)
-        fit = 8 * c + cull__forest_bytes(p->n, p->n, p->d, p->classes, 0, threads);
+        fit = 9 * c + cull__forest_bytes(p->n, p->n, p->d, p->classes, 0, threads);
     else
-        fit = 4 * n * c + 20 * n + cull__boost_bytes(p->n, p->d, p->n / FOLDS);
+        fit = 4 * (n + 1) * c + 20 * n + cull__boost_bytes(p->n, p->d, p->n / FOLDS);
     fit += n * c + 9 * c;
-    out->bytes = (fit > bins ? fit : bins) + 8 * c + cull__columns_plan(p);
+    out->bytes = (fit > bins ? fit : bins) + 24 * c + cull__columns_plan(p);
     out->passes = 2;
     out->flops = o->trees == FOREST ? cull__forest_flops(p->n, p->d, p->classes, &f)
                                     : 600.0 * (double)n * (double)c;
