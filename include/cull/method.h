@@ -43,7 +43,8 @@ enum {
     CULL_NEEDS_CLASSES = 512,     /* and that must be classes */
     CULL_TAKES_MISSING = 1024,    /* reads columns with missing values as they are */
     CULL_TAKES_CATEGORIES = 2048, /* reads categorical columns as they are */
-    CULL_OWN_NUMBER = 4096        /* finds how many to keep; a budget is an upper limit to it */
+    CULL_OWN_NUMBER = 4096,       /* finds how many to keep; a budget is an upper limit to it */
+    CULL_NEEDS_COUNTS = 8192      /* reads columns of counts: no number below 0 */
 };
 
 struct cull_data_problem;

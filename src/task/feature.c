@@ -99,12 +99,13 @@ typedef struct {
     const cull_feature_problem *p;
     const float *first; /* d: row 0 */
     uint8_t *seen;      /* d: of these bits; workers only ever add to them */
+    const char *counts; /* who reads counts; NULL = numbers may be below 0 */
 } columns;
 
-static cull_status check_value(cull_ctx *cx, const cull_feature_problem *p, int64_t i, int64_t c,
-                               float v)
+static cull_status check_value(cull_ctx *cx, const columns *a, int64_t i, int64_t c, float v)
 {
     char name[32];
+    const cull_feature_problem *p = a->p;
     int32_t k = p->levels ? p->levels[c] : 0;
     if (isinf(v))
         return cull__fail(cx, CULL_EINPUT,
@@ -114,6 +115,10 @@ static cull_status check_value(cull_ctx *cx, const cull_feature_problem *p, int6
         return cull__fail(cx, CULL_EINPUT,
                           "column %s of row %" PRId64 " is %g; its codes are 0 to %d",
                           name_of(p, c, name), i, (double)v, k - 1);
+    if (a->counts && v < 0 && !(p->avoid && p->avoid[c]))
+        return cull__fail(cx, CULL_EINPUT,
+                          "column %s of row %" PRId64 " is %g; %s takes counts, 0 or more",
+                          name_of(p, c, name), i, (double)v, a->counts);
     return CULL_OK;
 }
 
@@ -137,7 +142,7 @@ static cull_status look_at_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t 
     for (int64_t i = lo; i < hi; i++)
         for (int64_t c = 0; c < p->d; c++, v++) {
             unsigned bits = isnan(*v) ? MISSING : 0;
-            if (!bits) CULL_TRY(check_value(cx, p, i, c, *v));
+            if (!bits) CULL_TRY(check_value(cx, a, i, c, *v));
             if (*v != a->first[c] && !(bits && isnan(a->first[c]))) bits |= VARIES;
             if (bits & ~__atomic_load_n(&a->seen[c], __ATOMIC_RELAXED))
                 __atomic_fetch_or(&a->seen[c], (uint8_t)bits, __ATOMIC_RELAXED);
@@ -168,7 +173,7 @@ static cull_status refuse_missing(cull_ctx *cx, const cull_method *m, const cull
 static cull_status check_values(cull_ctx *cx, const cull_method *m, const cull_feature_problem *p,
                                 uint8_t *barred)
 {
-    columns a = {.p = p};
+    columns a = {.p = p, .counts = m->flags & CULL_NEEDS_COUNTS ? m->slug : NULL};
     float *first;
     CULL_TRY(CULL_TMP(cx, first, p->d));
     CULL_TRY(CULL_TMP0(cx, a.seen, p->d));

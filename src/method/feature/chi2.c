@@ -58,7 +58,8 @@ const cull_method cull__method_chi2 = {
     .columns = "",
     .task = CULL_TASK_FEATURE,
     .rev = 1,
-    .flags = CULL_NEEDS_Y | CULL_NEEDS_CLASSES | CULL_TAKES_MISSING | CULL_TAKES_CATEGORIES,
+    .flags = CULL_NEEDS_Y | CULL_NEEDS_CLASSES | CULL_NEEDS_COUNTS | CULL_TAKES_MISSING |
+             CULL_TAKES_CATEGORIES,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.feature = run,
