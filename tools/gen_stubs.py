@@ -9,7 +9,7 @@ import inspect
 import sys
 import textwrap
 
-from cull import _catalogue, _parameters
+from cull import _catalogue, _features, _parameters
 from cull._catalogue import COMMON, REPORT, default_of, inputs_of, python_name
 
 HEAD = '''# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
@@ -30,6 +30,29 @@ Progress = Callable[[str, float, float], object]
 Examples = Union[
     npt.ArrayLike, Path, Sequence["os.PathLike[str]"], Sequence[str], Sequence[Mapping[str, Any]], Table
 ]
+Budget = Union[int, float, str]
+'''
+
+COLUMNS = '''# Written by tools/gen_stubs.py from the catalogue; a test checks that it is fresh.
+import os
+from typing import Any, Callable, Literal, Mapping, Optional, Protocol, Sequence, Union
+
+import numpy.typing as npt
+
+from ._features import FeaturePick
+
+class Frame(Protocol):
+    """pandas, polars, pyarrow: whatever has columns and gives them by name."""
+
+    @property
+    def columns(self) -> Any: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+Path = Union[str, "os.PathLike[str]"]
+Progress = Callable[[str, float, float], object]
+Table = Union[npt.ArrayLike, Mapping[str, Any], Frame]
+Target = Union[npt.ArrayLike, Frame]
+Which = Union[str, Sequence[str], Sequence[int], npt.ArrayLike, FeaturePick]
 Budget = Union[int, float, str]
 '''
 
@@ -127,7 +150,18 @@ def estimator(facts):
     )
 
 
+def of_columns(facts):
+    first = ["X: Table", "y: Optional[Target] = None", "budget: Optional[Budget] = None"]
+    types = {n: t for n, t, *_ in (*_features.GIVEN, *COMMON)}
+    types.update((python_name(o["name"]), option_type(o)) for o in facts["options"])
+    rows = [(name, types[name], default) for name, default in _features.rows_of(facts)]
+    name = python_name(facts["slug"])
+    return function(name, first, rows, "FeaturePick", _features.document(facts))
+
+
 def stub(task):
+    if task == "feature":
+        return "\n".join([COLUMNS, *map(of_columns, _catalogue.methods_of(task))])
     first = ["pool: Examples", "target: Optional[Examples] = None", "budget: Optional[Budget] = None"]
     common = [(n, t, d) for n, t, d, _ in COMMON]
     parts = [HEAD]

@@ -26,6 +26,8 @@ rows: List[int] = list(pick)
 cull.data.random(["a", "b"], budget=0.5, group=["a", "b"], quota={"a": 0.5})
 cull.data.dsir(Path("pool.jsonl"), [Path("a.jsonl"), Path("b.jsonl")], "2%", memory="4G", report=True)
 cull.data.compare(x, x, 3, ["random", ("rds-plus", {"rule": "mean"})], 3).save("out.html")
+kept: cull.FeaturePick = cull.feature.mrmr(x, [0, 1] * 50, "50%", criterion="miq", avoid=[0])
+names: List[str] = cull.feature.boruta({"a": [1, 2], "b": ["u", "v"]}, ["s", "t"], have=kept).names
 """
 WRONG = [
     'cull.data.rds_plus(x, x, 10, rule="men")',
@@ -33,6 +35,9 @@ WRONG = [
     "cull.data.random(x, x, object())",
     'cull.data.kmq(x, budget=3, clusters="many")',
     "cull.data.randon(x, budget=3)",
+    "cull.feature.mrmr(x, x, budget=object())",
+    'cull.feature.mrmr(x, task="guess")',
+    "cull.feature.mrmr(x, x, 3, report=True)",
 ]
 
 

@@ -19,8 +19,9 @@ LINES = [
 def test_wrong(call, kind, says, problem):
     p = problem
     names = dict(np=np, x=p.pool, t=p.target, texts=p.texts, want=p.want, D=p.folder)
+    names.update(feature=cull.feature, X=p.pool, y=np.arange(len(p.pool)) % 2)
     names.update((n, getattr(cull.data, n)) for n in cull.data.__all__)
-    with pytest.raises(Exception) as e:
+    with np.errstate(all="ignore"), pytest.raises(Exception) as e:
         eval(call, names)
     assert type(e.value).__name__ == kind, e.value
     pattern = ".*".join(map(re.escape, says.split("...")))

@@ -1,13 +1,14 @@
 """cull chooses what to keep, under a budget.
 
-A module for each task, in it a function for each method: `cull.data.rds_plus(pool, target, 500)`.
-They come from the catalogue of the library, so `help(cull.data)` is always what is installed.
+A module for each task, in it a function for each method: `cull.data.rds_plus(pool, target, 500)`,
+`cull.feature.mrmr(X, y, 20)`. They come from the catalogue of the library, so `help(cull.data)` is
+always what is installed.
 """
 
 from __future__ import annotations
 
 from . import _layout as layout
-from . import data
+from . import data, feature
 from ._lib import (
     CancelledError,
     DataMissingError,
@@ -21,6 +22,7 @@ from ._lib import (
     version as _version,
 )
 from ._cluster import Clusters, cluster
+from ._features import FeaturePick
 from ._store import Store
 from .results import Comparison, Pick
 
@@ -31,6 +33,7 @@ __all__ = [
     "Comparison",
     "DataMissingError",
     "Error",
+    "FeaturePick",
     "FileError",
     "InputError",
     "InternalError",
@@ -41,6 +44,7 @@ __all__ = [
     "WaitingError",
     "cluster",
     "data",
+    "feature",
     "layout",
 ]
 

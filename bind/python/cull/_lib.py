@@ -147,6 +147,38 @@ class PickStruct(ctypes.Structure):
     ]
 
 
+class FeatureProblem(ctypes.Structure):
+    C = "cull_feature_problem"
+    _fields_ = [
+        ("n", c_int64),
+        ("d", c_int64),
+        ("x", c_void_p),
+        ("levels", c_void_p),
+        ("name", POINTER(c_char_p)),
+        ("y", c_void_p),
+        ("classes", c_int32),
+        ("ys", c_void_p),
+        ("group", c_void_p),
+        ("groups", c_int32),
+        ("cost", c_void_p),
+        ("budget", c_double),
+        ("have", c_void_p),
+        ("avoid", c_void_p),
+    ]
+
+
+class FeaturePickStruct(ctypes.Structure):
+    C = "cull_feature_pick"
+    _fields_ = [
+        ("pick", PickStruct),
+        ("d", c_int64),
+        ("score", c_void_p),
+        ("p", c_void_p),
+        ("verdict", c_void_p),
+        ("score_is", c_char_p),
+    ]
+
+
 class ClusterOpts(ctypes.Structure):
     C = "cull_cluster_opts"
     _fields_ = [
@@ -309,6 +341,17 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("pool_open", c_int, c_void_p, c_char_p, _OUT),
     ("pool_from", c_int, c_void_p, c_void_p, c_int, c_int64, c_int64, _OUT),
     ("pool_free", None, c_void_p),
+    ("pool_rename", None, c_void_p, c_char_p),
+    (
+        "feature_select",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(FeatureProblem),
+        POINTER(FeaturePickStruct),
+    ),
+    ("feature_pick_free", None, POINTER(FeaturePickStruct)),
     ("cluster", c_int, c_void_p, c_void_p, POINTER(ClusterOpts), POINTER(ClustersStruct)),
     ("clusters_free", None, POINTER(ClustersStruct)),
     ("layouts_open", c_int, c_void_p, c_char_p, c_void_p, c_bool, _OUT),
