@@ -65,9 +65,11 @@ import numpy.typing as npt
 from ._estimators import ExampleSelector as ExampleSelector
 from ._estimators import FeatureSelector as FeatureSelector
 from ._estimators import OnSelected as OnSelected
+from ._selectors import FeatureMethod as FeatureMethod
 
 Budget = Union[int, float, str]
 Column = Union[int, str]
+Columns = Union[int, str, Sequence[int], Sequence[str], npt.ArrayLike]
 '''
 
 # of inputs that take more than text; the rest by what the catalogue says their text looks like
@@ -134,17 +136,38 @@ ESTIMATOR_TYPES = {
 }
 
 
+SELECTOR_TYPES = {
+    "budget": "Optional[Budget]",
+    "task": 'Literal["auto", "classify", "regress"]',
+    "categorical": "Optional[Columns]",
+    "cost": "Union[Mapping[str, float], npt.ArrayLike, None]",
+    "have": "Optional[Columns]",
+    "avoid": "Optional[Columns]",
+}
+
+
+def selector(facts):
+    types = {python_name(o["name"]): option_type(o) for o in facts["options"]}
+    types.update({**ESTIMATOR_TYPES, **SELECTOR_TYPES})
+    rows, doc = _parameters.feature_parameters(facts), _parameters.document_features(facts)
+    return of_class(facts, "FeatureMethod", rows, types, doc)
+
+
 def estimator(facts):
     types = {python_name(o["name"]): option_type(o) for o in facts["options"]}
     types.update(ESTIMATOR_TYPES)
     types.update((n, t) for n, t, _ in inputs(inputs_of(facts["task"])) if n.startswith("embed_"))
-    rows = _parameters.parameters(facts)
+    rows, doc = _parameters.parameters(facts), _parameters.document(facts)
+    return of_class(facts, "ExampleSelector", rows, types, doc)
+
+
+def of_class(facts, base, rows, types, doc):
     args = [f"{name}: {types[name]} = {quoted(default)}" for name, default, _ in rows]
     lines = ["self", args[0], "*", *args[1:]]
     doc = textwrap.indent(
-        f'"""{_parameters.document(facts)}\n"""', "    ", lambda line: bool(line.strip())
+        f'"""{doc}\n"""', "    ", lambda line: bool(line.strip())
     )
-    head = f"class {_parameters.class_name(facts['slug'])}(ExampleSelector):\n{doc}\n"
+    head = f"class {_parameters.class_name(facts['slug'])}({base}):\n{doc}\n"
     return head + "\n".join(
         ["    def __init__(", *(f"        {a}," for a in lines), "    ) -> None: ...", ""]
     )
@@ -182,6 +205,8 @@ def stub(task):
 if len(sys.argv) != 2 or sys.argv[1] not in [*_catalogue.TASKS, "sklearn"]:
     sys.exit(__doc__.split("\n\n")[1])
 if sys.argv[1] == "sklearn":
-    print("\n".join([ESTIMATORS, *map(estimator, _catalogue.methods_of("data"))]), end="")
+    classes = [*map(estimator, _catalogue.methods_of("data"))]
+    classes += map(selector, _catalogue.methods_of("feature"))
+    print("\n".join([ESTIMATORS, *classes]), end="")
 else:
     print(stub(sys.argv[1]), end="")

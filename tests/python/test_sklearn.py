@@ -38,7 +38,9 @@ ON_NUMBERS = [n for n, m in FACTS.items() if not m["needs_text"]]
 
 
 def test_a_class_for_each_method():
-    assert cs.__all__ == ["ExampleSelector", "FeatureSelector", "OnSelected", *NAMES]
+    bases = ["ExampleSelector", "FeatureMethod", "FeatureSelector", "OnSelected"]
+    of_columns = [class_name(m["slug"]) for m in _catalogue.methods_of("feature")]
+    assert cs.__all__ == [*bases, *NAMES, *of_columns] and len(set(cs.__all__)) == len(cs.__all__)
     assert NAMES[:2] == ["ColorFilter", "Dsir"] and "RdsPlus" in NAMES
     for name, m in FACTS.items():
         assert all(

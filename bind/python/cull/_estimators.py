@@ -21,11 +21,11 @@ from sklearn.utils.validation import check_is_fitted
 from . import _catalogue, _inputs
 from ._catalogue import Method
 from ._lib import InputError
-from ._parameters import READ, class_name, document, names, parameters
+from ._parameters import READ, Parameter, class_name, document, names, parameters
 from .results import Pick
 
 try:
-    from sklearn.utils.validation import validate_data
+    from sklearn.utils.validation import validate_data as validate_data
 except ImportError:  # scikit-learn before 1.6
 
     def validate_data(estimator: Any, X: Any, y: Any = "no_validation", **how: Any) -> Any:
@@ -254,15 +254,14 @@ def _seed(random_state: Any) -> int:
 # ---- their classes ----
 
 
-def estimator(facts: Dict[str, Any], module: str) -> Type[ExampleSelector]:
-    name = class_name(facts["slug"])
-    rows = parameters(facts)
+def constructor(name: str, rows: List[Parameter]) -> Callable[..., None]:
+    """The __init__ of a class: the first parameter by place too, the others by name."""
     known = [p for p, _, _ in rows]
     place, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     own = [inspect.Parameter(p, place if p == "budget" else named, default=d) for p, d, _ in rows]
     signature = inspect.Signature([inspect.Parameter("self", place), *own])
 
-    def __init__(self: ExampleSelector, *args: Any, **given: Any) -> None:
+    def __init__(self: Any, *args: Any, **given: Any) -> None:
         _catalogue.refuse(name, given, known)
         bound = signature.bind(self, *args, **given)
         bound.apply_defaults()
@@ -270,8 +269,13 @@ def estimator(facts: Dict[str, Any], module: str) -> Type[ExampleSelector]:
             setattr(self, p, bound.arguments[p])
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
+    return __init__
+
+
+def estimator(facts: Dict[str, Any], module: str) -> Type[ExampleSelector]:
+    name = class_name(facts["slug"])
     members = {
-        "__init__": __init__,
+        "__init__": constructor(name, parameters(facts)),
         "__doc__": document(facts),
         "__module__": module,
         "_method": Method(facts),

@@ -75,6 +75,48 @@ def parameters(facts: Dict[str, Any]) -> List[Parameter]:
     return found
 
 
+# parameters of every method that keeps columns, beside its budget and options
+_OF_COLUMNS: Tuple[Parameter, ...] = (
+    (
+        "task",
+        "auto",
+        "what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 "
+        "different whole numbers",
+    ),
+    (
+        "categorical",
+        None,
+        "columns of numbers that are names of kinds: numbers or names of columns, or a mask",
+    ),
+    ("cost", None, "a number for each column, or a dict of name -> cost; None = 1 each"),
+    (
+        "have",
+        None,
+        "columns that are kept in any case, for free, and count where columns add to one another",
+    ),
+    ("avoid", None, "columns never to be kept"),
+)
+
+
+def feature_parameters(facts: Dict[str, Any]) -> List[Parameter]:
+    """The same of a method that keeps columns."""
+    own = facts["own_number"]
+    more = "; None = as many as the method finds" if own else ""
+    help = "how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs"
+    found: List[Parameter] = [("budget", None if own else 0.5, help + more), *_OF_COLUMNS]
+    found += [(python_name(o["name"]), default_of(o), _catalogue.told(o)) for o in facts["options"]]
+    found += [("random_state", *READ["random_state"])]
+    return found + [(name, d, h) for name, _, d, h in _catalogue.COMMON if name in _COMMON]
+
+
+def document_features(facts: Dict[str, Any]) -> str:
+    lines = [_catalogue.headline(facts), ""]
+    lines += [f"{name}: {spoken(help)}" for name, _, help in feature_parameters(facts)]
+    return "\n".join(
+        [*lines, "", "What fit leaves and the other calls: help(cull.sklearn.FeatureMethod)."]
+    )
+
+
 def class_name(slug: str) -> str:
     return "".join(word.capitalize() for word in slug.split("-"))
 

@@ -7,9 +7,11 @@ import numpy.typing as npt
 from ._estimators import ExampleSelector as ExampleSelector
 from ._estimators import FeatureSelector as FeatureSelector
 from ._estimators import OnSelected as OnSelected
+from ._selectors import FeatureMethod as FeatureMethod
 
 Budget = Union[int, float, str]
 Column = Union[int, str]
+Columns = Union[int, str, Sequence[int], Sequence[str], npt.ArrayLike]
 
 class ColorFilter(ExampleSelector):
     """Examples that a model tuned to the target finds easier than its prior does.
@@ -877,6 +879,595 @@ class TfidfMean(ExampleSelector):
         target: Optional[npt.ArrayLike] = None,
         cost: Optional[Column] = None,
         quota: Optional[Union[str, Mapping[Any, Union[float, str]]]] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Boruta(FeatureMethod):
+    """All columns that beat columns permuted at random.
+
+    Paper: Kursa and Rudnicki, 2010, Feature Selection with the Boruta Package.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs; None = as many as the method finds
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    grow: trees of each forest (1 to 100000; 100)
+    rounds: forests at most (1 to 10000; 100)
+    depth: of a tree at most; 0 = until its leaves are pure (0 to 64; 0)
+    leaf: rows of a leaf at least (1 to 1e+06; 1)
+    patience: stop when so many rounds decided nothing; 0 = never before the end (0 to 10000; 0)
+    shadows: at least so many, where fewer columns are left: some are permuted more than once (1 to 1e+06; 100)
+    alpha: level of the tests (0 to 0.5; 0.01)
+    perc: percentile of the shadows to beat; 100 = the largest (1 to 100; 100.0)
+    two_step: correct for columns by false discoveries, then for rounds (True or False; True)
+    rough: decide what is left by its median importance against the shadows' (True or False; False)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = None,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        grow: int = 100,
+        rounds: int = 100,
+        depth: int = 0,
+        leaf: int = 1,
+        patience: int = 0,
+        shadows: int = 100,
+        alpha: float = 0.01,
+        perc: float = 100.0,
+        two_step: bool = True,
+        rough: bool = False,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Chi2(FeatureMethod):
+    """Counts or categories that are shared out unlike the classes, by the chi-squared test.
+
+    Paper: Pearson 1900, On the Criterion that a Given System of Deviations from the Probable in the Case of a Correlated System of Variables is such that it can be Reasonably Supposed to have Arisen from Random Sampling.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Cmim(FeatureMethod):
+    """Columns that say of the target what no column taken before says.
+
+    Paper: Fleuret 2004, Fast Binary Feature Selection with Conditional Mutual Information.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    bins: bins of a numeric column; 0 = the cube root of the rows, 2 to 64 (0 to 4096; 0)
+    binning: what bins have in common (frequency|width; frequency)
+    per_cost: take by score / cost (below 0: score * cost) (True or False; False)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        bins: int = 0,
+        binning: Literal["frequency", "width"] = "frequency",
+        per_cost: bool = False,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class FTest(FeatureMethod):
+    """Means that differ between classes, or a correlation with a number, by the F test.
+
+    Paper: Fisher 1925, Statistical Methods for Research Workers.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Fcbf(FeatureMethod):
+    """Columns that say more of the target than of each other; it finds how many.
+
+    Paper: Yu and Liu 2003, Feature Selection for High-Dimensional Data: A Fast Correlation-Based Filter Solution.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs; None = as many as the method finds
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    delta: least symmetrical uncertainty with the target (0 to 1; 0.0)
+    bins: bins of a numeric column; 0 = the cube root of the rows, 2 to 64 (0 to 4096; 0)
+    binning: what bins have in common (frequency|width; frequency)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = None,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        delta: float = 0.0,
+        bins: int = 0,
+        binning: Literal["frequency", "width"] = "frequency",
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Jmi(FeatureMethod):
+    """Columns that say much of the target together with those taken before.
+
+    Paper: Yang and Moody 1999, Data Visualization and Feature Selection: New Algorithms for Nongaussian Data.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    bins: bins of a numeric column; 0 = the cube root of the rows, 2 to 64 (0 to 4096; 0)
+    binning: what bins have in common (frequency|width; frequency)
+    per_cost: take by score / cost (below 0: score * cost) (True or False; False)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        bins: int = 0,
+        binning: Literal["frequency", "width"] = "frequency",
+        per_cost: bool = False,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Mrmr(FeatureMethod):
+    """Columns that say much of the target and little of one another.
+
+    Paper: Peng, Long, Ding 2005, Feature Selection Based on Mutual Information: Criteria of Max-Dependency, Max-Relevance, and Min-Redundancy.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    criterion: relevance less redundancy, or over it (mid|miq; mid)
+    bins: bins of a numeric column; 0 = the cube root of the rows, 2 to 64 (0 to 4096; 0)
+    binning: what bins have in common (frequency|width; frequency)
+    per_cost: take by score / cost (below 0: score * cost) (True or False; False)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        criterion: Literal["mid", "miq"] = "mid",
+        bins: int = 0,
+        binning: Literal["frequency", "width"] = "frequency",
+        per_cost: bool = False,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class MutualInformation(FeatureMethod):
+    """Columns that each say most of the target, by counts or by nearest neighbours.
+
+    Paper: Battiti 1994, Using Mutual Information for Selecting Features in Supervised Neural Net Learning; Ross 2014, Mutual Information between Discrete and Continuous Data Sets.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    estimator: tables of counts, or nearest neighbours (bins|knn; bins)
+    bins: bins of a numeric column; 0 = the cube root of the rows, 2 to 64 (0 to 4096; 0)
+    binning: what bins have in common (frequency|width; frequency)
+    miller: bins: take off the bias of small counts (True or False; False)
+    neighbours: knn: neighbours (1 to 1000; 3)
+    ties: knn: what is done with rows at one point (count|noise; count)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        estimator: Literal["bins", "knn"] = "bins",
+        bins: int = 0,
+        binning: Literal["frequency", "width"] = "frequency",
+        miller: bool = False,
+        neighbours: int = 3,
+        ties: Literal["count", "noise"] = "count",
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Quickselection(FeatureMethod):
+    """Columns that a sparse denoising autoencoder holds on to.
+
+    Paper: Atashgahi, Sokar, van der Lee, Mocanu, Mocanu, Veldhuis, Pechenizkiy (2022), Quick and Robust Feature Selection: the Strength of Energy-efficient Sparse Training for Autoencoders.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    epochs: passes over the rows (2 to 1e+06; 100)
+    hidden: units of the hidden layer (1 to 1e+06; 1000)
+    epsilon: links of a layer, in units of its rows and columns (0.01 to 100000; 13.0)
+    zeta: share of the links that an epoch drops and grows anew (0 to 0.99; 0.2)
+    noise: deviation of the noise that is to be taken off again (0 to 100; 0.2)
+    rate: rate of learning (1e-09 to 100; 0.01)
+    momentum: momentum of the steps (0 to 0.999999; 0.9)
+    decay: share of itself that a weight loses in a step (0 to 1; 1e-05)
+    dropout: share of the hidden units left out of a step (0 to 0.99; 0.2)
+    batch: rows of a step; what is left of an epoch waits (1 to 65536; 100)
+    activation: of the output (linear|tanh; linear)
+    scale: what columns are brought to first (z-score|min-max; z-score)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        epochs: int = 100,
+        hidden: int = 1000,
+        epsilon: float = 13.0,
+        zeta: float = 0.2,
+        noise: float = 0.2,
+        rate: float = 0.01,
+        momentum: float = 0.9,
+        decay: float = 1e-05,
+        dropout: float = 0.2,
+        batch: int = 100,
+        activation: Literal["linear", "tanh"] = "linear",
+        scale: Literal["z-score", "min-max"] = "z-score",
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class RandomColumns(FeatureMethod):
+    """A uniform sample of columns.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Relieff(FeatureMethod):
+    """Columns that differ between near rows of different classes, and not of the same.
+
+    Paper: Kononenko 1994, Estimating Attributes: Analysis and Extensions of RELIEF; Robnik-Sikonja and Kononenko 2003, Theoretical and Empirical Analysis of ReliefF and RReliefF.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    neighbours: nearest rows of each class (1 to 10000; 10)
+    rows: rows to ask, drawn by the seed; 0 = all (0 to 1e+15; 0)
+    sigma: of numbers to predict: how fast the weight of neighbours falls with their rank; 0 = not (0 to 1e+06; 20.0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        neighbours: int = 10,
+        rows: int = 0,
+        sigma: float = 20.0,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Rfe(FeatureMethod):
+    """Recursive elimination of the columns that a model weighs least.
+
+    Paper: Guyon, Weston, Barnhill and Vapnik, 2002, Gene Selection for Cancer Classification using Support Vector Machines.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    model: what weighs the columns (linear|logistic|trees; linear)
+    step: share of the columns that leaves at once; 0 = one (0 to 0.99; 0.1)
+    l2: penalty of linear and logistic, for each row (1e-09 to 1e+06; 0.001)
+    grow: trees of a forest (1 to 100000; 100)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        model: Literal["linear", "logistic", "trees"] = "linear",
+        step: float = 0.1,
+        l2: float = 0.001,
+        grow: int = 100,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Stepwise(FeatureMethod):
+    """Columns one at a time, by a plain model's error.
+
+    Paper: Pudil, Novovicova and Kittler, 1994, Floating Search Methods in Feature Selection.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs; None = as many as the method finds
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    model: what predicts (linear|logistic|knn|trees; linear)
+    search: how sets follow one another (forward|backward|floating; forward)
+    folds: of cross-validation (2 to 100; 5)
+    tolerance: a step that lowers the error by less gains nothing (0 to 1; 0.01)
+    patience: steps without gain until the search ends (1 to 1e+06; 3)
+    l2: penalty of linear and logistic, for each row (1e-09 to 1e+06; 0.001)
+    neighbours: rows that answer, of knn (1 to 100; 5)
+    grow: trees of a forest (1 to 100000; 50)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = None,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        model: Literal["linear", "logistic", "knn", "trees"] = "linear",
+        search: Literal["forward", "backward", "floating"] = "forward",
+        folds: int = 5,
+        tolerance: float = 0.01,
+        patience: int = 3,
+        l2: float = 0.001,
+        neighbours: int = 5,
+        grow: int = 50,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class TreeImportance(FeatureMethod):
+    """The columns that trees split by to most effect.
+
+    Paper: Breiman, 2001, Random Forests; Chen and Guestrin, 2016, XGBoost.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    trees: a random forest, or boosted trees (XGBoost) (forest|boost; forest)
+    importance: what a column is worth: the error that its splits took, their number, or the error that permuting it adds (gain|count|permutation; gain)
+    grow: trees; 0 = 500 in a forest, 100 boosted (0 to 100000; 0)
+    depth: of a tree at most; 0 = any in a forest, 6 boosted (0 to 64; 0)
+    leaf: of a forest: rows of a leaf at least; 0 = 1 for classes, 5 for numbers (0 to 1e+06; 0)
+    shrink: boosted: what each tree counts (0.001 to 1; 0.3)
+    subsample: boosted: share of the rows for each tree (0.01 to 1; 1.0)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        trees: Literal["forest", "boost"] = "forest",
+        importance: Literal["gain", "count", "permutation"] = "gain",
+        grow: int = 0,
+        depth: int = 0,
+        leaf: int = 0,
+        shrink: float = 0.3,
+        subsample: float = 1.0,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Variance(FeatureMethod):
+    """Columns whose values vary most.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    scale: what values are divided by first (none|range; none)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        scale: Literal["none", "range"] = "none",
         random_state: Union[int, np.random.RandomState, None] = 1,
         threads: int = 0,
         memory: Union[int, str, None] = None,
