@@ -16,6 +16,7 @@
 #include "cull/job.h"
 #include "cull/layout.h"
 #include "cull/method.h"
+#include "cull/micro3.h"
 #include "cull/model.h"
 #include "cull/nn.h"
 #include "cull/nn_image.h"

@@ -124,6 +124,7 @@ int run_task(cli *c);
 int run_embed(cli *c);
 int run_cluster(cli *c);
 int run_layout(cli *c);
+int run_micro3(cli *c);
 int run_model(cli *c);
 int run_compare(cli *c);
 int run_apply(cli *c);
