@@ -16,6 +16,7 @@ endif()
 if(TARGET cull_mpi)
   install(TARGETS cull_mpi RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+install(FILES share/micro3.csv DESTINATION ${CMAKE_INSTALL_DATADIR}/cull)
 install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The prefix is told from where cull.pc lies, so that the tree may be installed anywhere and moved.

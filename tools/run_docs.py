@@ -6,7 +6,8 @@ usage: run_docs.py CULL PAGE.md... [--update]
 A block ```KIND file=NAME is written to NAME before the page's commands run. In a block ```console a
 line that begins with "$ " is a command (a backslash at its end takes in the next line), and the lines
 up to the next command are what it prints on standard output and standard error together. The commands
-of a page run in one shell, in an empty folder, with the folder of CULL first on PATH. A ```pycon
+of a page run in one shell, in an empty folder, with the folder of CULL first on PATH and the source's
+share/ as $SHARE. A ```pycon
 block holds statements of Python, after ">>> " and "... ", and what they print; those of a page run in
 one interpreter, in the same folder, with the package of bind/python on the library beside CULL. Of an
 exception its last lines are shown. Without numpy, pages with such blocks are passed over; a block
@@ -29,6 +30,7 @@ import threading
 from pathlib import Path
 
 SECONDS = 60  # for one command
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 MARK = "end of command"
 
 
@@ -84,11 +86,11 @@ def runners(folder, cull):
     """What runs the blocks of each kind; started at the first of them."""
     build = os.path.dirname(cull)
     env = {"PATH": build + ":/usr/local/bin:/usr/bin:/bin", "HOME": folder, "LC_ALL": "C.UTF-8",
-           "COLUMNS": "80", "TMPDIR": folder}
+           "COLUMNS": "80", "TMPDIR": folder, "SHARE": os.path.join(SOURCE, "share")}
     for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
         if name in os.environ:
             env[name] = os.environ[name]
-    package = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bind", "python")
+    package = os.path.join(SOURCE, "bind", "python")
     python = {**env, "PYTHONPATH": package, "CULL_LIBRARY": os.path.join(build, "libcull.so"),
               "PYTHONDONTWRITEBYTECODE": "1"}
     return {

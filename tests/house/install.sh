@@ -35,6 +35,7 @@ for h in "$tmp"/moved/include/cull/*.h; do
     cc -std=c17 -Wall -Wextra -Werror -I"$tmp/moved/include" -fsyntax-only "$tmp/h.c"
     c++ -std=c++17 -Wall -Wextra -Werror -I"$tmp/moved/include" -fsyntax-only -x c++ "$tmp/h.c"
 done
+[ -s "$tmp/moved/share/cull/micro3.csv" ] || { echo "share/cull/micro3.csv is missing"; exit 1; }
 # the installed command finds the installed library
 if [ -x "$tmp/moved/bin/cull" ]; then
     env -u LD_LIBRARY_PATH "$tmp/moved/bin/cull" --version >"$tmp/log" 2>&1 || { cat "$tmp/log"; exit 1; }
