@@ -8,7 +8,7 @@
  * Reads     categorical columns as they are, numeric ones in bins, a missing value as a value; two classes.
  *           With a budget the columns with the largest share of rows of an open gate are kept; the others with
  *           open gates are tentative.
- * Deviates  (a) The penalty counts per value, lambda / values: the paper's lambda multiplies a sum over all
+ * Deviates  (a) The penalty counts per value, penalty / values: the paper's lambda multiplies a sum over all
  *           values, so that it must be found anew for each size of data. (b) Numeric columns: bins of equal
  *           frequency; the paper takes floor(log(v)^2). (c) Rows to stop by are drawn (holdout). (d) Values in fewer
  *           rows than `rare` share one gate in each column, as in the paper. (e) ipnn is gated like the others;
@@ -29,7 +29,7 @@
 typedef struct {
     int model;
     int64_t dim, hidden, cross, batch, search, rewind, epochs, rare, bins;
-    double rate, l2, lambda, temperature, gate, holdout;
+    double rate, l2, penalty, temperature, gate, holdout;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, model, CULL__DEEPFM, "fm|deepfm|dcn|ipnn", "what predicts the click"),
@@ -39,7 +39,7 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, rate, 3e-3, 1e-9, 1, "Adam's learning rate"),
     CULL_OPT_F64(opts, l2, 3e-5, 0, 1, "weight decay of all but the gates"),
     CULL_OPT_I64(opts, batch, 1000, 1, 1 << 22, "rows of a step"),
-    CULL_OPT_F64(opts, lambda, 0.2, 0, 1e6, "penalty of all gates open: larger keeps less"),
+    CULL_OPT_F64(opts, penalty, 0.2, 0, 1e6, "penalty of all gates open: larger keeps less"),
     CULL_OPT_F64(opts, temperature, 200, 1, 1e6, "how steep gates are at the end of the search"),
     CULL_OPT_F64(opts, gate, 0.5, 0, 10, "logit that gates begin at"),
     CULL_OPT_I64(opts, search, 8, 1, 1 << 16, "epochs of the search"),
@@ -236,7 +236,7 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
                            .batch = a->batch,
                            .rate = a->rate,
                            .l2 = a->l2,
-                           .penalty = a->lambda / (double)values,
+                           .penalty = a->penalty / (double)values,
                            .temperature = a->temperature,
                            .start = a->gate,
                            .search = a->search,

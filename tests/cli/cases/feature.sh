@@ -20,4 +20,4 @@ for f in t.tsv t.csv.gz t.jsonl; do
     cull feature random-columns --budget 3 --target outcome $f -q -o "k.${f#t.}" && wc -l <"k.${f#t.}"
 done
 cull feature random-columns --budget 2 --target outcome --json -q t.csv | grep -c '"name":"gaps"'
-cull compare feature --budget 2 --target outcome -q t.csv | cut -f1,2,4
+cull compare feature --methods random-columns,f-test,mrmr --budget 2 --target outcome -q t.csv | cut -f1,2,4
