@@ -344,6 +344,72 @@ def mutual_information(
     Also the inputs of every method: help(cull.feature).
     """
 
+def optfs(
+    X: Table,
+    y: Optional[Target] = None,
+    budget: Optional[Budget] = None,
+    *,
+    names: Optional[Sequence[str]] = None,
+    task: Literal["auto", "classify", "regress"] = "auto",
+    categorical: Optional[Which] = None,
+    group: Optional[npt.ArrayLike] = None,
+    cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+    have: Optional[Which] = None,
+    avoid: Optional[Which] = None,
+    model: Literal["fm", "deepfm", "dcn", "ipnn"] = "deepfm",
+    dim: int = 16,
+    hidden: int = 256,
+    cross: int = 3,
+    rate: float = 0.003,
+    l2: float = 3e-05,
+    batch: int = 1000,
+    penalty: float = 0.2,
+    temperature: float = 200.0,
+    gate: float = 0.5,
+    search: int = 8,
+    rewind: int = 1,
+    epochs: int = 20,
+    rare: int = 2,
+    bins: int = 32,
+    holdout: float = 0.1,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+) -> FeaturePick:
+    """Values of columns whose gates stay open in a click model.
+
+    Paper: Lyu et al. 2023, Optimizing Feature Set for Click-Through Rate Prediction.
+
+    Needs y, which must be classes. Takes missing values and categorical columns as they are.
+
+    X: an array (rows, columns), a dict of columns or a data frame; NaN and None are missing, columns
+        with text are categorical.
+    y: for each row a class (text, booleans, numbers) or a number to predict; (rows, m) = m numbers.
+    budget: how many columns (20), which share (0.1, '10%'), or, with cost, which sum of costs;
+        None = as many as the method finds
+    model: what predicts the click (fm|deepfm|dcn|ipnn; deepfm)
+    dim: numbers of an embedding (1 to 1024; 16)
+    hidden: units of the first layer; then a half, a quarter (4 to 8192; 256)
+    cross: cross layers of dcn (0 to 8; 3)
+    rate: Adam's learning rate (1e-09 to 1; 0.003)
+    l2: weight decay of all but the gates (0 to 1; 3e-05)
+    batch: rows of a step (1 to 4.1943e+06; 1000)
+    penalty: penalty of all gates open: larger keeps less (0 to 1e+06; 0.2)
+    temperature: how steep gates are at the end of the search (1 to 1e+06; 200.0)
+    gate: logit that gates begin at (0 to 10; 0.5)
+    search: epochs of the search (1 to 65536; 8)
+    rewind: epoch whose weights are trained on in the end (0 to 65536; 1)
+    epochs: most epochs in the end (1 to 65536; 20)
+    rare: a value in fewer rows shares a gate with others such (1 to 1.07374e+09; 2)
+    bins: bins of a numeric column (2 to 4096; 32)
+    holdout: share of the rows that stopping is judged by (0.01 to 0.9; 0.1)
+
+    Also the inputs of every method: help(cull.feature).
+    """
+
 def quickselection(
     X: Table,
     y: Optional[Target] = None,
@@ -558,6 +624,61 @@ def stepwise(
     l2: penalty of linear and logistic, for each row (1e-09 to 1e+06; 0.001)
     neighbours: rows that answer, of knn (1 to 100; 5)
     grow: trees of a forest (1 to 100000; 50)
+
+    Also the inputs of every method: help(cull.feature).
+    """
+
+def tadred(
+    X: Table,
+    y: Optional[Target] = None,
+    budget: Optional[Budget] = None,
+    *,
+    names: Optional[Sequence[str]] = None,
+    task: Literal["auto", "classify", "regress"] = "auto",
+    categorical: Optional[Which] = None,
+    group: Optional[npt.ArrayLike] = None,
+    cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+    have: Optional[Which] = None,
+    avoid: Optional[Which] = None,
+    hidden: int = 256,
+    layers: int = 2,
+    rate: float = 0.0001,
+    batch: int = 1500,
+    shrink: float = 0.5,
+    holdout: float = 0.2,
+    fix: int = 25,
+    fade: int = 10,
+    drop: int = 10,
+    patience: int = 20,
+    epochs: int = 1000,
+    seed: int = 1,
+    threads: int = 0,
+    memory: Union[int, str, None] = None,
+    isa: Optional[str] = None,
+    tmpdir: Optional[Path] = None,
+    progress: Union[bool, Progress, None] = None,
+) -> FeaturePick:
+    """Channels that a task network can do without.
+
+    Paper: Blumberg et al. 2024, Experimental Design for Multi-Channel Imaging via Task-Driven Feature Selection.
+
+    Needs y.
+
+    X: an array (rows, columns), a dict of columns or a data frame; NaN and None are missing, columns
+        with text are categorical.
+    y: for each row a class (text, booleans, numbers) or a number to predict; (rows, m) = m numbers.
+    budget: how many columns (20), which share (0.1, '10%'), or, with cost, which sum of costs
+    hidden: units of each hidden layer (1 to 8192; 256)
+    layers: hidden layers of both networks (1 to 8; 2)
+    rate: Adam's learning rate (1e-09 to 1; 0.0001)
+    batch: rows of a step (1 to 1.04858e+06; 1500)
+    shrink: what a step leaves of the channels, until the budget (0.01 to 0.99; 0.5)
+    holdout: share of the rows that stopping is judged by (0.01 to 0.9; 0.2)
+    fix: epochs of a step before its scores are fixed (2 to 1.04858e+06; 25)
+    fade: epochs in which the score network fades out (1 to 1.04858e+06; 10)
+    drop: epochs in which the channels that go fade out (1 to 1.04858e+06; 10)
+    patience: a step ends after so many epochs without a better loss (1 to 1.04858e+06; 20)
+    epochs: most epochs of a step (1 to 1.04858e+06; 1000)
 
     Also the inputs of every method: help(cull.feature).
     """

@@ -1190,6 +1190,69 @@ class MutualInformation(FeatureMethod):
         memory: Union[int, str, None] = None,
     ) -> None: ...
 
+class Optfs(FeatureMethod):
+    """Values of columns whose gates stay open in a click model.
+
+    Paper: Lyu et al. 2023, Optimizing Feature Set for Click-Through Rate Prediction.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs; None = as many as the method finds
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    model: what predicts the click (fm|deepfm|dcn|ipnn; deepfm)
+    dim: numbers of an embedding (1 to 1024; 16)
+    hidden: units of the first layer; then a half, a quarter (4 to 8192; 256)
+    cross: cross layers of dcn (0 to 8; 3)
+    rate: Adam's learning rate (1e-09 to 1; 0.003)
+    l2: weight decay of all but the gates (0 to 1; 3e-05)
+    batch: rows of a step (1 to 4.1943e+06; 1000)
+    penalty: penalty of all gates open: larger keeps less (0 to 1e+06; 0.2)
+    temperature: how steep gates are at the end of the search (1 to 1e+06; 200.0)
+    gate: logit that gates begin at (0 to 10; 0.5)
+    search: epochs of the search (1 to 65536; 8)
+    rewind: epoch whose weights are trained on in the end (0 to 65536; 1)
+    epochs: most epochs in the end (1 to 65536; 20)
+    rare: a value in fewer rows shares a gate with others such (1 to 1.07374e+09; 2)
+    bins: bins of a numeric column (2 to 4096; 32)
+    holdout: share of the rows that stopping is judged by (0.01 to 0.9; 0.1)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = None,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        model: Literal["fm", "deepfm", "dcn", "ipnn"] = "deepfm",
+        dim: int = 16,
+        hidden: int = 256,
+        cross: int = 3,
+        rate: float = 0.003,
+        l2: float = 3e-05,
+        batch: int = 1000,
+        penalty: float = 0.2,
+        temperature: float = 200.0,
+        gate: float = 0.5,
+        search: int = 8,
+        rewind: int = 1,
+        epochs: int = 20,
+        rare: int = 2,
+        bins: int = 32,
+        holdout: float = 0.1,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
 class Quickselection(FeatureMethod):
     """Columns that a sparse denoising autoencoder holds on to.
 
@@ -1392,6 +1455,59 @@ class Stepwise(FeatureMethod):
         l2: float = 0.001,
         neighbours: int = 5,
         grow: int = 50,
+        random_state: Union[int, np.random.RandomState, None] = 1,
+        threads: int = 0,
+        memory: Union[int, str, None] = None,
+    ) -> None: ...
+
+class Tadred(FeatureMethod):
+    """Channels that a task network can do without.
+
+    Paper: Blumberg et al. 2024, Experimental Design for Multi-Channel Imaging via Task-Driven Feature Selection.
+
+    budget: how many columns (20), which share (0.5, '50%'; at least one), or, with cost, which sum of costs
+    task: what y is: 'classify', 'regress', or auto: classes where it is text, booleans or at most 20 different whole numbers
+    categorical: columns of numbers that are names of kinds: numbers or names of columns, or a mask
+    cost: a number for each column, or a dict of name -> cost; None = 1 each
+    have: columns that are kept in any case, for free, and count where columns add to one another
+    avoid: columns never to be kept
+    hidden: units of each hidden layer (1 to 8192; 256)
+    layers: hidden layers of both networks (1 to 8; 2)
+    rate: Adam's learning rate (1e-09 to 1; 0.0001)
+    batch: rows of a step (1 to 1.04858e+06; 1500)
+    shrink: what a step leaves of the channels, until the budget (0.01 to 0.99; 0.5)
+    holdout: share of the rows that stopping is judged by (0.01 to 0.9; 0.2)
+    fix: epochs of a step before its scores are fixed (2 to 1.04858e+06; 25)
+    fade: epochs in which the score network fades out (1 to 1.04858e+06; 10)
+    drop: epochs in which the channels that go fade out (1 to 1.04858e+06; 10)
+    patience: a step ends after so many epochs without a better loss (1 to 1.04858e+06; 20)
+    epochs: most epochs of a step (1 to 1.04858e+06; 1000)
+    random_state: seed; None or a RandomState draws one, as elsewhere in scikit-learn
+    threads: workers; 0 = one for each CPU. The answer does not depend on it
+    memory: most bytes to hold at once, or '512M', '4G'
+
+    What fit leaves and the other calls: help(cull.sklearn.FeatureMethod).
+    """
+    def __init__(
+        self,
+        budget: Optional[Budget] = 0.5,
+        *,
+        task: Literal["auto", "classify", "regress"] = "auto",
+        categorical: Optional[Columns] = None,
+        cost: Union[Mapping[str, float], npt.ArrayLike, None] = None,
+        have: Optional[Columns] = None,
+        avoid: Optional[Columns] = None,
+        hidden: int = 256,
+        layers: int = 2,
+        rate: float = 0.0001,
+        batch: int = 1500,
+        shrink: float = 0.5,
+        holdout: float = 0.2,
+        fix: int = 25,
+        fade: int = 10,
+        drop: int = 10,
+        patience: int = 20,
+        epochs: int = 1000,
         random_state: Union[int, np.random.RandomState, None] = 1,
         threads: int = 0,
         memory: Union[int, str, None] = None,
