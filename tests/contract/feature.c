@@ -30,15 +30,15 @@ static cull_opts *light(cull_ctx *cx, const cull_method *m)
     static const struct {
         const char *name;
         double value;
-    } few[] = {{"epochs", 1}, {"fix", 1},    {"fade", 1}, {"drop", 1}, {"patience", 1},
-               {"search", 1}, {"hidden", 8}, {"dim", 4},  {"grow", 5}, {"rounds", 8}};
+    } few[] = {{"epochs", 1}, {"fix", 1},    {"fade", 1}, {"drop", 1},  {"patience", 1},
+               {"search", 1}, {"hidden", 8}, {"dim", 4},  {"grow", 20}, {"rounds", 30}};
     cull_opts *o;
     ok(cx, cull_opts_new(cx, m, &o));
     for (const cull_opt *r = m->opts; r->name; r++)
         for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
             char buf[32];
             if (r->kind != CULL_KIND_I64 || strcmp(r->name, few[i].name)) continue;
-            cull__format_f64(fmax(r->lo, few[i].value), buf);
+            cull__format_f64(fmin(r->def, fmax(r->lo, few[i].value)), buf);
             ok(cx, cull_opts_set(cx, o, r->name, buf));
         }
     return o;
