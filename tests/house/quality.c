@@ -111,6 +111,8 @@ static void feature_methods(cull_ctx *cx)
     for (int i = 0; i < cull_method_count(); i++) {
         const cull_method *m = cull_method_at(i);
         if (m->task != CULL_TASK_FEATURE) continue;
+        /* what a network comes to turns on the bits of matrix products, which are the processor's */
+        if (!strcmp(m->slug, "tadred") || !strcmp(m->slug, "optfs")) continue;
         column_line(cx, m, false);
         if ((m->flags & CULL_NEEDS_Y) && !(m->flags & CULL_NEEDS_CLASSES)) column_line(cx, m, true);
     }
