@@ -156,10 +156,6 @@ static cull_status scales(cull_ctx *cx, const cull_feature_problem *p, net *n, c
     }
     cull__release(cx, mark);
     n->d = d;
-    if (d < 1)
-        return cull__fail(cx, CULL_EINPUT,
-                          "no column is left to choose from: each is constant or "
-                          "avoided");
     return CULL_OK;
 }
 
@@ -449,6 +445,7 @@ static cull_status net_new(training *t)
     CULL_TRY(split(cx, p, o->holdout, t->order, &t->train));
     CULL_TRY(scales(cx, p, n, t->order, t->train));
     CULL_TRY(targets(cx, p, n, t->order, t->train));
+    if (!n->d) return CULL_OK;
     for (int64_t c = 0; c < n->d; c++) n->sbar[c] = n->mask[c] = 1;
     CULL_TRY(cull_params_new(cx, &n->p));
     if (!o->plain) CULL_TRY(mlp_new(n->p, "score", n->d, o->hidden, o->layers, n->d, &n->score));
@@ -462,7 +459,9 @@ static cull_status run(training *t, const double *size, int steps, cull__channel
 {
     cull_ctx *cx = t->cx;
     net *n = t->n;
+    for (int64_t c = 0; c < out->d; c++) out->score[c] = NAN;
     CULL_TRY(net_new(t));
+    if (!n->d) return CULL_OK; /* nothing to choose from */
     cull_optim_opts oo = CULL_OPTIM_OPTS;
     CULL_TRY(cull_optim_new(cx, n->p, &oo, &t->optim));
     t->q = (cull_train_problem){
@@ -475,7 +474,6 @@ static cull_status run(training *t, const double *size, int steps, cull__channel
         out->steps = s + 1;
         for (int64_t c = 0; c < n->d; c++) out->stayed[n->col[c]] += n->mask[c] > 0;
     }
-    for (int64_t c = 0; c < out->d; c++) out->score[c] = NAN;
     for (int64_t c = 0; c < n->d; c++) {
         out->kept[n->col[c]] = n->mask[c] > 0;
         out->score[n->col[c]] = (double)n->sbar[c];

@@ -20,7 +20,7 @@ typedef struct {
 
 typedef struct {
     int64_t d, m;    /* columns of the problem; outputs (classes, or numbers) */
-    int steps;       /* done */
+    int steps;       /* 0: there was no column to choose from */
     uint8_t *kept;   /* d: still there at the end */
     int32_t *stayed; /* d: steps that it was there for */
     double *score;   /* d: mean score at the end; NaN = never a candidate (avoided, constant) */

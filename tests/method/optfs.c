@@ -96,7 +96,7 @@ static void absent_value(void **state)
 static cull_feature_pick pick(int threads, double budget, const char *model)
 {
     static const char *const set[][2] = {{"dim", "6"},      {"hidden", "16"}, {"batch", "300"},
-                                         {"penalty", "0.2"}, {"search", "8"},  {"rate", "0.01"},
+                                         {"penalty", "0.2"}, {"anneal", "8"},  {"rate", "0.01"},
                                          {"bins", "8"}};
     cull_ctx_opts co = CULL_CTX_OPTS;
     co.threads = threads;
@@ -136,7 +136,7 @@ static void finds_what_is_planted(void **state)
         }
     assert_int_equal(right, planted); /* all 8 of them, and few others of 70 */
     assert_true(open <= 2 * planted);
-    assert_true(k.score[0] > .25 && k.score[1] > .25);
+    assert_true(k.score[0] > .1 && k.score[1] > .1);
     cull_feature_pick_free(&k);
     k = pick(1, 2, "fm");
     assert_int_equal(k.pick.n, 2);

@@ -59,6 +59,8 @@ class FeaturePick:
     score_is  what the scores are
     p_values  (d,) float64 where the method tests, else None
     verdicts  (d,) "confirmed", "tentative", "rejected" where the method finds its own number, else None
+    levels    of a method that also chooses values: for each column a bool array, true where a value counts:
+              its categories by code (a numeric column: its bins, in order), then a missing value; else None
     columns   d names of all
     spent     the sum of the costs kept
     remark    what was taken for granted, in sentences; "" = nothing
@@ -72,6 +74,7 @@ class FeaturePick:
     score_is: str
     p_values: Optional[npt.NDArray[np.float64]]
     verdicts: Optional[npt.NDArray[np.str_]]
+    levels: Optional[List[npt.NDArray[np.bool_]]]
     columns: List[str]
     spent: float
     remark: str
@@ -89,6 +92,11 @@ class FeaturePick:
         self.score_is = (found.score_is or b"").decode()
         self.p_values = _copy(found.p, d, np.float64) if found.p else None
         self.verdicts = _VERDICTS[_copy(found.verdict, d, np.uint8)] if found.verdict else None
+        self.levels = None
+        if found.level_at:
+            at = _copy(found.level_at, d + 1, np.int64)
+            kept = _copy(found.level_kept, int(at[-1]), np.uint8).astype(np.bool_)
+            self.levels = [kept[at[c] : at[c + 1]] for c in range(d)]
         self.spent = found.pick.spent
         self.remark = facts["remark"]
         self.method = facts["method"]

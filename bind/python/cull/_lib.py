@@ -176,6 +176,8 @@ class FeaturePickStruct(ctypes.Structure):
         ("p", c_void_p),
         ("verdict", c_void_p),
         ("score_is", c_char_p),
+        ("level_at", c_void_p),
+        ("level_kept", c_void_p),
     ]
 
 

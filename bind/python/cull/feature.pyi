@@ -366,7 +366,7 @@ def optfs(
     penalty: float = 0.2,
     temperature: float = 200.0,
     gate: float = 0.5,
-    search: int = 8,
+    anneal: int = 8,
     rewind: int = 1,
     epochs: int = 20,
     rare: int = 2,
@@ -398,9 +398,9 @@ def optfs(
     l2: weight decay of all but the gates (0 to 1; 3e-05)
     batch: rows of a step (1 to 4.1943e+06; 1000)
     penalty: penalty of all gates open: larger keeps less (0 to 1e+06; 0.2)
-    temperature: how steep gates are at the end of the search (1 to 1e+06; 200.0)
+    temperature: how steep gates are in the last of them (1 to 1e+06; 200.0)
     gate: logit that gates begin at (0 to 10; 0.5)
-    search: epochs of the search (1 to 65536; 8)
+    anneal: epochs in which gates are trained and grow steep (1 to 65536; 8)
     rewind: epoch whose weights are trained on in the end (0 to 65536; 1)
     epochs: most epochs in the end (1 to 65536; 20)
     rare: a value in fewer rows shares a gate with others such (1 to 1.07374e+09; 2)

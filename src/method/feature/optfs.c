@@ -6,7 +6,7 @@
  *           of two values is gated by both. Then gates are steps, the weights are put back to an early epoch's,
  *           and the model is trained alone (sections 3.2 to 3.4).
  * Reads     categorical columns as they are, numeric ones in bins, a missing value as a value; two classes.
- *           With a budget the columns with the largest share of rows of an open gate are kept; the others with
+ *           With a budget the columns whose open gates are strongest over the rows are kept; the others with
  *           open gates are tentative.
  * Deviates  (a) The penalty counts per value, penalty / values: the paper's lambda multiplies a sum over all
  *           values, so that it must be found anew for each size of data. (b) Numeric columns: bins of equal
@@ -28,7 +28,7 @@
 
 typedef struct {
     int model;
-    int64_t dim, hidden, cross, batch, search, rewind, epochs, rare, bins;
+    int64_t dim, hidden, cross, batch, anneal, rewind, epochs, rare, bins;
     double rate, l2, penalty, temperature, gate, holdout;
 } opts;
 static const cull_opt table[] = {
@@ -40,15 +40,17 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, l2, 3e-5, 0, 1, "weight decay of all but the gates"),
     CULL_OPT_I64(opts, batch, 1000, 1, 1 << 22, "rows of a step"),
     CULL_OPT_F64(opts, penalty, 0.2, 0, 1e6, "penalty of all gates open: larger keeps less"),
-    CULL_OPT_F64(opts, temperature, 200, 1, 1e6, "how steep gates are at the end of the search"),
+    CULL_OPT_F64(opts, temperature, 200, 1, 1e6, "how steep gates are in the last of them"),
     CULL_OPT_F64(opts, gate, 0.5, 0, 10, "logit that gates begin at"),
-    CULL_OPT_I64(opts, search, 8, 1, 1 << 16, "epochs of the search"),
+    CULL_OPT_I64(opts, anneal, 8, 1, 1 << 16, "epochs in which gates are trained and grow steep"),
     CULL_OPT_I64(opts, rewind, 1, 0, 1 << 16, "epoch whose weights are trained on in the end"),
     CULL_OPT_I64(opts, epochs, 20, 1, 1 << 16, "most epochs in the end"),
     CULL_OPT_I64(opts, rare, 2, 1, 1 << 30, "a value in fewer rows shares a gate with others such"),
     CULL_OPT_I64(opts, bins, 32, 2, CULL__BINS_MOST, "bins of a numeric column"),
     CULL_OPT_F64(opts, holdout, 0.1, 0.01, 0.9, "share of the rows that stopping is judged by"),
     CULL_OPT_END};
+
+static const char STRENGTH[] = "mean logit of the open gates over the rows";
 
 /* The columns as ids: of each the levels (or bins), a missing value, and one for all that are rare. */
 typedef struct {
@@ -94,7 +96,7 @@ static cull_status columns_of(cull_ctx *cx, const cull_feature_problem *p, ids *
         numeric[c] = 1;
         CULL_TRY(CULL_TMP(cx, s->bin[c], p->n));
     }
-    if (!s->fields) return cull__fail(cx, CULL_EINPUT, "there is no column to choose from");
+    if (!s->fields) return CULL_OK;
     CULL_TRY(cull__each_column(cx, p, numeric, into_bins, s));
     CULL_TRY(CULL_TMP(cx, s->at, s->fields + 1));
     s->at[0] = 0;
@@ -108,6 +110,7 @@ static cull_status split(cull_ctx *cx, const cull_feature_problem *p, double sha
 {
     int64_t units = p->group ? p->groups : p->n, *unit, at = 0;
     int64_t out = (int64_t)ceil(share * (double)units);
+    if (out > units - 1) out = units - 1;
     uint8_t *held;
     cull_rng r = cull__rng(cx, 1);
     CULL_TRY(CULL_TMP(cx, unit, units));
@@ -153,14 +156,17 @@ static cull_status number(cull_ctx *cx, int64_t rare, ids *s)
     return CULL_OK;
 }
 
-/* The share of all rows in which the gate of the column's value is open. */
-static void shares(const ids *s, const uint8_t *open, double *score)
+/* Over all rows the mean logit of the gate of the column's value; a shut gate counts 0. */
+static void strengths(const ids *s, const cull__gates *g, double *score)
 {
     for (int64_t c = 0; c < s->p->d; c++) score[c] = NAN;
     for (int64_t k = 0; k < s->fields; k++) {
-        int64_t rows = 0;
-        for (int64_t i = 0; i < s->p->n; i++) rows += open[s->id[i * s->fields + k]];
-        score[s->col[k]] = (double)rows / (double)s->p->n;
+        double sum = 0;
+        for (int64_t i = 0; i < s->p->n; i++) {
+            int32_t id = s->id[i * s->fields + k];
+            if (g->open[id]) sum += (double)g->gate[id];
+        }
+        score[s->col[k]] = sum / (double)s->p->n;
     }
 }
 
@@ -195,7 +201,7 @@ static cull_status chosen(cull_ctx *cx, const ids *s, const cull__gates *g, cull
     CULL_TRY(CULL_TMP(cx, score, p->d));
     CULL_TRY(CULL_TMP0(cx, taken, p->d));
     CULL_TRY(CULL_TMP(cx, verdict, p->d));
-    shares(s, g->open, score);
+    strengths(s, g, score);
     for (int64_t c = 0; c < p->d; c++)
         if (score[c] == 0) t.taken[c] = 1; /* no gate of it is open: never kept */
     CULL_TRY(cull__columns_best(cx, p, &t, score));
@@ -204,14 +210,27 @@ static cull_status chosen(cull_ctx *cx, const ids *s, const cull__gates *g, cull
     for (int64_t c = 0; c < p->d; c++)
         verdict[c] = taken[c] ? CULL_CONFIRMED : score[c] > 0 ? CULL_TENTATIVE : CULL_REJECTED;
     CULL_TRY(levels_of(cx, s, g->open, taken, &at, &kept));
+    return cull__columns_pick(cx, p, &t,
+                              &(cull__columns){.score = score,
+                                               .score_is = STRENGTH,
+                                               .verdict = verdict,
+                                               .level_at = at,
+                                               .level_kept = kept},
+                              out);
+}
+
+/* Where every column is avoided. */
+static cull_status nothing(cull_ctx *cx, const cull_feature_problem *p, cull_feature_pick *out)
+{
+    cull__taker t;
+    double *score;
+    uint8_t *verdict;
+    CULL_TRY(cull__columns_taker(cx, p, &t));
+    CULL_TRY(CULL_TMP(cx, score, p->d));
+    CULL_TRY(CULL_TMP0(cx, verdict, p->d));
+    for (int64_t c = 0; c < p->d; c++) score[c] = NAN;
     return cull__columns_pick(
-        cx, p, &t,
-        &(cull__columns){.score = score,
-                         .score_is = "share of rows whose value has an open gate",
-                         .verdict = verdict,
-                         .level_at = at,
-                         .level_kept = kept},
-        out);
+        cx, p, &t, &(cull__columns){.score = score, .verdict = verdict, .score_is = STRENGTH}, out);
 }
 
 static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *o,
@@ -224,6 +243,7 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
         return cull__fail(cx, CULL_EINPUT, "optfs tells two classes apart; the target has %d",
                           p->classes);
     CULL_TRY(columns_of(cx, p, &s));
+    if (!s.fields) return nothing(cx, p, out);
     CULL_TRY(split(cx, p, a->holdout, &s));
     CULL_TRY(number(cx, a->rare, &s));
     int64_t f = s.fields, values = s.at[f];
@@ -239,7 +259,7 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
                            .penalty = a->penalty / (double)values,
                            .temperature = a->temperature,
                            .start = a->gate,
-                           .search = a->search,
+                           .search = a->anneal,
                            .rewind = a->rewind,
                            .epochs = a->epochs};
     CULL_TRY(cull__gates_train(cx, &train, &val, &in, &g));
@@ -256,6 +276,16 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
     return status;
 }
 
+/* What it holds turns on the tapes of a batch and is measured, not told. */
+static void plan(const cull_feature_problem *p, const void *o, int threads, cull_plan *out)
+{
+    const opts *a = o;
+    double d = (double)p->d * (double)a->dim, h = (double)a->hidden;
+    double epochs = (double)(a->anneal + a->epochs);
+    (void)threads;
+    *out = (cull_plan){0, 2, epochs * (double)p->n * 6 * (d + (d + h) * h)};
+}
+
 const cull_method cull__method_optfs = {
     .slug = "optfs",
     .title = "values of columns whose gates stay open in a click model",
@@ -268,4 +298,5 @@ const cull_method cull__method_optfs = {
     .opts = table,
     .opts_size = sizeof(opts),
     .run.feature = run,
+    .plan.feature = plan,
 };

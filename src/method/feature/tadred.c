@@ -89,10 +89,11 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
     CULL_TRY(cull__channels_train(cx, p, &in, size, sizes_of(p, a->shrink, size), &c));
     for (int64_t i = 0; i < p->d; i++)
         score[i] = c.stayed[i] + c.score[i] / 2; /* c.score is below 2 */
-    cull__remark(cx,
-                 "loss on rows held out: %.6g with all channels, %.6g with those kept; %" PRId64
-                 " epochs",
-                 c.loss[0], c.loss[c.steps - 1], c.epochs);
+    if (c.steps)
+        cull__remark(cx,
+                     "loss on rows held out: %.6g with all channels, %.6g with those kept; %" PRId64
+                     " epochs",
+                     c.loss[0], c.loss[c.steps - 1], c.epochs);
     cull__channels_free(&c);
     CULL_TRY(cull__columns_best(cx, p, &t, score));
     return cull__columns_pick(
@@ -100,6 +101,18 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
         &(cull__columns){.score = score,
                          .score_is = "steps it stayed for, plus half its mean score"},
         out);
+}
+
+/* What it holds turns on the tapes of a batch and is measured, not told. */
+static void plan(const cull_feature_problem *p, const void *o, int threads, cull_plan *out)
+{
+    (void)threads;
+    cull__channels_opts in = inner(o);
+    double size[STEPS], steps = sizes_of(p, ((const opts *)o)->shrink, size);
+    double epochs = steps * (double)(in.fix + in.fade + in.drop + in.patience + in.epochs / 10);
+    double wide = 2 * (double)p->d * (double)in.hidden;
+    double deep = (double)in.hidden * (double)in.hidden * (double)(in.layers - 1);
+    *out = (cull_plan){0, epochs, epochs * (double)p->n * 6 * (wide + 2 * deep)};
 }
 
 const cull_method cull__method_tadred = {
@@ -114,4 +127,5 @@ const cull_method cull__method_tadred = {
     .opts = table,
     .opts_size = sizeof(opts),
     .run.feature = run,
+    .plan.feature = plan,
 };
