@@ -369,9 +369,10 @@ static cull_status line(reading *r, cull__model_block *all)
     blanks(r);
     if (!*r->s) return CULL_OK;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!at_word(r, words[i])) continue;
         const char *s = r->s + strlen(words[i]);
         while (*s == ' ' || *s == '\t') s++;
-        if (!at_word(r, words[i]) || *s == '=') continue;
+        if (*s == '=') continue;
         CULL_TRY(head(r, words[i]));
         return line_ends(r);
     }

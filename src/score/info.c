@@ -48,6 +48,7 @@ static cull_status counter_new(cull_ctx *cx, const cull__codes *t, double cells,
 {
     int64_t room = cells > DENSE ? DENSE : (int64_t)cells;
     if (room <= TWICE) room *= 2;
+    if (cells > TWICE && room < 2 * TWICE) room = 2 * TWICE; /* smaller tables are held twice */
     if (room < levels) room = levels;
     *k = (counter){.n = t->n, .c_ln_c = t->c_ln_c};
     CULL_TRY(CULL_TMP(cx, k->table, room));
@@ -454,6 +455,7 @@ static int64_t kept_columns(const cull_feature_problem *p)
 static double counter_bytes(int64_t n, double cells, int64_t levels)
 {
     double room = cells > DENSE ? DENSE : cells <= TWICE ? 2 * cells : cells;
+    if (cells > TWICE && room < 2 * TWICE) room = 2 * TWICE;
     if (room < (double)levels) room = (double)levels;
     return 4 * room + (cells > DENSE ? 8 * (double)n + 8 * (double)levels : 0);
 }

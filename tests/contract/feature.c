@@ -118,7 +118,7 @@ static void results(void **state)
             cull_feature_problem p = full ? columns_full(f, numbers) : columns_plain(f, numbers);
             cull_feature_pick a = pick_with(m, &p, 1, 1);
             columns_valid(m, &p, &a);
-            CHECK(m, a.pick.n > 0);
+            CHECK(m, a.pick.n > 0 || (m->flags & CULL_OWN_NUMBER)); /* none may be its answer */
             for (int threads = much ? 2 : 1; threads <= (much ? 2 : 4); threads *= 2) {
                 cull_feature_pick c = pick_with(m, &p, threads, 1);
                 CHECK(m, columns_same(&a, &c));
