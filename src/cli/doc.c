@@ -125,6 +125,15 @@ static const char *dashed(const char *name, char buf[64])
 
 static const char *method_reads(const cull_method *m, char buf[160])
 {
+    if (m->task == CULL_TASK_FEATURE) {
+        snprintf(buf, 160, "%s%s%s%s", m->flags & CULL_NEEDS_COUNTS ? "counts" : "columns",
+                 m->flags & CULL_TAKES_CATEGORIES ? ", categorical ones too" : "",
+                 m->flags & CULL_TAKES_MISSING ? ", with missing values" : "",
+                 m->flags & CULL_NEEDS_CLASSES ? "; classes to predict"
+                 : m->flags & CULL_NEEDS_Y     ? "; a target"
+                                               : "");
+        return buf;
+    }
     snprintf(buf, 160, "%s%s%s%s%s%s", m->flags & CULL_NEEDS_POOL ? "embeddings, " : "",
              m->flags & CULL_NEEDS_TEXT ? "text, " : "",
              m->flags & CULL_NEEDS_TARGET ? "target examples, " : "",

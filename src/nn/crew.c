@@ -65,6 +65,55 @@ cull_status cull__rows(cull_ctx *cx, const int64_t *row, int64_t first, int64_t 
     return CULL_OK;
 }
 
+/* ---- one step ---- */
+
+typedef struct {
+    const cull__crew *c;
+    const int64_t *row;
+    int64_t n;
+    uint64_t stream;
+    double *loss; /* of each shard */
+} stride;
+
+static cull_status one_shard(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const stride *s = arg;
+    cull_batch b = {.row = s->row + lo,
+                    .n = hi - lo,
+                    .share = (double)(hi - lo) / (double)s->n,
+                    .train = true,
+                    .shard = (int)chunk};
+    return cull__crew_loss(cx, s->c, &b, CULL_TAPE_GRAD | CULL_TAPE_TRAIN,
+                           s->stream + (uint64_t)chunk, s->loss + chunk);
+}
+
+int64_t cull__crew_grain(const cull__crew *c, int64_t batch, int64_t least)
+{
+    return batch < c->tapes * least ? batch : (batch - 1) / c->tapes + 1;
+}
+
+cull_status cull__crew_step(cull_ctx *cx, const cull__crew *c, cull_optim *optim,
+                            const int64_t *row, int64_t n, int64_t grain, uint64_t stream,
+                            double lr)
+{
+    stride s = {.c = c, .row = row, .n = n, .stream = stream};
+    const float **grad;
+    double *share;
+    int used = 0;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(CULL_TMP(cx, s.loss, c->tapes));
+    CULL_TRY(CULL_TMP(cx, share, c->tapes));
+    CULL_TRY(CULL_TMP(cx, grad, c->tapes));
+    CULL_TRY(cull__for(cx, n, grain, one_shard, &s));
+    for (int64_t at = 0; at < n; at += grain, used++) {
+        grad[used] = cull_tape_grad(c->tape[used]);
+        share[used] = (double)(n - at < grain ? n - at : grain) / (double)n;
+    }
+    cull_status status = cull_optim_step(cx, optim, grad, share, used, lr);
+    cull__release(cx, mark);
+    return status;
+}
+
 /* ---- evaluation ---- */
 
 typedef struct {

@@ -6,7 +6,7 @@
 
 static void relu(float *restrict y, const float *restrict x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i]; /* NaN passes */
 }
 
 static void relu_back(float *g, const float *restrict y, const float *dy, int64_t n, bool add)
@@ -25,7 +25,7 @@ static void add(float *restrict y, const float *restrict x, int64_t n)
 
 static void add_relu(float *restrict y, const float *a, const float *b, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i] > 0 ? a[i] + b[i] : 0;
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i] < 0 ? 0 : a[i] + b[i];
 }
 
 static void fill_rows(float *restrict y, const float *restrict b, int64_t rows, int64_t n)

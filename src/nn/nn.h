@@ -4,6 +4,8 @@
 #include "base/base.h"
 #include "cull/nn.h"
 
+#include <math.h>
+
 typedef struct cull__op cull__op;
 
 struct cull_var {
@@ -84,6 +86,12 @@ void cull__mm(cull_tape *t, bool ta, bool tb, int64_t m, int64_t n, int64_t k, c
 struct cull__prims;
 struct cull__prims **cull__tape_prims(cull_tape *t);
 void cull__prims_free(struct cull__prims *p);
+
+/* 1 / (1 + e^-x), at any x. */
+static inline double cull__logistic(double x)
+{
+    return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+}
 
 /* ---- params.c ---- */
 const float *cull__params_mask(const cull_params *p); /* NULL = none */

@@ -4,8 +4,6 @@
 
 #include <math.h>
 
-static double sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
-
 static cull_status like_x(cull_tape *t, cull_var *y)
 {
     (void)t;
@@ -34,7 +32,7 @@ static cull_status gate_forward(cull_tape *t, cull_var *y)
     (void)t;
     const gate *a = y->attr;
     for (int64_t i = 0; i < y->n; i++)
-        y->v[i] = (float)(a->scale * sigmoid(a->tau * (double)y->in[0]->v[i]));
+        y->v[i] = (float)(a->scale * cull__logistic(a->tau * (double)y->in[0]->v[i]));
     return CULL_OK;
 }
 
@@ -46,7 +44,7 @@ static cull_status gate_backward(cull_tape *t, cull_var *y)
     float *g = cull__grad(t, x, &add);
     if (!g) return cull_tape_status(t);
     for (int64_t i = 0; i < y->n; i++) {
-        double s = sigmoid(a->tau * (double)x->v[i]);
+        double s = cull__logistic(a->tau * (double)x->v[i]);
         g[i] = (add ? g[i] : 0) + (float)((double)y->g[i] * a->scale * a->tau * s * (1 - s));
     }
     return CULL_OK;
@@ -113,7 +111,7 @@ static cull_status concrete_forward(cull_tape *t, cull_var *y)
             x = (x + log(u) - log1p(-u)) / h->beta;
             by = 1 / h->beta;
         }
-        double s = sigmoid(x), z = s * (h->high - h->low) + h->low;
+        double s = cull__logistic(x), z = s * (h->high - h->low) + h->low;
         y->v[i] = (float)(z < 0 ? 0 : z > 1 ? 1 : z);
         slope[i] = z > 0 && z < 1 ? (float)((h->high - h->low) * by * s * (1 - s)) : 0;
     }
@@ -147,7 +145,7 @@ cull_var *cull_nn_hard_concrete(cull_tape *t, cull_var *x, const cull_hard_concr
 
 static double open_at(const cull_hard_concrete *h, double x)
 {
-    return sigmoid(x - h->beta * log(-h->low / h->high));
+    return cull__logistic(x - h->beta * log(-h->low / h->high));
 }
 
 static cull_status open_forward(cull_tape *t, cull_var *y)

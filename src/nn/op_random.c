@@ -12,8 +12,6 @@ typedef struct {
     bool hard;
 } draw;
 
-static double sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
-
 static cull_status one_shape(cull_tape *t, cull_var *y)
 {
     const cull_var *x = y->in[0];
@@ -122,13 +120,13 @@ static cull_status bernoulli_forward(cull_tape *t, cull_var *y)
     const draw *a = y->attr;
     cull_rng r = cull__rng_seeded(a->stream, 0);
     for (int64_t i = 0; i < y->n; i++)
-        y->v[i] = cull__rng_unit(&r) < sigmoid((double)y->in[0]->v[i]);
+        y->v[i] = cull__rng_unit(&r) < cull__logistic((double)y->in[0]->v[i]);
     return CULL_OK;
 }
 
 static double bernoulli_slope(const cull_var *y, int64_t j)
 {
-    double p = sigmoid((double)y->in[0]->v[j]);
+    double p = cull__logistic((double)y->in[0]->v[j]);
     return p * (1 - p);
 }
 
@@ -164,7 +162,7 @@ static cull_status bernoulli_density(cull_tape *t, cull_var *y)
 
 static double bernoulli_density_slope(const cull_var *y, int64_t j)
 {
-    double p = sigmoid((double)y->in[1]->v[j]);
+    double p = cull__logistic((double)y->in[1]->v[j]);
     return y->in[0]->v[j] > .5f ? 1 - p : -p;
 }
 

@@ -47,6 +47,13 @@ void cull__crew_free(cull__crew *c);
 /* The loss of b on tape b->shard, which starts a step of that mode and stream; backward with CULL_TAPE_GRAD. */
 cull_status cull__crew_loss(cull_ctx *cx, const cull__crew *c, const cull_batch *b, unsigned mode,
                             uint64_t stream, double *loss);
+/* One step of `optim` along the mean gradient of row[0..n), in shards of `grain` rows with a tape each; the
+ * draws of shard k are of stream + k. */
+cull_status cull__crew_step(cull_ctx *cx, const cull__crew *c, cull_optim *optim,
+                            const int64_t *row, int64_t n, int64_t grain, uint64_t stream,
+                            double lr);
+/* Rows of a shard: all of the batch where a part of it would be below `least`. */
+int64_t cull__crew_grain(const cull__crew *c, int64_t batch, int64_t least);
 /* Mean loss over row[0..n) in evaluation mode, in batches, as many at a time as there are tapes; out
  * (n, outs) or NULL. */
 cull_status cull__crew_evaluate(cull_ctx *cx, const cull__crew *c, const int64_t *row, int64_t n,

@@ -10,6 +10,7 @@
 #include "cull/nn_random.h"
 #include "nn/train.h"
 #include "num/num.h"
+#include "score/folds.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -31,14 +32,13 @@ typedef struct {
 } desk;          /* of one shard */
 
 struct cull__channels_net {
-    cull_ctx *cx;
     cull_params *p;
     mlp score, task;
     int64_t d, m, most; /* candidates; outputs; rows of a shard */
     int64_t *col;       /* d: column of the problem */
     float *ax, *med, *ay, *sbar, *mask;
     float k;
-    bool plain, averaging;
+    bool averaging;
     const cull_pool *x;
     const float *y; /* (n, m), or NULL */
     const int32_t *label;
@@ -192,26 +192,10 @@ static cull_status targets(cull_ctx *cx, const cull_feature_problem *p, net *n, 
     return CULL_OK;
 }
 
-/* Rows to train on come first in order, those held out behind; groups stay whole. */
 static cull_status split(cull_ctx *cx, const cull_feature_problem *p, double share, int64_t *order,
                          int64_t *train)
 {
-    int64_t units = p->group ? p->groups : p->n, out = (int64_t)(share * (double)units + .5);
-    int64_t *unit;
-    uint8_t *held;
-    cull_rng r = cull__rng(cx, 1);
-    if (out < 1) out = 1;
-    CULL_TRY(CULL_TMP(cx, unit, units));
-    CULL_TRY(CULL_TMP0(cx, held, units));
-    for (int64_t i = 0; i < units; i++) unit[i] = i;
-    cull__rng_shuffle(&r, unit, units);
-    for (int64_t i = 0; i < out; i++) held[unit[i]] = 1;
-    int64_t at = 0;
-    for (int want = 0; want < 2; want++) {
-        for (int64_t i = 0; i < p->n; i++)
-            if (held[p->group ? p->group[i] : i] == want) order[at++] = i;
-        if (!want) *train = at;
-    }
+    CULL_TRY(cull__holdout(cx, p->n, p->group, p->groups, share, 1, order, train));
     if (*train >= 2 && *train < p->n) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT,
                       "%" PRId64 " rows%s leave %" PRId64 " to train on and %" PRId64
@@ -232,42 +216,7 @@ typedef struct {
     int64_t *order, train; /* rows: to train on, then those held out */
     int64_t *epoch_order, batch, grain, epochs;
     float *best;
-    float *grad[SHARDS];
-    /* of the batch at hand */
-    const int64_t *rows;
-    int64_t at_n;
-    uint64_t stream;
-    double loss[SHARDS];
 } training;
-
-static cull_status one_shard(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
-{
-    training *t = arg;
-    cull_batch b = {.row = t->rows + lo,
-                    .n = hi - lo,
-                    .share = (double)(hi - lo) / (double)t->at_n,
-                    .train = true,
-                    .shard = (int)chunk};
-    return cull__crew_loss(cx, &t->crew, &b, CULL_TAPE_GRAD | CULL_TAPE_TRAIN,
-                           t->stream + (uint64_t)chunk, t->loss + chunk);
-}
-
-static cull_status one_step(training *t, int64_t lo, int64_t hi)
-{
-    const float *grad[SHARDS];
-    double share[SHARDS];
-    int used = 0;
-    t->rows = t->epoch_order + lo;
-    t->at_n = hi - lo;
-    CULL_TRY(cull__for(t->cx, t->at_n, t->grain, one_shard, t));
-    for (int64_t at = 0; at < t->at_n; at += t->grain, used++) {
-        int64_t n = t->at_n - at < t->grain ? t->at_n - at : t->grain;
-        grad[used] = cull_tape_grad(t->crew.tape[used]);
-        share[used] = (double)n / (double)t->at_n;
-    }
-    t->stream += SHARDS;
-    return cull_optim_step(t->cx, t->optim, grad, share, used, t->o->rate);
-}
 
 static void sums_clear(net *n)
 {
@@ -288,7 +237,9 @@ static cull_status one_epoch(training *t, double *held_out)
     cull__rng_shuffle(&r, t->epoch_order, t->train);
     sums_clear(t->n);
     for (int64_t lo = 0; lo < t->train; lo += t->batch)
-        CULL_TRY(one_step(t, lo, t->train - lo < t->batch ? t->train : lo + t->batch));
+        CULL_TRY(cull__crew_step(t->cx, &t->crew, t->optim, t->epoch_order + lo,
+                                 t->train - lo < t->batch ? t->train - lo : t->batch, t->grain, 0,
+                                 t->o->rate));
     t->epochs++;
     CULL_TRY(cull__crew_evaluate(t->cx, &t->crew, t->order + t->train, t->p->n - t->train, t->grain,
                                  held_out, NULL));
@@ -432,9 +383,7 @@ static cull_status net_new(training *t)
     const cull_feature_problem *p = t->p;
     const cull__channels_opts *o = t->o;
     net *n = t->n;
-    n->cx = cx;
     n->x = p->x;
-    n->plain = o->plain;
     n->k = o->plain ? 0 : 1;
     CULL_TRY(CULL_ALLOC(cx, n->col, p->d));
     CULL_TRY(CULL_ALLOC(cx, n->ax, p->d));
@@ -451,8 +400,7 @@ static cull_status net_new(training *t)
     if (!o->plain) CULL_TRY(mlp_new(n->p, "score", n->d, o->hidden, o->layers, n->d, &n->score));
     CULL_TRY(mlp_new(n->p, "task", n->d, o->hidden, o->layers, n->m, &n->task));
     t->batch = o->batch < t->train ? o->batch : t->train;
-    t->grain = t->batch < SHARDS * LEAST ? t->batch : (t->batch - 1) / SHARDS + 1;
-    return desks(cx, n, p->d, t->grain);
+    return CULL_OK;
 }
 
 static cull_status run(training *t, const double *size, int steps, cull__channels *out)
@@ -467,6 +415,8 @@ static cull_status run(training *t, const double *size, int steps, cull__channel
     t->q = (cull_train_problem){
         .params = n->p, .n = t->train, .loss = loss_of, .user = n, .outs = (int)n->m};
     CULL_TRY(cull__crew_new(cx, &t->q, SHARDS, &t->crew));
+    t->grain = cull__crew_grain(&t->crew, t->batch, LEAST);
+    CULL_TRY(desks(cx, n, t->p->d, t->grain));
     CULL_TRY(CULL_TMP(cx, t->epoch_order, t->train));
     CULL_TRY(CULL_TMP(cx, t->best, cull_params_size(n->p)));
     for (int s = 0; s < steps; s++) {

@@ -44,8 +44,7 @@ static bool standardize(float *v, int64_t n)
         if (!isnan(v[i])) sq += (v[i] - mean) * (v[i] - mean);
     double sd = have > 0 ? sqrt(sq / have) : 0;
     bool varies = sd > 1e-7 * fabs(mean) && sd > 0;
-    for (int64_t i = 0; i < n; i++)
-        v[i] = !varies || isnan(v[i]) ? 0 : (float)((v[i] - mean) / sd);
+    for (int64_t i = 0; i < n; i++) v[i] = !varies || isnan(v[i]) ? 0 : (float)((v[i] - mean) / sd);
     return varies;
 }
 
@@ -65,8 +64,10 @@ static cull_status make_columns(cull_ctx *cx, void *arg, int64_t chunk, int64_t 
         for (int64_t i = at; i < end; i++, row += d)
             for (int64_t c = lo; c < hi; c++) {
                 float *to = x + a->most[c] * n + i;
-                if (!levels_of(a->p, c)) *to = row[c];
-                else if (!isnan(row[c])) to[(int64_t)row[c] * n] = 1;
+                if (!levels_of(a->p, c))
+                    *to = row[c];
+                else if (!isnan(row[c]))
+                    to[(int64_t)row[c] * n] = 1;
             }
     }
     for (int64_t c = lo; c < hi; c++) {
@@ -95,8 +96,10 @@ static cull_status make_targets(cull_ctx *cx, const cull_feature_problem *p, cul
     CULL_TRY(CULL_TMP0(cx, x->y, x->targets * n));
     if (p->y && p->classes) {
         for (int64_t i = 0; i < n; i++) {
-            if (p->classes > 2) x->y[(int64_t)p->y[i] * n + i] = 1;
-            else x->y[i] = p->y[i];
+            if (p->classes > 2)
+                x->y[(int64_t)p->y[i] * n + i] = 1;
+            else
+                x->y[i] = p->y[i];
         }
         return CULL_OK;
     }
@@ -143,8 +146,7 @@ cull_status cull__design_new(cull_ctx *cx, const cull_feature_problem *p, cull__
 
 uint64_t cull__design_bytes(const cull_feature_problem *p)
 {
-    return (uint64_t)p->n *
-               (4 * (uint64_t)cull__design_width(p) + 8 * (uint64_t)targets_of(p)) +
+    return (uint64_t)p->n * (4 * (uint64_t)cull__design_width(p) + 8 * (uint64_t)targets_of(p)) +
            17 * (uint64_t)p->d;
 }
 

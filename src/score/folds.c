@@ -128,3 +128,26 @@ cull_status cull__folds(cull_ctx *cx, int64_t n, const double *y, int32_t classe
     cull__release(cx, mark);
     return s;
 }
+
+cull_status cull__holdout(cull_ctx *cx, int64_t n, const int32_t *group, int32_t groups,
+                          double share, uint64_t stream, int64_t *order, int64_t *train)
+{
+    int64_t units = group ? groups : n, out = (int64_t)(share * (double)units + .5), *unit, at = 0;
+    uint8_t *held;
+    cull_rng r = cull__rng(cx, stream);
+    cull__mark_t mark = cull__mark(cx);
+    if (out > units - 1) out = units - 1;
+    if (out < 1) out = 1;
+    CULL_TRY(CULL_TMP(cx, unit, units));
+    CULL_TRY(CULL_TMP0(cx, held, units));
+    for (int64_t i = 0; i < units; i++) unit[i] = i;
+    cull__rng_shuffle(&r, unit, units);
+    for (int64_t i = 0; i < out; i++) held[unit[i]] = 1;
+    for (int want = 0; want < 2; want++) {
+        for (int64_t i = 0; i < n; i++)
+            if (held[group ? group[i] : i] == want) order[at++] = i;
+        if (!want) *train = at;
+    }
+    cull__release(cx, mark);
+    return CULL_OK;
+}

@@ -11,4 +11,8 @@
 cull_status cull__folds(cull_ctx *cx, int64_t n, const double *y, int32_t classes,
                         const int32_t *group, int32_t groups, int64_t k, uint64_t stream,
                         int32_t *fold);
+/* Rows in order: those to train on (*train of them), then a share of the rows, or of the groups, that is held
+ * out: at least one, and all but one at most. By `stream`. O(n). */
+cull_status cull__holdout(cull_ctx *cx, int64_t n, const int32_t *group, int32_t groups,
+                          double share, uint64_t stream, int64_t *order, int64_t *train);
 #endif

@@ -166,21 +166,7 @@ typedef struct {
     int64_t *order, batch, grain, epochs;
     float *out;    /* val->n */
     double *score; /* val->n */
-    const int64_t *rows;
-    int64_t at_n;
-    double loss[SHARDS];
 } training;
-
-static cull_status one_shard(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
-{
-    training *t = arg;
-    cull_batch b = {.row = t->rows + lo,
-                    .n = hi - lo,
-                    .share = (double)(hi - lo) / (double)t->at_n,
-                    .train = true,
-                    .shard = (int)chunk};
-    return cull__crew_loss(cx, &t->crew, &b, CULL_TAPE_GRAD | CULL_TAPE_TRAIN, 0, t->loss + chunk);
-}
 
 static cull_status one_epoch(training *t)
 {
@@ -188,20 +174,10 @@ static cull_status one_epoch(training *t)
     t->n->rows = t->train;
     for (int64_t i = 0; i < t->train->n; i++) t->order[i] = i;
     cull__rng_shuffle(&r, t->order, t->train->n);
-    for (int64_t lo = 0; lo < t->train->n; lo += t->batch) {
-        const float *grad[SHARDS];
-        double share[SHARDS];
-        int used = 0;
-        t->rows = t->order + lo;
-        t->at_n = t->train->n - lo < t->batch ? t->train->n - lo : t->batch;
-        CULL_TRY(cull__for(t->cx, t->at_n, t->grain, one_shard, t));
-        for (int64_t at = 0; at < t->at_n; at += t->grain, used++) {
-            int64_t some = t->at_n - at < t->grain ? t->at_n - at : t->grain;
-            grad[used] = cull_tape_grad(t->crew.tape[used]);
-            share[used] = (double)some / (double)t->at_n;
-        }
-        CULL_TRY(cull_optim_step(t->cx, t->optim, grad, share, used, t->n->o.rate));
-    }
+    for (int64_t lo = 0; lo < t->train->n; lo += t->batch)
+        CULL_TRY(cull__crew_step(t->cx, &t->crew, t->optim, t->order + lo,
+                                 t->train->n - lo < t->batch ? t->train->n - lo : t->batch,
+                                 t->grain, 0, t->n->o.rate));
     return cull__tick(t->cx, (double)t->epochs, (double)(t->n->o.search + t->n->o.epochs));
 }
 
@@ -276,7 +252,7 @@ static cull_status rooms(cull_ctx *cx, training *t)
     net *n = t->n;
     int64_t most = t->train->n > t->val->n ? t->train->n : t->val->n;
     t->batch = n->o.batch < t->train->n ? n->o.batch : t->train->n;
-    t->grain = t->batch < SHARDS * LEAST ? t->batch : (t->batch - 1) / SHARDS + 1;
+    t->grain = cull__crew_grain(&t->crew, t->batch, LEAST);
     n->most = t->grain;
     for (int s = 0; s < SHARDS; s++) {
         CULL_TRY(CULL_ALLOC(cx, n->id[s], t->grain * n->fields));
@@ -310,11 +286,11 @@ static cull_status run(training *t, cull__gates *out)
     oo.decay = n->o.l2;
     CULL_TRY(check(cx, t->train, t->val));
     CULL_TRY(net_params(cx, n));
-    CULL_TRY(rooms(cx, t));
     CULL_TRY(cull_optim_new(cx, n->p, &oo, &t->optim));
     t->q = (cull_train_problem){
         .params = n->p, .n = t->train->n, .loss = loss_of, .user = n, .outs = 1};
     CULL_TRY(cull__crew_new(cx, &t->q, SHARDS, &t->crew));
+    CULL_TRY(rooms(cx, t));
     CULL_TRY(CULL_TMP(cx, early, cull_params_size(n->p)));
     CULL_TRY(CULL_TMP(cx, best, cull_params_size(n->p)));
     memcpy(early, cull_params_value(n->p), (size_t)cull_params_size(n->p) * sizeof *early);

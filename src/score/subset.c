@@ -22,8 +22,10 @@ static int64_t split_rows(const cull__subset *s, int64_t fold, int64_t *teach, i
 {
     int64_t taught = *asked = 0;
     for (int64_t i = 0; i < s->x.n; i++) {
-        if (s->fold[i] == fold) ask[(*asked)++] = i;
-        else teach[taught++] = i;
+        if (s->fold[i] == fold)
+            ask[(*asked)++] = i;
+        else
+            teach[taught++] = i;
     }
     return taught;
 }
@@ -121,9 +123,10 @@ static cull_status fit_sets(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, 
     for (int64_t f = 0; k && f < s->o.folds; f++) {
         int64_t taught = split_rows(s, f, teach, ask, &asked);
         cull__mark_t mark = cull__mark(cx);
-        cull_status st = s->o.model == CULL__LOGISTIC
-                             ? logistic_error(cx, s, col, k, teach, taught, ask, asked, r->error + lo)
-                             : forest_error(cx, s, col, k, teach, taught, ask, asked, r->error + lo);
+        cull_status st =
+            s->o.model == CULL__LOGISTIC
+                ? logistic_error(cx, s, col, k, teach, taught, ask, asked, r->error + lo)
+                : forest_error(cx, s, col, k, teach, taught, ask, asked, r->error + lo);
         cull__release(cx, mark);
         CULL_TRY(st);
     }
@@ -164,9 +167,12 @@ static cull_status error_of_none(cull_ctx *cx, cull__subset *s)
                     double v = kinds > x->targets ? p->y[i] == (double)c : x->y[c * x->n + i];
                     if (forest && !p->classes) v = p->y[i];
                     double e = mean[c] / (taught > 0 ? taught : 1);
-                    if (!turn) mean[c] += v;
-                    else if (!logistic) s->none += (v - e) * (v - e);
-                    else if (v > 0) s->none -= log(e > 1e-12 ? e : 1e-12);
+                    if (!turn)
+                        mean[c] += v;
+                    else if (!logistic)
+                        s->none += (v - e) * (v - e);
+                    else if (v > 0)
+                        s->none -= log(e > 1e-12 ? e : 1e-12);
                 }
             }
     }
@@ -192,8 +198,8 @@ cull_status cull__subset_new(cull_ctx *cx, const cull_feature_problem *p,
     if (o->model == CULL__LINEAR) {
         int64_t m = out->x.width + 1 + out->x.targets;
         double *all;
-        CULL_TRY(cull__tmp(cx, (void **)&out->gram, (o->folds + 1) * m, (size_t)m * sizeof *all,
-                           false));
+        CULL_TRY(
+            cull__tmp(cx, (void **)&out->gram, (o->folds + 1) * m, (size_t)m * sizeof *all, false));
         CULL_TRY(cull__design_gram(cx, &out->x, out->fold, o->folds, out->gram));
         all = out->gram + o->folds * m * m;
         for (int64_t i = 0; i < m * m; i++) {

@@ -84,8 +84,10 @@ cull_status cull__subset_knn(cull_ctx *cx, const cull__subset *s, const int64_t 
     for (int64_t i = 0; i <= cands; i++) {
         double sum = 0;
         for (int64_t c = 0; c < chunks; c++) sum += t.part[c * (cands + 1) + i];
-        if (i < cands) error[i] = sum;
-        else *here = sum;
+        if (i < cands)
+            error[i] = sum;
+        else
+            *here = sum;
     }
     return CULL_OK;
 }

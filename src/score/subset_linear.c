@@ -140,8 +140,7 @@ static cull_status move_out(cull_ctx *cx, const trial *t, const solution *f, int
     for (int64_t i = 0; i < q; i++)
         for (int64_t c = 0; c < y; c++) {
             u[i * y + c] = 0;
-            for (int64_t j = 0; j < w; j++)
-                u[i * y + c] -= f->p[i * q + first + j] * r[j * y + c];
+            for (int64_t j = 0; j < w; j++) u[i * y + c] -= f->p[i * q + first + j] * r[j * y + c];
         }
     return CULL_OK;
 }
@@ -182,8 +181,10 @@ static cull_status try_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, 
             cull__mark_t mark = cull__mark(cx);
             double *u;
             CULL_TRY(CULL_TMP(cx, u, (t->q + w) * x->targets));
-            if (t->add) CULL_TRY(move_in(cx, t, f, from, w, u));
-            else CULL_TRY(move_out(cx, t, f, t->first[c], w, u));
+            if (t->add)
+                CULL_TRY(move_in(cx, t, f, from, w, u));
+            else
+                CULL_TRY(move_out(cx, t, f, t->first[c], w, u));
             t->error[i] += f->error + change(t, f, u, from, t->add ? w : 0);
             cull__release(cx, mark);
         }

@@ -124,7 +124,8 @@ static int64_t grain_of(int64_t n, int64_t d)
     return grain < LEAST ? LEAST : grain;
 }
 
-cull_status cull__tree_bins(cull_ctx *cx, const cull_pool *x, const int32_t *levels, cull__binned *out)
+cull_status cull__tree_bins(cull_ctx *cx, const cull_pool *x, const int32_t *levels,
+                            cull__binned *out)
 {
     *out = (cull__binned){.n = cull_pool_n(x), .d = cull_pool_d(x)};
     if (out->n > INT32_MAX || out->d > INT32_MAX)

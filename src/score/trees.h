@@ -18,7 +18,8 @@ typedef struct {
     uint8_t *named;  /* d: 1 = codes have no order */
 } cull__binned;
 /* Scratch of cx: n d bytes, and while it runs 4 n bytes for each column of a chunk. O(n d) time. */
-cull_status cull__tree_bins(cull_ctx *cx, const cull_pool *x, const int32_t *levels, cull__binned *out);
+cull_status cull__tree_bins(cull_ctx *cx, const cull_pool *x, const int32_t *levels,
+                            cull__binned *out);
 /* Nothing tells its rows apart. */
 static inline bool cull__binned_constant(const cull__binned *b, int64_t c)
 {

@@ -95,7 +95,7 @@ static void absent_value(void **state)
 
 static cull_feature_pick pick(int threads, double budget, const char *model)
 {
-    static const char *const set[][2] = {{"dim", "6"},      {"hidden", "16"}, {"batch", "300"},
+    static const char *const set[][2] = {{"dim", "6"},       {"hidden", "16"}, {"batch", "300"},
                                          {"penalty", "0.2"}, {"anneal", "8"},  {"rate", "0.01"},
                                          {"bins", "8"}};
     cull_ctx_opts co = CULL_CTX_OPTS;

@@ -159,8 +159,8 @@ static void planted(void **state)
             kept_are(&k, (int[]){1, 4, 7}, 3);
             for (int c = 0; c < TABLE_COLS; c++) {
                 assert_true(isnan(k.score[c]) == (c == 9 || c == 10));
-                assert_int_equal(k.verdict[c], c == 1 || c == 4 || c == 7 ? CULL_CONFIRMED
-                                                                           : CULL_REJECTED);
+                assert_int_equal(k.verdict[c],
+                                 c == 1 || c == 4 || c == 7 ? CULL_CONFIRMED : CULL_REJECTED);
             }
             cull_feature_pick_free(&k);
             table_free(t);

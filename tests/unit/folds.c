@@ -83,9 +83,40 @@ static void memory(void **state)
     assert_true(fails > 1);
 }
 
+/* Every row once, groups whole, and at least one unit on either side whatever the share. */
+static void held_out(void **state)
+{
+    (void)state;
+    enum { ROWS = 60, UNITS = 7 };
+    int32_t group[ROWS];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    for (int i = 0; i < ROWS; i++) group[i] = i % UNITS;
+    for (int grouped = 0; grouped < 2; grouped++)
+        for (int k = 0; k < 4; k++) {
+            const double share[] = {0, .25, .9, 1};
+            int64_t order[ROWS], train = -1, seen = 0;
+            int side[UNITS] = {0};
+            ok(cx,
+               cull__holdout(cx, ROWS, grouped ? group : NULL, UNITS, share[k], 3, order, &train));
+            assert_true(train >= 1 && train < ROWS);
+            if (!grouped && k == 1) assert_int_equal(train, 45);
+            for (int i = 0; i < ROWS; i++) {
+                seen |= INT64_C(1) << order[i];
+                side[group[order[i]]] |= i < train ? 1 : 2;
+            }
+            assert_true(seen == (INT64_C(1) << ROWS) - 1);
+            for (int g = 0; grouped && g < UNITS; g++) assert_true(side[g] == 1 || side[g] == 2);
+        }
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(groups),
-                                       cmocka_unit_test(memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows),
+        cmocka_unit_test(groups),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(held_out),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

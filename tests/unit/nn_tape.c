@@ -229,6 +229,14 @@ static void failures(void **state)
     refused(cx, cull_tape_backward(t, net_loss(t, &n, false, &x)), CULL_EINPUT,
             "linear in l2: the loss is nan: the parameter l2.weight is not finite");
     w[7] = was;
+    w = cull_params_value(n.p) +
+        cull_params_at(n.p, n.w1)->at; /* before a relu, which hides nothing */
+    const float first = w[2];
+    w[2] = NAN;
+    cull_tape_reset(t, cx, CULL_TAPE_GRAD, 0);
+    refused(cx, cull_tape_backward(t, net_loss(t, &n, false, &x)), CULL_EINPUT,
+            "linear in l1: the loss is nan: the parameter l1.weight is not finite");
+    w[2] = first;
     n.x[3] = INFINITY;
     cull_tape_reset(t, cx, CULL_TAPE_GRAD, 0);
     refused(cx, cull_tape_backward(t, net_loss(t, &n, false, &x)), CULL_EINPUT,

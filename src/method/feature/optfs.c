@@ -20,6 +20,7 @@
 #include "choose/choose.h"
 #include "cull/feature.h"
 #include "score/columns.h"
+#include "score/folds.h"
 #include "score/gates.h"
 
 #include <inttypes.h>
@@ -103,27 +104,6 @@ static cull_status columns_of(cull_ctx *cx, const cull_feature_problem *p, ids *
     for (int64_t f = 0; f < s->fields; f++) s->at[f + 1] = s->at[f] + s->levels[s->col[f]] + 2;
     if (s->at[s->fields] > INT32_MAX)
         return cull__fail(cx, CULL_EINPUT, "the columns have more than 2^31 values");
-    return CULL_OK;
-}
-
-static cull_status split(cull_ctx *cx, const cull_feature_problem *p, double share, ids *s)
-{
-    int64_t units = p->group ? p->groups : p->n, *unit, at = 0;
-    int64_t out = (int64_t)ceil(share * (double)units);
-    if (out > units - 1) out = units - 1;
-    uint8_t *held;
-    cull_rng r = cull__rng(cx, 1);
-    CULL_TRY(CULL_TMP(cx, unit, units));
-    CULL_TRY(CULL_TMP0(cx, held, units));
-    CULL_TRY(CULL_TMP(cx, s->row, p->n));
-    for (int64_t i = 0; i < units; i++) unit[i] = i;
-    cull__rng_shuffle(&r, unit, units);
-    for (int64_t i = 0; i < out; i++) held[unit[i]] = 1;
-    for (int want = 0; want < 2; want++) {
-        for (int64_t i = 0; i < p->n; i++)
-            if (held[p->group ? p->group[i] : i] == want) s->row[at++] = i;
-        if (!want) s->train = at;
-    }
     return CULL_OK;
 }
 
@@ -244,7 +224,8 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
                           p->classes);
     CULL_TRY(columns_of(cx, p, &s));
     if (!s.fields) return nothing(cx, p, out);
-    CULL_TRY(split(cx, p, a->holdout, &s));
+    CULL_TRY(CULL_TMP(cx, s.row, p->n));
+    CULL_TRY(cull__holdout(cx, p->n, p->group, p->groups, a->holdout, 1, s.row, &s.train));
     CULL_TRY(number(cx, a->rare, &s));
     int64_t f = s.fields, values = s.at[f];
     cull__clicks train = {s.train, f, s.id, s.at, s.click};

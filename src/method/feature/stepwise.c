@@ -31,7 +31,8 @@ typedef struct {
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, model, CULL__LINEAR, "linear|logistic|knn|trees", "what predicts"),
-    CULL_OPT_ENUM(opts, search, FORWARD, "forward|backward|floating", "how sets follow one another"),
+    CULL_OPT_ENUM(opts, search, FORWARD, "forward|backward|floating",
+                  "how sets follow one another"),
     CULL_OPT_I64(opts, folds, 5, 2, 100, "of cross-validation"),
     CULL_OPT_F64(opts, tolerance, 0.01, 0, 1, "a step that lowers the error by less gains nothing"),
     CULL_OPT_I64(opts, patience, 3, 1, 1000000, "steps without gain until the search ends"),
@@ -92,7 +93,8 @@ static void note(search *s, bool smaller)
 }
 
 /* The best candidate of its kind, -1 if there is none: to join, or to leave. */
-static cull_status look(cull_ctx *cx, search *s, bool add, int64_t but, int64_t *best, double *error)
+static cull_status look(cull_ctx *cx, search *s, bool add, int64_t but, int64_t *best,
+                        double *error)
 {
     int64_t m = 0;
     *best = -1;
@@ -217,13 +219,17 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
     for (int64_t c = 0; c < p->d; c++) {
         bool usable = s.s.x.start[c + 1] > s.s.x.start[c] && !(p->avoid && p->avoid[c]);
         s.score[c] = usable ? 0 : NAN;
-        if (usable && p->have && p->have[c]) s.set[s.k++] = c, s.in[c] = 1;
-        else s.may[c] = usable;
+        if (usable && p->have && p->have[c])
+            s.set[s.k++] = c, s.in[c] = 1;
+        else
+            s.may[c] = usable;
     }
     s.held = s.k;
     CULL_TRY(cull__subset_try(cx, &s.s, s.set, s.k, NULL, 0, true, &s.here, &error));
-    if (s.o->search == BACKWARD) CULL_TRY(go_back(cx, &s));
-    else CULL_TRY(go_forward(cx, &s));
+    if (s.o->search == BACKWARD)
+        CULL_TRY(go_back(cx, &s));
+    else
+        CULL_TRY(go_forward(cx, &s));
     return found(cx, &s, out);
 }
 
