@@ -47,9 +47,9 @@ cat >"$src" <<END
 #include "cull/$task.h"
 
 typedef struct {
-    double scale;
+    double factor;
 } opts;
-static const cull_opt table[] = {CULL_OPT_F64(opts, scale, 1, 0, 1e6, ""), CULL_OPT_END};
+static const cull_opt table[] = {CULL_OPT_F64(opts, factor, 1, 0, 1e6, ""), CULL_OPT_END};
 
 static cull_status run(cull_ctx *cx, const cull_${task}_problem *p, const void *o_, $pick *out)
 {

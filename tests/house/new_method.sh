@@ -44,9 +44,9 @@ cat >src/method/data/dearest_first.c <<'END'
 #include "cull/data.h"
 
 typedef struct {
-    double scale;
+    double factor;
 } opts;
-static const cull_opt table[] = {CULL_OPT_F64(opts, scale, 1, 0.001, 1e6, "factor on the score"),
+static const cull_opt table[] = {CULL_OPT_F64(opts, factor, 1, 0.001, 1e6, "factor on the score"),
                                  CULL_OPT_END};
 
 static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_, cull_pick *out)
@@ -59,7 +59,7 @@ static cull_status run(cull_ctx *cx, const cull_data_problem *p, const void *o_,
     CULL_TRY(CULL_TMP(cx, order, p->n));
     CULL_TRY(CULL_TMP(cx, score, p->n));
     CULL_TRY(cull__tick(cx, 0, 1));
-    for (int64_t i = 0; i < p->n; i++) score[i] = o->scale * (p->cost ? p->cost[i] : 1);
+    for (int64_t i = 0; i < p->n; i++) score[i] = o->factor * (p->cost ? p->cost[i] : 1);
     CULL_TRY(cull__order(cx, score, p->n, order));
     for (int64_t i = 0; i < p->n && !cull__taker_full(&t); i++)
         cull__take(&t, order[i], score[order[i]], -1);
@@ -103,9 +103,9 @@ cat >src/method/feature/widest_first.c <<'END'
 #include <string.h>
 
 typedef struct {
-    double scale;
+    double factor;
 } opts;
-static const cull_opt table[] = {CULL_OPT_F64(opts, scale, 1, 0.001, 1e6, "factor on the score"),
+static const cull_opt table[] = {CULL_OPT_F64(opts, factor, 1, 0.001, 1e6, "factor on the score"),
                                  CULL_OPT_END};
 
 static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *o_,
@@ -120,7 +120,7 @@ static cull_status run(cull_ctx *cx, const cull_feature_problem *p, const void *
     CULL_TRY(CULL_TMP(cx, row, p->d));
     CULL_TRY(cull__tick(cx, 0, 1));
     const float *v = cull_pool_rows(p->x, 0, 1, row);
-    for (int64_t c = 0; c < p->d; c++) score[c] = p->avoid && p->avoid[c] ? 0 : o->scale * v[c];
+    for (int64_t c = 0; c < p->d; c++) score[c] = p->avoid && p->avoid[c] ? 0 : o->factor * v[c];
     CULL_TRY(cull__columns_best(cx, p, &t, score));
     return cull__columns_pick(cx, p, &t, &(cull__columns){.score = score, .score_is = "width"},
                               out);
