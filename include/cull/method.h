@@ -25,7 +25,7 @@ typedef struct {
 #define CULL_OPT_END {0}
 /* clang-format on */
 
-typedef enum { CULL_TASK_DATA, CULL_TASK_FEATURE, CULL_TASKS } cull_task;
+typedef enum { CULL_TASK_DATA, CULL_TASK_FEATURE, CULL_TASK_SEARCH, CULL_TASKS } cull_task;
 CULL_API const char *cull_task_name(cull_task t); /* "data" */
 
 /* Flags of a method. */
@@ -44,7 +44,10 @@ enum {
     CULL_TAKES_MISSING = 1024,    /* reads columns with missing values as they are */
     CULL_TAKES_CATEGORIES = 2048, /* reads categorical columns as they are */
     CULL_OWN_NUMBER = 4096,       /* finds how many to keep; a budget is an upper limit to it */
-    CULL_NEEDS_COUNTS = 8192      /* reads columns of counts: no number below 0 */
+    CULL_NEEDS_COUNTS = 8192,     /* reads columns of counts: no number below 0 */
+    CULL_MANY_OBJECTIVES = 16384, /* of task search: takes more than one objective */
+    CULL_FINITE_ONLY =
+        32768 /* of task search: all parameters must have a finite number of values */
 };
 
 struct cull_data_problem;
@@ -81,6 +84,7 @@ typedef struct {
     union {
         cull_data_fn *data;
         cull_feature_fn *feature;
+        const struct cull_search_fns *search;
     } run; /* one typed entry a task */
     union {
         cull_data_plan_fn *data;

@@ -31,6 +31,6 @@ const cull_method *cull_method_find(const char *slug, const char **near)
 const char *cull_task_name(cull_task t)
 {
     static const char *const name[CULL_TASKS] = {
-        [CULL_TASK_DATA] = "data", [CULL_TASK_FEATURE] = "feature"};
+        [CULL_TASK_DATA] = "data", [CULL_TASK_FEATURE] = "feature", [CULL_TASK_SEARCH] = "search"};
     return (unsigned)t < CULL_TASKS ? name[t] : "?";
 }
