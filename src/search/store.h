@@ -9,13 +9,16 @@
 #include "cull/search.h"
 
 typedef enum {
-    CULL__ASKED = 1, /* x; replicate */
-    CULL__QUEUED,    /* x: comes before what the method proposes */
-    CULL__ADDED,     /* x, state, value, violation, cost, noise */
-    CULL__REPORTED,  /* step, value; state RUNNING = go on, STOPPED = it was told to stop */
-    CULL__TOLD,      /* state, value, violation, cost, noise, note */
-    CULL__RETRIED,   /* its worker was lost or it failed, and it runs again */
-    CULL__ENDED,     /* stop was asked for */
+    CULL__ASKED =
+        1, /* x, budget, replicate; state DONE: it was told at once what its point was told before.
+                      * A trial that was asked already is handed out again: no x */
+    CULL__QUEUED,   /* x: comes before what the method proposes */
+    CULL__ADDED,    /* x, state, value, violation, cost, noise */
+    CULL__REPORTED, /* step, value; state RUNNING = go on, STOPPED = it was told to stop */
+    CULL__TOLD,     /* state, value, violation, cost, noise, note */
+    CULL__RETRIED, /* waits to be handed out again; state: why (RUNNING: given back, which counts for nothing) */
+    CULL__ENDED,   /* stop was asked for */
+    CULL__WIDENED, /* note: the text of the space from here on; the trial is -1 */
 } cull__event_kind;
 typedef struct {
     int64_t seq; /* from 1, without gaps; the store gives it */
@@ -24,6 +27,7 @@ typedef struct {
     int32_t replicate;
     int64_t step, budget;
     cull_trial_state state;
+    int64_t width;           /* of x: that of the space at its time */
     const double *x;         /* width, or NULL */
     const double *value;     /* objectives, or NULL */
     const double *violation; /* constraints, or NULL */
@@ -35,7 +39,8 @@ typedef struct {
 
 /* What a study is: kept once, compared when it is opened again. */
 typedef struct {
-    const char *space;   /* its text */
+    const char *space;   /* its text, as it is now */
+    const char *first;   /* as it was when the study began; NULL in what is handed in = the same */
     const char *problem; /* JSON: objectives, constraints, again, replicates, stop, ... */
     const char *method;  /* slug */
     const char *opts;    /* JSON of the options in force */
@@ -66,6 +71,7 @@ cull_status cull__store_beat(cull_ctx *cx, cull__store *s, const int64_t *trial,
                              const char *worker);
 cull_status cull__store_lost(cull_ctx *cx, cull__store *s, double seconds, int64_t *trial,
                              int64_t cap, int64_t *n);
-/* A new text of the space, where a study is widened; a step of facts that later opens compare. */
+/* A new text of the space and its width, where a study is widened; what later opens compare. Within begin, beside a
+ * CULL__WIDENED. `first` stays. */
 cull_status cull__store_widen(cull_ctx *cx, cull__store *s, const cull__study_facts *mine);
 #endif
