@@ -13,6 +13,7 @@
 #include "cull/feature.h"
 #include "cull/fit.h"
 #include "cull/frame.h"
+#include "cull/front.h"
 #include "cull/job.h"
 #include "cull/layout.h"
 #include "cull/method.h"

@@ -11,15 +11,18 @@ extern "C" {
  * dominated by all without one. */
 
 /* rank[i] = 0: nothing dominates it; k: only by rows of rank below k. violation (n; NULL = none): a row with a
- * smaller one dominates whatever its values (Deb et al. 2002). O(n log^(m-1) n) for m up to 3, O(m n^2) at
- * worst beyond. Returns the number of ranks in *ranks (may be NULL). */
+ * smaller one dominates whatever its values, one with a NaN apart (Deb et al. 2002); 0 and below are fulfilled, a NaN is
+ * the worst. O(n log^(m-1) n) time, O(m n^2) at most; 24 + 8 m bytes a row. Returns the number of ranks in *ranks
+ * (may be NULL). */
 CULL_API cull_status cull_front_ranks(cull_ctx *cx, const double *v, int64_t n, int m,
                                       const double *violation, int32_t *rank,
                                       int32_t *ranks) CULL_CHECKED;
 /* Indices of rank 0, ascending; of equal rows the first alone where `distinct`. idx has room for n. */
 CULL_API cull_status cull_front_best(cull_ctx *cx, const double *v, int64_t n, int m, bool distinct,
                                      int64_t *idx, int64_t *count) CULL_CHECKED;
-/* Crowding distance (Deb et al. 2002) within each rank; ends are INFINITY. */
+/* Crowding distance (Deb et al. 2002) within each rank (NULL = all are of one); ends are INFINITY, of equal ends
+ * the first and the last row. An objective in which a rank's rows are all alike adds nothing, nor does a finite distance
+ * to an infinite range. 0 of rows with a NaN. */
 CULL_API cull_status cull_front_crowding(cull_ctx *cx, const double *v, int64_t n, int m,
                                          const int32_t *rank, double *distance) CULL_CHECKED;
 

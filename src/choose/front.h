@@ -1,0 +1,36 @@
+/* front.h - what the files about fronts share (cull/front.h): numbers in order, rows compared. */
+#ifndef CULL__FRONT_H
+#define CULL__FRONT_H
+#include "base/base.h"
+
+/* A number and whose it is. */
+typedef struct {
+    double v;
+    int64_t i;
+} cull__place;
+/* Ascending, equal ones as they stood: a merge sort. room (n). None is NaN. */
+void cull__places_sort(cull__place *p, cull__place *room, int64_t n);
+
+static inline bool cull__row_has_nan(const double *v, int m)
+{
+    for (int d = 0; d < m; d++)
+        if (v[d] != v[d]) return true;
+    return false;
+}
+/* a is nowhere larger than b: it dominates b or equals it. */
+static inline bool cull__row_covers(const double *a, const double *b, int m)
+{
+    for (int d = 0; d < m; d++)
+        if (a[d] > b[d]) return false;
+    return true;
+}
+
+/* EINPUT unless there are 0 .. 2^31 - 2 rows of 1 .. CULL__FRONT_WIDE numbers. */
+enum { CULL__FRONT_WIDE = 1024 };
+cull_status cull__front_fits(cull_ctx *cx, int64_t n, int m);
+
+/* Of rows who[0 .. n) of v, none with a NaN: rank[who[k]] = base + the longest chain of rows that dominate it,
+ * one after the other. *next = base + the number of ranks. */
+cull_status cull__front_chains(cull_ctx *cx, const double *v, int m, const int64_t *who, int64_t n,
+                               int32_t base, int32_t *rank, int32_t *next);
+#endif
