@@ -104,6 +104,9 @@ CULL_API size_t cull_space_value(const cull_space *s, const double *x, int i, ch
                                  size_t size);
 CULL_API cull_status cull_space_set(cull_ctx *cx, const cull_space *s, int i, const char *text,
                                     double *x) CULL_CHECKED;
+/* The point of defaults: of a parameter without one the middle of its scale, the first of a category. Where constraints
+ * do not hold of it, EINPUT says which. */
+CULL_API cull_status cull_space_default(cull_ctx *cx, const cull_space *s, double *x) CULL_CHECKED;
 /* A random point, uniform value by value (of reals on their scale), constraints kept: exactly among all points
  * that keep them where those are few (2^20 without constraints at most), else by drawing again. EINPUT:
  * nothing keeps them, or nothing was found in 10^6 draws. Draws are of (seed of cx, stream). */
