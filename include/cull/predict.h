@@ -21,8 +21,10 @@ CULL_API const char *cull_predict_name(cull_predict_kind k); /* "ridge" */
 typedef struct {
     size_t size;
     cull_predict_kind kind;
-    double l2;                 /* RIDGE; 0 = chosen */
-    double c, epsilon, gamma;  /* SVR: 0 = chosen by cross-validation; gamma 0 = 1 / (d variance) */
+    /* RIDGE: the least of sum (y - w x - b)^2 + l2 |w|^2, of features and answers of mean 0 and variance 1; 0 = chosen */
+    double l2;
+    /* SVR, in the same units: c 0 = chosen by cross-validation; epsilon 0 = 0.02; gamma 0 = 1 / d */
+    double c, epsilon, gamma;
     int64_t rounds, depth;     /* BOOST, FOREST (trees): 0 = 100 and 6, any */
     double rate;               /* BOOST: 0 = 0.1 */
     double leaf;               /* BOOST, FOREST: rows at least; 0 = grows with n, from 1 */
@@ -42,7 +44,9 @@ typedef struct {
 /* clang-format on */
 
 typedef struct cull_predictor cull_predictor;
-/* x (n, d), y (n), finite; weight (n) or NULL. n >= 2. Bits do not depend on threads; draws are of (seed of cx,
+/* x (n, d), y (n), finite; weight (n; from 0, only their ratios count) or NULL. n >= 2. All kinds see features and
+ * answers brought to mean 0 and variance 1; features that do not vary are left out. A GP of more than 2000 rows, an
+ * SVR of more than 4000, learns from so many of them, drawn. Bits do not depend on threads; draws are of (seed of cx,
  * stream). CULL_ENODATA: BOOST where cull was built without XGBoost. */
 CULL_API cull_status cull_predictor_fit(cull_ctx *cx, const double *x, const double *y,
                                         const double *weight, int64_t n, int64_t d,

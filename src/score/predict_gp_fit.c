@@ -1,0 +1,152 @@
+/* predict_gp_fit.c - the numbers of a Gaussian process's kernel: priors, maximum a posteriori by L-BFGS from
+ * several starts. */
+#include "score/predict_gp.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    STARTS = 4,
+    FEW = 256,   /* rows that the starts are compared on */
+    SOME = 1000, /* rows that the best is carried on with */
+    STEPS = 60,
+    MORE = 15,
+};
+
+/* ---- priors, of logarithms ---- */
+
+/* Lengths grow with the root of the number of features, so that a row's neighbours stay neighbours (Hvarfner,
+ * Hellsten, Nardi 2024): N(sqrt 2 + log(d) / 2, 3). Noise: N(-4, 1). Variance: that of the answers, N(0, 1). */
+static const double NOISE = -4, WIDE = 3;
+static double length_middle(int64_t d) { return 1.4142135623730951 + 0.5 * log((double)d); }
+
+static double normal(double v, double mean, double variance, double *g)
+{
+    *g += (v - mean) / variance;
+    return 0.5 * (v - mean) * (v - mean) / variance;
+}
+
+/* Half-Cauchy of a scale, of the logarithm v. */
+static double half_cauchy(double v, double scale, double *g)
+{
+    double z = v - log(scale); /* e^z / (1 + e^2z), written so that neither end overflows */
+    *g += tanh(z);
+    return log1p(exp(-2 * fabs(z))) + fabs(z);
+}
+
+double cull__gp_prior(const cull__gp_form *f, int64_t d, const double *theta, double *g)
+{
+    int64_t size = cull__gp_size(f, d);
+    double v = normal(theta[0], 0, 1, g) + normal(theta[1], NOISE, 1, g + 1);
+    if (f->sparse) v += half_cauchy(theta[2], 0.1, g + 2);
+    for (int64_t i = 2 + f->sparse; i < size; i++)
+        v += f->sparse ? half_cauchy(theta[i], 1, g + i)
+                       : normal(theta[i], length_middle(d), WIDE, g + i);
+    return v;
+}
+
+/* ---- the search ---- */
+
+typedef struct {
+    const cull__samples *t;
+    const cull__gp_form *f;
+    uint64_t stream;
+    double *theta; /* (STARTS, size) */
+    double loss[STARTS];
+} search;
+
+static cull_status loss_at(cull_ctx *cx, void *arg, const double *x, double *f, double *g)
+{
+    const search *s = arg;
+    return cull__gp_loss(cx, s->t, s->f, x, true, f, g);
+}
+
+/* The priors' middle, lengths a third of that, and draws. SAAS starts from like lengths: where tau is small
+ * nothing pulls. */
+static void begin(cull_ctx *cx, const search *s, int64_t start, double *theta)
+{
+    int64_t d = s->t->d, size = cull__gp_size(s->f, d);
+    cull_rng r = cull__rng(cx, s->stream + (uint64_t)start);
+    double shift = start == 1 ? -log(3.) : 0;
+    theta[0] = 0;
+    theta[1] = NOISE + (start > 1 ? 1.5 * cull__rng_normal(&r) : 0);
+    for (int64_t i = 2; i < size; i++) {
+        double length = length_middle(d) + shift + (start > 1 ? cull__rng_normal(&r) : 0);
+        theta[i] = !s->f->sparse ? length : i == 2 ? log(0.1) : -2 * length - log(0.1);
+    }
+}
+
+static cull_status from_start(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    search *s = arg;
+    int64_t size = cull__gp_size(s->f, s->t->d);
+    double *theta = s->theta + chunk * size;
+    (void)lo, (void)hi;
+    begin(cx, s, chunk, theta);
+    return cull__lbfgs(cx, loss_at, s, size, STEPS, 1e-4, theta, s->loss + chunk);
+}
+
+/* `most` rows, drawn without repeats, in their order. */
+static cull_status draw(cull_ctx *cx, const cull__samples *t, int64_t most, uint64_t stream,
+                        cull__samples *out)
+{
+    double *x, *y, *w = NULL;
+    int64_t m = 0;
+    *out = *t;
+    if (t->n <= most) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, x, most * t->d));
+    CULL_TRY(CULL_TMP(cx, y, most));
+    if (t->weight) CULL_TRY(CULL_TMP(cx, w, most));
+    cull_rng r = cull__rng(cx, stream);
+    for (int64_t i = 0; i < t->n && m < most; i++) {
+        if (cull__rng_below(&r, t->n - i) >= most - m) continue;
+        memcpy(x + m * t->d, t->x + i * t->d, (size_t)t->d * sizeof *x);
+        y[m] = t->y[i];
+        if (w) w[m] = t->weight[i];
+        m++;
+    }
+    out->x = x, out->y = y, out->weight = w, out->n = most;
+    return CULL_OK;
+}
+
+static cull_status best_start(cull_ctx *cx, search *s, double **theta)
+{
+    int64_t size = cull__gp_size(s->f, s->t->d), best = 0;
+    CULL_TRY(CULL_TMP(cx, s->theta, STARTS * size));
+    CULL_TRY(cull__for(cx, STARTS, 1, from_start, s));
+    for (int64_t i = 1; i < STARTS; i++)
+        if (s->loss[i] < s->loss[best]) best = i;
+    *theta = s->theta + best * size;
+    return CULL_OK;
+}
+
+static cull_status gp_fit(cull_ctx *cx, const cull__samples *t, const cull_predict_opts *o,
+                          uint64_t stream, void **out)
+{
+    cull__gp_form f = {.isotropic = o->isotropic, .sparse = o->sparse};
+    cull__samples few, some, most;
+    double *theta, loss;
+    CULL_TRY(draw(cx, t, FEW, stream + 100, &few));
+    CULL_TRY(draw(cx, t, SOME, stream + 101, &some));
+    CULL_TRY(draw(cx, t, CULL__GP_ROWS, stream + 102, &most));
+    if (most.n < t->n)
+        cull__log(cx, CULL_LOG_WARN, "a Gaussian process learns from %d of %" PRId64 " rows",
+                  CULL__GP_ROWS, t->n);
+    search s = {.t = &few, .f = &f, .stream = stream};
+    CULL_TRY(best_start(cx, &s, &theta));
+    s.t = &some;
+    if (some.n > few.n)
+        CULL_TRY(cull__lbfgs(cx, loss_at, &s, cull__gp_size(&f, t->d), MORE, 1e-3, theta, &loss));
+    return cull__gp_at(cx, &most, &f, theta, out);
+}
+
+const cull__predictor cull__predict_gp = {
+    .name = "gp",
+    .fit = gp_fit,
+    .free = cull__gp_free,
+    .grain = 128,
+    .spreads = true,
+    .say = cull__gp_say,
+    .gradient = cull__gp_gradient,
+};
