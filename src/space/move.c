@@ -1,0 +1,318 @@
+/* move.c - points made from points: mutation and crossover. */
+#include "space/inner.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { TRIES = 1000 };
+
+static bool has(const cull_space_param *p, const double *x) { return !isnan(x[p->at]); }
+
+static void copy(const cull_space_param *p, const double *from, double *to)
+{
+    memcpy(to + p->at, from + p->at, (size_t)p->width * sizeof *to);
+}
+
+/* ---- one value ---- */
+
+static bool can_change(const cull_space_param *p)
+{
+    switch (p->kind) {
+    case CULL_SPACE_REAL: return p->lo < p->hi;
+    case CULL_SPACE_SUBSET: return p->least < p->most || (p->least > 0 && p->least < p->n);
+    default: return p->n > 1;
+    }
+}
+
+/* The number of a discrete value among all, and back. */
+static int64_t rank_of(const cull_space_param *p, double v)
+{
+    return p->kind == CULL_SPACE_INT ? (int64_t)((v - p->lo) / p->step) : (int64_t)v;
+}
+
+static double of_rank(const cull_space_param *p, int64_t k)
+{
+    return p->kind == CULL_SPACE_INT ? p->lo + (double)k * p->step : (double)k;
+}
+
+static double reflect(double u)
+{
+    u = fabs(fmod(u, 2));
+    return u > 1 ? 2 - u : u;
+}
+
+static void change_discrete(const cull_space_param *p, bool near, cull_rng *r, double *v)
+{
+    int64_t k = rank_of(p, v[0]), other;
+    if (near && p->kind != CULL_SPACE_CATEGORY && cull__rng_below(r, 2)) {
+        other = cull__rng_below(r, 2) ? k + 1 : k - 1;
+        if (other < 0 || other >= p->n) other = 2 * k - other;
+    } else {
+        other = cull__rng_below(r, p->n - 1);
+        other += other >= k;
+    }
+    v[0] = of_rank(p, other);
+}
+
+/* The place of the k-th item that is (what = 1) or is not (0) in the subset. */
+static int64_t nth(const double *v, double what, int64_t k)
+{
+    int64_t j = 0;
+    for (;; j++)
+        if (v[j] == what && k-- == 0) return j;
+}
+
+static void change_subset(const cull_space_param *p, cull_rng *r, double *v)
+{
+    enum { EXCHANGE, GROW, SHRINK };
+    int64_t k = 0, n = p->n;
+    int can[3], count = 0;
+    for (int64_t j = 0; j < n; j++) k += v[j] == 1;
+    if (k > 0 && k < n) can[count++] = EXCHANGE;
+    if (k < p->most) can[count++] = GROW;
+    if (k > p->least) can[count++] = SHRINK;
+    int what = can[cull__rng_below(r, count)];
+    int64_t out = what == GROW ? -1 : nth(v, 1, cull__rng_below(r, k));
+    int64_t in = what == SHRINK ? -1 : nth(v, 0, cull__rng_below(r, n - k));
+    if (out >= 0) v[out] = 0;
+    if (in >= 0) v[in] = 1;
+}
+
+static void change_order(int64_t n, cull_rng *r, double *v)
+{
+    int64_t a = cull__rng_below(r, n), b = cull__rng_below(r, n - 1);
+    b += b >= a;
+    double t = v[a];
+    if (cull__rng_below(r, 2)) {
+        v[a] = v[b];
+        v[b] = t;
+        return;
+    }
+    int64_t step = a < b ? 1 : -1;
+    for (int64_t j = a; j != b; j += step) v[j] = v[j + step];
+    v[b] = t;
+}
+
+/* A part t of the way to a random point: its numbers are drawn twice, first for their sum. */
+static void change_shares(int64_t n, double t, cull_rng *r, double *v)
+{
+    cull_rng again = *r;
+    double sum = 0, whole = 0;
+    for (int64_t j = 0; j < n; j++) sum += -log(cull__rng_unit(&again));
+    for (int64_t j = 0; j < n; j++) {
+        v[j] = (1 - t) * v[j] + t * (-log(cull__rng_unit(r)) / sum);
+        whole += v[j];
+    }
+    for (int64_t j = 0; j < n; j++) v[j] /= whole;
+}
+
+static void change(const cull_space_param *p, const cull__mutation *o, cull_rng *r, double *v)
+{
+    double sd = o->sd > 0 ? o->sd : 0.1, t;
+    switch (p->kind) {
+    case CULL_SPACE_REAL:
+        t = cull__space_to_unit(p, v[0]) + sd * cull__rng_normal(r);
+        v[0] = cull__space_from_unit(p, reflect(t));
+        break;
+    case CULL_SPACE_INT:
+    case CULL_SPACE_CATEGORY:
+    case CULL_SPACE_ORDINAL: change_discrete(p, o->near, r, v); break;
+    case CULL_SPACE_SUBSET: change_subset(p, r, v); break;
+    case CULL_SPACE_PERMUTATION: change_order(p->n, r, v); break;
+    case CULL_SPACE_SIMPLEX:
+        t = fabs(sd * cull__rng_normal(r));
+        change_shares(p->n, t < 1 ? t : 1, r, v);
+    }
+}
+
+/* ---- mutation ---- */
+
+static int changeable(const cull_space *s, const double *x)
+{
+    int n = 0;
+    for (int i = 0; i < s->params; i++) n += has(s->param + i, x) && can_change(s->param + i);
+    return n;
+}
+
+static void mutate_once(const cull_space *s, const cull__mutation *o, int n, cull_rng *r, double *y)
+{
+    double rate = o->rate > 0 ? o->rate : 1.0 / n;
+    int64_t sure = cull__rng_below(r, n);
+    bool any = false;
+    cull_rng coins = *r;
+    for (int i = 0; i < n; i++) any |= cull__rng_unit(&coins) < rate; /* looks ahead */
+    for (int i = 0, k = 0; i < s->params; i++) {
+        const cull_space_param *p = s->param + i;
+        if (!has(p, y) || !can_change(p)) continue;
+        bool now = cull__rng_unit(r) < rate;
+        if (any ? now : k == sure) change(p, o, &coins, y + p->at);
+        k++;
+    }
+    *r = coins;
+}
+
+cull_status cull__space_mutate(cull_ctx *cx, const cull_space *s, const cull__mutation *o,
+                               cull_rng *r, const double *x, double *y)
+{
+    int n = changeable(s, x);
+    for (int tries = 0; tries < TRIES; tries++) {
+        memcpy(y, x, (size_t)s->width * sizeof *y);
+        if (!n) return CULL_OK;
+        mutate_once(s, o, n, r, y);
+        if (cull__space_mend(s, r, y)) return CULL_OK;
+    }
+    return cull__space_draw(cx, s, r, y);
+}
+
+/* ---- crossover ---- */
+
+typedef struct {
+    const cull_space *s;
+    cull_rng *r;
+    const double *x, *z;
+    double eta_cross, eta_mutate; /* of SBX; eta_cross 0 = uniform crossover */
+    uint8_t *used;                /* items of the longest permutation */
+} mating;
+
+/* Order crossover (Davis 1985): a run of x's, the rest in z's order from behind it. */
+static void cross_order(const mating *m, const cull_space_param *p, double *y)
+{
+    const double *x = m->x + p->at, *z = m->z + p->at;
+    int64_t n = p->n, a = cull__rng_below(m->r, n), length = 1 + cull__rng_below(m->r, n);
+    y += p->at;
+    memset(m->used, 0, (size_t)n);
+    for (int64_t k = 0; k < length; k++) {
+        int64_t j = (a + k) % n;
+        y[j] = x[j];
+        m->used[(int64_t)x[j]] = 1;
+    }
+    for (int64_t k = 0, to = (a + length) % n; k < n; k++) {
+        double item = z[(a + length + k) % n];
+        if (m->used[(int64_t)item]) continue;
+        y[to] = item;
+        to = (to + 1) % n;
+    }
+}
+
+/* Simulated binary crossover within 0 .. 1: one of the two children of a and b. */
+static double sbx(cull_rng *r, double eta, double a, double b)
+{
+    double lo = fmin(a, b), hi = fmax(a, b);
+    if (hi - lo < 1e-14) return a;
+    bool low = cull__rng_below(r, 2) != 0;
+    double beta = 1 + 2 * (low ? lo : 1 - hi) / (hi - lo);
+    double alpha = 2 - pow(beta, -(eta + 1)), u = cull__rng_unit(r);
+    double q =
+        u <= 1 / alpha ? pow(u * alpha, 1 / (eta + 1)) : pow(1 / (2 - u * alpha), 1 / (eta + 1));
+    double c = 0.5 * (lo + hi + (low ? -q : q) * (hi - lo));
+    return c < 0 ? 0 : c > 1 ? 1 : c;
+}
+
+/* Polynomial mutation within 0 .. 1. */
+static double polynomial(cull_rng *r, double eta, double v)
+{
+    double u = cull__rng_unit(r), to = u < 0.5 ? v : 1 - v;
+    double near = pow(1 - to, eta + 1), w = u < 0.5 ? 2 * u : 2 * (1 - u);
+    double q = 1 - pow(w + (1 - w) * near, 1 / (eta + 1));
+    v += u < 0.5 ? -q : q;
+    return v < 0 ? 0 : v > 1 ? 1 : v;
+}
+
+static bool ordered(const cull_space_param *p)
+{
+    return p->role == CULL_SPACE_LEAF && can_change(p) &&
+           (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT ||
+            p->kind == CULL_SPACE_ORDINAL);
+}
+
+/* Whose parameter i is: x's (0) or z's (1); who has it not gives way. -1 = neither has. */
+static int owner(const mating *m, int i, int want)
+{
+    const cull_space_param *p = m->s->param + i;
+    if (has(p, want ? m->z : m->x)) return want;
+    return has(p, want ? m->x : m->z) ? !want : -1;
+}
+
+static void mate(const mating *m, double *y)
+{
+    const cull_space *s = m->s;
+    int until = 0, of = 0; /* parameters below `until` lie in a structure that was taken whole */
+    for (int i = 0; i < s->params; i++) {
+        const cull_space_param *p = s->param + i;
+        for (int64_t j = 0; j < p->width; j++) y[p->at + j] = NAN;
+        if (!cull__is_active(s, y, i)) continue;
+        bool whole = i < until;
+        int from = owner(m, i, whole ? of : (int)cull__rng_below(m->r, 2));
+        if (from < 0) {
+            cull__space_draw_value(p, m->r, y + p->at);
+            continue;
+        }
+        bool both = has(p, m->x) && has(p, m->z) && !whole;
+        copy(p, from ? m->z : m->x, y);
+        if (both && p->kind == CULL_SPACE_PERMUTATION) {
+            cross_order(m, p, y);
+        } else if (both && m->eta_cross > 0 && ordered(p)) {
+            if (cull__rng_below(m->r, 2))
+                y[p->at] = cull__space_from_unit(p, sbx(m->r, m->eta_cross,
+                                                        cull__space_to_unit(p, m->x[p->at]),
+                                                        cull__space_to_unit(p, m->z[p->at])));
+        } else if (both && p->role != CULL_SPACE_LEAF && m->x[p->at] != m->z[p->at]) {
+            until = s->more[i].end;
+            of = from;
+        }
+    }
+}
+
+/* Each changeable parameter by chance 1 / their number. */
+static void mutate_polynomial(const mating *m, double *y)
+{
+    enum { SHORT = 8 }; /* values at most that are reset rather than moved */
+    const cull__mutation plain = {.sd = 0.1};
+    int n = changeable(m->s, y);
+    for (int i = 0; i < m->s->params; i++) {
+        const cull_space_param *p = m->s->param + i;
+        if (!has(p, y) || !can_change(p) || cull__rng_below(m->r, n)) continue;
+        if (ordered(p) && (p->kind == CULL_SPACE_REAL || p->n > SHORT))
+            y[p->at] = cull__space_from_unit(
+                p, polynomial(m->r, m->eta_mutate, cull__space_to_unit(p, y[p->at])));
+        else
+            change(p, &plain, m->r, y + p->at);
+    }
+}
+
+static cull_status cross(cull_ctx *cx, mating *m, double *y)
+{
+    const cull_space *s = m->s;
+    int64_t most = 0;
+    for (int i = 0; i < s->params; i++)
+        if (s->param[i].kind == CULL_SPACE_PERMUTATION && s->param[i].n > most)
+            most = s->param[i].n;
+    CULL_TRY(CULL_TMP(cx, m->used, most + 1));
+    for (int tries = 0; tries < TRIES; tries++) {
+        mate(m, y);
+        if (m->eta_cross > 0) mutate_polynomial(m, y);
+        if (cull__space_mend(s, m->r, y)) return CULL_OK;
+    }
+    memcpy(y, cull__rng_below(m->r, 2) ? m->z : m->x, (size_t)s->width * sizeof *y);
+    return CULL_OK;
+}
+
+cull_status cull__space_cross(cull_ctx *cx, const cull_space *s, cull_rng *r, const double *x,
+                              const double *z, double *y)
+{
+    mating m = {.s = s, .r = r, .x = x, .z = z};
+    cull__mark_t mark = cull__mark(cx);
+    cull_status st = cross(cx, &m, y);
+    cull__release(cx, mark);
+    return st;
+}
+
+cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, double eta_cross, double eta_mutate,
+                            cull_rng *r, const double *x, const double *z, double *y)
+{
+    mating m = {.s = s, .r = r, .x = x, .z = z, .eta_cross = eta_cross, .eta_mutate = eta_mutate};
+    cull__mark_t mark = cull__mark(cx);
+    cull_status st = cross(cx, &m, y);
+    cull__release(cx, mark);
+    return st;
+}
