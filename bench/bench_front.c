@@ -83,20 +83,26 @@ static double run(cull_ctx *cx, const sized *c, const double *v)
         must(cx, cull_front_ranks(cx, v, c->n, c->m, NULL, rank, &ranks));
         must(cx, cull_front_crowding(cx, v, c->n, c->m, rank, each));
         value = ranks;
+    } else {
+        bool shares = strcmp(c->name, "shares") == 0;
+        must(cx, cull_front_volume(cx, v, c->n, c->m, ref, &value, shares ? each : NULL));
     }
     free(rank);
     free(each);
-    (void)ref;
     return value;
 }
 
 int main(int argc, char **argv)
 {
-    static const sized cases[] = {{"ranks", 10000, 2, false}, {"ranks", 10000, 3, false},
-                                  {"ranks", 10000, 3, true},  {"ranks", 10000, 4, false},
-                                  {"ranks", 10000, 5, false}, {"ranks", 10000, 4, true},
-                                  {"ranks", 2000, 8, false},  {"nsga2", 2000, 2, false},
-                                  {"nsga2", 2000, 3, false},  {"nsga2", 2000, 3, true}};
+    static const sized cases[] = {
+        {"ranks", 10000, 2, false},  {"ranks", 10000, 3, false}, {"ranks", 10000, 3, true},
+        {"ranks", 10000, 4, false},  {"ranks", 10000, 5, false}, {"ranks", 10000, 4, true},
+        {"ranks", 2000, 8, false},   {"nsga2", 2000, 2, false},  {"nsga2", 2000, 3, false},
+        {"nsga2", 2000, 3, true},    {"volume", 1000, 2, true},  {"volume", 1000, 3, true},
+        {"volume", 100000, 3, true}, {"volume", 300, 4, true},   {"volume", 1000, 4, true},
+        {"volume", 100, 5, true},    {"volume", 300, 5, true},   {"volume", 100, 6, true},
+        {"volume", 60, 7, true},     {"volume", 50, 8, true},    {"shares", 1000, 2, true},
+        {"shares", 1000, 3, true},   {"shares", 300, 4, true},   {"shares", 100, 5, true}};
     int repeat = 5;
     const char *dir = NULL;
     for (int i = 1; i + 1 < argc; i += 2) {
