@@ -339,6 +339,20 @@ static int by_last(const void *a, const void *b)
                               : (x->line > y->line) - (x->line < y->line);
 }
 
+/* "forbid width > 3 (in block.2)" */
+static cull_status rule_text(making *m, scoped r, const char **out)
+{
+    cull_buf b = CULL_BUF(m->d->cx);
+    size_t n = strlen(r.scope);
+    cull__buf_printf(&b, r.node->form == CULL__FORM_FORBID ? "forbid " : "require ");
+    cull__expr_write(&b, r.node->when);
+    if (n) cull__buf_printf(&b, " (in %.*s)", (int)n - 1, r.scope);
+    cull_status st = b.status;
+    if (st == CULL_OK) st = join(m, r.node, b.at, "", "", out);
+    cull__buf_free(&b);
+    return st;
+}
+
 static cull_status rules(making *m)
 {
     cull_space *s = m->s;
@@ -349,6 +363,7 @@ static cull_status rules(making *m)
         *r = (cull__rule){.forbid = n->form == CULL__FORM_FORBID, .line = n->line};
         CULL_TRY(
             cull__expr_compile(m->d, s, n->when, m->rule[k].scope, s->params, &r->code, &r->last));
+        CULL_TRY(rule_text(m, m->rule[k], &r->text));
         if (r->last < 0)
             return WRONG(m, n,
                          "a constraint must speak of a parameter; this one is always the same");
