@@ -24,12 +24,16 @@ typedef struct {
     int steps;
     bool
         nearest; /* a point that is not in the table takes the nearest one's row, else it fails by name */
+    bool mean; /* of rows of one point; else each is for a replicate, in their order */
 } cull_table_opts;
 /* clang-format off */
 #define CULL_TABLE_OPTS {.size = sizeof(cull_table_opts)}
 /* clang-format on */
-/* A csv, tsv or jsonl file (.gz, .zst too) whose rows are points of p->space. EINPUT by line: a value that is not the
- * space's, a point twice with other values (their mean counts: say `mean`). */
+/* A csv, tsv or jsonl file (.gz, .zst too) whose rows are points of p->space; or an .npy (.npz: an array for each column) of
+ * (points) or (points, seeds) values, points in the order of a discrete space, its first parameter slowest. Of seeds the mean
+ * counts where there are no replicates. EINPUT by line: a value that is not the space's, a point twice with other values
+ * without `mean` and without replicates. A blank value is a trial that fails. p is borrowed until the evaluator is freed,
+ * here and below. */
 CULL_API cull_status cull_evaluate_table(cull_ctx *cx, const cull_search_problem *p,
                                          const char *path, const cull_table_opts *o,
                                          cull_evaluator **out) CULL_CHECKED;
@@ -84,6 +88,8 @@ typedef struct {
     void (*each)(void *user, const cull_study *s,
                  const cull_trial *t); /* after each tell; or NULL */
     void *user;
+    bool (*hurry)(
+        void *user); /* asked while evaluations are ended: true = by SIGKILL, now; or NULL */
 } cull_run_opts;
 /* clang-format off */
 #define CULL_RUN_OPTS {.size = sizeof(cull_run_opts)}
