@@ -44,6 +44,10 @@ typedef struct {
     double eta; /* 0 = 3 */
     int64_t first,
         last; /* steps of the first rung and of a whole evaluation: 0 = 1; last must be given */
+    /* false: a trial that runs reports at its steps, and is told there whether to go on. true: evaluations cannot be looked
+     * at on the way; a point is asked with a budget of the first rung's steps (cull_trial.budget), and asked again, as a
+     * trial of its own, with the next rung's when it is among the best. HALVING is of this kind alone. */
+    bool anew;
 } cull_stop;
 
 typedef struct cull_search_problem {
@@ -56,7 +60,7 @@ typedef struct cull_search_problem {
     double seconds,
         cost; /* wall time over all runs; sum of what tell says a trial cost; 0 = no limit */
     cull_again again;
-    int64_t replicates; /* evaluations of each point, whose mean counts; 0 = 1 */
+    int64_t replicates; /* evaluations of each point, whose mean counts; 0 = 1; not with `stop` */
     int64_t retries;    /* of a failed evaluation before it counts as failed */
     cull_stop stop;     /* with several objectives by rank of dominance, then crowding */
     const char *id;     /* of what a trial's numbers depend on besides, kept in the store; NULL */
@@ -82,6 +86,11 @@ typedef struct {
     int64_t steps;             /* of its last report */
     int64_t budget;            /* steps that it may take for now (rungs that start anew); 0 = all */
     int32_t replicate;         /* of an earlier trial's point: 1, 2, ...; 0 = the first */
+    int64_t point;             /* number of its point: trials of one point share it */
+    const double *
+        mean; /* objectives over the evaluations of its point that came to something; NaN where none */
+    const double
+        *noise; /* standard deviation of the mean, by replicates or as told; 0 = not known */
 } cull_trial;
 typedef struct {
     cull_trial_state state; /* DONE, FAILED or TIMEOUT */
@@ -114,17 +123,28 @@ CULL_API cull_status cull_study_open(cull_ctx *cx, const cull_search_problem *p,
                                      const cull_method *m, const cull_opts *opts,
                                      const cull_study_opts *o, cull_study **out) CULL_CHECKED;
 CULL_API void cull_study_free(cull_study *s);
-/* The budget is spent, the space has no more points, or stop was asked for. */
+/* The budget is spent, the space has no more points, or stop was asked for; and nothing that runs can bring more (a
+ * retry, a next rung). Trials may still run, and may be told. */
 CULL_API bool cull_study_done(const cull_study *s);
+/* No more is asked, by any process that shares the store, until a study is opened on it with `resume`. */
+CULL_API cull_status cull_study_stop(cull_study *s) CULL_CHECKED;
 
-/* The next point to evaluate. ENODATA: there is none now (done, or a rung waits for others that run). */
+/* The next trial to evaluate. ENODATA: there is none now (done, or a rung waits for others that run). A trial that is to be
+ * tried again comes with its number of before. */
 CULL_API cull_status cull_study_ask(cull_study *s, cull_trial *out) CULL_CHECKED;
-/* Points that come before any that the method proposes, in order (a warm start, a default). */
+/* Points that come before any that the method proposes, in order (a warm start, a default). With AGAIN_NEVER those that
+ * were asked already are passed over. */
 CULL_API cull_status cull_study_enqueue(cull_study *s, const double *x) CULL_CHECKED;
 /* A result from elsewhere (another study's, a table): counts as told, and against no budget. */
 CULL_API cull_status cull_study_add(cull_study *s, const double *x, const cull_outcome *o,
                                     int64_t *number) CULL_CHECKED;
-/* How far a running trial has come: its values after `step` steps. *go = false: it should stop, and need not be told. */
+/* The same of every row of a csv, tsv or jsonl file (.gz, .zst too) of any earlier study: columns called as parameters,
+ * objectives and, where they are there, constraints; others are passed over. An empty cell: not active; of an objective: the
+ * trial failed. EINPUT by line, and nothing is added. *added may be NULL. */
+CULL_API cull_status cull_study_import(cull_study *s, const char *path,
+                                       int64_t *added) CULL_CHECKED;
+/* How far a running trial has come: its values after `step` steps. *go = false: it should stop, and is not told. A step not
+ * beyond its last is passed over (a retry). */
 CULL_API cull_status cull_study_report(cull_study *s, int64_t number, int64_t step,
                                        const double *value, bool *go) CULL_CHECKED;
 /* EINPUT: no such trial, not running (told already), values missing. The study stays as it was. */
@@ -136,33 +156,41 @@ CULL_API int64_t cull_study_trials(const cull_study *s); /* asked so far, added 
 CULL_API int64_t
 cull_study_paid(const cull_study *s); /* evaluations that count against the budget */
 CULL_API cull_status cull_study_trial(cull_study *s, int64_t number, cull_trial *out) CULL_CHECKED;
-/* Trials that nothing done dominates, constraints first; with one objective the best. idx has room for cull_study_trials. */
+/* Trials that nothing done dominates, constraints first, by the means of their points, of each the first; with one objective
+ * the best. Those of whole evaluations; while there are none, those of the furthest rung. idx has room for cull_study_trials. */
 CULL_API cull_status cull_study_best(cull_study *s, int64_t *idx, int64_t *n) CULL_CHECKED;
 
 /* ---- what methods are (src/method/search) ---- */
-/* What a sampler sees, everything minimised; arrays by number of trial. */
+/* What a sampler sees, everything minimised; arrays by number of point. A point is what the method proposed (or was queued,
+ * or added); with replicates and rungs of `anew` it has several trials, else it is one, and numbers are the same. */
 typedef struct {
     const cull_search_problem *problem;
     const cull_space *space;
     int64_t width;
     int objectives;
-    int64_t trials;  /* asked so far */
+    int64_t trials;  /* points so far */
     const double *x; /* (trials, width) */
     const double *
         value; /* (trials, objectives): sign turned where maximised; of STOPPED its last report; else NaN */
-    const double *violation; /* trials: sum of what exceeds 0, scaled; 0 = feasible */
-    const uint8_t *state;    /* trials: cull_trial_state */
-    const int64_t *steps;    /* trials: of its last report; 0 = whole */
-    const int64_t *told;     /* tells: number of the trial told k-th */
+    const double *
+        noise; /* (trials, objectives): standard deviation of value, 0 = not known; NULL = of none */
+    const double *violation; /* trials: sum of v / (1 + v) of constraints v above 0; 0 = feasible */
+    const uint8_t *state;    /* trials: cull_trial_state; STOPPED too at a rung below the last */
+    const int64_t *steps;    /* trials: of its last report, or rung's; 0 = whole */
+    const int64_t *told;     /* tells: number of the point told k-th, each once */
     int64_t tells;
+    int64_t
+        revised; /* how often a told value was replaced by that of a longer evaluation (`anew`) */
     uint64_t seed;
     void *study; /* for cull_search_seen */
 } cull_search_view;
 /* Whether x was asked before, done or running. */
 CULL_API bool cull_search_seen(const cull_search_view *v, const double *x);
 
-/* A method of task search. State changes in `asked` and `told` alone, which are called for every event of the study, those
- * read back from a store too; `ask` may keep caches. So the state is a function of the events. */
+/* A method of task search. State changes in `asked` and `told` alone, which are called for every point once, in the order of
+ * events, those read back from a store too (a queued or added point is asked as well); `ask` may keep caches. So the state
+ * is a function of the events. One that fails leaves the state as it was, and is called again. Scratch (CULL_TMP) goes back
+ * after each call. */
 typedef struct cull_search_fns {
     cull_status (*open)(cull_ctx *cx, const cull_search_problem *p, const void *opts, void **state);
     void (*close)(void *state);

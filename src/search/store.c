@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-struct cull__store {
-    const cull__store_kind *kind;
-    void *state;
-};
-
 static const cull__store_kind *kind_of(const char *where)
 {
     static const char *const server[] = {"postgresql://", "postgres://"};

@@ -20,6 +20,14 @@ typedef struct {
     cull_status (*widen)(cull_ctx *cx, void *s, const cull__study_facts *mine);
 } cull__store_kind;
 
+struct cull__store {
+    const cull__store_kind *kind;
+    void *state;
+};
+
+/* Of a store in memory: what it is of, as it is now. */
+const cull__study_facts *cull__store_memory_facts(const cull__store *s);
+
 extern const cull__store_kind cull__store_memory;   /* store_memory.c */
 extern const cull__store_kind cull__store_sqlite;   /* store_sqlite.c */
 extern const cull__store_kind cull__store_postgres; /* store_postgres.c */

@@ -182,6 +182,12 @@ static cull_status widen(cull_ctx *cx, void *v, const cull__study_facts *mine)
     return CULL_OK;
 }
 
+const cull__study_facts *cull__store_memory_facts(const cull__store *s)
+{
+    const memory *of = s->state;
+    return &of->facts;
+}
+
 const cull__store_kind cull__store_memory = {.open = open_,
                                              .close = close_,
                                              .begin = begin,

@@ -1,0 +1,222 @@
+/* study_ask.c - what comes next: a retry, a replicate, a further rung, the queue, or what the method proposes. */
+#include <math.h>
+#include <string.h>
+
+#include "search/sampler.h"
+#include "search/study.h"
+
+enum {
+    ATTEMPTS = 20,      /* proposals of the method for a number */
+    DRAWS = 100,        /* random points after those */
+    CACHED_RUN = 1000,  /* results repeated in one ask, before a random new point is asked */
+    WALK = 1 << 22      /* points of a space that is gone through for what is left */
+};
+
+static bool spent(const cull_study *s)
+{
+    const cull_search_problem *p = &s->p;
+    return (p->trials > 0 && s->paid >= p->trials) || (p->cost > 0 && s->spent >= p->cost) ||
+           (p->seconds > 0 && cull__study_clock(s) >= p->seconds);
+}
+
+static bool nothing_new(const cull_study *s)
+{
+    if (s->exhausted) return true;
+    return s->p.again != CULL_AGAIN_PAID && s->count >= 0 && s->keys >= s->count;
+}
+
+static bool replicate_due(const cull_study *s)
+{
+    int64_t n = s->v.trials;
+    if (s->replicates <= 1 || n == 0) return false;
+    const cull__point *p = &s->point[n - 1];
+    return p->asked < s->replicates && s->pstate[n - 1] == CULL_TRIAL_RUNNING;
+}
+
+bool cull_study_done(const cull_study *s)
+{
+    if (s->ended) return true;
+    if (s->again_head < s->again_n) return false;
+    if (s->running > 0 && s->p.retries > 0) return false;
+    if (spent(s)) return true;
+    if (!nothing_new(s) || replicate_due(s)) return false;
+    if (!s->p.stop.anew) return true;
+    cull__stops_next next;
+    if (s->running > 0) return false;
+    cull__mark_t m = cull__mark(s->cx);
+    cull_status r = cull__stops_ask(s->cx, &s->stops, true, &next);
+    cull__release(s->cx, m);
+    return r == CULL_OK && next.kind != CULL__STOPS_ON;
+}
+
+cull_status cull_study_stop(cull_study *s)
+{
+    CULL_TRY(cull__study_begin(s));
+    cull__event e = {.kind = CULL__ENDED, .trial = -1};
+    return cull__study_end(s, cull__study_put(s, &e), &e);
+}
+
+/* ---- new points ---- */
+
+static bool seen(const cull_study *s, const double *x)
+{
+    return cull__keys_find(s, cull_space_key(s->p.space, x)) >= 0;
+}
+
+static cull_status draw(cull_study *s, int attempt, double *x)
+{
+    cull_rng r = cull__search_rng_more(&s->v, attempt, 15);
+    return cull__space_draw(s->cx, s->p.space, &r, x);
+}
+
+static bool all_discrete(const cull_space *p)
+{
+    for (int i = 0; i < cull_space_params(p); i++) {
+        cull_space_kind k = cull_space_at(p, i)->kind;
+        if (k == CULL_SPACE_REAL || k == CULL_SPACE_SIMPLEX) return false;
+    }
+    return true;
+}
+
+/* Every point in turn, one of those not seen with equal chance; none: the space is exhausted. */
+static cull_status walk(cull_study *s, double *x, bool *found)
+{
+    cull_rng r = cull__search_rng_more(&s->v, DRAWS, 15);
+    double *y;
+    int64_t fresh = 0, passed = 0;
+    CULL_TRY(CULL_TMP(s->cx, y, s->v.width));
+    bool more = cull__space_first(s->p.space, y);
+    for (; more && passed < WALK; more = cull__space_next(s->p.space, y)) {
+        if (passed++ % 65536 == 0) CULL_TRY(cull__tick(s->cx, 0, 0));
+        if (seen(s, y) || cull__rng_below(&r, ++fresh) != 0) continue;
+        memcpy(x, y, (size_t)s->v.width * sizeof *x);
+    }
+    *found = fresh > 0;
+    return CULL_OK;
+}
+
+static cull_status other_point(cull_study *s, double *x, bool *found)
+{
+    for (int i = 0; i < DRAWS; i++) {
+        CULL_TRY(draw(s, i, x));
+        *found = !seen(s, x);
+        if (*found) return CULL_OK;
+    }
+    if (all_discrete(s->p.space)) CULL_TRY(walk(s, x, found));
+    s->exhausted = !*found;
+    return CULL_OK;
+}
+
+static cull_status propose(cull_study *s, int attempt, double *x)
+{
+    CULL_TRY(s->fns->ask(s->cx, s->state, &s->v, attempt, x));
+    if (cull_space_check(s->cx, s->p.space, x) == CULL_OK) return CULL_OK;
+    char why[200];
+    strncpy(why, cull_error(s->cx), sizeof why - 1);
+    why[sizeof why - 1] = 0;
+    return cull__fail(s->cx, CULL_EINTERNAL, "%s proposed what is no point of the space: %s",
+                      s->method->slug, why);
+}
+
+/* The first of the queue that may be asked; *have = false: there is none. */
+static void from_queue(const cull_study *s, double *x, bool *have)
+{
+    *have = false;
+    for (int64_t i = s->queue_head; i < s->queue_n && !*have; i++) {
+        memcpy(x, s->queue + i * s->v.width, (size_t)s->v.width * sizeof *x);
+        *have = s->p.again != CULL_AGAIN_NEVER || !seen(s, x);
+    }
+}
+
+/* again: results repeated in this ask so far. */
+static cull_status new_point(cull_study *s, int64_t again, double *x, bool *found)
+{
+    from_queue(s, x, found);
+    if (*found) return CULL_OK;
+    if (nothing_new(s)) return CULL_OK;
+    if (s->p.again != CULL_AGAIN_NEVER && again < CACHED_RUN) {
+        *found = true;
+        return propose(s, 0, x);
+    }
+    for (int i = 0; i < ATTEMPTS && s->p.again == CULL_AGAIN_NEVER; i++) {
+        CULL_TRY(propose(s, i, x));
+        *found = !seen(s, x);
+        if (*found) return CULL_OK;
+    }
+    return other_point(s, x, found);
+}
+
+static void number_again(const cull_study *s, cull__event *e)
+{
+    int64_t like = cull__keys_find(s, cull_space_key(s->p.space, e->x));
+    if (like < 0) return;
+    e->replicate = s->point[like].times;
+    if (s->p.again == CULL_AGAIN_CACHED) e->state = CULL_TRIAL_DONE;
+}
+
+/* ---- what comes ---- */
+
+static cull_status no_more(cull_study *s)
+{
+    return cull__fail(s->cx, CULL_ENODATA, "%s",
+                      s->ended      ? "stop was asked for: there is nothing more to evaluate"
+                      : spent(s)    ? "the budget is spent: there is nothing more to evaluate"
+                                    : "every point of the space was asked");
+}
+
+static void same_point(const cull_study *s, int32_t i, int64_t budget, double *x, cull__event *e)
+{
+    e->x = memcpy(x, s->x + (int64_t)i * s->v.width, (size_t)s->v.width * sizeof *x);
+    e->step = (int64_t)i + 1;
+    e->budget = budget;
+    e->replicate = s->point[i].asked;
+}
+
+static cull_status next_event(cull_study *s, int64_t again, double *x, cull__event *e)
+{
+    *e = (cull__event){.kind = CULL__ASKED, .trial = s->trials};
+    if (s->ended) return no_more(s);
+    if (s->again_head < s->again_n) {
+        e->trial = s->again[s->again_head];
+        return CULL_OK;
+    }
+    if (spent(s)) return no_more(s);
+    if (replicate_due(s)) {
+        same_point(s, (int32_t)s->v.trials - 1, 0, x, e);
+        return CULL_OK;
+    }
+    cull__stops_next next = {.kind = CULL__STOPS_NEW};
+    if (s->p.stop.anew) CULL_TRY(cull__stops_ask(s->cx, &s->stops, nothing_new(s), &next));
+    if (next.kind == CULL__STOPS_WAIT)
+        return cull__fail(s->cx, CULL_ENODATA, "a rung waits for the trials that run");
+    bool found = false;
+    if (next.kind == CULL__STOPS_NEW) CULL_TRY(new_point(s, again, x, &found));
+    if (next.kind == CULL__STOPS_NEW && !found && s->p.stop.anew && s->exhausted)
+        CULL_TRY(cull__stops_ask(s->cx, &s->stops, true, &next));
+    if (next.kind == CULL__STOPS_ON) {
+        same_point(s, next.point, next.budget, x, e);
+        return CULL_OK;
+    }
+    if (!found) return no_more(s);
+    e->x = x;
+    e->budget = next.budget;
+    number_again(s, e);
+    return CULL_OK;
+}
+
+cull_status cull_study_ask(cull_study *s, cull_trial *out)
+{
+    for (int64_t again = 0;; again++) {
+        cull__event e;
+        double *x;
+        CULL_TRY(cull__study_begin(s));
+        cull__mark_t m = cull__mark(s->cx);
+        cull_status r = CULL_TMP(s->cx, x, s->v.width);
+        if (r == CULL_OK) r = next_event(s, again, x, &e);
+        if (r == CULL_OK) r = cull__study_put(s, &e);
+        r = cull__study_end(s, r, &e);
+        cull__release(s->cx, m);
+        CULL_TRY(r);
+        if (e.state != CULL_TRIAL_DONE) return cull_study_trial(s, e.trial, out);
+    }
+}
