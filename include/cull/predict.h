@@ -45,8 +45,8 @@ typedef struct {
 
 typedef struct cull_predictor cull_predictor;
 /* x (n, d), y (n), finite; weight (n; from 0, only their ratios count) or NULL. n >= 2. All kinds see features and
- * answers brought to mean 0 and variance 1; features that do not vary are left out. A GP of more than 2000 rows, an
- * SVR of more than 4000, learns from so many of them, drawn. Bits do not depend on threads; draws are of (seed of cx,
+ * answers brought to mean 0 and variance 1; features that do not vary are left out. A GP and an SVR of
+ * more than 2000 rows learn from so many of them, drawn. Bits do not depend on threads; draws are of (seed of cx,
  * stream). CULL_ENODATA: BOOST where cull was built without XGBoost. */
 CULL_API cull_status cull_predictor_fit(cull_ctx *cx, const double *x, const double *y,
                                         const double *weight, int64_t n, int64_t d,

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,40 +83,42 @@ static cull_status teach(cull_ctx *cx, fitting *f)
     return CULL_OK;
 }
 
-static cull_status set(cull_ctx *cx, const fitting *f, const char *name, double value)
+static cull_status set(cull_ctx *cx, BoosterHandle model, const char *name, double value)
 {
     char buf[32];
-    XGB(XGBoosterSetParam(f->model, name, cull__format_f64(value, buf)));
+    XGB(XGBoosterSetParam(model, name, cull__format_f64(value, buf)));
     return CULL_OK;
 }
 
-static cull_status settings(cull_ctx *cx, const fitting *f)
+static cull_status settings(cull_ctx *cx, BoosterHandle m, int64_t n, int32_t classes,
+                            const cull__boost_opts *o)
 {
-    const cull__rows *t = f->t;
-    int64_t n = t->row ? t->rows : t->n;
-    const char *goal = !t->classes      ? "reg:squarederror"
-                       : t->classes > 2 ? "multi:softprob"
-                                        : "binary:logistic";
-    XGB(XGBoosterSetParam(f->model, "objective", goal));
-    XGB(XGBoosterSetParam(f->model, "tree_method", n <= EXACT ? "exact" : "hist"));
-    CULL_TRY(set(cx, f, "nthread", 1));
-    CULL_TRY(set(cx, f, "verbosity", 0));
-    CULL_TRY(set(cx, f, "base_score", t->classes ? 0.5 : 0));
-    CULL_TRY(set(cx, f, "max_depth", (double)f->o->depth));
-    CULL_TRY(set(cx, f, "eta", f->o->rate));
-    CULL_TRY(set(cx, f, "subsample", f->o->sample));
-    if (t->classes > 2) CULL_TRY(set(cx, f, "num_class", t->classes));
-    cull_rng r = cull__rng(cx, f->o->stream);
-    return set(cx, f, "seed", (double)cull__rng_below(&r, 1 << 30));
+    const char *goal = !classes      ? "reg:squarederror"
+                       : classes > 2 ? "multi:softprob"
+                                     : "binary:logistic";
+    XGB(XGBoosterSetParam(m, "objective", goal));
+    XGB(XGBoosterSetParam(m, "tree_method", n <= EXACT ? "exact" : "hist"));
+    CULL_TRY(set(cx, m, "nthread", 1));
+    CULL_TRY(set(cx, m, "verbosity", 0));
+    CULL_TRY(set(cx, m, "base_score", classes ? 0.5 : 0));
+    CULL_TRY(set(cx, m, "max_depth", (double)o->depth));
+    CULL_TRY(set(cx, m, "eta", o->rate));
+    CULL_TRY(set(cx, m, "subsample", o->sample));
+    if (o->leaf > 0) CULL_TRY(set(cx, m, "min_child_weight", o->leaf));
+    if (classes > 2) CULL_TRY(set(cx, m, "num_class", classes));
+    cull_rng r = cull__rng(cx, o->stream);
+    return set(cx, m, "seed", (double)cull__rng_below(&r, 1 << 30));
 }
 
-static cull_status boost(cull_ctx *cx, fitting *f)
+/* The model, which is there after a failure too, of rows that have their labels. */
+static cull_status boost(cull_ctx *cx, DMatrixHandle train, int64_t n, int32_t classes,
+                         const cull__boost_opts *o, BoosterHandle *model)
 {
-    XGB(XGBoosterCreate(&f->train, 1, &f->model));
-    CULL_TRY(settings(cx, f));
-    for (int64_t i = 0; i < f->o->rounds; i++) {
-        CULL_TRY(cull__tick(cx, (double)i, (double)f->o->rounds));
-        XGB(XGBoosterUpdateOneIter(f->model, (int)i, f->train));
+    XGB(XGBoosterCreate(&train, 1, model));
+    CULL_TRY(settings(cx, *model, n, classes, o));
+    for (int64_t i = 0; i < o->rounds; i++) {
+        CULL_TRY(cull__tick(cx, (double)i, (double)o->rounds));
+        XGB(XGBoosterUpdateOneIter(*model, (int)i, train));
     }
     return CULL_OK;
 }
@@ -197,15 +200,23 @@ static cull_status by_permuting(cull_ctx *cx, const fitting *f)
 
 /* ---- one fit ---- */
 
+/* XGBoost says nothing on this thread, until *was is set again. */
+static cull_status quiet(cull_ctx *cx, char **was)
+{
+    const char *now;
+    XGB(XGBGetGlobalConfig(&now));
+    CULL_TRY(CULL_TMP(cx, *was, (int64_t)strlen(now) + 1));
+    strcpy(*was, now);
+    XGB(XGBSetGlobalConfig("{\"verbosity\":0}"));
+    return CULL_OK;
+}
+
 static cull_status fit(cull_ctx *cx, fitting *f)
 {
-    const char *was;
-    XGB(XGBGetGlobalConfig(&was));
-    CULL_TRY(CULL_TMP(cx, f->global, (int64_t)strlen(was) + 1));
-    strcpy(f->global, was);
-    XGB(XGBSetGlobalConfig("{\"verbosity\":0}"));
+    const cull__rows *t = f->t;
+    CULL_TRY(quiet(cx, &f->global));
     CULL_TRY(teach(cx, f));
-    CULL_TRY(boost(cx, f));
+    CULL_TRY(boost(cx, f->train, t->row ? t->rows : t->n, t->classes, f->o, &f->model));
     memset(f->out, 0, (size_t)f->t->d * sizeof *f->out);
     return f->worth == CULL__PERMUTATION ? by_permuting(cx, f) : by_splits(cx, f);
 }
@@ -248,17 +259,139 @@ uint64_t cull__boost_bytes(int64_t rows, int64_t d, int64_t tests)
     return held_by_xgboost(rows, d) + 4 * (n + m) * (uint64_t)d + 12 * n + 8 * m;
 }
 
+/* ---- trees that stay ---- */
+
+struct cull__booster {
+    BoosterHandle model;
+    pthread_mutex_t lock; /* XGBoost keeps what it was asked last in the model */
+    int64_t d;
+};
+
+typedef struct {
+    const float *x, *y, *weight;
+    int64_t n;
+    const cull__boost_opts *o;
+    cull__booster *b;
+    DMatrixHandle train;
+    char *global;
+} lesson;
+
+static cull_status learn(cull_ctx *cx, lesson *l)
+{
+    CULL_TRY(quiet(cx, &l->global));
+    CULL_TRY(matrix(cx, l->x, l->n, l->b->d, &l->train));
+    XGB(XGDMatrixSetFloatInfo(l->train, "label", l->y, (bst_ulong)l->n));
+    if (l->weight) XGB(XGDMatrixSetFloatInfo(l->train, "weight", l->weight, (bst_ulong)l->n));
+    return boost(cx, l->train, l->n, 0, l->o, &l->b->model);
+}
+
+static cull_status one_lesson(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    lesson *l = arg;
+    (void)chunk, (void)lo, (void)hi;
+    cull_status s = learn(cx, l);
+    if (l->train) XGDMatrixFree(l->train);
+    if (l->global) XGBSetGlobalConfig(l->global);
+    return s;
+}
+
+cull_status cull__booster_fit(cull_ctx *cx, const float *x, const float *y, const float *weight,
+                              int64_t n, int64_t d, const cull__boost_opts *o, cull__booster **out)
+{
+    lesson l = {.x = x, .y = y, .weight = weight, .n = n, .o = o};
+    uint64_t charge = held_by_xgboost(n, d);
+    char buf[32];
+    if (!cull__charge(cx, charge))
+        return cull__fail(cx, CULL_ENOMEM, "boosted trees need %s, which the limit has no room for",
+                          cull__format_bytes(charge, buf));
+    cull_status s = CULL_ALLOC(cx, l.b, 1);
+    if (s == CULL_OK) {
+        pthread_mutex_init(&l.b->lock, NULL);
+        l.b->d = d;
+        s = cull__for(cx, 1, 1, one_lesson, &l);
+    }
+    cull__uncharge(cx, charge);
+    if (s == CULL_OK)
+        *out = l.b;
+    else
+        cull__booster_free(l.b);
+    return s;
+}
+
+void cull__booster_free(cull__booster *b)
+{
+    if (!b) return;
+    if (b->model) XGBoosterFree(b->model);
+    pthread_mutex_destroy(&b->lock);
+    cull__free(b);
+}
+
+static cull_status asked_of(cull_ctx *cx, const cull__booster *b, DMatrixHandle m, cull__asked what,
+                            int64_t n, float *out)
+{
+    char how[128];
+    const bst_ulong *shape;
+    bst_ulong dim, count = 1;
+    const float *said;
+    snprintf(how, sizeof how,
+             "{\"type\":%d,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,"
+             "\"strict_shape\":false}",
+             (int)what);
+    XGB(XGBoosterPredictFromDMatrix(b->model, m, how, &shape, &dim, &said));
+    int64_t k = b->d + 1, each = what == CULL__VALUES ? 1 : what == CULL__SHARES ? k : k * k;
+    for (bst_ulong i = 0; i < dim; i++) count *= shape[i];
+    if (count != (bst_ulong)(n * each))
+        return cull__fail(cx, CULL_EINTERNAL, "XGBoost gave %" PRIu64 " numbers, not %" PRId64,
+                          (uint64_t)count, n * each);
+    memcpy(out, said, (size_t)(n * each) * sizeof *out);
+    return CULL_OK;
+}
+
+cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, int64_t n,
+                              cull__asked what, float *out)
+{
+    DMatrixHandle m = NULL;
+    cull_status s = matrix(cx, x, n, b->d, &m);
+    if (s != CULL_OK) return s;
+    pthread_mutex_lock(&b->lock);
+    s = asked_of(cx, b, m, what, n, out);
+    pthread_mutex_unlock(&b->lock);
+    XGDMatrixFree(m);
+    return s;
+}
+
 #else
 
 bool cull__boost_built(void) { return false; }
+
+static cull_status not_built(cull_ctx *cx)
+{
+    return cull__fail(cx, CULL_ENODATA,
+                      "boosted trees need XGBoost, which this cull was built without (Debian: "
+                      "libxgboost-dev); the forest needs none");
+}
 
 cull_status cull__boost(cull_ctx *cx, const cull__rows *t, const cull__boost_opts *o,
                         cull__worth worth, const int64_t *test, int64_t tests, double *out)
 {
     (void)t, (void)o, (void)worth, (void)test, (void)tests, (void)out;
-    return cull__fail(cx, CULL_ENODATA,
-                      "boosted trees need XGBoost, which this cull was built without (Debian: "
-                      "libxgboost-dev); the forest needs none");
+    return not_built(cx);
+}
+
+cull_status cull__booster_fit(cull_ctx *cx, const float *x, const float *y, const float *weight,
+                              int64_t n, int64_t d, const cull__boost_opts *o, cull__booster **out)
+{
+    (void)x, (void)y, (void)weight, (void)n, (void)d, (void)o, (void)out;
+    return not_built(cx);
+}
+
+void cull__booster_free(cull__booster *b) { (void)b; }
+
+cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, int64_t n,
+                              cull__asked what, float *out)
+{
+    (void)b, (void)x, (void)n, (void)what, (void)out;
+    return not_built(cx);
 }
 
 uint64_t cull__boost_bytes(int64_t rows, int64_t d, int64_t tests)

@@ -35,6 +35,7 @@ typedef struct {
     const int64_t *test;
     int64_t tests, grain;
     double *worth, *said; /* a part for each chunk, or NULL */
+    cull__grown *kept;    /* or NULL */
 } forest;
 
 /* What grows one tree after the other, in one worker. */
@@ -71,6 +72,7 @@ static void draw_rows(grower *g, int64_t *m)
     for (int64_t i = 0; i < f->rows; i++) {
         int64_t row = row_of(f, i);
         double w = g->drawn[group ? group[row] : i];
+        if (f->t->weight) w *= f->t->weight[row];
         if (w > 0)
             g->at[(*m)++] = (item){(int32_t)row, f->k > 1 ? (int32_t)f->t->y[row] : 0, w,
                                    f->k > 1 ? 0 : w * f->y[row]};
@@ -220,11 +222,24 @@ static int64_t part_items(grower *g, const span *s, const split *b)
     return at;
 }
 
-/* Codes that no row of the node has go where most rows go. */
+/* Codes up to the middle between the last that goes left and the first that does not. */
+static uint64_t below_middle(uint64_t left, uint64_t right)
+{
+    int a = 63 - __builtin_clzll(left), b = __builtin_ctzll(right);
+    return (UINT64_C(2) << (a + b) / 2) - 1;
+}
+
+/* Codes that no row of the node has go where most rows go, or in a forest that is kept by their order. */
 static uint64_t unseen_too(const grower *g, const span *s, const split *b, int64_t mid)
 {
-    const uint8_t *col = g->f->t->col[b->col];
+    const cull__table *t = g->f->t;
+    const uint8_t *col = t->col[b->col];
     uint64_t seen = 0;
+    if (g->f->kept && !(t->named && t->named[b->col])) {
+        for (int64_t i = s->lo; i < s->hi; i++) seen |= UINT64_C(1) << col[g->at[i].row];
+        if (!(seen >> CULL__MISSING & 1)) return below_middle(b->mask, seen & ~b->mask);
+        seen = 0;
+    }
     if (mid - s->lo < s->hi - mid) return b->mask;
     for (int64_t i = s->lo; i < s->hi; i++) seen |= UINT64_C(1) << col[g->at[i].row];
     return b->mask | ~seen;
@@ -332,6 +347,60 @@ static cull_status room(cull_ctx *cx, grower *g)
     return CULL_TMP0(cx, g->used, f->t->d);
 }
 
+/* ---- a forest that is kept ---- */
+
+typedef struct {
+    node *at;
+    double *value;
+} grown_tree;
+struct cull__grown {
+    int64_t trees, d;
+    double mean, sd;
+    grown_tree *tree;
+};
+
+static cull_status keep_tree(cull_ctx *cx, const grower *g, grown_tree *t)
+{
+    CULL_TRY(CULL_ALLOC(cx, t->at, g->nodes));
+    CULL_TRY(CULL_ALLOC(cx, t->value, g->nodes));
+    memcpy(t->at, g->node, (size_t)g->nodes * sizeof *t->at);
+    memcpy(t->value, g->value, (size_t)g->nodes * sizeof *t->value);
+    return CULL_OK;
+}
+
+void cull__forest_free(cull__grown *g)
+{
+    if (!g) return;
+    for (int64_t i = 0; g->tree && i < g->trees; i++) {
+        cull__free(g->tree[i].at);
+        cull__free(g->tree[i].value);
+    }
+    cull__free(g->tree);
+    cull__free(g);
+}
+
+/* Tree after tree, so that one stays in the cache for all rows. */
+void cull__forest_ask(const cull__grown *g, const uint8_t *code, int64_t n, double *mean,
+                      double *spread)
+{
+    memset(mean, 0, (size_t)n * sizeof *mean);
+    if (spread) memset(spread, 0, (size_t)n * sizeof *spread);
+    for (int64_t k = 0; k < g->trees; k++)
+        for (int64_t i = 0; i < n; i++) {
+            const grown_tree *t = g->tree + k;
+            int64_t at = 0;
+            for (const node *p = t->at; p->left >= 0; p = t->at + at)
+                at = p->left + !(p->mask >> code[i * g->d + p->col] & 1);
+            double e = t->value[at] - mean[i]; /* Welford 1962 */
+            mean[i] += e / (double)(k + 1);
+            if (spread) spread[i] += e * (t->value[at] - mean[i]);
+        }
+    for (int64_t i = 0; i < n; i++) {
+        mean[i] = mean[i] * g->sd + g->mean;
+        if (spread) spread[i] = g->trees > 1 ? g->sd * sqrt(spread[i] / (double)(g->trees - 1)) : 0;
+    }
+}
+
 static cull_status grow_trees(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const forest *f = arg;
@@ -351,6 +420,7 @@ static cull_status grow_trees(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
         grow(&g, m);
         if (f->worth && f->o->worth == CULL__PERMUTATION) permute_columns(&g);
         if (f->said) answer(&g, f->said + chunk * f->tests * f->k);
+        if (f->kept) CULL_TRY(keep_tree(cx, &g, f->kept->tree + tree));
     }
     return CULL_OK;
 }
@@ -417,13 +487,18 @@ static int64_t chunks_of(int64_t trees, int64_t *grain)
     return (trees + *grain - 1) / *grain;
 }
 
+static int64_t columns_of(const cull__table *t, const cull__forest_opts *o)
+{
+    double d = (double)t->d;
+    return o->mtry ? o->mtry : (int64_t)ceil(t->classes ? sqrt(d) : d / 3);
+}
+
 static cull_status fit(cull_ctx *cx, const cull__table *t, const cull__forest_opts *o,
                        double *worth, const int64_t *test, int64_t tests, double *said)
 {
     forest f = {.t = t, .o = o, .rows = t->row ? t->rows : t->n, .test = test, .tests = tests};
     CULL_TRY(set_target(cx, &f));
-    double d = (double)t->d;
-    f.mtry = o->mtry ? o->mtry : (int64_t)ceil(t->classes ? sqrt(d) : d / 3);
+    f.mtry = columns_of(t, o);
     int64_t chunks = chunks_of(o->trees, &f.grain);
     if (worth) CULL_TRY(CULL_TMP0(cx, f.worth, chunks * t->d));
     if (said) CULL_TRY(CULL_TMP0(cx, f.said, chunks * tests * f.k));
@@ -438,6 +513,34 @@ cull_status cull__forest(cull_ctx *cx, const cull__table *t, const cull__forest_
     cull__mark_t mark = cull__mark(cx);
     cull_status s = fit(cx, t, o, worth, test, tests, said);
     cull__release(cx, mark);
+    return s;
+}
+
+static cull_status grow_kept(cull_ctx *cx, const cull__table *t, const cull__forest_opts *o,
+                             cull__grown *g)
+{
+    forest f = {.t = t, .o = o, .rows = t->row ? t->rows : t->n, .kept = g};
+    g->trees = o->trees, g->d = t->d;
+    CULL_TRY(CULL_ALLOC(cx, g->tree, o->trees));
+    CULL_TRY(set_target(cx, &f));
+    g->mean = f.mean, g->sd = f.sd;
+    f.mtry = columns_of(t, o);
+    (void)chunks_of(o->trees, &f.grain);
+    return cull__for(cx, o->trees, f.grain, grow_trees, &f);
+}
+
+cull_status cull__forest_keep(cull_ctx *cx, const cull__table *t, const cull__forest_opts *o,
+                              cull__grown **out)
+{
+    cull__grown *g;
+    CULL_TRY(CULL_ALLOC(cx, g, 1));
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = grow_kept(cx, t, o, g);
+    cull__release(cx, mark);
+    if (s == CULL_OK)
+        *out = g;
+    else
+        cull__forest_free(g);
     return s;
 }
 

@@ -83,6 +83,33 @@ static void moments(const block *b, int blocks, int64_t stride, scale *s)
     s->sd = varies ? sqrt(sq / all) : 0;
 }
 
+/* `most` rows, drawn without repeats, in their order. */
+cull_status cull__samples_draw(cull_ctx *cx, const cull__samples *t, int64_t most, uint64_t stream,
+                               cull__samples *out)
+{
+    double *x, *y, *w = NULL;
+    int64_t m = 0;
+    *out = *t;
+    if (t->n <= most) return CULL_OK;
+    if (most == CULL__KERNEL_ROWS)
+        cull__log(cx, CULL_LOG_WARN,
+                  "a predictor with a kernel learns from %" PRId64 " of %" PRId64 " rows, drawn",
+                  most, t->n);
+    CULL_TRY(CULL_TMP(cx, x, most * t->d));
+    CULL_TRY(CULL_TMP(cx, y, most));
+    if (t->weight) CULL_TRY(CULL_TMP(cx, w, most));
+    cull_rng r = cull__rng(cx, stream);
+    for (int64_t i = 0; i < t->n && m < most; i++) {
+        if (cull__rng_below(&r, t->n - i) >= most - m) continue;
+        memcpy(x + m * t->d, t->x + i * t->d, (size_t)t->d * sizeof *x);
+        y[m] = t->y[i];
+        if (w) w[m] = t->weight[i];
+        m++;
+    }
+    out->x = x, out->y = y, out->weight = w, out->n = most;
+    return CULL_OK;
+}
+
 /* ---- checks ---- */
 
 static cull_status check_rows(cull_ctx *cx, const char *what, const double *v, int64_t n, int64_t d)
@@ -233,7 +260,8 @@ static cull_status fit(cull_ctx *cx, cull_predictor *p, const double *x, const d
             CULL_TRY(cull__predict_choose(cx, x, y, weight, n, p->d, o, stream, &p->kind, p->tau));
     }
     CULL_TRY(set_columns(cx, p, x, weight, n, o));
-    p->doubt = kinds[p->kind]->spreads ? p->y.sd / sqrt((double)n) : NAN;
+    bool spreads = kinds[p->kind]->spreads && (p->kind != CULL_PREDICT_MLP || o->members > 1);
+    p->doubt = spreads ? p->y.sd / sqrt((double)n) : NAN;
     if (!(p->y.sd > 0) || !p->k) {
         p->y.sd = 0;
         return CULL_OK;
@@ -319,22 +347,36 @@ static cull_status gradients(cull_ctx *cx, const question *q, const double *z, i
     return CULL_OK;
 }
 
-static cull_status shares(cull_ctx *cx, const question *q, const double *z, int64_t lo, int64_t n)
+/* Shares of the columns that vary to their places among all. */
+static void put_shares(const cull_predictor *p, const float *phi, int64_t n, bool pairs,
+                       double *out)
 {
-    const cull_predictor *p = q->p;
-    bool pairs = q->what == PAIRS;
     int64_t k = p->k + 1, d = p->d + 1, from = pairs ? k * k : k, to = pairs ? d * d : d;
-    float *phi;
-    CULL_TRY(CULL_TMP(cx, phi, n * from));
-    CULL_TRY(p->of->shap(cx, p->model, z, n, pairs, phi));
-    for (int64_t i = 0; i < n; i++) {
-        double *out = q->mean + (lo + i) * to;
+    for (int64_t i = 0; i < n; i++)
         for (int64_t a = 0; a < from; a++) {
             int64_t r = a / k, c = a % k, at = c < p->k ? p->col[c] : p->d;
             if (pairs) at += (r < p->k ? p->col[r] : p->d) * d;
-            double v = (double)phi[i * from + a] * p->y.sd * p->y.size;
-            out[at] = a == from - 1 ? unscaled(&p->y, (double)phi[i * from + a]) : v;
+            double v = (double)phi[i * from + a];
+            out[i * to + at] = a == from - 1 ? unscaled(&p->y, v) : v * p->y.sd * p->y.size;
         }
+}
+
+/* A block at a time: of pairs a row is many numbers. */
+static cull_status shares(cull_ctx *cx, const question *q, const double *z, int64_t n)
+{
+    enum { BLOCK = 256 };
+    const cull_predictor *p = q->p;
+    bool pairs = q->what == PAIRS;
+    int64_t k = p->k + 1, d = p->d + 1;
+    float *phi;
+    CULL_TRY(CULL_TMP(cx, phi, (n < BLOCK ? n : BLOCK) * (pairs ? k * k : k)));
+    for (int64_t lo = 0; lo < n; lo += BLOCK) {
+        int64_t m = n - lo < BLOCK ? n - lo : BLOCK;
+        cull__mark_t mark = cull__mark(cx);
+        CULL_TRY(cull__tick(cx, 0, 1));
+        CULL_TRY(p->of->shap(cx, p->model, z + lo * p->k, m, pairs, phi));
+        cull__release(cx, mark);
+        put_shares(p, phi, m, pairs, q->mean + lo * (pairs ? d * d : d));
     }
     return CULL_OK;
 }
@@ -350,7 +392,7 @@ static cull_status ask(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64
     CULL_TRY(CULL_TMP(cx, z, n * p->k));
     scale_rows(p, q->x + lo * p->d, n, z);
     if (q->what == GRADIENT) return gradients(cx, q, z, lo, n);
-    if (q->what != SAY) return shares(cx, q, z, lo, n);
+    if (q->what != SAY) return shares(cx, q, z, n);
     double *spread = q->spread && p->of->spreads ? q->spread + lo : NULL;
     CULL_TRY(p->of->say(cx, p->model, z, n, q->mean + lo, spread));
     for (int64_t i = lo; i < hi; i++) {
@@ -380,9 +422,8 @@ static void fill(const question *q, int64_t n)
 
 static cull_status answer(cull_ctx *cx, question *q, int64_t n)
 {
-    enum { SHARES = 256 };
     const cull_predictor *p = q->p;
-    int64_t grain = !p->of ? n : q->what >= SHAP ? SHARES : p->of->grain ? p->of->grain : n;
+    int64_t grain = p->of && p->of->grain ? p->of->grain : n;
     CULL_TRY(check_rows(cx, "x", q->x, n, p->d));
     fill(q, n);
     if (!p->of || n < 1) return CULL_OK;

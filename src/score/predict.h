@@ -19,6 +19,11 @@ typedef struct {
     int free_m;
 } cull__samples;
 
+/* `most` rows, drawn without repeats, in their order; or t itself. Scratch. */
+enum { CULL__KERNEL_ROWS = 2000 }; /* that a kind with a kernel of all pairs learns from */
+cull_status cull__samples_draw(cull_ctx *cx, const cull__samples *t, int64_t most, uint64_t stream,
+                               cull__samples *out);
+
 typedef struct {
     const char *name;
     /* *out is the kind's own, of CULL_ALLOC; NULL after a failure. Scratch goes back with the caller. */
@@ -48,7 +53,6 @@ cull_status cull__predict_choose(cull_ctx *cx, const double *x, const double *y,
                                  cull_predict_kind *kind, double *tau);
 
 /* ---- Gaussian processes (predict_gp.c) ---- */
-enum { CULL__GP_ROWS = 2000 }; /* more are sampled */
 /* Of the kernel in logarithms: variance, noise, then the lengths (1 or d), or with `sparse` SAAS's tau and d rho,
  * which make lengths (tau rho)^(-1/2). */
 typedef struct {

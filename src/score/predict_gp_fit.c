@@ -2,9 +2,7 @@
  * several starts. */
 #include "score/predict_gp.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 enum {
     STARTS = 4,
@@ -87,29 +85,6 @@ static cull_status from_start(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     return cull__lbfgs(cx, loss_at, s, size, STEPS, 1e-4, theta, s->loss + chunk);
 }
 
-/* `most` rows, drawn without repeats, in their order. */
-static cull_status draw(cull_ctx *cx, const cull__samples *t, int64_t most, uint64_t stream,
-                        cull__samples *out)
-{
-    double *x, *y, *w = NULL;
-    int64_t m = 0;
-    *out = *t;
-    if (t->n <= most) return CULL_OK;
-    CULL_TRY(CULL_TMP(cx, x, most * t->d));
-    CULL_TRY(CULL_TMP(cx, y, most));
-    if (t->weight) CULL_TRY(CULL_TMP(cx, w, most));
-    cull_rng r = cull__rng(cx, stream);
-    for (int64_t i = 0; i < t->n && m < most; i++) {
-        if (cull__rng_below(&r, t->n - i) >= most - m) continue;
-        memcpy(x + m * t->d, t->x + i * t->d, (size_t)t->d * sizeof *x);
-        y[m] = t->y[i];
-        if (w) w[m] = t->weight[i];
-        m++;
-    }
-    out->x = x, out->y = y, out->weight = w, out->n = most;
-    return CULL_OK;
-}
-
 static cull_status best_start(cull_ctx *cx, search *s, double **theta)
 {
     int64_t size = cull__gp_size(s->f, s->t->d), best = 0;
@@ -127,12 +102,9 @@ static cull_status gp_fit(cull_ctx *cx, const cull__samples *t, const cull_predi
     cull__gp_form f = {.isotropic = o->isotropic, .sparse = o->sparse};
     cull__samples few, some, most;
     double *theta, loss;
-    CULL_TRY(draw(cx, t, FEW, stream + 100, &few));
-    CULL_TRY(draw(cx, t, SOME, stream + 101, &some));
-    CULL_TRY(draw(cx, t, CULL__GP_ROWS, stream + 102, &most));
-    if (most.n < t->n)
-        cull__log(cx, CULL_LOG_WARN, "a Gaussian process learns from %d of %" PRId64 " rows",
-                  CULL__GP_ROWS, t->n);
+    CULL_TRY(cull__samples_draw(cx, t, FEW, stream + 100, &few));
+    CULL_TRY(cull__samples_draw(cx, t, SOME, stream + 101, &some));
+    CULL_TRY(cull__samples_draw(cx, t, CULL__KERNEL_ROWS, stream + 102, &most));
     search s = {.t = &few, .f = &f, .stream = stream};
     CULL_TRY(best_start(cx, &s, &theta));
     s.t = &some;

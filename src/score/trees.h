@@ -42,6 +42,7 @@ typedef struct {
     int32_t groups;
     const int64_t *row; /* rows to learn from, or NULL = all n */
     int64_t rows;
+    const double *weight; /* n: what a row counts each time it is drawn; NULL = 1 */
 } cull__table;
 typedef enum { CULL__GAIN, CULL__COUNT, CULL__PERMUTATION } cull__worth;
 typedef struct {
@@ -57,7 +58,16 @@ typedef struct {
  * one number. Chunks of trees are fixed, so threads do not change bits. O(trees rows mtry log rows) time. */
 cull_status cull__forest(cull_ctx *cx, const cull__table *t, const cull__forest_opts *o,
                          double *worth, const int64_t *test, int64_t tests, double *said);
-/* What it holds at most, outputs not counted. */
+/* A forest that stays, of numbers (classes = 0); named columns may have no codes later that they lack here. Between
+ * two codes of a column with an order, where it splits, a code that no row of the node has goes to the nearer. */
+typedef struct cull__grown cull__grown;
+cull_status cull__forest_keep(cull_ctx *cx, const cull__table *t, const cull__forest_opts *o,
+                              cull__grown **out);
+void cull__forest_free(cull__grown *g);
+/* Of rows of codes (n, d): the mean of the trees' answers, and (or NULL) their standard deviation. */
+void cull__forest_ask(const cull__grown *g, const uint8_t *code, int64_t n, double *mean,
+                      double *spread);
+/* What cull__forest holds at most, outputs not counted. */
 uint64_t cull__forest_bytes(int64_t rows, int64_t n, int64_t d, int32_t classes, int64_t tests,
                             int workers);
 double cull__forest_flops(int64_t rows, int64_t d, int32_t classes, const cull__forest_opts *o);
@@ -70,6 +80,7 @@ typedef struct {
     int64_t rounds, depth;
     double rate, sample; /* of learning; share of rows for each tree */
     uint64_t stream;
+    double leaf; /* rows at least; 0 = XGBoost's 1 */
 } cull__boost_opts;
 typedef struct {
     const float *x; /* (n, d), NaN = missing; categories by their codes, in that order */
@@ -84,5 +95,16 @@ typedef struct {
 cull_status cull__boost(cull_ctx *cx, const cull__rows *t, const cull__boost_opts *o,
                         cull__worth worth, const int64_t *test, int64_t tests, double *out);
 uint64_t cull__boost_bytes(int64_t rows, int64_t d, int64_t tests);
+
+/* Trees that stay, of numbers; x (n, d) finite, y, weight (n; or NULL). */
+typedef struct cull__booster cull__booster;
+cull_status cull__booster_fit(cull_ctx *cx, const float *x, const float *y, const float *weight,
+                              int64_t n, int64_t d, const cull__boost_opts *o, cull__booster **out);
+void cull__booster_free(cull__booster *b);
+/* out (n); of the shares of columns (n, d + 1), of pairs of them (n, d + 1, d + 1), the last being the base.
+ * Several threads may ask. */
+typedef enum { CULL__VALUES = 0, CULL__SHARES = 2, CULL__PAIRS = 4 } cull__asked;
+cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, int64_t n,
+                              cull__asked what, float *out);
 bool cull__boost_built(void);
 #endif

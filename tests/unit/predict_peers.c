@@ -109,11 +109,40 @@ static void ridge(void **state)
     cull_ctx_free(cx);
 }
 
+/* Both stop at a tolerance: theirs 1e-8, ours 1e-4. */
+static void support_vectors(void **state)
+{
+    (void)state;
+    cull_ctx *cx = hooked_ctx(&(hooks){0}, 1);
+    static rows r;
+    make(&r);
+    const struct {
+        const char *name;
+        double c, epsilon, gamma;
+        bool weighted;
+    } t[] = {{"svr.1", 1, 0.1, 0.2, false},
+             {"svr.30", 30, 0.02, 0.07, false},
+             {"svr.0.05", 0.05, 0.3, 1, false},
+             {"svr.weighted", 3, 0.05, 0.2, true}};
+    for (int i = 0; i < 4; i++) {
+        double mean[M];
+        cull_predict_opts o = CULL_PREDICT_OPTS;
+        cull_predictor *p;
+        o.kind = CULL_PREDICT_SVR, o.c = t[i].c, o.epsilon = t[i].epsilon, o.gamma = t[i].gamma;
+        ok(cx, cull_predictor_fit(cx, r.x, r.y, t[i].weighted ? r.weight : NULL, N, D, &o, 1, &p));
+        ok(cx, cull_predictor_say(cx, p, r.q, M, mean, NULL));
+        near(t[i].name, mean, M, 2e-4);
+        cull_predictor_free(p);
+    }
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gaussian_process),
         cmocka_unit_test(ridge),
+        cmocka_unit_test(support_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
