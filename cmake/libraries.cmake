@@ -1,5 +1,5 @@
 # The libraries that cull stands on. Debian names: libopenblas-openmp-dev libdnnl-dev zlib1g-dev
-# libzstd-dev libsimdjson-dev libxxhash-dev; for boosted trees libxgboost-dev, where images are read libpng-dev
+# libzstd-dev libsimdjson-dev libxxhash-dev libsqlite3-dev; for boosted trees libxgboost-dev, where images are read libpng-dev
 # libjpeg62-turbo-dev (+ libcmocka-dev for the tests).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
@@ -7,6 +7,7 @@ pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)
 
 # OpenBLAS in its OpenMP build, linked in statically: the shared name libopenblas.so.0 may be another
 # build on the user's machine, and only this one is safe from several threads at once.
@@ -22,7 +23,7 @@ find_library(CULL_GOMP NAMES gomp libgomp.so.1 PATHS /usr/lib/gcc/${CMAKE_LIBRAR
 add_library(cull_libraries INTERFACE)
 target_include_directories(cull_libraries SYSTEM INTERFACE ${CULL_CBLAS_INCLUDE})
 target_link_libraries(cull_libraries INTERFACE PkgConfig::SIMDJSON PkgConfig::ZLIB PkgConfig::ZSTD
-  ${CULL_OPENBLAS} ${CULL_GFORTRAN} ${CULL_GOMP} Threads::Threads m)
+  PkgConfig::SQLITE ${CULL_OPENBLAS} ${CULL_GFORTRAN} ${CULL_GOMP} Threads::Threads m)
 
 # libdnnl's own CMake files ask for OpenCL, so it is found by hand
 set(CULL_HAVE_DNNL 0)
