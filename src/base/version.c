@@ -1,6 +1,7 @@
 /* version.c - what this build is made of. */
 #include "base/base.h"
 
+#include <sqlite3.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -21,7 +22,7 @@ const char *cull_build(void)
            ", oneDNN " STR(DNNL_VERSION_MAJOR) "." STR(DNNL_VERSION_MINOR) "." STR(
                DNNL_VERSION_PATCH)
 #endif
-               ", simdjson " CULL_SIMDJSON_VERSION ", zlib " ZLIB_VERSION
+               ", simdjson " CULL_SIMDJSON_VERSION ", SQLite " SQLITE_VERSION ", zlib " ZLIB_VERSION
                ", zstd " ZSTD_VERSION_STRING ", xxHash " STR(XXH_VERSION_MAJOR) "." STR(
                    XXH_VERSION_MINOR) "." STR(XXH_VERSION_RELEASE);
 }

@@ -52,7 +52,8 @@ typedef struct {
 typedef struct cull__store cull__store;
 /* where: "" = memory, "postgresql://...", else a file. Made where it is not there and `make`. *was: it was there, and
  * *facts (its own, until it is closed) says of what. EINPUT: no such store, another program's file, corrupt, of a newer
- * version; EIO: locked for longer than 60 s, disk full, no permission: the sentence names which. */
+ * version; EIO: locked for longer than 60 s, disk full, no permission: the sentence names which.
+ * mine NULL: to read alone, without permission to write, while others may write; then `make` is not heeded. */
 cull_status cull__store_open(cull_ctx *cx, const char *where, bool make, bool sync,
                              const cull__study_facts *mine, bool *was, cull__study_facts *facts,
                              cull__store **out);
@@ -74,4 +75,9 @@ cull_status cull__store_lost(cull_ctx *cx, cull__store *s, double seconds, int64
 /* A new text of the space and its width, where a study is widened; what later opens compare. Within begin, beside a
  * CULL__WIDENED. `first` stays. */
 cull_status cull__store_widen(cull_ctx *cx, cull__store *s, const cull__study_facts *mine);
+/* The studies of a place, for who reads alone: of a file its one, of a server's database those of all names. `where`
+ * opens it; that and the facts last until fn returns. */
+typedef cull_status cull__study_fn(cull_ctx *cx, void *user, const char *where,
+                                   const cull__study_facts *facts);
+cull_status cull__store_list(cull_ctx *cx, const char *where, cull__study_fn *fn, void *user);
 #endif

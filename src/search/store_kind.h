@@ -18,6 +18,8 @@ typedef struct {
     cull_status (*lost)(cull_ctx *cx, void *s, double seconds, int64_t *trial, int64_t cap,
                         int64_t *n);
     cull_status (*widen)(cull_ctx *cx, void *s, const cull__study_facts *mine);
+    cull_status (*list)(cull_ctx *cx, const char *where, cull__study_fn *fn,
+                        void *user); /* or NULL: it is one study */
 } cull__store_kind;
 
 struct cull__store {

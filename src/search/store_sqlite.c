@@ -107,6 +107,7 @@ static cull_status begin(cull_ctx *cx, void *v)
 {
     cull__sqlite *s = v;
     if (s->reading) return cull__fail(cx, CULL_EINPUT, "%s: was opened for reading alone", s->path);
+    CULL_TRY(cull__sqlite_moved(cx, s));
     CULL_TRY(run(cx, s, SQL_BEGIN));
     s->taken = true;
     return CULL_OK;

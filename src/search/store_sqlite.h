@@ -29,8 +29,10 @@ typedef struct cull__sqlite {
     char *path;
     double patience, since; /* seconds to wait for others; when the wait began */
     cull_rng rng;           /* how long each sleep is: never part of an answer */
+    int code;               /* of the last failure, as SQLite has them */
     bool cancelled;         /* the wait ended because the ctx said so */
     bool reading, taken, charged;
+    uint64_t file[2]; /* device and inode: another one of that name is not written to */
     cull__study_facts facts, before; /* before: where a widening is not committed yet */
     char *text, *text_before;        /* what they point to */
     double *num;
@@ -46,5 +48,7 @@ cull_status cull__sqlite_open(cull_ctx *cx, const char *path, bool make, bool sy
 void cull__sqlite_close(void *v);
 /* The sentence of what SQLite refused last. */
 cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s);
+/* EIO: the file that is open no longer has that name, and what is written to it would be lost. */
+cull_status cull__sqlite_moved(cull_ctx *cx, const cull__sqlite *s);
 cull_status cull__sqlite_exec(cull_ctx *cx, cull__sqlite *s, const char *sql);
 #endif

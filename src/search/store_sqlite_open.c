@@ -18,6 +18,7 @@ enum {
     HELD = 3 << 20,       /* bytes that SQLite has at most: its page cache is 2 MB */
     WAL_WRITE_LOCK = 120, /* where in the -shm file a writer's lock lies (SQLite's file format) */
 };
+enum { LONGEST = 16 };                        /* ms of a sleep */
 static const double PATIENCE = 60, QUIET = 2; /* seconds; a cancelled ctx is heeded after QUIET */
 
 static const char schema[] =
@@ -79,9 +80,21 @@ static cull_status locked(cull_ctx *cx, cull__sqlite *s)
                       s->path, s->patience);
 }
 
+static cull_status gone(cull_ctx *cx, const cull__sqlite *s)
+{
+    return cull__fail(cx, CULL_EIO, "%s: was moved or deleted while it was open", s->path);
+}
+
+cull_status cull__sqlite_moved(cull_ctx *cx, const cull__sqlite *s)
+{
+    struct stat st;
+    bool same = stat(s->path, &st) == 0 && st.st_dev == s->file[0] && st.st_ino == s->file[1];
+    return same ? CULL_OK : gone(cx, s);
+}
+
 cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s)
 {
-    int code = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
+    int code = s->code = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
     int os = s->db ? sqlite3_system_errno(s->db) : 0;
     const char *said = s->db ? sqlite3_errmsg(s->db) : "";
     switch (code & 0xff) {
@@ -97,8 +110,7 @@ cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s)
                           ".recover' gives",
                           s->path, said);
     case SQLITE_READONLY:
-        if (code == SQLITE_READONLY_DBMOVED)
-            return cull__fail(cx, CULL_EIO, "%s: was moved or deleted while it was open", s->path);
+        if (code == SQLITE_READONLY_DBMOVED) return gone(cx, s);
         return cull__fail(cx, CULL_EIO, "%s: there is no permission to write it", s->path);
     default: break;
     }
@@ -111,7 +123,8 @@ cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s)
 
 /* ---- waiting ---- */
 
-/* SQLite's own handler sleeps ever longer and loses every race against a busy writer. */
+/* SQLite's own handler sleeps ever longer and loses every race against a busy writer. Sleeps of one length would
+ * keep all CPUs busy with asking, where many wait. */
 static int busy(void *user, int count)
 {
     cull__sqlite *s = user;
@@ -122,7 +135,8 @@ static int busy(void *user, int count)
         s->cancelled = true;
         return 0;
     }
-    struct timespec t = {0, (long)(200000 + 800000 * cull__rng_unit(&s->rng))};
+    int longer = count < 8 * LONGEST ? 1 + count / 8 : LONGEST;
+    struct timespec t = {0, longer * (long)(200000 + 800000 * cull__rng_unit(&s->rng))};
     nanosleep(&t, NULL);
     return 1;
 }
@@ -152,7 +166,8 @@ static cull_status number(cull_ctx *cx, cull__sqlite *s, const char *sql, int64_
 
 /* ---- what the file is ---- */
 
-static cull_status identify(cull_ctx *cx, cull__sqlite *s, bool *is)
+/* Within a transaction, so that all of it is of one moment. */
+static cull_status identify_now(cull_ctx *cx, cull__sqlite *s, bool *is)
 {
     int64_t id = 0, version = 0, tables = 0;
     CULL_TRY(number(cx, s, "PRAGMA application_id", &id));
@@ -172,6 +187,14 @@ static cull_status identify(cull_ctx *cx, cull__sqlite *s, bool *is)
                           "0x%08" PRIx64 ", %" PRId64 " tables and views)",
                           s->path, (uint64_t)id & 0xffffffff, tables);
     return CULL_OK;
+}
+
+static cull_status identify(cull_ctx *cx, cull__sqlite *s, bool *is)
+{
+    CULL_TRY(cull__sqlite_exec(cx, s, "BEGIN"));
+    cull_status st = identify_now(cx, s, is);
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return st;
 }
 
 static cull_status insert_facts(cull_ctx *cx, cull__sqlite *s, const cull__study_facts *f)
@@ -218,7 +241,7 @@ static cull_status make_study(cull_ctx *cx, cull__sqlite *s, const cull__study_f
                               bool *was)
 {
     CULL_TRY(cull__sqlite_exec(cx, s, "BEGIN IMMEDIATE"));
-    cull_status st = identify(cx, s, was);
+    cull_status st = identify_now(cx, s, was);
     if (st == CULL_OK && !*was) st = make_tables(cx, s, mine);
     if (st == CULL_OK) return cull__sqlite_exec(cx, s, "COMMIT");
     sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
@@ -308,9 +331,12 @@ static cull_status uri_of(cull_ctx *cx, const char *path, const char *query, cha
             cull__buf_add(&b, path, 1);
     }
     cull__buf_printf(&b, "%s", query);
-    *out = b.at;
-    if (b.status != CULL_OK) cull__buf_free(&b);
-    return b.status;
+    cull_status st = b.status;
+    if (st == CULL_OK)
+        *out = b.at;
+    else
+        cull__buf_free(&b);
+    return st;
 }
 
 static cull_status connect(cull_ctx *cx, cull__sqlite *s, int flags, const char *query)
@@ -325,7 +351,9 @@ static cull_status connect(cull_ctx *cx, cull__sqlite *s, int flags, const char 
     if (rc != SQLITE_OK) return cull__sqlite_fail(cx, s);
     sqlite3_busy_handler(s->db, busy, s);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    return cull__sqlite_exec(cx, s, "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
+    /* of a new file: a group writes a page of each table, so small ones are cheaper */
+    return cull__sqlite_exec(
+        cx, s, "PRAGMA temp_store = MEMORY; PRAGMA page_size = 2048; PRAGMA trusted_schema = OFF");
 }
 
 /* Without permission to write, readers of a file that was closed well need no files beside it; while it is
@@ -335,7 +363,7 @@ static cull_status open_reading(cull_ctx *cx, cull__sqlite *s)
     bool is = false;
     cull_status st = connect(cx, s, SQLITE_OPEN_READONLY, "");
     if (st == CULL_OK) st = identify(cx, s, &is);
-    int code = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM;
+    int code = s->code & 0xff;
     if (st == CULL_EIO && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)) {
         char wal[4096];
         struct stat w;
@@ -362,6 +390,8 @@ static cull_status open_writing(cull_ctx *cx, cull__sqlite *s, bool make, bool s
     if (sqlite3_db_readonly(s->db, "main") == 1)
         return cull__fail(cx, CULL_EIO, "%s: there is no permission to write it", s->path);
     CULL_TRY(journal(cx, s));
+    /* a checkpoint costs two fsyncs: not each 1000 pages, which are some 400 trials */
+    CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA wal_autocheckpoint = 4000"));
     CULL_TRY(cull__sqlite_exec(cx, s,
                                sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
     return *was ? CULL_OK : make_study(cx, s, mine, was);
@@ -406,6 +436,9 @@ cull_status cull__sqlite_open(cull_ctx *cx, const char *path, bool make, bool sy
     }
     *was = true;
     if (st == CULL_OK) st = mine ? open_writing(cx, s, make, sync, mine, was) : open_reading(cx, s);
+    struct stat file;
+    if (st == CULL_OK && stat(s->path, &file) == 0)
+        s->file[0] = (uint64_t)file.st_dev, s->file[1] = (uint64_t)file.st_ino;
     if (st == CULL_OK) st = load_facts(cx, s);
     if (st != CULL_OK) {
         cull__sqlite_close(s);
