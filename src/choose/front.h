@@ -8,7 +8,7 @@ typedef struct {
     double v;
     int64_t i;
 } cull__place;
-/* Ascending, equal ones as they stood: a merge sort. room (n). None is NaN. */
+/* Ascending, equal ones as they stood, by digits or by merging. room (n); n < 2^31. None is NaN. */
 void cull__places_sort(cull__place *p, cull__place *room, int64_t n);
 
 static inline bool cull__row_has_nan(const double *v, int m)

@@ -4,7 +4,6 @@
  * others, among those before it): the volume of its own box less that of the others cut to it, which is the same
  * problem with an objective less and, as most that is cut is covered by something else, with few boxes (While et al. 2012). It ends
  * at four objectives, where what is left is a staircase swept along the third (Guerreiro and Fonseca 2018), O(n^2). */
-#include <math.h>
 #include <string.h>
 
 #include "choose/volume.h"
@@ -67,25 +66,23 @@ static double covered3(const box3 *s, int64_t n, int64_t but, box3 b, step *room
     return volume;
 }
 
-/* ---- the levels of a recursion ---- */
+/* ---- the levels of a recursion: rows of d numbers side by side, the deepest in the last one first ---- */
 typedef struct {
-    double *cut; /* (n, d): boxes cut to one */
-    cull__place *p, *room;
-    double *sorted; /* (n, d) */
+    double *stand; /* (n, d): boxes so far that no other of them covers */
+    double *cut;   /* (n, d): those cut to one box */
 } level;
 typedef struct {
-    level at[CULL__VOLUME_DEEP + 1];
+    level at[CULL__VOLUME_DEEP];
     box3 *box; /* n */
     step *step;
 } slicer;
 
+/* For unions of n boxes in up to m objectives. */
 static cull_status slicer_new(cull_ctx *cx, int64_t n, int m, slicer *s)
 {
-    for (int d = 4; d <= m; d++) {
+    for (int d = 4; d < m; d++) {
+        CULL_TRY(CULL_TMP(cx, s->at[d].stand, n * d));
         CULL_TRY(CULL_TMP(cx, s->at[d].cut, n * d));
-        CULL_TRY(CULL_TMP(cx, s->at[d].sorted, n * d));
-        CULL_TRY(CULL_TMP(cx, s->at[d].p, n));
-        CULL_TRY(CULL_TMP(cx, s->at[d].room, n));
     }
     CULL_TRY(CULL_TMP(cx, s->box, n));
     return CULL_TMP(cx, s->step, n + 1);
@@ -98,37 +95,28 @@ static double product(const double *e, int m)
     return v;
 }
 
-/* Into `sorted`, the deepest in the last objective first. */
-static void sort_rows(const double *e, int64_t n, int m, const level *l)
-{
-    for (int64_t i = 0; i < n; i++) l->p[i] = (cull__place){-e[i * m + m - 1], i};
-    cull__places_sort(l->p, l->room, n);
-    for (int64_t i = 0; i < n; i++)
-        memcpy(l->sorted + i * m, e + l->p[i].i * m, (size_t)m * sizeof *e);
-}
-
 /* b joins s (n), where none covers it: those that it covers leave. How many there are. */
 static int64_t box_in(box3 *s, int64_t n, box3 b)
 {
     int64_t kept = 0, at = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (s[i].x <= b.x && s[i].y <= b.y && s[i].z <= b.z) continue;
-        at += s[i].z >= b.z;
-        s[kept++] = s[i];
+        bool covered = (s[i].x <= b.x) & (s[i].y <= b.y) & (s[i].z <= b.z);
+        at += !covered & (s[i].z >= b.z);
+        s[kept] = s[i];
+        kept += !covered;
     }
     memmove(s + at + 1, s + at, (size_t)(kept - at) * sizeof *s);
     s[at] = b;
     return kept + 1;
 }
 
+/* Of rows in order. */
 static double volume4(slicer *s, const double *e, int64_t n)
 {
-    const level *l = s->at + 4;
     int64_t boxes = 0;
     double volume = 0;
-    sort_rows(e, n, 4, l);
     for (int64_t i = 0; i < n; i++) {
-        const double *a = l->sorted + i * 4;
+        const double *a = e + i * 4;
         box3 b = {a[0], a[1], a[2]};
         bool whole;
         double more = b.x * b.y * b.z - covered3(s->box, boxes, -1, b, s->step, &whole);
@@ -139,49 +127,122 @@ static double volume4(slicer *s, const double *e, int64_t n)
     return volume;
 }
 
-/* Boxes e[0 .. n) of rows `wide` apart, cut to b in d objectives, into cut: those that no other covers. One that is all of
- * b leaves itself alone. Row `but` does not count. */
-static int64_t cut_to(const double *e, int64_t n, int wide, int64_t but, const double *b, int d,
-                      double *cut)
+/* In the first d numbers. All of them are looked at: which one decides is chance. */
+static inline bool covers(const double *a, const double *b, int d)
 {
-    int64_t kept = 0;
+    bool c = a[0] >= b[0];
+    for (int k = 1; k < d; k++) c &= a[k] >= b[k];
+    return c;
+}
+
+/* As box_in. */
+static inline int64_t row_in_d(double *s, int64_t n, const double *b, int d)
+{
+    int64_t kept = 0, at = 0;
     for (int64_t i = 0; i < n; i++) {
-        const double *a = e + i * wide;
-        double c[CULL__VOLUME_DEEP];
+        const double *a = s + i * d;
+        if (covers(b, a, d)) continue;
+        at += a[d - 1] >= b[d - 1];
+        if (kept < i) memcpy(s + kept * d, a, (size_t)d * sizeof *s);
+        kept++;
+    }
+    memmove(s + (at + 1) * d, s + at * d, (size_t)((kept - at) * d) * sizeof *s);
+    memcpy(s + at * d, b, (size_t)d * sizeof *s);
+    return kept + 1;
+}
+
+/* Rows s (n) in order, cut to b: those that no other covers, in order. One that is all of b is left alone. Row `but`
+ * does not count. */
+static inline int64_t cut_to_d(const double *s, int64_t n, int64_t but, const double *b, int d,
+                               double *cut)
+{
+    int64_t kept = 0, hint = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double *a = s + i * d;
+        double *c = cut + kept * d;
         bool whole = true, covered = false;
         if (i == but) continue;
         for (int k = 0; k < d; k++) {
             c[k] = least(a[k], b[k]);
-            whole &= c[k] == b[k];
+            whole &= a[k] >= b[k];
         }
         if (whole) {
-            memcpy(cut, c, (size_t)d * sizeof *c);
+            memcpy(cut, b, (size_t)d * sizeof *b);
             return 1;
         }
-        int64_t j = 0;
-        for (; j < kept && !covered; j++) covered = cull__row_covers(c, cut + j * d, d);
-        if (covered) continue;
-        for (j = 0; j < kept;) {
-            if (cull__row_covers(cut + j * d, c, d))
-                memcpy(cut + j * d, cut + --kept * d, (size_t)d * sizeof *c);
-            else
-                j++;
+        /* those before it are at least as deep in the last one; the row that covered the last one often does again */
+        if (kept) covered = covers(cut + hint * d, c, d - 1);
+        for (int64_t j = 0; j < kept && !covered; j++) {
+            covered = covers(cut + j * d, c, d - 1);
+            if (covered) hint = j;
         }
-        memcpy(cut + kept++ * d, c, (size_t)d * sizeof *c);
+        if (covered) continue;
+        if (a[d - 1] < b[d - 1] || kept == 0) {
+            kept++;
+            continue;
+        }
+        double last[CULL__VOLUME_DEEP]; /* as deep as all before it: it may cover some of them */
+        int64_t stay = 0;
+        memcpy(last, c, (size_t)d * sizeof *c);
+        for (int64_t j = 0; j < kept; j++) {
+            if (covers(last, cut + j * d, d - 1)) continue;
+            if (stay < j) memcpy(cut + stay * d, cut + j * d, (size_t)d * sizeof *c);
+            stay++;
+        }
+        memcpy(cut + stay * d, last, (size_t)d * sizeof *c);
+        kept = stay + 1;
+        hint = 0;
     }
     return kept;
 }
 
+/* The same with d known when it is compiled. */
+#define BY_DEPTH(d, call)                                                                          \
+    switch (d) {                                                                                   \
+    case 4: return call(4);                                                                        \
+    case 5: return call(5);                                                                        \
+    case 6: return call(6);                                                                        \
+    case 7: return call(7);                                                                        \
+    default: return call(8);                                                                       \
+    }
+static int64_t row_in(double *s, int64_t n, const double *b, int d)
+{
+#define CALL(k) row_in_d(s, n, b, k)
+    BY_DEPTH(d, CALL)
+#undef CALL
+}
+static int64_t cut_to(const double *s, int64_t n, int64_t but, const double *b, int d, double *cut)
+{
+#define CALL(k) cut_to_d(s, n, but, b, k, cut)
+    BY_DEPTH(d, CALL)
+#undef CALL
+}
+
 static double volume_of(slicer *s, const double *e, int64_t n, int m);
 
-/* What row i of `sorted` adds to those before it. */
-static double slice(slicer *s, const double *sorted, int64_t i, int m)
+/* What rows lo .. hi - 1 of e add to those before them, m > 4. part: of each row; or NULL. */
+static double slices_of(slicer *s, const double *e, int64_t lo, int64_t hi, int m, double *part)
 {
-    const double *b = sorted + i * m;
-    double *cut = s->at[m - 1].cut;
-    int64_t n = cut_to(sorted, i, m, -1, b, m - 1, cut);
-    double more = product(b, m - 1) - volume_of(s, cut, n, m - 1);
-    return more > 0 ? more * b[m - 1] : 0;
+    const level *l = s->at + m - 1;
+    int64_t stand = 0;
+    double volume = 0;
+    for (int64_t i = 0; i < hi; i++) {
+        const double *b = e + i * m;
+        bool whole = false;
+        if (i < lo) {
+            for (int64_t j = 0; j < stand && !whole; j++)
+                whole = covers(l->stand + j * (m - 1), b, m - 1);
+        } else {
+            int64_t n = cut_to(l->stand, stand, -1, b, m - 1, l->cut);
+            double more = product(b, m - 1) - volume_of(s, l->cut, n, m - 1);
+            whole = n == 1 && covers(l->cut, b, m - 1);
+            more = whole || more < 0 ? 0 : more * b[m - 1];
+            if (part) part[i] = more;
+            volume += more;
+        }
+        if (!whole) stand = row_in(l->stand, stand, b, m - 1);
+    }
+    return volume;
 }
 
 static double volume_of(slicer *s, const double *e, int64_t n, int m)
@@ -193,64 +254,62 @@ static double volume_of(slicer *s, const double *e, int64_t n, int m)
         for (int d = 0; d < m; d++) both *= least(e[d], e[m + d]);
         return product(e, m) + product(e + m, m) - both;
     }
-    if (m == 4) return volume4(s, e, n);
-    double volume = 0;
-    sort_rows(e, n, m, s->at + m);
-    for (int64_t i = 0; i < n; i++) volume += slice(s, s->at[m].sorted, i, m);
-    return volume;
+    return m == 4 ? volume4(s, e, n) : slices_of(s, e, 0, n, m, NULL);
 }
 
-/* ---- the uppermost level, in parallel: slices do not depend on one another ---- */
+/* ---- the doors: rows come in any order; the uppermost slices, or the shares, in parallel ---- */
 typedef struct {
-    const double *e; /* (n, m), sorted */
+    const double *e; /* (n, m), in order */
+    const cull__place *p;
     int64_t n;
     int m;
     double *part;
 } work;
+
+static cull_status sort_rows(cull_ctx *cx, const double *e, int64_t n, int m, work *w)
+{
+    cull__place *p, *room;
+    double *sorted;
+    CULL_TRY(CULL_TMP(cx, p, n));
+    CULL_TRY(CULL_TMP(cx, room, n));
+    CULL_TRY(CULL_TMP(cx, sorted, n * m));
+    for (int64_t i = 0; i < n; i++) p[i] = (cull__place){-e[i * m + m - 1], i};
+    cull__places_sort(p, room, n);
+    for (int64_t i = 0; i < n; i++) memcpy(sorted + i * m, e + p[i].i * m, (size_t)m * sizeof *e);
+    *w = (work){.e = sorted, .p = p, .n = n, .m = m};
+    return CULL_OK;
+}
 
 static cull_status slices(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const work *w = arg;
     slicer s;
     (void)chunk;
-    CULL_TRY(slicer_new(cx, hi, w->m - 1, &s));
-    for (int64_t i = lo; i < hi; i++) {
-        CULL_TRY(cull__tick(cx, (double)i, (double)w->n));
-        w->part[i] = slice(&s, w->e, i, w->m);
-    }
-    return CULL_OK;
+    CULL_TRY(slicer_new(cx, hi, w->m, &s));
+    slices_of(&s, w->e, lo, hi, w->m, w->part);
+    return cull__tick(cx, (double)hi, (double)w->n);
 }
 
 cull_status cull__volume_sliced(cull_ctx *cx, const double *e, int64_t n, int m, double *volume)
 {
     double total = 0;
-    level l;
+    work w;
     *volume = 0;
+    CULL_TRY(sort_rows(cx, e, n, m, &w));
     if (m == 4) {
         slicer s;
         CULL_TRY(slicer_new(cx, n, m, &s));
-        *volume = volume_of(&s, e, n, m);
+        *volume = volume_of(&s, w.e, n, m);
         return CULL_OK;
     }
-    work w = {.m = m};
-    double *kept;
-    CULL_TRY(CULL_TMP(cx, kept, n * m));
-    CULL_TRY(CULL_TMP(cx, l.sorted, n * m));
-    CULL_TRY(CULL_TMP(cx, l.p, n));
-    CULL_TRY(CULL_TMP(cx, l.room, n));
+    /* a chunk's rows before it come in again, which is little beside its own slices */
     CULL_TRY(CULL_TMP(cx, w.part, n));
-    double all[CULL__VOLUME_DEEP];
-    for (int d = 0; d < m; d++) all[d] = INFINITY;
-    w.n = cut_to(e, n, m, -1, all, m, kept);
-    sort_rows(kept, w.n, m, &l);
-    w.e = l.sorted;
-    CULL_TRY(cull__for(cx, w.n, 4, slices, &w));
-    for (int64_t i = 0; i < w.n; i++) total += w.part[i];
+    CULL_TRY(cull__for(cx, n, m == 5 ? 64 : 16, slices, &w));
+    for (int64_t i = 0; i < n; i++) total += w.part[i];
     *volume = total;
     return CULL_OK;
 }
 
-/* ---- shares ---- */
 static cull_status shares(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const work *w = arg;
@@ -262,54 +321,33 @@ static cull_status shares(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
     for (int64_t i = lo; i < hi; i++) {
         const double *b = w->e + i * w->m;
         CULL_TRY(cull__tick(cx, (double)i, (double)w->n));
-        int64_t n = cut_to(w->e, w->n, w->m, i, b, w->m, cut);
-        w->part[i] = fmax(product(b, w->m) - volume_of(&s, cut, n, w->m), 0);
+        int64_t n = cut_to(w->e, w->n, i, b, w->m, cut);
+        double more = product(b, w->m) - volume_of(&s, cut, n, w->m);
+        w->part[w->p[i].i] = more > 0 ? more : 0;
     }
     return CULL_OK;
 }
 
-typedef struct {
-    const box3 *box; /* n, the deepest first */
-    const cull__place *p;
-    int64_t n;
-    double *each;
-} work3;
-
 static cull_status shares3(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
-    const work3 *w = arg;
+    const work *w = arg;
+    const box3 *box = (const box3 *)w->e;
     step *room;
     (void)chunk;
     CULL_TRY(CULL_TMP(cx, room, w->n + 1));
     for (int64_t i = lo; i < hi; i++) {
-        box3 b = w->box[i];
+        box3 b = box[i];
         bool whole;
-        double more = b.x * b.y * b.z - covered3(w->box, w->n, i, b, room, &whole);
-        w->each[w->p[i].i] = whole || more < 0 ? 0 : more;
+        double more = b.x * b.y * b.z - covered3(box, w->n, i, b, room, &whole);
+        w->part[w->p[i].i] = whole || more < 0 ? 0 : more;
     }
     return cull__tick(cx, (double)hi, (double)w->n);
 }
 
-static cull_status shares_of_3(cull_ctx *cx, const double *e, int64_t n, double *each)
-{
-    cull__place *p, *room;
-    box3 *box;
-    CULL_TRY(CULL_TMP(cx, p, n));
-    CULL_TRY(CULL_TMP(cx, room, n));
-    CULL_TRY(CULL_TMP(cx, box, n));
-    for (int64_t i = 0; i < n; i++) p[i] = (cull__place){-e[i * 3 + 2], i};
-    cull__places_sort(p, room, n);
-    for (int64_t i = 0; i < n; i++) {
-        const double *a = e + p[i].i * 3;
-        box[i] = (box3){a[0], a[1], a[2]};
-    }
-    work3 w = {.box = box, .p = p, .n = n, .each = each};
-    return cull__for(cx, n, 32, shares3, &w);
-}
-
 cull_status cull__volume_shares(cull_ctx *cx, const double *e, int64_t n, int m, double *each)
 {
-    if (m == 3) return shares_of_3(cx, e, n, each);
-    work w = {.e = e, .n = n, .m = m, .part = each};
-    return cull__for(cx, n, 4, shares, &w);
+    work w;
+    CULL_TRY(sort_rows(cx, e, n, m, &w));
+    w.part = each;
+    return m == 3 ? cull__for(cx, n, 32, shares3, &w) : cull__for(cx, n, 4, shares, &w);
 }
