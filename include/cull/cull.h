@@ -29,4 +29,5 @@
 #include "cull/table.h"
 #include "cull/text.h"
 #include "cull/train.h"
+#include "cull/verdict.h"
 #endif
