@@ -14,13 +14,13 @@ typedef enum {
     CULL__EVAL_NONE,   /* the time is over, or a signal came */
     CULL__EVAL_REPORT, /* step, value; wants an answer */
     CULL__EVAL_DONE,   /* outcome; the worker is free. Of a stopped one the outcome says nothing */
-    CULL__EVAL_AGAIN,  /* it asks to be run again later, outcome.note says why; the worker is free */
+    CULL__EVAL_AGAIN, /* it asks to be run again later, outcome.note says why; the worker is free */
 } cull__eval_kind;
 typedef struct {
     cull__eval_kind kind;
     int worker;
     int64_t step;
-    const double *value;  /* as what outcome points to: until the worker's next begin or wait */
+    const double *value; /* as what outcome points to: until the worker's next begin or wait */
     cull_outcome outcome;
 } cull__eval_event;
 
@@ -40,7 +40,7 @@ struct cull_evaluator {
 
 /* ---- a child process in a group of its own (eval_process.c) ---- */
 typedef struct {
-    pid_t pid;          /* 0 = none */
+    pid_t pid;            /* 0 = none */
     int fd, in, out, err; /* pidfd; our ends of its standard streams, not blocking; -1 = closed */
     bool dead;
     bool by_signal; /* once it is dead: `status` is a signal, else an exit status */
@@ -65,27 +65,27 @@ typedef struct {
     size_t lo, hi;
     bool passing; /* over a line that is too long */
     bool ended;
-    int file;           /* where it is kept, -1 = nowhere */
-    int64_t left;       /* bytes that may still be kept */
-    bool any;           /* something was printed */
-    char last[120];     /* the last line that is not blank, shortened */
-} cull__stream;
-cull_status cull__stream_new(cull_ctx *cx, cull__stream *s);
-void cull__stream_free(cull__stream *s);
-void cull__stream_reset(cull__stream *s, int file, int64_t most);
+    int file;       /* where it is kept, -1 = nowhere */
+    int64_t left;   /* bytes that may still be kept */
+    bool any;       /* something was printed */
+    char last[120]; /* the last line that is not blank, shortened */
+} cull__printed;
+cull_status cull__printed_new(cull_ctx *cx, cull__printed *s);
+void cull__printed_free(cull__printed *s);
+void cull__printed_reset(cull__printed *s, int file, int64_t most);
 /* Read once from fd, where there is room. */
-void cull__stream_fill(cull__stream *s, int fd);
+void cull__printed_fill(cull__printed *s, int fd);
 /* The next whole line, valid until the next fill; after the end also one without a line's end. */
-bool cull__stream_line(cull__stream *s, const char **line, size_t *n);
+bool cull__printed_line(cull__printed *s, const char **line, size_t *n);
 
 /* What a line says of a trial. */
 typedef struct {
-    bool result; /* all objectives and constraints, or `failed` */
-    bool report; /* a step and all objectives */
-    bool some;   /* an objective or a constraint */
-    bool broken; /* it begins as JSON and is none */
-    bool failed; /* {"failed": "why"} */
-    int64_t step, trial; /* -1 = not told */
+    bool result;                      /* all objectives and constraints, or `failed` */
+    bool report;                      /* a step and all objectives */
+    bool some;                        /* an objective or a constraint */
+    bool broken;                      /* it begins as JSON and is none */
+    bool failed;                      /* {"failed": "why"} */
+    int64_t step, trial;              /* -1 = not told */
     uint32_t objectives, constraints; /* bits of those told */
     double value[CULL_OBJECTIVES], violation[CULL_OBJECTIVES], cost, noise;
     char why[120];

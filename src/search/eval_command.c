@@ -36,9 +36,9 @@ static void serve(cull__runner *w, const struct pollfd *f, int n)
         if (f[i].fd == c->in)
             cull__runner_send(w);
         else if (f[i].fd == c->out)
-            cull__stream_fill(&w->out, c->out);
+            cull__printed_fill(&w->out, c->out);
         else if (f[i].fd == c->err)
-            cull__stream_fill(&w->err, c->err);
+            cull__printed_fill(&w->err, c->err);
     }
 }
 
@@ -149,8 +149,8 @@ static void drop_workers(cull__program *p)
     for (int i = 0; p->w && i < p->workers; i++) {
         cull__runner *w = &p->w[i];
         if (w->child.pid) cull__child_close(&w->child);
-        cull__stream_free(&w->out);
-        cull__stream_free(&w->err);
+        cull__printed_free(&w->out);
+        cull__printed_free(&w->err);
         cull__free(w->send);
         cull__free(w->dir);
     }
@@ -174,8 +174,8 @@ static cull_status start(cull_ctx *cx, cull_evaluator *e, int workers)
         w->deadline = w->kill_at = w->drain = INFINITY;
     }
     for (int i = 0; i < workers; i++) {
-        CULL_TRY(cull__stream_new(cx, &p->w[i].out));
-        CULL_TRY(cull__stream_new(cx, &p->w[i].err));
+        CULL_TRY(cull__printed_new(cx, &p->w[i].out));
+        CULL_TRY(cull__printed_new(cx, &p->w[i].err));
     }
     return CULL_OK;
 }

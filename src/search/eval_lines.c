@@ -10,27 +10,27 @@
 
 /* ---- lines ---- */
 
-cull_status cull__stream_new(cull_ctx *cx, cull__stream *s)
+cull_status cull__printed_new(cull_ctx *cx, cull__printed *s)
 {
-    *s = (cull__stream){.file = -1};
+    *s = (cull__printed){.file = -1};
     return CULL_ALLOC(cx, s->buf, CULL__LINE + 64);
 }
 
-void cull__stream_free(cull__stream *s)
+void cull__printed_free(cull__printed *s)
 {
     cull__close_fd(&s->file);
     cull__free(s->buf);
     s->buf = NULL;
 }
 
-void cull__stream_reset(cull__stream *s, int file, int64_t most)
+void cull__printed_reset(cull__printed *s, int file, int64_t most)
 {
     cull__close_fd(&s->file);
-    *s = (cull__stream){.buf = s->buf, .file = file, .left = most};
+    *s = (cull__printed){.buf = s->buf, .file = file, .left = most};
 }
 
 /* A full disk loses what is kept of the output, not the trial. */
-static void keep(cull__stream *s, const char *at, size_t n)
+static void keep(cull__printed *s, const char *at, size_t n)
 {
     if (s->file < 0 || s->left <= 0) return;
     if ((int64_t)n > s->left) n = (size_t)s->left;
@@ -38,7 +38,7 @@ static void keep(cull__stream *s, const char *at, size_t n)
     if (!cull__write_all(s->file, at, n)) s->left = 0;
 }
 
-void cull__stream_fill(cull__stream *s, int fd)
+void cull__printed_fill(cull__printed *s, int fd)
 {
     if (s->lo) memmove(s->buf, s->buf + s->lo, s->hi - s->lo);
     s->hi -= s->lo, s->lo = 0;
@@ -54,13 +54,13 @@ void cull__stream_fill(cull__stream *s, int fd)
     s->hi += (size_t)got;
 }
 
-static void remember(cull__stream *s, const char *at, size_t n)
+static void remember(cull__printed *s, const char *at, size_t n)
 {
     while (n && (at[n - 1] == '\r' || at[n - 1] == ' ' || at[n - 1] == '\t')) n--;
     if (n) cull__quote(at, n, s->last, sizeof s->last);
 }
 
-bool cull__stream_line(cull__stream *s, const char **line, size_t *n)
+bool cull__printed_line(cull__printed *s, const char **line, size_t *n)
 {
     while (s->lo < s->hi) {
         const char *at = s->buf + s->lo, *end = memchr(at, '\n', s->hi - s->lo);

@@ -216,8 +216,8 @@ cull_status cull__runner_begin(cull_ctx *cx, cull__program *p, int worker, const
     if (fresh) {
         w->drain = INFINITY;
         w->sent = w->send_n = 0;
-        cull__stream_reset(&w->out, -1, 0);
-        cull__stream_reset(&w->err, -1, 0);
+        cull__printed_reset(&w->out, -1, 0);
+        cull__printed_reset(&w->err, -1, 0);
     }
     cull__mark_t m = cull__mark(cx);
     cull_status s = begin(cx, p, worker, t, &point);
@@ -430,8 +430,8 @@ bool cull__runner_next(cull__program *p, int worker, double now, cull__eval_even
         return true;
     }
     if (!w->child.pid) return false;
-    while (cull__stream_line(&w->err, &line, &n)) {}
-    while (cull__stream_line(&w->out, &line, &n))
+    while (cull__printed_line(&w->err, &line, &n)) {}
+    while (cull__printed_line(&w->out, &line, &n))
         if (take_line(p, worker, line, n, now, ev)) return true;
     timers(p, w, now);
     if (cull__child_look(&w->child) && w->drain == INFINITY) w->drain = now + p->grace;

@@ -5,7 +5,7 @@
 
 typedef struct {
     cull__child child;
-    cull__stream out, err;
+    cull__printed out, err;
     cull_trial trial; /* its x is not kept */
     bool busy;        /* an evaluation is under way */
     bool stopping;    /* it was told to stop, and its result is not wanted */

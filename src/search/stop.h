@@ -7,13 +7,13 @@
 /* Results at one step. With one objective they are in order of value, then of arrival; with several, of arrival. */
 typedef struct {
     int64_t step, n, cap, value_cap;
-    double *value;      /* (n, m) */
+    double *value; /* (n, m) */
     struct cull__entry {
         int32_t point;
         bool on; /* it was asked with the next rung's budget */
-    } *entry;
-    int64_t out;  /* those that ended, failures too */
-    int64_t low;  /* entries before it are all `on` */
+    } * entry;
+    int64_t out; /* those that ended, failures too */
+    int64_t low; /* entries before it are all `on` */
 } cull__rung;
 
 typedef struct {
@@ -21,10 +21,10 @@ typedef struct {
     int m;
     int rungs, brackets; /* MEDIAN: a rung for each step that was reported, one bracket */
     int64_t rung_cap;
-    cull__rung *rung;    /* (brackets, rungs) */
-    int64_t *assigned;   /* brackets: points so far */
-    double *weight;      /* brackets: of points that it gets */
-    uint8_t *bracket;    /* points; NULL unless HYPERBAND */
+    cull__rung *rung;  /* (brackets, rungs) */
+    int64_t *assigned; /* brackets: points so far */
+    double *weight;    /* brackets: of points that it gets */
+    uint8_t *bracket;  /* points; NULL unless HYPERBAND */
     int64_t bracket_cap;
     /* HALVING: the rung that is being filled, and how many it takes */
     int at;

@@ -30,7 +30,7 @@ typedef struct {
 } cull__point;
 
 typedef struct {
-    int64_t trial, value, violation; /* of arrays by trial */
+    int64_t trial, value, violation;                                /* of arrays by trial */
     int64_t x, mean, m2, noise, badness, state, steps, told, point; /* of arrays by point */
     int64_t again, queue, owed;
 } cull__caps;
@@ -70,16 +70,18 @@ struct cull_study {
 
     int64_t count; /* points of the space; -1 = not known, or too many */
     bool opened, exhausted, ended;
-    double spent, base, began, latest; /* cost; clock: base + now - began, latest event's at least */
+    double spent, base, began,
+        latest; /* cost; clock: base + now - began, latest event's at least */
 
     cull__stops stops;
     cull__store *store; /* NULL = none */
     bool own_store;
-    int64_t seq; /* of the last event applied */
+    int64_t seq;     /* of the last event applied */
+    char worker[96]; /* who writes events; "" = nobody says */
     cull__study_facts facts;
     char *facts_text[3]; /* space (cull_text_free), problem, options */
-    cull_space *from; /* events that are read now are of this space; NULL = of the study's own */
-    double *mapped;   /* width: a point of `from` in the study's space */
+    cull_space *from;    /* events that are read now are of this space; NULL = of the study's own */
+    double *mapped;      /* width: a point of `from` in the study's space */
     double out[3 * CULL_OBJECTIVES]; /* what cull_study_trial hands out */
 };
 
@@ -117,7 +119,7 @@ cull_status cull__study_open_in(cull_ctx *cx, const cull_search_problem *p, cons
                                 cull__store **store, cull_study **out);
 cull_status cull__facts_make(cull_study *s); /* s->facts, whose text is the study's own */
 cull_status cull__study_check(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
-                                const cull_opts *opts);
+                              const cull_opts *opts);
 /* EINPUT: which of them differs. The space's text is not looked at. */
 cull_status cull__facts_compare(cull_study *s, const char *store, const cull__study_facts *there);
 /* Events from here on are of the space of this text. */
@@ -131,4 +133,6 @@ cull_status cull__space_map(cull_ctx *cx, const cull_space *from, const double *
  * than `retries` + 2 times it is told as LOST. */
 cull_status cull__study_give_back(cull_study *s, int64_t number, bool lost);
 cull__store *cull__study_store(cull_study *s); /* NULL = none */
+/* Who writes the events from now on; cut at 95 bytes. */
+void cull__study_worker(cull_study *s, const char *name);
 #endif

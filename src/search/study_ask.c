@@ -6,10 +6,10 @@
 #include "search/study.h"
 
 enum {
-    ATTEMPTS = 20,      /* proposals of the method for a number */
-    DRAWS = 100,        /* random points after those */
-    CACHED_RUN = 1000,  /* results repeated in one ask, before a random new point is asked */
-    WALK = 1 << 22      /* points of a space that is gone through for what is left */
+    ATTEMPTS = 20,     /* proposals of the method for a number */
+    DRAWS = 100,       /* random points after those */
+    CACHED_RUN = 1000, /* results repeated in one ask, before a random new point is asked */
+    WALK = 1 << 22     /* points of a space that is gone through for what is left */
 };
 
 static bool spent(const cull_study *s)
@@ -159,9 +159,9 @@ static void number_again(const cull_study *s, cull__event *e)
 static cull_status no_more(cull_study *s)
 {
     return cull__fail(s->cx, CULL_ENODATA, "%s",
-                      s->ended      ? "stop was asked for: there is nothing more to evaluate"
-                      : spent(s)    ? "the budget is spent: there is nothing more to evaluate"
-                                    : "every point of the space was asked");
+                      s->ended   ? "stop was asked for: there is nothing more to evaluate"
+                      : spent(s) ? "the budget is spent: there is nothing more to evaluate"
+                                 : "every point of the space was asked");
 }
 
 static void same_point(const cull_study *s, int32_t i, int64_t budget, double *x, cull__event *e)

@@ -90,7 +90,7 @@ static cull_status check_method(cull_ctx *cx, const cull_search_problem *p, cons
 }
 
 cull_status cull__study_check(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
-                                const cull_opts *opts)
+                              const cull_opts *opts)
 {
     if (!p->space) return cull__fail(cx, CULL_EINPUT, "the problem has no space");
     if (p->objectives < 1 || p->objectives > CULL_OBJECTIVES)

@@ -46,8 +46,7 @@ cull_status cull__study_reserve(cull_study *s, const cull__event *e)
     case CULL__REPORTED:
         CULL_TRY(cull__stops_reserve(cx, &s->stops, e->step, s->v.trials));
         return e->noise > 0 ? cull__points_reserve(s, true) : CULL_OK;
-    case CULL__QUEUED:
-        return CULL_GROW(cx, s->queue, &s->cap.queue, (s->queue_n + 1) * s->v.width);
+    case CULL__QUEUED: return CULL_GROW(cx, s->queue, &s->cap.queue, (s->queue_n + 1) * s->v.width);
     case CULL__RETRIED: return CULL_GROW(cx, s->again, &s->cap.again, s->again_n + 1);
     case CULL__ENDED:
     case CULL__WIDENED: break;
@@ -135,8 +134,7 @@ static void take_values(cull_study *s, int64_t trial, const cull__event *e)
     int64_t m = s->p.objectives, c = s->p.constraints;
     for (int64_t j = 0; j < m && e->value; j++)
         s->value[trial * m + j] = s->objective[j].maximize ? -e->value[j] : e->value[j];
-    for (int64_t j = 0; j < c && e->violation; j++)
-        s->violation[trial * c + j] = e->violation[j];
+    for (int64_t j = 0; j < c && e->violation; j++) s->violation[trial * c + j] = e->violation[j];
 }
 
 static void told(cull_study *s, const cull__event *e)
@@ -250,13 +248,13 @@ cull_status cull__study_check_trial(cull_study *s, int64_t number)
 /* Whether an event that was read can be applied: a store is a file, and files are anything. */
 static cull_status sound(cull_study *s, const cull__event *e)
 {
-    bool of_trial = e->kind == CULL__TOLD || e->kind == CULL__REPORTED || e->kind == CULL__RETRIED ||
-                    (e->kind == CULL__ASKED && !e->x);
+    bool of_trial = e->kind == CULL__TOLD || e->kind == CULL__REPORTED ||
+                    e->kind == CULL__RETRIED || (e->kind == CULL__ASKED && !e->x);
     bool fits = e->seq == s->seq + 1 && e->kind >= CULL__ASKED && e->kind <= CULL__WIDENED;
     bool good = e->state == CULL_TRIAL_DONE || e->state == CULL_TRIAL_STOPPED;
     if (of_trial)
-        fits &= e->trial >= 0 && e->trial < s->trials &&
-                s->trial[e->trial].state == CULL_TRIAL_RUNNING;
+        fits &=
+            e->trial >= 0 && e->trial < s->trials && s->trial[e->trial].state == CULL_TRIAL_RUNNING;
     if (e->kind == CULL__ASKED && e->x)
         fits &= e->trial == s->trials && e->step >= 0 && e->step <= s->v.trials;
     if (e->kind == CULL__ASKED && !e->x && fits) fits &= s->trial[e->trial].waits == 1;
@@ -276,8 +274,7 @@ static cull_status point_read(cull_study *s, const cull__event *e, cull__event *
     if (e->width != cull_space_width(of))
         return cull__fail(s->cx, CULL_EINPUT,
                           "event %lld of the store has a point of %lld numbers, not of %lld",
-                          (long long)e->seq, (long long)e->width,
-                          (long long)cull_space_width(of));
+                          (long long)e->seq, (long long)e->width, (long long)cull_space_width(of));
     if (s->from) {
         CULL_TRY(cull__space_map(s->cx, s->from, e->x, s->p.space, s->mapped));
         mine->x = s->mapped;
@@ -323,6 +320,7 @@ cull_status cull__study_put(cull_study *s, cull__event *e)
 {
     CULL_TRY(cull__study_reserve(s, e));
     e->at = cull__study_clock(s);
+    if (*s->worker) e->worker = s->worker;
     e->width = e->x ? s->v.width : 0;
     e->seq = s->seq + 1;
     if (!s->store) return CULL_OK;

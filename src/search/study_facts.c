@@ -23,8 +23,8 @@ static void write_stop(cull_json *j, const cull_stop *t)
 }
 
 /* The parts that decide which sequence it is: budgets and retries may be other ones the next time. */
-static const char *const part[] = {"objectives", "constraints", "again", "replicates", "stop",
-                                   "id"};
+static const char *const part[] = {"objectives", "constraints", "again",
+                                   "replicates", "stop",        "id"};
 enum { PARTS = sizeof part / sizeof *part };
 
 static void write_problem(cull_json *j, const cull_study *s)

@@ -62,8 +62,7 @@ cull_status cull__points_reserve(cull_study *s, bool noise)
     CULL_TRY(CULL_GROW(cx, s->told, &c->told, n));
     if (!s->plain) CULL_TRY(CULL_GROW(cx, s->mean, &c->mean, n * m));
     if (s->replicates > 1) CULL_TRY(CULL_GROW(cx, s->m2, &c->m2, n * m));
-    if (noise || s->noise || s->replicates > 1)
-        CULL_TRY(CULL_GROW(cx, s->noise, &c->noise, n * m));
+    if (noise || s->noise || s->replicates > 1) CULL_TRY(CULL_GROW(cx, s->noise, &c->noise, n * m));
     CULL_TRY(keys_reserve(s));
     show(s);
     return CULL_OK;

@@ -42,7 +42,8 @@ static cull_status outcome(cull_study *s, const cull_outcome *o, cull__event *e)
     e->cost = o->cost;
     e->note = o->note;
     if (o->state != CULL_TRIAL_DONE) return CULL_OK;
-    if (!o->value) return cull__fail(cx, CULL_EINPUT, "a trial that is done has values; there are none");
+    if (!o->value)
+        return cull__fail(cx, CULL_EINPUT, "a trial that is done has values; there are none");
     bool finite = true;
     for (int i = 0; i < s->p.objectives; i++) finite &= (bool)isfinite(o->value[i]);
     for (int i = 0; i < s->p.constraints && o->violation; i++) finite &= !isnan(o->violation[i]);
@@ -81,6 +82,11 @@ cull_status cull__study_give_back(cull_study *s, int64_t number, bool lost)
 }
 
 cull__store *cull__study_store(cull_study *s) { return s->store; }
+
+void cull__study_worker(cull_study *s, const char *name)
+{
+    strncpy(s->worker, name, sizeof s->worker - 1);
+}
 
 cull_status cull_study_report(cull_study *s, int64_t number, int64_t step, const double *value,
                               bool *go)

@@ -1,0 +1,227 @@
+/* eval_rows.c - cells of csv, tsv and jsonl as text. See eval_rows.h. */
+#include "search/eval_rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { JSON_SPARE = 64 };
+
+typedef struct {
+    cull_ctx *cx;
+    const char *path;
+    const char *const *column;
+    int columns;
+    cull__row_fn *fn;
+    void *user;
+    int64_t line, rows;
+    cull__cell *cell;
+} reading;
+
+bool cull__rows_are_text(const char *path)
+{
+    char ext[16];
+    cull__extension(path, ext);
+    return !strcmp(path, "-") || !strcmp(ext, "csv") || !strcmp(ext, "tsv") ||
+           !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson");
+}
+
+static cull_status keep(reading *g, int i, const char *s, size_t n)
+{
+    char *copy;
+    while (n && (*s == ' ' || *s == '\t')) s++, n--;
+    while (n && (s[n - 1] == ' ' || s[n - 1] == '\t')) n--;
+    CULL_TRY(CULL_TMP(g->cx, copy, (int64_t)n + 1));
+    memcpy(copy, s, n);
+    copy[n] = 0;
+    g->cell[i] = (cull__cell){copy, n};
+    return CULL_OK;
+}
+
+static cull_status no_column(reading *g, const char *want, const char *const *have, int64_t n)
+{
+    char shown[80], nearest[80];
+    cull__quote(want, strlen(want), shown, sizeof shown);
+    const char *near = cull__nearest(want, have, n > 4096 ? 4096 : (int)n);
+    if (near)
+        return cull__fail(g->cx, CULL_EINPUT, "%s: no column '%s'; did you mean '%s'?", g->path,
+                          shown, cull__quote(near, strlen(near), nearest, sizeof nearest));
+    return cull__fail(g->cx, CULL_EINPUT, "%s: no column '%s' among its %" PRId64, g->path, shown,
+                      n);
+}
+
+/* ---- csv and tsv ---- */
+
+/* to[i]: the column that the i-th cell is, or -1. */
+static cull_status header(reading *g, cull__csv *r, int64_t *cells, int **to)
+{
+    const char **name = NULL;
+    int64_t n = 0, cap = 0;
+    cull_status s = CULL_OK;
+    do {
+        char *copy;
+        s = cull__csv_cell(r);
+        if (s == CULL_OK) s = CULL_GROW(g->cx, name, &cap, n + 1);
+        if (s == CULL_OK) s = CULL_TMP0(g->cx, copy, (int64_t)r->n + 1);
+        if (s != CULL_OK) break;
+        memcpy(copy, r->s, r->n);
+        name[n++] = copy;
+    } while (!r->last);
+    if (s == CULL_OK) s = CULL_TMP(g->cx, *to, n);
+    for (int64_t i = 0; s == CULL_OK && i < n; i++) (*to)[i] = -1;
+    for (int a = 0; s == CULL_OK && a < g->columns; a++) {
+        int64_t at = -1;
+        for (int64_t i = 0; i < n; i++) {
+            if (strcmp(name[i], g->column[a])) continue;
+            if (at >= 0)
+                s = cull__fail(g->cx, CULL_EINPUT, "%s: two columns '%.70s'", g->path, name[i]);
+            at = i;
+        }
+        if (s == CULL_OK && at < 0) s = no_column(g, g->column[a], name, n);
+        if (s == CULL_OK) (*to)[at] = a;
+    }
+    *cells = n;
+    cull__free(name);
+    return s;
+}
+
+static cull_status record(reading *g, cull__csv *r, int64_t cells, const int *to)
+{
+    int64_t i = 0, first = g->line;
+    do {
+        CULL_TRY(cull__csv_cell(r));
+        if (i < cells && to[i] >= 0) CULL_TRY(keep(g, to[i], r->s, r->n));
+        i++;
+    } while (!r->last);
+    if (i != cells)
+        return cull__fail(g->cx, CULL_EINPUT,
+                          "%s:%" PRId64 ": the record has %" PRId64 " cells, the header %" PRId64,
+                          g->path, first, i, cells);
+    g->rows++;
+    return g->fn(g->cx, g->user, first, g->cell);
+}
+
+static cull_status csv(reading *g, const char *at, size_t n, char comma)
+{
+    cull__csv r = {
+        .cx = g->cx, .path = g->path, .line = &g->line, .at = at, .end = at + n, .comma = comma};
+    int64_t cells;
+    int *to;
+    if (n >= 3 && !memcmp(at, "\xef\xbb\xbf", 3)) r.at += 3;
+    if (r.at == r.end) return cull__fail(g->cx, CULL_EINPUT, "%s: the file is empty", g->path);
+    g->line = 1;
+    cull_status s = header(g, &r, &cells, &to);
+    for (g->line++; s == CULL_OK && r.at < r.end; g->line++) {
+        if (cull__csv_empty(&r)) continue;
+        cull__mark_t m = cull__mark(g->cx);
+        s = record(g, &r, cells, to);
+        cull__release(g->cx, m);
+        if (s == CULL_OK && g->rows % 4096 == 0)
+            s = cull__tick(g->cx, (double)(r.at - at), (double)n);
+    }
+    cull__csv_free(&r);
+    return s;
+}
+
+/* ---- jsonl ---- */
+
+static cull_status json_cell(reading *g, int i, cull__json_value root)
+{
+    cull__json_value v;
+    int64_t whole;
+    double number;
+    char buf[32];
+    size_t n;
+    const char *s;
+    if (!cull__json_get(root, g->column[i], &v)) return keep(g, i, "", 0);
+    switch (cull__json_kind(v)) {
+    case CULL__JSON_NULL: return keep(g, i, "", 0);
+    case CULL__JSON_BOOL: return keep(g, i, cull__json_truth(v) ? "1" : "0", 1);
+    case CULL__JSON_STRING: s = cull__json_string(v, &n); return keep(g, i, s, n);
+    case CULL__JSON_NUMBER:
+        if (cull__json_integer(v, &whole))
+            snprintf(buf, sizeof buf, "%" PRId64, whole);
+        else if (cull__json_number(v, &number))
+            cull__format_f64(number, buf);
+        else
+            break;
+        return keep(g, i, buf, strlen(buf));
+    case CULL__JSON_ARRAY:
+    case CULL__JSON_OBJECT: break;
+    }
+    return cull__fail(g->cx, CULL_EINPUT, "%s:%" PRId64 ": '%.70s' is no number and no text",
+                      g->path, g->line, g->column[i]);
+}
+
+static cull_status json_line(reading *g, cull__json_parser *p, const char *s, size_t n)
+{
+    cull__json_value root;
+    const char *why;
+    size_t where;
+    char *copy;
+    while (n && strchr(" \t\r", s[n - 1])) n--;
+    if (!n) return CULL_OK;
+    CULL_TRY(CULL_TMP0(g->cx, copy, (int64_t)n + JSON_SPARE));
+    memcpy(copy, s, n);
+    if (!cull__json_parse(p, copy, n, &root, &why, &where))
+        return cull__fail(g->cx, where == SIZE_MAX ? CULL_ENOMEM : CULL_EINPUT,
+                          "%s:%" PRId64 ": byte %zu of the line: %s", g->path, g->line, where + 1,
+                          why);
+    if (cull__json_kind(root) != CULL__JSON_OBJECT)
+        return cull__fail(g->cx, CULL_EINPUT, "%s:%" PRId64 ": the record is no object", g->path,
+                          g->line);
+    for (int i = 0; i < g->columns; i++) CULL_TRY(json_cell(g, i, root));
+    g->rows++;
+    return g->fn(g->cx, g->user, g->line, g->cell);
+}
+
+static cull_status jsonl(reading *g, const char *at, size_t n)
+{
+    cull__json_parser *p;
+    const char *end = at + n, *s = at;
+    cull_status st = CULL_OK;
+    if (n >= 3 && !memcmp(at, "\xef\xbb\xbf", 3)) s += 3;
+    CULL_TRY(cull__json_parser_new(g->cx, &p));
+    for (g->line = 1; st == CULL_OK && s < end; g->line++) {
+        const char *e = memchr(s, '\n', (size_t)(end - s));
+        if (!e) e = end;
+        cull__mark_t m = cull__mark(g->cx);
+        st = json_line(g, p, s, (size_t)(e - s));
+        cull__release(g->cx, m);
+        s = e + 1;
+        if (st == CULL_OK && g->line % 4096 == 0)
+            st = cull__tick(g->cx, (double)(s - at), (double)n);
+    }
+    cull__json_parser_free(p);
+    return st;
+}
+
+/* ---- either ---- */
+
+static cull_status read_all(reading *g, const cull__bytes *b)
+{
+    char ext[16];
+    const char *at = (const char *)b->at;
+    size_t i = 0;
+    cull__extension(g->path, ext);
+    CULL_TRY(CULL_TMP(g->cx, g->cell, g->columns));
+    bool sniff = !strcmp(g->path, "-");
+    while (sniff && i < b->n && strchr(" \t\r\n", at[i])) i++;
+    bool lines = sniff ? i < b->n && at[i] == '{' : !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson");
+    CULL_TRY(lines ? jsonl(g, at, b->n) : csv(g, at, b->n, strcmp(ext, "tsv") ? ',' : '\t'));
+    return g->rows ? CULL_OK : cull__fail(g->cx, CULL_EINPUT, "%s: it holds no row", g->path);
+}
+
+cull_status cull__rows_read(cull_ctx *cx, const char *path, const char *const *column, int columns,
+                            cull__row_fn *fn, void *user)
+{
+    reading g = {
+        .cx = cx, .path = path, .column = column, .columns = columns, .fn = fn, .user = user};
+    cull__bytes b;
+    CULL_TRY(cull__bytes_open(cx, path, &b));
+    cull__mark_t m = cull__mark(cx);
+    cull_status s = read_all(&g, &b);
+    cull__release(cx, m);
+    cull__bytes_close(&b);
+    return s;
+}
