@@ -14,6 +14,7 @@
 #include "cull/fit.h"
 #include "cull/frame.h"
 #include "cull/front.h"
+#include "cull/importance.h"
 #include "cull/job.h"
 #include "cull/layout.h"
 #include "cull/method.h"
