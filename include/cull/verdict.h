@@ -63,10 +63,11 @@ CULL_API void cull_verdict_regret(const double *v, int64_t n, double best, bool 
 
 /* ---- over seeds and settings ---- */
 /* Kendall's tau-b of two rankings of the same designs (two seeds, two depths, an early and the last epoch), among those with
- * the best `top` share of a (1 = all; ties at its end count): a high tau over all may say little about the best. NaN where
- * one side has no two different values. */
+ * the best `top` share of `by` (n; NULL = a; 1 = all; ties at its end count): a high tau over all may say little about the
+ * best. NaN where one side has no two different values. */
 CULL_API cull_status cull_verdict_tau(cull_ctx *cx, const double *a, const double *b, int64_t n,
-                                      double top, bool maximize, double *tau) CULL_CHECKED;
+                                      const double *by, double top, bool maximize,
+                                      double *tau) CULL_CHECKED;
 typedef struct {
     double mean,
         noise; /* over settings' means; standard deviation of seeds within a setting, pooled (NaN for one seed) */

@@ -162,30 +162,29 @@ cull_status cull_verdict_reached(cull_ctx *cx, const double *v, int64_t n, doubl
 }
 
 /* ---- rankings ---- */
-static cull_status tau_of_top(cull_ctx *cx, const double *a, const double *b, int64_t n, double top,
-                              bool maximize, double *tau)
+static cull_status tau_of_top(cull_ctx *cx, const double *a, const double *b, int64_t n,
+                              const double *by, double top, bool maximize, double *tau)
 {
-    double *x, *y, edge;
+    double *x, *y, edge = INFINITY;
     int64_t kept = 0, want = (int64_t)ceil(top * (double)n);
     cull__ranked *r;
     CULL_TRY(CULL_TMP(cx, r, n));
     CULL_TRY(CULL_TMP(cx, x, n));
     CULL_TRY(CULL_TMP(cx, y, n));
-    for (int64_t i = 0; i < n; i++) r[i] = (cull__ranked){maximize ? a[i] : -a[i], i};
+    for (int64_t i = 0; i < n; i++) r[i] = (cull__ranked){maximize ? by[i] : -by[i], i};
     if (want > n) want = n;
     cull__rank_top(r, n, want);
-    edge = r[0].v;
-    for (int64_t i = 1; i < want; i++) edge = fmin(edge, r[i].v);
+    for (int64_t i = 0; i < want; i++) edge = fmin(edge, r[i].v);
     for (int64_t i = 0; i < n; i++) {
-        if ((maximize ? a[i] : -a[i]) < edge) continue;
+        if ((maximize ? by[i] : -by[i]) < edge) continue;
         x[kept] = a[i];
         y[kept++] = b[i];
     }
     return cull__kendall(cx, x, y, kept, tau);
 }
 
-cull_status cull_verdict_tau(cull_ctx *cx, const double *a, const double *b, int64_t n, double top,
-                             bool maximize, double *tau)
+cull_status cull_verdict_tau(cull_ctx *cx, const double *a, const double *b, int64_t n,
+                             const double *by, double top, bool maximize, double *tau)
 {
     *tau = NAN;
     if (!(top > 0 && top <= 1))
@@ -193,8 +192,9 @@ cull_status cull_verdict_tau(cull_ctx *cx, const double *a, const double *b, int
                           top);
     CULL_TRY(cull__results_fit(cx, "values of the first ranking", a, n, 1));
     CULL_TRY(cull__results_fit(cx, "values of the second ranking", b, n, 1));
+    if (by) CULL_TRY(cull__results_fit(cx, "values that say which are the best", by, n, 1));
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = tau_of_top(cx, a, b, n, top, maximize, tau);
+    cull_status s = tau_of_top(cx, a, b, n, by ? by : a, top, maximize, tau);
     cull__release(cx, mark);
     return s;
 }
