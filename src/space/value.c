@@ -67,15 +67,15 @@ static bool whole(double v, int64_t n) { return v >= 0 && v < (double)n && v == 
 static bool wrong_number(const cull_space_param *p, double v, char why[300])
 {
     char a[32], b[32], c[32];
-    cull__format_f64(v, a);
-    if (!(v >= p->lo && v <= p->hi))
+    bool within = v >= p->lo && v <= p->hi;
+    if (within && (p->kind != CULL_SPACE_INT || fmod(v - p->lo, p->step) == 0)) return false;
+    cull__format_f64(v, a); /* slow: for the sentence alone */
+    if (!within)
         snprintf(why, 300, "%s is not from %s to %s", a, cull__format_f64(p->lo, b),
                  cull__format_f64(p->hi, c));
-    else if (p->kind == CULL_SPACE_INT && fmod(v - p->lo, p->step) != 0)
+    else
         snprintf(why, 300, p->step == 1 ? "%s is no whole number" : "%s is no step of %s from %s",
                  a, cull__format_f64(p->step, b), cull__format_f64(p->lo, c));
-    else
-        return false;
     return true;
 }
 
