@@ -4,18 +4,20 @@
 #include "base/base.h"
 #include "cull/search.h"
 
-/* Results at one step. With one objective they are in order of value, then of arrival; with several, of arrival. */
+/* Results at one step. With one objective in order of value, then of arrival; with several of arrival. */
+typedef struct {
+    int32_t point;
+    bool on; /* it was asked with the next rung's budget */
+} cull__rung_entry;
 typedef struct {
     int64_t step, n, cap, value_cap;
     double *value; /* (n, m) */
-    struct cull__entry {
-        int32_t point;
-        bool on; /* it was asked with the next rung's budget */
-    } * entry;
+    cull__rung_entry *entry;
     int64_t out; /* those that ended, failures too */
-    int64_t low; /* entries before it are all `on` */
+    int64_t low; /* one objective: entries before it are all `on` */
 } cull__rung;
 
+enum { CULL__RUNGS = 256 };
 typedef struct {
     cull_stop rule; /* with its defaults in place */
     int m;
@@ -23,15 +25,14 @@ typedef struct {
     int64_t rung_cap;
     cull__rung *rung;  /* (brackets, rungs) */
     int64_t *assigned; /* brackets: points so far */
-    double *weight;    /* brackets: of points that it gets */
-    uint8_t *bracket;  /* points; NULL unless HYPERBAND */
+    double *weight;    /* brackets: shares of the points; bracket b begins at rung b */
+    uint8_t *bracket;  /* of each point; HYPERBAND alone */
     int64_t bracket_cap;
-    /* HALVING: the rung that is being filled, and how many it takes */
+    /* HALVING: the rung that is being filled, how many it takes, and how many were asked */
     int at;
     int64_t want, asked;
 } cull__stops;
 
-struct cull_study;
 cull_status cull__stops_open(cull_ctx *cx, const cull_search_problem *p, cull__stops *t);
 void cull__stops_close(cull__stops *t);
 
@@ -46,7 +47,15 @@ void cull__stops_report(cull__stops *t, int32_t point, int64_t before, int64_t s
 /* A new point: the next of its bracket. */
 void cull__stops_point(cull__stops *t, int32_t point);
 
-/* ---- by budgets (anew) ---- */
+/* ---- for both ---- */
+int cull__stops_next_bracket(const cull__stops *t);
+int cull__stops_bracket(const cull__stops *t, int32_t point);
+/* Reserve was for it. */
+void cull__rung_insert(cull__rung *r, int m, int32_t point, const double *value);
+/* Positions of n rows, best first: by rank of dominance, then crowding, then arrival; order (n). */
+cull_status cull__rung_order(cull_ctx *cx, const double *value, int64_t n, int m, int64_t *order);
+
+/* ---- by budgets (anew), stop_anew.c ---- */
 typedef enum { CULL__STOPS_NEW, CULL__STOPS_ON, CULL__STOPS_WAIT } cull__stops_next_kind;
 typedef struct {
     cull__stops_next_kind kind;

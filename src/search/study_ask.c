@@ -148,6 +148,7 @@ static cull_status new_point(cull_study *s, int64_t again, double *x, bool *foun
 
 static void number_again(const cull_study *s, cull__event *e)
 {
+    if (s->p.again == CULL_AGAIN_NEVER) return; /* it is a new one */
     int64_t like = cull__keys_find(s, cull_space_key(s->p.space, e->x));
     if (like < 0) return;
     e->replicate = s->point[like].times;

@@ -35,6 +35,7 @@ cull_status cull__study_reserve(cull_study *s, const cull__event *e)
 {
     cull_ctx *cx = s->cx;
     CULL_TRY(reserve_owed(s));
+    if (e->x) s->key = cull_space_key(s->p.space, e->x);
     switch (e->kind) {
     case CULL__ASKED:
         if (!e->x) return CULL_OK;
@@ -74,10 +75,9 @@ static cull__trial *new_trial(cull_study *s, int32_t point, const cull__event *e
 }
 
 /* The point that is asked is the first of the queue that may be: those before it were passed over. */
-static void unqueue(cull_study *s, const double *x)
+static void unqueue(cull_study *s)
 {
-    if (s->queue_head == s->queue_n) return;
-    cull_key k = cull_space_key(s->p.space, x);
+    const cull_key k = s->key;
     while (s->queue_head < s->queue_n) {
         const double *q = s->queue + s->queue_head++ * s->v.width;
         cull_key have = cull_space_key(s->p.space, q);
@@ -111,12 +111,12 @@ static void asked(cull_study *s, const cull__event *e)
         if (s->p.stop.anew) cull__stops_asked(&s->stops, i, e->budget, false);
         return;
     }
-    unqueue(s, e->x);
-    int64_t like = cull__keys_find(s, cull_space_key(s->p.space, e->x));
+    unqueue(s);
+    int64_t like = e->state == CULL_TRIAL_DONE ? cull__keys_find(s, s->key) : -1;
     int32_t i = cull__points_new(s, e->x);
     new_trial(s, i, e);
     s->owed[s->owed_n++] = 2 * (int64_t)i;
-    if (e->state == CULL_TRIAL_DONE && like >= 0) {
+    if (like >= 0) {
         s->waiting++;
         cull__points_copy(s, i, (int32_t)like);
         return;

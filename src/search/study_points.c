@@ -76,7 +76,7 @@ static void no_values(double *v, int64_t n)
 int32_t cull__points_new(cull_study *s, const double *x)
 {
     int64_t i = s->v.trials++, m = s->p.objectives;
-    cull_key k = cull_space_key(s->p.space, x);
+    const cull_key k = s->key;
     memcpy(s->x + i * s->v.width, x, (size_t)s->v.width * sizeof *x);
     s->point[i] = (cull__point){.key = k, .first = (int32_t)s->trials, .next = -1};
     int64_t at = slot_of(s, k);
