@@ -43,7 +43,7 @@ typedef struct {
 /* The attempt-th of the points from `next` on; ENODATA: none is left. */
 cull_status cull__sequence_ask(cull_ctx *cx, cull__sequence *s, const cull_search_view *v,
                                int attempt, double *x);
-/* Goes past the point that was asked, and past those after it that are known already. */
+/* Goes past the point that was asked, and, where none is asked twice, past those after it that are known. */
 cull_status cull__sequence_asked(cull_ctx *cx, cull__sequence *s, const cull_search_view *v,
                                  int64_t number);
 

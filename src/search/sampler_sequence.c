@@ -52,11 +52,14 @@ cull_status cull__sequence_asked(cull_ctx *cx, cull__sequence *s, const cull_sea
                                  int64_t number)
 {
     const double *x = v->x + number * v->width;
+    bool again = v->problem->again != CULL_AGAIN_NEVER;
     for (int k = 0; k < PASSED && s->next < s->end; k++, s->next++) {
         bool there;
         CULL_TRY(s->at(cx, s->user, v, s->next, s->x, &there));
-        if (!there || same(s->x, x, v->width)) continue;
-        if (!cull_search_seen(v, s->x)) break;
+        bool mine = there && same(s->x, x, v->width);
+        if (!there || (mine && !again)) continue;
+        s->next += mine;
+        if (again || !cull_search_seen(v, s->x)) break;
     }
     return CULL_OK;
 }
