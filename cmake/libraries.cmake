@@ -68,6 +68,20 @@ if(CULL_WITH_XGBOOST)
 endif()
 target_compile_definitions(cull_libraries INTERFACE CULL_HAVE_XGBOOST=${CULL_HAVE_XGBOOST})
 
+# its header alone: the library is loaded when a study on a server is opened
+set(CULL_HAVE_POSTGRES 0)
+if(CULL_WITH_POSTGRES)
+  pkg_check_modules(POSTGRES QUIET libpq>=14)
+  if(POSTGRES_FOUND)
+    set(CULL_HAVE_POSTGRES 1)
+    target_link_libraries(cull_libraries INTERFACE ${CMAKE_DL_LIBS})
+  else()
+    message(STATUS "libpq was not found: no studies on PostgreSQL (libpq-dev has it)")
+  endif()
+endif()
+set_source_files_properties(src/search/store_postgres.c src/search/store_postgres_open.c PROPERTIES
+  COMPILE_DEFINITIONS CULL_HAVE_POSTGRES=${CULL_HAVE_POSTGRES} INCLUDE_DIRECTORIES "${POSTGRES_INCLUDE_DIRS}")
+
 file(STRINGS ${CULL_CBLAS_INCLUDE}/openblas_config.h CULL_OPENBLAS_VERSION REGEX "OPENBLAS_VERSION")
 string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" CULL_OPENBLAS_VERSION "${CULL_OPENBLAS_VERSION}")
 set_source_files_properties(src/base/version.c PROPERTIES COMPILE_DEFINITIONS
