@@ -360,6 +360,19 @@ cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, in
     return s;
 }
 
+cull_status cull__booster_text(cull_ctx *cx, cull__booster *b, char **out)
+{
+    bst_ulong n;
+    const char **tree;
+    cull_buf t = CULL_BUF(cx);
+    pthread_mutex_lock(&b->lock);
+    bool fine = !XGBoosterDumpModelEx(b->model, "", 1, "text", &n, &tree);
+    for (bst_ulong i = 0; fine && i < n; i++) cull__buf_printf(&t, "tree %d\n%s", (int)i, tree[i]);
+    pthread_mutex_unlock(&b->lock);
+    *out = t.at;
+    return fine ? t.status : failed(cx);
+}
+
 #else
 
 bool cull__boost_built(void) { return false; }
@@ -391,6 +404,12 @@ cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, in
                               cull__asked what, float *out)
 {
     (void)b, (void)x, (void)n, (void)what, (void)out;
+    return not_built(cx);
+}
+
+cull_status cull__booster_text(cull_ctx *cx, cull__booster *b, char **out)
+{
+    (void)b, (void)out;
     return not_built(cx);
 }
 

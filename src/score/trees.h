@@ -106,5 +106,7 @@ void cull__booster_free(cull__booster *b);
 typedef enum { CULL__VALUES = 0, CULL__SHARES = 2, CULL__PAIRS = 4 } cull__asked;
 cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, int64_t n,
                               cull__asked what, float *out);
+/* The trees as XGBoost prints them, with the rows of each node; free with cull__free. */
+cull_status cull__booster_text(cull_ctx *cx, cull__booster *b, char **out);
 bool cull__boost_built(void);
 #endif
