@@ -407,6 +407,14 @@ static cull_status room_for(making *m)
     return CULL_TMP0(cx, m->rule, (int64_t)z.rules + 1);
 }
 
+static cull_status reach(making *m)
+{
+    int *line;
+    CULL_TRY(CULL_TMP(m->d->cx, line, m->s->params));
+    for (int i = 0; i < m->s->params; i++) line[i] = m->of[i].node->line;
+    return cull__space_reach(m->d, m->s, line);
+}
+
 static cull_status compile(making *m)
 {
     cull_ctx *cx = m->d->cx;
@@ -421,7 +429,7 @@ static cull_status compile(making *m)
     m->s->text_n = b.n;
     m->s->hash = cull__hash64(b.at, b.n, 0);
     cull__space_lay_features(m->s);
-    return CULL_OK;
+    return reach(m);
 }
 
 cull_status cull__space_compile(cull__doc *d, cull_space **out)

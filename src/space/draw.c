@@ -109,8 +109,7 @@ bool cull__space_mend(const cull_space *s, cull_rng *r, double *x)
     return !s->rules || cull_space_allows(s, x);
 }
 
-/* As make without fill; gives up as soon as a constraint cannot hold any more. */
-static bool draw_once(const cull_space *s, cull_rng *r, double *x)
+bool cull__space_draw_once(const cull_space *s, cull_rng *r, double *x)
 {
     for (int i = 0; i < s->params; i++) {
         const cull_space_param *p = s->param + i;
@@ -145,7 +144,7 @@ cull_status cull__space_draw(cull_ctx *cx, const cull_space *s, cull_rng *r, dou
         return CULL_OK;
     }
     for (int tries = 0; tries < MOST; tries++) {
-        if (draw_once(s, r, x)) return CULL_OK;
+        if (cull__space_draw_once(s, r, x)) return CULL_OK;
         if (tries % 4096 == 4095) CULL_TRY(cull__tick(cx, tries, MOST));
     }
     return cull__fail(cx, CULL_EINPUT,

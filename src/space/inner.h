@@ -201,6 +201,29 @@ static inline bool cull__is_active(const cull_space *s, const double *x, int i)
 }
 /* The constraints that can be judged once i has its value hold. */
 bool cull__space_holds(const cull_space *s, const double *x, int i);
+/* Every parameter has finitely many values. */
+bool cull__space_discrete(const cull_space *s);
+/* The first (fresh) or next assignment of n parameters `list` (ascending, closed under what their activity depends on; NULL
+ * = all), with or without (free) the constraints. */
+bool cull__space_walk(const cull_space *s, const int *list, int n, bool free, bool fresh,
+                      double *x);
+/* How many values p has: up to UINT64_MAX in n, else `big`; log10 in lg, INFINITY for those without number. */
+typedef struct {
+    uint64_t n;
+    double lg;
+    bool big;
+} cull__amount;
+cull__amount cull__values_of(const cull_space_param *p);
+cull__amount cull__space_amount(cull_ctx *cx, const cull_space *s, bool *exact, cull_status *st);
+/* Conditions that never hold, constraints that nothing keeps: EINPUT, where that can be told. Points that keep them, where
+ * those are few and hard to hit. */
+cull_status cull__space_reach(cull__doc *d, cull_space *s, const int *lines);
+/* As make without fill; gives up as soon as a constraint cannot hold any more. */
+bool cull__space_draw_once(const cull_space *s, cull_rng *r, double *x);
+/* The chance that a draw of p gives v, where p is discrete. */
+double cull__value_chance(const cull_space_param *p, const double *v);
+/* The parameter that number `at` of a point belongs to. */
+int cull__space_owner(const cull_space *s, int64_t at);
 void cull__space_lay_features(cull_space *s);
 /* Parameter i's middle value, or its first: its default where it has one. */
 void cull__space_preset(const cull_space *s, int i, double *v);

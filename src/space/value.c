@@ -332,3 +332,13 @@ void cull__space_preset(const cull_space *s, int i, double *v)
             v[j] = cull__space_from_unit(p, 0.5);
     }
 }
+
+double cull__value_chance(const cull_space_param *p, const double *v)
+{
+    if (p->kind != CULL_SPACE_INT || !p->log || p->n == 1) {
+        cull__amount n = cull__values_of(p);
+        return n.big ? 0 : 1 / (double)n.n;
+    }
+    double width = log((p->hi + HALF) / (p->lo - HALF));
+    return log((v[0] + HALF) / (v[0] - HALF)) / width;
+}

@@ -91,42 +91,65 @@ static void clear(const cull_space_param *p, double *x)
     for (int64_t j = 0; j < p->width; j++) x[p->at + j] = NAN;
 }
 
+typedef struct {
+    const cull_space *s;
+    double *x;
+    const int *list; /* the parameters that are gone through, ascending; NULL = all */
+    int n;
+    bool free; /* constraints do not count */
+} walk;
+
 /* i has its first value: on to the first that keeps the constraints known by then. */
-static bool settle(const cull_space *s, double *x, int i)
+static bool settle(const walk *w, int i)
 {
-    const cull_space_param *p = s->param + i;
-    while (!cull__space_holds(s, x, i))
-        if (isnan(x[p->at]) || !next_value(p, x + p->at)) return false;
+    double *v = w->x + w->s->param[i].at;
+    while (!w->free && !cull__space_holds(w->s, w->x, i))
+        if (isnan(*v) || !next_value(w->s->param + i, v)) return false;
     return true;
 }
 
-/* Parameters below i stand: the first point with them, or after them. `fresh` false: i itself must go on. */
-static bool search(const cull_space *s, double *x, int i, bool fresh)
+/* Those before place k stand: the first point with them, or after them. `fresh` false: k itself must go on. */
+static bool search(const walk *w, int k, bool fresh)
 {
-    while (i >= 0 && i < s->params) {
-        const cull_space_param *p = s->param + i;
+    while (k >= 0 && k < w->n) {
+        int i = w->list ? w->list[k] : k;
+        const cull_space_param *p = w->s->param + i;
         if (fresh) {
-            if (cull__is_active(s, x, i))
-                first_value(p, x + p->at);
+            if (cull__is_active(w->s, w->x, i))
+                first_value(p, w->x + p->at);
             else
-                clear(p, x);
-            fresh = settle(s, x, i);
+                clear(p, w->x);
+            fresh = settle(w, i);
         } else {
-            fresh = !isnan(x[p->at]) && next_value(p, x + p->at) && settle(s, x, i);
+            fresh = !isnan(w->x[p->at]) && next_value(p, w->x + p->at) && settle(w, i);
         }
-        i += fresh ? 1 : -1;
+        k += fresh ? 1 : -1;
     }
-    return i >= 0;
+    return k >= 0;
+}
+
+bool cull__space_discrete(const cull_space *s)
+{
+    for (int i = 0; i < s->params; i++)
+        if (!discrete(s->param + i)) return false;
+    return true;
+}
+
+bool cull__space_walk(const cull_space *s, const int *list, int n, bool free, bool fresh, double *x)
+{
+    const walk w = {s, x, list, n, free};
+    return search(&w, fresh ? 0 : n - 1, fresh);
 }
 
 bool cull__space_first(const cull_space *s, double *x)
 {
-    for (int i = 0; i < s->params; i++)
-        if (!discrete(s->param + i)) return false;
-    return search(s, x, 0, true);
+    return cull__space_discrete(s) && cull__space_walk(s, NULL, s->params, false, true, x);
 }
 
-bool cull__space_next(const cull_space *s, double *x) { return search(s, x, s->params - 1, false); }
+bool cull__space_next(const cull_space *s, double *x)
+{
+    return cull__space_walk(s, NULL, s->params, false, false, x);
+}
 
 /* ---- neighbours ---- */
 
