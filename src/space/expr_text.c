@@ -271,6 +271,13 @@ static const char *sign_of(cull__expr_kind k)
                                  : "/";
 }
 
+/* Whether a word in quotes is the same without them. */
+static bool bare(const char *s)
+{
+    size_t n = plain_length(s);
+    return n && !s[n] && !taken(s, n) && !isdigit((unsigned char)*s) && *s != '.';
+}
+
 /* In parentheses where it binds less tightly than `least`. */
 static void write(cull_buf *b, const expr *e, int least)
 {
@@ -279,10 +286,7 @@ static void write(cull_buf *b, const expr *e, int least)
     if (wrap) cull__buf_add(b, "(", 1);
     switch (e->kind) {
     case CULL__EXPR_WORD:
-        if (e->quoted)
-            cull__buf_printf(b, "\"%s\"", e->word);
-        else
-            cull__buf_printf(b, "%s", e->word);
+        cull__buf_printf(b, e->quoted && !bare(e->word) ? "\"%s\"" : "%s", e->word);
         break;
     case CULL__EXPR_NEG:
         cull__buf_add(b, "-", 1);
