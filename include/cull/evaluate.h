@@ -99,6 +99,24 @@ typedef struct {
 CULL_API cull_status cull_study_run(cull_ctx *cx, cull_study *s, cull_evaluator *e,
                                     const cull_run_opts *o) CULL_CHECKED;
 
+/* ---- a study in a store, looked at from outside ---- */
+/* Space, objectives, method, options and seed are the store's; cx takes the seed. It may go on. */
+CULL_API cull_status cull_study_reopen(cull_ctx *cx, const char *store,
+                                       cull_study **out) CULL_CHECKED;
+typedef struct {
+    int64_t number;
+    double seconds;  /* until the study's last event; it may run longer */
+    bool silent;     /* for more than a minute nothing was heard of its worker */
+    char worker[96]; /* "host:pid:start"; "" = not known */
+} cull_running;
+/* Trials that run: *n of them, at most cap to out. */
+CULL_API cull_status cull_study_running(cull_ctx *cx, cull_study *s, cull_running *out, int64_t cap,
+                                        int64_t *n) CULL_CHECKED;
+/* Trials idx[0..n) (NULL: all) as rows of .csv, .tsv or .jsonl (.gz, .zst too; "-" = csv on standard output): number, state,
+ * the point, values, constraints, cost, times, worker and note. cull_study_import reads it. */
+CULL_API cull_status cull_study_write(cull_ctx *cx, cull_study *s, const int64_t *idx, int64_t n,
+                                      const char *path) CULL_CHECKED;
+
 #ifdef __cplusplus
 }
 #endif

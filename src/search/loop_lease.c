@@ -48,9 +48,9 @@ static bool ours(const cull__run *r, int64_t number)
 }
 
 /* Its trial is told or handed out by another process at this moment: that is as well. */
-static cull_status hand_out(cull__run *r, int64_t number)
+static cull_status hand_out(cull__run *r, int64_t number, bool lost)
 {
-    cull_status s = cull__study_give_back(r->s, number, true);
+    cull_status s = cull__study_give_back(r->s, number, lost);
     r->dry = false;
     return s == CULL_EINPUT ? CULL_OK : s;
 }
@@ -60,7 +60,7 @@ static cull_status silent(cull__run *r, cull__store *store)
     int64_t lost[LOST], n = 0;
     CULL_TRY(cull__store_lost(r->cx, store, SILENT * r->heartbeat, lost, LOST, &n));
     for (int64_t i = 0; i < n; i++)
-        if (!ours(r, lost[i])) CULL_TRY(hand_out(r, lost[i]));
+        if (!ours(r, lost[i])) CULL_TRY(hand_out(r, lost[i], true));
     return CULL_OK;
 }
 
@@ -126,7 +126,7 @@ static cull_status sweep(cull__run *r, cull__store *store, int64_t *left)
     CULL_TRY(cull__store_read(r->cx, store, 0, on_event, &g));
     for (int64_t i = 0; i < g.trials; i++) {
         if (!runs(r->s, i) || !g.gone[i]) continue;
-        CULL_TRY(hand_out(r, i));
+        CULL_TRY(hand_out(r, i, false)); /* that a run was killed is no fault of its trials */
         --*left;
     }
     return CULL_OK;

@@ -80,9 +80,10 @@ struct cull_study {
     int64_t seq;     /* of the last event applied */
     char worker[96]; /* who writes events; "" = nobody says */
     cull__study_facts facts;
-    char *facts_text[3]; /* space (cull_text_free), problem, options */
-    cull_space *from;    /* events that are read now are of this space; NULL = of the study's own */
-    double *mapped;      /* width: a point of `from` in the study's space */
+    char *facts_text[3];   /* space (cull_text_free), problem, options */
+    cull_space *own_space; /* freed with the study; NULL = the caller's */
+    cull_space *from; /* events that are read now are of this space; NULL = of the study's own */
+    double *mapped;   /* width: a point of `from` in the study's space */
     double out[3 * CULL_OBJECTIVES]; /* what cull_study_trial hands out */
 };
 

@@ -170,6 +170,7 @@ void cull_study_free(cull_study *s)
     cull__stops_close(&s->stops);
     cull_opts_free(s->opts);
     cull_space_free(s->from);
+    cull_space_free(s->own_space);
     cull_text_free(s->facts_text[0]);
     cull__free(s->facts_text[1]), cull__free(s->facts_text[2]);
     void *const block[] = {s->names, s->trial, s->value,   s->violation, s->x,     s->mean,
