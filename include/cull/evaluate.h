@@ -112,8 +112,8 @@ typedef struct {
 /* Trials that run: *n of them, at most cap to out. */
 CULL_API cull_status cull_study_running(cull_ctx *cx, cull_study *s, cull_running *out, int64_t cap,
                                         int64_t *n) CULL_CHECKED;
-/* Trials idx[0..n) (NULL: all) as rows of .csv, .tsv or .jsonl (.gz, .zst too; "-" = csv on standard output): number, state,
- * the point, values, constraints, cost, times, worker and note. cull_study_import reads it. */
+/* Trials idx[0..n) (NULL: all) as rows of .csv, .tsv, .jsonl or .json (.gz, .zst too; "-" = csv on standard output): number, state,
+ * the point, values, constraints, cost, times, worker and note. cull_study_import reads it (not .json). */
 CULL_API cull_status cull_study_write(cull_ctx *cx, cull_study *s, const int64_t *idx, int64_t n,
                                       const char *path) CULL_CHECKED;
 

@@ -24,18 +24,23 @@ enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_REACHED = 3, NO_DATA = 4, LOST = 5 }
 typedef struct cli cli;
 
 /* What words may stand after the command, before the files. */
-typedef enum { WORD_NONE, WORD_METHOD, WORD_TASK } word_kind;
+typedef enum {
+    WORD_NONE,
+    WORD_METHOD,
+    WORD_TASK,
+    WORD_OPTION, /* none, but --method names a method of the task */
+} word_kind;
 
 typedef struct {
     const char *name, *usage, *brief;
     const char *about;                /* paragraphs for --help and the manual page */
     const char *examples;             /* a line each: "command\twhat it does" */
     const cull_input *const *options; /* tables of rows, the last NULL; "FILE..." = repeatable */
-    word_kind word;                   /* WORD_METHOD also takes options of the method */
-    cull_task task;                   /* of WORD_METHOD: whose methods */
-    bool any_method;                  /* options of any method are taken (compare) */
-    bool no_json;                     /* it has no result to write as JSON */
-    int least, most;                  /* files wanted; most -1 = any number */
+    word_kind word;  /* WORD_METHOD and WORD_OPTION also take options of the method */
+    cull_task task;  /* of those two: whose methods */
+    bool any_method; /* options of any method are taken (compare) */
+    bool no_json;    /* it has no result to write as JSON */
+    int least, most; /* files wanted; most -1 = any number */
     int (*run)(cli *c);
 } command;
 
@@ -52,10 +57,14 @@ struct cli {
     int sets;
     const char **input, **out; /* files; what -o named */
     int inputs, outs;
+    int rest;     /* inputs[rest ..] stood behind "--"; -1 = there was none */
     char **whole; /* the command line from "cull" on, for files that say how they were made */
     int wholes;
     bool quiet, verbose, json;
     const cull_ranks *ranks; /* of several processes, or NULL */
+    /* what the line of progress says, instead of a bar; or NULL */
+    void (*line)(void *user, char *text, size_t size);
+    void *line_user;
     cull_ctx *cx;
     int code; /* of the failure that was told, or 0 */
 };
@@ -66,7 +75,8 @@ int start(int argc, char **argv, const cull_ranks *ranks);
 /* ---- commands.c ---- */
 void commands_start(void); /* once, before all else */
 const command *command_find(const char *name, const char **near);
-const command *command_at(int i); /* NULL past the end */
+const command *command_at(int i);     /* NULL past the end */
+bool takes_methods(const command *k); /* and their options */
 const cull_method *method_of(const command *k,
                              int i);  /* the i-th that it takes; NULL past the end */
 const char *task_names(char buf[64]); /* "data, feature" */
@@ -82,15 +92,21 @@ const char *value_of(const cli *c, const char *name, const char *other);
 int values_of(const cli *c, const char *name, const char **out, int cap);
 int number_of(cli *c, const char *name, double other, double lo, double hi, bool whole,
               double *out);
+/* "90", "90s", "15m", "1.5h", "2d" as seconds. */
+int seconds_of(cli *c, const char *name, double other, double *out);
 int choice_of(cli *c, const char *name, const char *other, const char *choices, int *out);
 /* Each comma-separated part of s to fn; stops at the first failure. s is not changed. */
 int each_part(cli *c, const char *s, int (*fn)(cli *c, const char *part, void *arg), void *arg);
+/* Options of methods that were given must be m's. */
+int only_options_of(cli *c, const cull_method *m);
 int context_new(cli *c); /* c->cx from the common options */
 int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull_opts **out);
 
 /* ---- progress.c: stderr, signals ---- */
 void signals_start(void);
 bool stopped(void);
+/* Once stopped: from the first call on another signal is counted too, and makes it true; one more kills. */
+bool hurried(void);
 int tick(void *user, const char *what, double done, double total);
 void note(void *user, cull_level level, const char *msg);
 void talk(cli *c, const char *fmt, ...) CULL_PRINTF(2, 3);      /* a line, unless --quiet */
@@ -126,6 +142,7 @@ int run_cluster(cli *c);
 int run_layout(cli *c);
 int run_micro3(cli *c);
 int run_model(cli *c);
+int run_search(cli *c);
 int run_compare(cli *c);
 int run_apply(cli *c);
 int run_replay(cli *c);

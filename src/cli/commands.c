@@ -148,6 +148,51 @@ static const cull_input model_out[] = {
     {"out", "OUT...",
      "-o OUT: train: the parameters (.safetensors), the page of the training (.html)"},
     {NULL, NULL, NULL}};
+static const cull_input search_own[] = {
+    {"minimize", "NAMES", "what is told and should be small: error, or error,latency"},
+    {"maximize", "NAMES", "what should be large; after those of --minimize"},
+    {"constraint", "NAMES", "told too, and kept where they are 0 or below"},
+    {"budget", "N", "evaluations in all, over all runs of a study"},
+    {"cost-budget", "X", "the sum of what evaluations tell as their cost, in all"},
+    {"time", "TIME", "seconds, or 15m, 2h, 1d, over all runs; what runs then comes to its end"},
+    {"workers", "N", "evaluations at a time (1)"},
+    {"method", "NAME", "who proposes (regularized-evolution; of several objectives nsga2)"},
+    {"store", "FILE", "keep the study here, as SQLite, or postgresql://...; it may be shared"},
+    {"resume", NULL, "the store must be there; a search that was stopped goes on"},
+    {"sync", NULL, "results survive a power failure"},
+    {"widen", NULL, "the space may have grown since the store was made"},
+    {"id", "TEXT", "what results depend on besides (the program's words, or the table's name)"},
+    {"warm", "FILE...", "results from elsewhere, as rows of csv, tsv or jsonl; they cost nothing"},
+    {"enqueue", "POINT...", "a point to begin with, as 'lr=0.1 opt=sgd'"},
+    {"again", "never|cached|paid",
+     "a point that comes again: another one is taken, its result is taken, it is evaluated "
+     "(never)"},
+    {"replicates", "N", "evaluations of each point, whose mean counts (1)"},
+    {"retries", "N", "of an evaluation that failed (0)"},
+    {"stop", "median|halving|asha|hyperband", "who of those that report on the way goes on"},
+    {"rungs", "FIRST..LAST", "of --stop: steps of the first rung and of a whole evaluation"},
+    {"eta", "X", "of --stop: one of so many goes on (3)"},
+    {"anew", NULL, "of --stop: programs do not report, but run again with a larger {budget}"},
+    {"in-order", "N",
+     "results are taken as N workers would have them, so that the answer does not depend on time"},
+    {"timeout", "TIME", "of one evaluation; its processes are ended"},
+    {"grace", "TIME", "between SIGTERM and SIGKILL (5s)"},
+    {"stay", NULL, "a program runs for many trials: a line of JSON in, a line out"},
+    {"dir", "DIR", "keep a folder for each trial in here: point.json, out, err"},
+    {"heartbeat", "TIME", "trials of workers silent for ten of them are run again (5s)"},
+    {"table", "FILE", "look results up instead: csv, tsv, jsonl, or npy in the order of points"},
+    {"columns", "NAMES", "of the table: the objectives, where they are called otherwise"},
+    {"key", "NAME", "of the table: a column of points as digits, a digit for each parameter"},
+    {"cost-column", "NAME", "of the table: what an evaluation costs"},
+    {"step-columns", "NAMES", "of the table: values on the way, in order"},
+    {"nearest", NULL, "a point that the table lacks takes the nearest one's row"},
+    {"mean", NULL, "rows of one point count by their mean"},
+    {"log", "FILE", "write every trial here: .csv, .tsv or .jsonl"},
+    {NULL, NULL, NULL}};
+static const cull_input search_out[] = {
+    {"out", "OUT...",
+     "-o OUT: the best points: .json, .csv, .tsv or .jsonl; - = csv on standard output"},
+    {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
     {"methods", "A,B,...",
      "which methods, each also with options of its own, as rds-plus:rule=mean; without it all "
@@ -178,6 +223,7 @@ static const cull_input *const cluster_options[] = {cluster_own, out_file, NULL}
 static const cull_input *const layout_options[] = {layout_own, NULL};
 static const cull_input *const micro3_options[] = {micro3_own, out_file, NULL};
 static const cull_input *const model_options[] = {model_own, model_out, NULL};
+static const cull_input *const search_options[] = {search_own, search_out, NULL};
 static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
 static const cull_input *const info_options[] = {info_own, NULL};
 static const cull_input *const reproduce_options[] = {reproduce_own, NULL};
@@ -329,6 +375,34 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_model},
+    {.name = "search",
+     .usage = "cull search SPACE --minimize NAMES [--budget N] [--OPTION VALUE]... [-o OUT]... -- "
+              "PROGRAM WORD... | cull search SPACE ... --table FILE | cull search "
+              "status|best|export|stop STORE",
+     .brief = "choose a design: evaluate points of a space, find the best",
+     .about =
+         "SPACE is a file of typed parameters (docs/space.md). PROGRAM is run for each point: "
+         "{NAME} in its words is the value of a parameter, {trial}, {worker}, {seed}, {budget} and "
+         "{dir} are what they say, {{ is a brace; without a parameter in its words it reads the "
+         "point as JSON from standard input. Its last line with all objectives is the result: "
+         "JSON, name=value, or with one objective a number. A line with \"step\" is a report. "
+         "Exit status 75 asks to be run again later, any other but 0 is a failure "
+         "(docs/search.md).\n"
+         "With --store a search that was stopped or killed goes on where it was, and several "
+         "processes may share it. status says how it stands, best prints the best points or the "
+         "front, export every trial, stop asks all that search in it to finish.",
+     .examples =
+         "cull search space.cull --minimize error,latency --budget 200 --workers 4 --store run.db "
+         "-- ./train {lr} {arch}\ttwo objectives, four at a time\n"
+         "cull search status run.db\thow it stands\n"
+         "cull search space.cull --maximize acc --budget 100 --table results.csv -o best.json\t"
+         "a table of known results",
+     .options = search_options,
+     .word = WORD_OPTION,
+     .task = CULL_TASK_SEARCH,
+     .least = 1,
+     .most = -1,
+     .run = run_search},
     {.name = "compare",
      .usage =
          "cull compare data|feature --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",
@@ -463,10 +537,12 @@ void commands_start(void)
 
 const command *command_at(int i) { return i >= 0 && i < COUNT(table) ? &table[i] : NULL; }
 
+bool takes_methods(const command *k) { return k->word == WORD_METHOD || k->word == WORD_OPTION; }
+
 const cull_method *method_of(const command *k, int i)
 {
     const cull_method *m = NULL;
-    if (k->word != WORD_METHOD && !k->any_method) return NULL;
+    if (!takes_methods(k) && !k->any_method) return NULL;
     for (int at = 0; i >= 0 && (m = cull_method_at(at)); at++)
         if (k->any_method || m->task == k->task) i--;
     return m;

@@ -91,7 +91,7 @@ static void man_command(const command *k)
                 tagged("--", r->name, r->arg, r->help);
             else
                 tagged("-", "o", "OUT", r->help + strlen("-o OUT: "));
-    bool methods = k->word == WORD_METHOD;
+    bool methods = takes_methods(k);
     if (methods) section("METHODS");
     const cull_method *m;
     for (int i = 0; methods && (m = method_of(k, i)); i++) {
@@ -144,7 +144,7 @@ static void each_option(const command *k,
         for (const cull_input *r = k->options[i]; r->name; r++)
             if (strcmp(r->name, "out")) fn(r->name, r->arg, r->help);
     const cull_method *m;
-    for (int i = 0; k->word == WORD_METHOD && (m = method_of(k, i)); i++)
+    for (int i = 0; takes_methods(k) && (m = method_of(k, i)); i++)
         for (const cull_opt *o = m->opts; o->name; o++)
             fn(o->name, o->choices ? o->choices : "VALUE", o->help);
     for (const cull_input *r = common_options; r->name; r++) fn(r->name, r->arg, r->help);

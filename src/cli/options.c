@@ -47,7 +47,7 @@ static int unknown_option(cli *c, const char *name)
     for (int i = 0; c->cmd->options[i]; i++)
         for (const cull_input *r = c->cmd->options[i]; r->name && n < 200; r++) cand[n++] = r->name;
     const cull_method *m;
-    for (int i = 0; c->cmd->word == WORD_METHOD && (m = method_of(c->cmd, i)); i++)
+    for (int i = 0; takes_methods(c->cmd) && (m = method_of(c->cmd, i)); i++)
         for (const cull_opt *r = m->opts; r->name && n < 256; r++) cand[n++] = r->name;
     const char *near = cull_nearest(name, cand, n);
     if (near)
@@ -184,16 +184,20 @@ static int check_words(cli *c)
                     k->usage);
     if (k->most >= 0 && c->inputs > k->most)
         return fail(c, USAGE, "%s cannot use '%s': %s", k->name, c->input[k->most], k->usage);
-    /* options of methods: this one's only */
-    for (int i = 0; c->method && i < c->sets; i++) {
+    return c->method ? only_options_of(c, c->method) : DONE;
+}
+
+int only_options_of(cli *c, const cull_method *own)
+{
+    for (int i = 0; i < c->sets; i++) {
         const char *name = c->set[i].name;
-        if (c->set[i].row || method_row(c->method, name)) continue;
+        if (c->set[i].row || method_row(own, name)) continue;
         const char *first = NULL;
         const cull_method *m;
         for (int j = 0; !first && (m = method_of(c->cmd, j)); j++)
             if (method_row(m, name)) first = m->slug;
-        return fail(c, USAGE, "%s has no option --%s (%s has); see cull info %s", c->method->slug,
-                    name, first, c->method->slug);
+        return fail(c, USAGE, "%s has no option --%s (%s has); see cull info %s", own->slug, name,
+                    first, own->slug);
     }
     return DONE;
 }
@@ -206,15 +210,16 @@ int parse(cli *c, int argc, char **argv)
     if (!c->set || !c->input || !c->out) return fail(c, FAILED, "out of memory");
     bool plain = false;
     c->task = c->cmd->task;
+    c->rest = -1;
     for (int i = 1; i < argc; i++) {
         const char *s = argv[i];
         if (!plain && !strcmp(s, "--"))
-            plain = true;
+            plain = true, c->rest = c->inputs;
         else if (!plain && !strncmp(s, "--", 2))
             TRY(long_option(c, argc, argv, &i));
         else if (!plain && s[0] == '-' && s[1])
             TRY(short_option(c, argc, argv, &i));
-        else if (!*s)
+        else if (!*s && !(plain && c->cmd->word == WORD_OPTION)) /* a program's own may be */
             return fail(c, USAGE, "an argument of %s is empty", c->cmd->name);
         else
             c->input[c->inputs++] = s;
@@ -271,6 +276,24 @@ int number_of(cli *c, const char *name, double other, double lo, double hi, bool
     if (whole && *out != floor(*out)) return fail(c, USAGE, "--%s %s is no whole number", name, s);
     if (*out < lo || *out > hi) return fail(c, USAGE, "--%s %s is outside %s to %s", name, s, a, b);
     return DONE;
+}
+
+int seconds_of(cli *c, const char *name, double other, double *out)
+{
+    static const char unit[] = "smhd";
+    static const double length[] = {1, 60, 3600, 86400};
+    const char *s = value_of(c, name, NULL), *u = NULL;
+    char number[40];
+    *out = other;
+    if (!s) return DONE;
+    size_t n = strlen(s);
+    if (n && n < sizeof number) u = strchr(unit, s[n - 1]);
+    snprintf(number, sizeof number, "%.*s", (int)(u ? n - 1 : n), s);
+    if (n < sizeof number && cull_parse_number(number, out) && *out >= 0 && *out < 1e9) {
+        *out *= u ? length[u - unit] : 1;
+        return DONE;
+    }
+    return fail(c, USAGE, "--%s '%s' is no time; write seconds, or 90s, 15m, 2h, 1d", name, s);
 }
 
 int choice_of(cli *c, const char *name, const char *other, const char *choices, int *out)

@@ -39,7 +39,7 @@ double seconds_now(void)
 static void on_interrupt(int sig)
 {
     (void)sig;
-    interrupted = 1;
+    interrupted = interrupted < 2 ? interrupted + 1 : 2;
 }
 
 void signals_start(void)
@@ -56,6 +56,14 @@ void signals_start(void)
 }
 
 bool stopped(void) { return interrupted != 0; }
+
+bool hurried(void)
+{
+    static bool caught;
+    if (!caught && interrupted) signals_start();
+    caught |= interrupted;
+    return interrupted > 1;
+}
 
 /* ---- the bar ---- */
 
@@ -74,12 +82,19 @@ static void say_rate(char *out, size_t size, double rate)
     snprintf(out, size, u ? ", %.1f %c/s" : ", %.0f/s", rate, unit[u]);
 }
 
-static void draw(const char *what, double done, double total, double passed)
+static void draw_line(const char *line)
 {
     struct winsize w = {0};
     ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
+    fprintf(stderr, "\r%.*s\033[K", w.ws_col ? w.ws_col - 1 : 79, line);
+    fflush(stderr);
+    bar.shown = true;
+}
+
+static void draw(const char *what, double done, double total, double passed)
+{
     double share = done / total;
-    int full = (int)(share * BAR + 0.5), room = w.ws_col ? w.ws_col - 1 : 79;
+    int full = (int)(share * BAR + 0.5);
     char line[256], cells[BAR + 1], rate[32] = "", left[32] = "";
     memset(cells, '-', BAR);
     memset(cells, '#', (size_t)full);
@@ -90,9 +105,14 @@ static void draw(const char *what, double done, double total, double passed)
         snprintf(left, sizeof left, ", %d:%02d left", s / 60, s % 60);
     }
     snprintf(line, sizeof line, "%s [%s] %3.0f %%%s%s", what, cells, 100 * share, rate, left);
-    fprintf(stderr, "\r%.*s\033[K", room, line);
-    fflush(stderr);
-    bar.shown = true;
+    draw_line(line);
+}
+
+static void draw_own(const cli *c)
+{
+    char line[256];
+    c->line(c->line_user, line, sizeof line);
+    draw_line(line);
 }
 
 /* A phase is over: off a terminal it leaves a line when it was long. */
@@ -115,7 +135,12 @@ int tick(void *user, const char *what, double done, double total)
         bar.loop = now;
     }
     bar.share = share;
-    if (c->quiet || !isatty(STDERR_FILENO) || total <= 0) return interrupted;
+    if (c->quiet || !isatty(STDERR_FILENO) || (total <= 0 && !c->line)) return interrupted;
+    if (c->line && now - bar.drawn >= DRAW_EVERY) {
+        draw_own(c);
+        bar.drawn = now;
+    }
+    if (c->line) return interrupted;
     if (now - bar.drawn >= DRAW_EVERY && now - bar.began >= DRAW_EVERY) {
         draw(what, share * total, total, now - bar.loop);
         bar.drawn = now;

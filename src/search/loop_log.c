@@ -1,4 +1,4 @@
-/* loop_log.c - trials as rows of csv, tsv or jsonl, which cull_study_import reads. See cull/evaluate.h. */
+/* loop_log.c - trials as rows of csv, tsv, jsonl or json, which cull_study_import reads. See cull/evaluate.h. */
 #include "search/loop.h"
 
 #include <inttypes.h>
@@ -27,7 +27,8 @@ typedef struct {
     cull_ctx *cx;
     cull_study *s;
     const cull_search_problem *p;
-    bool lines; /* jsonl */
+    bool lines; /* objects: jsonl, or json */
+    bool array; /* json */
     char comma;
     bool with[MORE];             /* the study has no name like it */
     const char **worker, **note; /* trials; NULL = nothing is known */
@@ -184,16 +185,18 @@ static cull_status written(logged *l, const int64_t *idx, int64_t n, cull__write
         CULL_TRY(header(l));
         CULL_TRY(cull__write(l->cx, w, l->j.b.at, l->j.b.n));
     }
+    if (l->array) CULL_TRY(cull__write(l->cx, w, "[\n", 2));
     for (int64_t i = 0; i < n; i++) {
         CULL_TRY(cull_study_trial(l->s, idx ? idx[i] : i, &t));
         cull__mark_t m = cull__mark(l->cx);
         cull_status s = row(l, &t);
         cull__release(l->cx, m);
         CULL_TRY(s);
-        CULL_TRY(cull__write(l->cx, w, l->j.b.at, l->j.b.n));
+        if (l->array && i) CULL_TRY(cull__write(l->cx, w, ",\n", 2));
+        CULL_TRY(cull__write(l->cx, w, l->j.b.at, l->j.b.n - l->array));
         if (i % 4096 == 0) CULL_TRY(cull__tick(l->cx, (double)i, (double)n));
     }
-    return CULL_OK;
+    return l->array ? cull__write(l->cx, w, "\n]\n", 3) : CULL_OK;
 }
 
 static cull_status write_log(logged *l, const int64_t *idx, int64_t n, const char *path)
@@ -217,10 +220,12 @@ cull_status cull_study_write(cull_ctx *cx, cull_study *s, const int64_t *idx, in
     char ext[16];
     logged l = {.cx = cx, .s = s, .p = cull_study_problem(s), .j = {.b = CULL_BUF(cx)}};
     cull__extension(path, ext);
-    l.lines = !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson");
+    l.array = !strcmp(ext, "json");
+    l.lines = l.array || !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson");
     l.comma = strcmp(ext, "tsv") ? ',' : '\t';
     if (!l.lines && strcmp(path, "-") && strcmp(ext, "csv") && strcmp(ext, "tsv"))
-        return cull__fail(cx, CULL_EINPUT, "%s: trials are written as .csv, .tsv or .jsonl", path);
+        return cull__fail(cx, CULL_EINPUT, "%s: trials are written as .csv, .tsv, .jsonl or .json",
+                          path);
     cull__mark_t m = cull__mark(cx);
     cull_status st = write_log(&l, idx, idx ? n : cull_study_trials(s), path);
     cull__release(cx, m);

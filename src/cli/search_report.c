@@ -1,0 +1,286 @@
+/* search_report.c - what cull search says: the line while it runs, the best points, files. */
+#include "cull/report.h"
+#include "cull/text.h"
+#include "job.h"
+#include "search.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 20, WIDE = 12 };
+static const double LINE_EVERY = 60; /* seconds, where there is no terminal */
+
+/* ---- numbers of trials ---- */
+
+int search_tally(cli *c, cull_study *st, tally *out)
+{
+    cull_trial t;
+    *out = (tally){{0}, 0};
+    for (int64_t i = 0; i < cull_study_trials(st); i++) {
+        TRY(check(c, cull_study_trial(st, i, &t)));
+        out->n[t.state]++;
+        if (t.state != CULL_TRIAL_RUNNING) out->last = fmax(out->last, t.ended);
+    }
+    return DONE;
+}
+
+int search_best(cli *c, cull_study *st, int64_t **idx, int64_t *n)
+{
+    *n = 0;
+    *idx = calloc((size_t)cull_study_trials(st) + 1, sizeof **idx);
+    if (!*idx) return fail(c, FAILED, "out of memory");
+    int rc = check(c, cull_study_best(st, *idx, n));
+    if (rc == DONE) return DONE;
+    free(*idx);
+    *idx = NULL;
+    return rc;
+}
+
+/* ---- while it runs ---- */
+
+static void time_left(const search *s, double passed, char buf[40])
+{
+    double left = INFINITY;
+    int64_t paid = cull_study_paid(s->study);
+    buf[0] = 0;
+    if (s->here > 0 && s->p.trials > 0)
+        left = passed / (double)s->here * (double)(s->p.trials > paid ? s->p.trials - paid : 0);
+    if (s->p.seconds > 0) left = fmin(left, fmax(0, s->p.seconds - passed));
+    if (!isfinite(left) || passed < 1) return;
+    if (left < 3600)
+        snprintf(buf, 40, ", %d:%02d left", (int)left / 60, (int)left % 60);
+    else
+        snprintf(buf, 40, ", %.0f:%02d h left", floor(left / 3600), (int)fmod(left, 3600) / 60);
+}
+
+void search_progress(void *user, char *text, size_t size)
+{
+    const search *s = user;
+    char left[40], of[32] = "", best[100] = "", failed[40] = "", rate[40] = "";
+    double passed = seconds_now() - s->began;
+    int64_t running = cull_study_trials(s->study) - s->ended;
+    time_left(s, passed, left);
+    if (s->p.trials) snprintf(of, sizeof of, " of %" PRId64, s->p.trials);
+    if (s->failed) snprintf(failed, sizeof failed, ", %" PRId64 " failed", s->failed);
+    if (*s->best) snprintf(best, sizeof best, ", best %s", s->best);
+    if (s->here && passed > 1) {
+        double r = (double)s->here / passed;
+        snprintf(rate, sizeof rate, r >= 1 ? ", %.1f/s" : ", %.1f/min", r >= 1 ? r : 60 * r);
+    }
+    snprintf(text, size, "%" PRId64 "%s trials, %" PRId64 " running%s%s%s%s", s->ended, of,
+             running < 0 ? 0 : running, failed, best, rate, left);
+}
+
+/* One objective: its best value. Several: how many are on the front. */
+static void note_best(search *s)
+{
+    int64_t *idx, n;
+    cull_trial t;
+    char v[32];
+    if (search_best(s->c, s->study, &idx, &n) != DONE) return;
+    if (n && s->p.objectives > 1)
+        snprintf(s->best, sizeof s->best, "%" PRId64 " of %d objectives", n, s->p.objectives);
+    else if (n && cull_study_trial(s->study, idx[0], &t) == CULL_OK)
+        snprintf(s->best, sizeof s->best, "%s %s", s->p.objective[0].name,
+                 cull_format_number(t.mean[0], v));
+    free(idx);
+}
+
+void search_told(void *user, const cull_study *st, const cull_trial *t)
+{
+    search *s = user;
+    char text[256];
+    double now = seconds_now();
+    (void)st;
+    if (t->state == CULL_TRIAL_RUNNING) return; /* it is tried again */
+    bool good = t->state == CULL_TRIAL_DONE || t->state == CULL_TRIAL_STOPPED;
+    int64_t said = s->ended++;
+    s->here++;
+    s->failed += !good;
+    /* looking for the best takes a pass: seldom, the more there are */
+    if (good && (said < 100 || said % (said / 50) == 0)) note_best(s);
+    if (now - s->said < LINE_EVERY || text_flags(stderr)) return;
+    s->said = now;
+    search_progress(s, text, sizeof text);
+    talk(s->c, "%s", text);
+}
+
+/* ---- the best points ---- */
+
+static int point_text(cli *c, const cull_search_problem *p, const double *x, char **out)
+{
+    return check(c, cull_space_format(c->cx, p->space, x, out));
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return x[0] < y[0] ? -1 : x[0] > y[0] ? 1 : x[1] < y[1] ? -1 : x[1] > y[1];
+}
+
+/* In order of the first objective, best first. */
+static int sort_best(cli *c, cull_study *st, int64_t *idx, int64_t n)
+{
+    const cull_search_problem *p = cull_study_problem(st);
+    double(*key)[2] = calloc((size_t)n + 1, sizeof *key);
+    cull_trial t;
+    if (!key) return fail(c, FAILED, "out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        bool known = cull_study_trial(st, idx[i], &t) == CULL_OK;
+        double v = known ? t.mean[0] : 0;
+        key[i][0] = p->objective[0].maximize ? -v : v;
+        key[i][1] = (double)idx[i];
+    }
+    qsort(key, (size_t)n, sizeof *key, by_first);
+    for (int64_t i = 0; i < n; i++) idx[i] = (int64_t)key[i][1];
+    free(key);
+    return DONE;
+}
+
+static int say_row(cli *c, cull_study *st, int64_t number)
+{
+    const cull_search_problem *p = cull_study_problem(st);
+    cull_trial t;
+    char *text, v[32];
+    TRY(check(c, cull_study_trial(st, number, &t)));
+    printf("%6" PRId64, number);
+    for (int i = 0; i < p->objectives; i++) printf("  %*s", WIDE, cull_format_number(t.mean[i], v));
+    for (int i = 0; i < p->constraints; i++)
+        printf("  %*s", WIDE, cull_format_number(t.violation[i], v));
+    TRY(point_text(c, p, t.x, &text));
+    printf("  %s\n", text);
+    cull_text_free(text);
+    return DONE;
+}
+
+static int say_rows(cli *c, cull_study *st, int64_t *idx, int64_t n)
+{
+    const cull_search_problem *p = cull_study_problem(st);
+    if (!n) {
+        puts("no trial has a result yet");
+        return DONE;
+    }
+    TRY(sort_best(c, st, idx, n));
+    printf("%6s", "trial");
+    for (int i = 0; i < p->objectives; i++) printf("  %*.*s", WIDE, WIDE, p->objective[i].name);
+    for (int i = 0; i < p->constraints; i++) printf("  %*.*s", WIDE, WIDE, p->constraint[i]);
+    puts("  point");
+    for (int64_t i = 0; i < n && i < ROWS; i++) TRY(say_row(c, st, idx[i]));
+    if (n > ROWS) printf("... and %" PRId64 " more; -o FILE has all\n", n - ROWS);
+    return DONE;
+}
+
+int say_best(cli *c, cull_study *st)
+{
+    int64_t *idx, n;
+    for (int i = 0; i < c->outs; i++)
+        if (!strcmp(c->out[i], "-")) return DONE;
+    TRY(search_best(c, st, &idx, &n));
+    int rc = say_rows(c, st, idx, n);
+    free(idx);
+    return rc;
+}
+
+/* ---- as JSON ---- */
+
+static void json_value(const cull_space *s, const double *x, int i)
+{
+    const cull_space_param *p = cull_space_at(s, i);
+    char small[256], *text = small;
+    if (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT) {
+        say_json_number(stdout, x[p->at]);
+        return;
+    }
+    size_t n = cull_space_value(s, x, i, small, sizeof small);
+    if (n >= sizeof small && (text = malloc(n + 1))) cull_space_value(s, x, i, text, n + 1);
+    say_json(stdout, text ? text : "");
+    if (text != small) free(text);
+}
+
+static void json_trial(const cull_search_problem *p, const cull_trial *t, bool first)
+{
+    bool comma = false;
+    printf("%s{\"trial\":%" PRId64 ",\"point\":{", first ? "" : ",\n", t->number);
+    for (int i = 0; i < cull_space_params(p->space); i++) {
+        if (!cull_space_active(p->space, t->x, i)) continue;
+        if (comma) putchar(',');
+        comma = true;
+        say_json(stdout, cull_space_at(p->space, i)->name);
+        putchar(':');
+        json_value(p->space, t->x, i);
+    }
+    fputs("},\"values\":{", stdout);
+    for (int i = 0; i < p->objectives; i++) {
+        if (i) putchar(',');
+        say_json(stdout, p->objective[i].name);
+        putchar(':');
+        say_json_number(stdout, t->mean[i]);
+    }
+    fputs("},\"constraints\":{", stdout);
+    for (int i = 0; i < p->constraints; i++) {
+        if (i) putchar(',');
+        say_json(stdout, p->constraint[i]);
+        putchar(':');
+        say_json_number(stdout, t->violation[i]);
+    }
+    fputs("}}", stdout);
+}
+
+int say_best_json(cli *c, cull_study *st)
+{
+    int64_t *idx, n;
+    tally all;
+    cull_trial t;
+    TRY(search_tally(c, st, &all));
+    TRY(search_best(c, st, &idx, &n));
+    int rc = sort_best(c, st, idx, n);
+    printf("{\"trials\":%" PRId64 ",\"paid\":%" PRId64, cull_study_trials(st), cull_study_paid(st));
+    for (int k = 0; k <= CULL_TRIAL_LOST; k++)
+        printf(",\"%s\":%" PRId64, cull_trial_state_name((cull_trial_state)k), all.n[k]);
+    fputs(",\"best\":[\n", stdout);
+    for (int64_t i = 0; rc == DONE && i < n; i++) {
+        rc = check(c, cull_study_trial(st, idx[i], &t));
+        if (rc == DONE) json_trial(cull_study_problem(st), &t, !i);
+    }
+    puts("]}");
+    free(idx);
+    return rc;
+}
+
+/* ---- files ---- */
+
+static int check_form(cli *c, const char *option, const char *path, const char *forms)
+{
+    char e[16], all[64], *rest = all, *form;
+    if (!strcmp(path, "-")) return DONE;
+    cull_file_ending(path, e);
+    snprintf(all, sizeof all, "%s", forms);
+    while ((form = strsep(&rest, "|")))
+        if (!strcmp(form, e)) return check_writable(c, path);
+    return fail(c, USAGE, "%s %s: trials are written as .%s", option, path, forms);
+}
+
+int check_outputs(cli *c)
+{
+    const char *log = value_of(c, "log", NULL);
+    TRY(one_stdout(c));
+    for (int i = 0; i < c->outs; i++) TRY(check_form(c, "-o", c->out[i], "json|jsonl|csv|tsv"));
+    return log ? check_form(c, "--log", log, "json|jsonl|csv|tsv") : DONE;
+}
+
+int write_outputs(cli *c, cull_study *st)
+{
+    int64_t *idx, n;
+    const char *log = value_of(c, "log", NULL);
+    if (c->outs) {
+        TRY(search_best(c, st, &idx, &n));
+        int rc = sort_best(c, st, idx, n);
+        for (int i = 0; rc == DONE && i < c->outs; i++)
+            rc = check(c, cull_study_write(c->cx, st, idx, n, c->out[i]));
+        free(idx);
+        TRY(rc);
+    }
+    return log ? check(c, cull_study_write(c->cx, st, NULL, 0, log)) : DONE;
+}
