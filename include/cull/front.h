@@ -29,7 +29,7 @@ CULL_API cull_status cull_front_crowding(cull_ctx *cx, const double *v, int64_t 
 /* ---- how good a front is ---- */
 /* Volume of what v dominates within ref (m): exact for m up to 8. each (n; may be NULL): what the volume loses without
  * row i, so that of equal rows neither counts. Rows that are not below ref in all of m add nothing; EINPUT: one that is and
- * has a -infinity. O(n log n) time for m = 2, 3, O(n^2) for 4, and a factor of at most n more for each further one, which random
+ * has a -infinity. O(n log n) time for m = 2, 3, about n^2 for 4, and a factor of at most n more for each further one, which random
  * fronts do not come near; each: n times what few boxes take. */
 CULL_API cull_status cull_front_volume(cull_ctx *cx, const double *v, int64_t n, int m,
                                        const double *ref, double *volume,

@@ -249,6 +249,10 @@ static cull_status front_volume(cull_ctx *cx, const double *v, int64_t n, int m,
     CULL_TRY(cull__front_depths(cx, v, n, m, ref, &e, &who, &count));
     if (each) CULL_TRY(CULL_TMP(cx, share, count));
     CULL_TRY(measure(cx, e, count, m, volume, share));
+    if (!isfinite(*volume))
+        return cull__fail(cx, CULL_EINPUT,
+                          "the volume within the reference point is beyond all "
+                          "numbers; scale the objectives");
     for (int64_t i = 0; each && i < n; i++) each[i] = 0;
     for (int64_t k = 0; each && k < count; k++) each[who[k]] = share[k];
     return CULL_OK;

@@ -89,6 +89,10 @@ static cull_status estimate(cull_ctx *cx, draws *w, int64_t n, double *volume, d
     box_shares(w, share, &total);
     w->up_to = total < 1 ? share : NULL;
     if (w->up_to) all *= total;
+    if (!isfinite(all))
+        return cull__fail(cx, CULL_EINPUT,
+                          "the volume within the reference point is beyond all "
+                          "numbers; scale the objectives");
     CULL_TRY(cull__for(cx, n, GRAIN, draw, w));
     for (int64_t c = 0; c < chunks; c++) {
         sum += w->sum[c];

@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     int64_t positions, cells;
     bool ordered;
-    double lo, hi; /* REAL and long INT: of the scale */
+    double lo, hi; /* of the scale, where there are more values than cells */
     bool log;
 } axis;
 
@@ -50,7 +50,11 @@ static axis axis_of(const cull_space_param *p)
         a.ordered = false;
         a.positions = a.cells = 2;
         return a;
-    case CULL_SPACE_ORDINAL: break;
+    case CULL_SPACE_ORDINAL:
+        a.lo = -0.5;
+        a.hi = (double)p->n - 0.5;
+        if (p->n > CELLS) return a;
+        break;
     default: a.ordered = false;
     }
     a.positions = a.cells = p->n; /* each value is one */

@@ -200,6 +200,33 @@ static void conditional(void **state)
     cull_ctx_free(cx);
 }
 
+/* More values than cells: neighbours share one. */
+static void many_values(void **state)
+{
+    (void)state;
+    enum { N = 500, VALUES = 3000 };
+    static double x[N * 2], value[N];
+    static char text[VALUES * 6 + 64];
+    size_t at = (size_t)sprintf(text, "a = ordinal(0");
+    for (int i = 1; i < VALUES; i++) at += (size_t)sprintf(text + at, ", %d", i);
+    sprintf(text + at, ")\nb = int(0, 100000)\n");
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_space *s = space_of(cx, text);
+    uint64_t held = cull_ctx_held(cx);
+    cull_importance got[2];
+    for (int i = 0; i < N; i++) {
+        ok(cx, cull_space_draw(cx, s, (uint64_t)i, x + i * 2));
+        value[i] = fabs(x[i * 2] - 2990);
+    }
+    ok(cx, cull_search_importance(cx, s, N, x, 1, value, NULL, NULL, got));
+    assert_true(got[0].share > 0.9 && got[0].p < 0.02 && got[1].divergence < 4 * got[1].chance);
+    assert_true(cull_ctx_peak(cx) - held < 4 << 20); /* kernels of 512 positions, not of 3000 */
+    cull_space_free(s);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 static void of_a_study(void **state)
 {
     (void)state;
@@ -294,8 +321,9 @@ static void threads_memory_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(definition), cmocka_unit_test(causes),
-                                       cmocka_unit_test(conditional), cmocka_unit_test(of_a_study),
-                                       cmocka_unit_test(threads_memory_refusals)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(definition),  cmocka_unit_test(causes),
+        cmocka_unit_test(conditional), cmocka_unit_test(many_values),
+        cmocka_unit_test(of_a_study),  cmocka_unit_test(threads_memory_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,10 @@ static void edges(void **state)
             "row 1, objective 0 is -inf");
     refused(cx, cull_front_volume(cx, low, 2, 2, (const double[]){NAN, 1}, &volume, NULL),
             CULL_EINPUT, "reference point is nan");
+    const double deep[] = {-1e200, -1e200};
+    refused(cx, cull_front_volume(cx, deep, 1, 2, two, &volume, NULL), CULL_EINPUT, "beyond all");
+    refused(cx, cull_front_volume_drawn(cx, deep, 1, 2, two, 9, 0, &volume, each), CULL_EINPUT,
+            "beyond all");
     refused(cx, cull_front_volume(cx, v, 1, 9, two, &volume, NULL), CULL_EINPUT, "up to 8");
     refused(cx, cull_front_volume(cx, v, 1, 0, two, &volume, NULL), CULL_EINPUT, "0 objectives");
     cull_ctx_free(cx);
