@@ -83,9 +83,10 @@ static void option(sink *k, const cull_opt *r)
 static void method(sink *k, const cull_method *m)
 {
     static const char *const flag[] = {
-        "needs_pool",    "needs_target",     "needs_text",   "stochastic",  "anytime",
-        "baseline",      "needs_against",    "finds_copies", "needs_y",     "needs_classes",
-        "takes_missing", "takes_categories", "own_number",   "needs_counts"};
+        "needs_pool", "needs_target",  "needs_text",      "stochastic",
+        "anytime",    "baseline",      "needs_against",   "finds_copies",
+        "needs_y",    "needs_classes", "takes_missing",   "takes_categories",
+        "own_number", "needs_counts",  "many_objectives", "finite_only"};
     open_(k, "{");
     text(k, "slug", m->slug);
     text(k, "task", cull_task_name(m->task));

@@ -84,6 +84,34 @@ const cull_input *cull_task_inputs(cull_task t)
         {"stability", "B",
          "choose again from B bootstraps of the rows, and say how often each column was kept (0)"},
         {NULL, NULL, NULL}};
+    static const cull_input search[] = {
+        {"minimize", "NAMES", "objectives that should be small, comma-separated"},
+        {"maximize", "NAMES", "objectives that should be large, comma-separated"},
+        {"constraints", "NAMES",
+         "numbers told beside the objectives that are fulfilled at 0 or below, comma-separated"},
+        {"budget", "N", "how many evaluations to pay for in all"},
+        {"seconds", "S", "how long to go on, over all runs of the study"},
+        {"cost", "COST", "how much evaluations may cost in sum, by what they say they cost"},
+        {"again", "never|cached|paid",
+         "a point that was asked before: is not asked again, is told what it was told then, or is "
+         "evaluated once more (never)"},
+        {"replicates", "N", "evaluations of each point, whose mean counts (1)"},
+        {"retries", "N", "how often a failed evaluation is tried again (0)"},
+        {"stop", "none|median|halving|asha|hyperband",
+         "who of those that report on the way goes on (none)"},
+        {"eta", "X", "of those at a rung one in so many goes on (3)"},
+        {"first", "STEP", "the step of the first rung (1)"},
+        {"last", "STEP", "the steps of a whole evaluation; a stop rule needs them"},
+        {"anew", NULL,
+         "evaluations begin anew with a larger budget at each rung, for programs that do not "
+         "report"},
+        {NULL, NULL, NULL}};
     static const cull_input none[] = {{NULL, NULL, NULL}};
-    return t == CULL_TASK_DATA ? data : t == CULL_TASK_FEATURE ? feature : none;
+    switch (t) {
+    case CULL_TASK_DATA: return data;
+    case CULL_TASK_FEATURE: return feature;
+    case CULL_TASK_SEARCH: return search;
+    case CULL_TASKS: break;
+    }
+    return none;
 }
