@@ -195,7 +195,8 @@ typedef struct cull_search_fns {
     cull_status (*open)(cull_ctx *cx, const cull_search_problem *p, const void *opts, void **state);
     void (*close)(void *state);
     /* x (width): the point of trial v->trials, valid and within the constraints. `attempt` counts from 0: proposals of this
-     * number so far were seen before, and this one should be another. Draws are of cull__search_rng(v, attempt). */
+     * number so far were seen before, and this one should be another. Draws are of cull__search_rng(v, attempt). ENODATA: it has
+     * no more points, and the study is done. */
     cull_status (*ask)(cull_ctx *cx, void *state, const cull_search_view *v, int attempt,
                        double *x);
     cull_status (*asked)(cull_ctx *cx, void *state, const cull_search_view *v,

@@ -173,8 +173,36 @@ static void same_point(const cull_study *s, int32_t i, int64_t budget, double *x
     e->replicate = s->point[i].asked;
 }
 
+/* A new point, or with budgets one that goes on: *found = false: none of them. */
+static cull_status rung_or_new(cull_study *s, int64_t again, double *x, cull__event *e, bool *found)
+{
+    cull__stops_next next = {.kind = CULL__STOPS_NEW};
+    bool anew = s->p.stop.anew, old = nothing_new(s);
+    *found = false;
+    if (anew) CULL_TRY(cull__stops_ask(s->cx, &s->stops, old, &next));
+    if (next.kind == CULL__STOPS_NEW) {
+        cull_status r = new_point(s, again, x, found);
+        if (r == CULL_ENODATA) s->exhausted = true; /* the method has no more */
+        if (r != CULL_OK && (r != CULL_ENODATA || !anew)) return r;
+        if (anew && !*found && !old && s->exhausted)
+            CULL_TRY(cull__stops_ask(s->cx, &s->stops, true, &next));
+    }
+    if (next.kind == CULL__STOPS_WAIT)
+        return cull__fail(s->cx, CULL_ENODATA, "a rung waits for the trials that run");
+    if (next.kind == CULL__STOPS_ON) {
+        same_point(s, next.point, next.budget, x, e);
+        *found = true;
+    } else if (*found) {
+        e->x = x;
+        e->budget = next.budget;
+        number_again(s, e);
+    }
+    return CULL_OK;
+}
+
 static cull_status next_event(cull_study *s, int64_t again, double *x, cull__event *e)
 {
+    bool found;
     *e = (cull__event){.kind = CULL__ASKED, .trial = s->trials};
     if (s->ended) return no_more(s);
     if (s->again_head < s->again_n) {
@@ -186,23 +214,8 @@ static cull_status next_event(cull_study *s, int64_t again, double *x, cull__eve
         same_point(s, (int32_t)s->v.trials - 1, 0, x, e);
         return CULL_OK;
     }
-    cull__stops_next next = {.kind = CULL__STOPS_NEW};
-    if (s->p.stop.anew) CULL_TRY(cull__stops_ask(s->cx, &s->stops, nothing_new(s), &next));
-    if (next.kind == CULL__STOPS_WAIT)
-        return cull__fail(s->cx, CULL_ENODATA, "a rung waits for the trials that run");
-    bool found = false;
-    if (next.kind == CULL__STOPS_NEW) CULL_TRY(new_point(s, again, x, &found));
-    if (next.kind == CULL__STOPS_NEW && !found && s->p.stop.anew && s->exhausted)
-        CULL_TRY(cull__stops_ask(s->cx, &s->stops, true, &next));
-    if (next.kind == CULL__STOPS_ON) {
-        same_point(s, next.point, next.budget, x, e);
-        return CULL_OK;
-    }
-    if (!found) return no_more(s);
-    e->x = x;
-    e->budget = next.budget;
-    number_again(s, e);
-    return CULL_OK;
+    CULL_TRY(rung_or_new(s, again, x, e, &found));
+    return found ? CULL_OK : no_more(s);
 }
 
 cull_status cull_study_ask(cull_study *s, cull_trial *out)

@@ -61,7 +61,9 @@ static inline void contract_head(const cull_method *m, const char *source)
         if (!at) fail_msg("%s: the head comment lacks '%s' in its place", m->slug, field[i]);
         CHECK(m, at < strstr(source, "*/"));
     }
-    snprintf(want, sizeof want, "cull %s %s ", cull_task_name(m->task), m->slug);
+    bool search = m->task == CULL_TASK_SEARCH; /* its command is of a space, and names a method */
+    snprintf(want, sizeof want, "cull %s %s%s ", cull_task_name(m->task),
+             search ? "space.cull --method " : "", m->slug);
     if (!strstr(at, want)) fail_msg("%s: its example does not say '%s'", m->slug, want);
 }
 

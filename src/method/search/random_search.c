@@ -5,7 +5,7 @@
  * Reads     nothing but the space.
  * Deviates  -
  * Cost      O(parameters) a point; no memory.
- * Example   cull search random-search --minimize error --budget 100 space.cull -- ./train {lr}
+ * Example   cull search space.cull --method random-search --minimize error --budget 100 -- ./train {lr}
  */
 #include "search/sampler.h"
 
