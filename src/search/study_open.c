@@ -61,6 +61,10 @@ static cull_status set_up(cull_study *s, const cull_search_problem *p, const cul
                               .seed = cull_ctx_seed(s->cx),
                               .study = s};
     s->count = -1;
+    bool exact;
+    double log10;
+    s->count = cull_space_count(s->cx, s->p.space, &log10, &exact);
+    if (!exact) s->count = -1;
     CULL_TRY(CULL_ALLOC(s->cx, s->mapped, s->v.width));
     CULL_TRY(cull__stops_open(s->cx, &s->p, &s->stops));
     CULL_TRY(s->fns->open(s->cx, &s->p, cull_opts_raw(s->opts), &s->state));

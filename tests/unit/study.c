@@ -36,7 +36,8 @@ static void loop(void **state)
     cull_trial t;
     int n = 0;
     bool seen[5][2] = {{0}};
-    while (cull_study_ask(s, &t) == CULL_OK) {
+    while (!cull_study_done(s)) {
+        ok(cx, cull_study_ask(s, &t));
         assert_int_equal(t.number, n++);
         bool *hit = &seen[(int)t.x[0]][(int)t.x[1]];
         assert_false(*hit);
