@@ -55,11 +55,12 @@ static cull_status text_of(cull_ctx *cx, const cull_space *s, bool json, char **
     } else {
         cull__buf_add(&j.b, s->text, s->text_n);
     }
-    if (j.b.status != CULL_OK)
-        cull__buf_free(&j.b);
-    else
+    cull_status st = j.b.status;
+    if (st == CULL_OK)
         *out = j.b.at;
-    return j.b.status;
+    else
+        cull__buf_free(&j.b);
+    return st;
 }
 
 cull_status cull_space_text(cull_ctx *cx, const cull_space *s, bool json, char **out)

@@ -176,7 +176,7 @@ static bool no_value(const cull_space_param *p, const char *s, size_t n, char wh
 {
     char shown[60], key[CULL__SPACE_NAME + 2];
     snprintf(key, sizeof key, "%.*s", (int)(n < sizeof key ? n : sizeof key - 1), s);
-    const char *near = cull__nearest(key, p->value, p->n > 1000 ? 1000 : (int)p->n);
+    const char *near = n > 2 ? cull__nearest(key, p->value, p->n > 1000 ? 1000 : (int)p->n) : NULL;
     cull__quote(s, n, shown, sizeof shown);
     if (near) {
         snprintf(why, 300, "'%s' is none of its values; the nearest is '%.60s'", shown, near);
