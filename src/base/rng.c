@@ -48,12 +48,14 @@ uint64_t cull__rng_u64(cull_rng *r)
     return lo | (uint64_t)cull__rng_u32(r) << 32;
 }
 
+/* The first 2^64 mod m values are passed over, for they would be favoured; there are fewer than m. Divisions are slow:
+ * there is one, or none where m is a power of two. */
 int64_t cull__rng_below(cull_rng *r, int64_t n)
 {
-    uint64_t m = (uint64_t)n, reject = (0 - m) % m, x; /* 2^64 mod m values would be favoured */
+    uint64_t m = (uint64_t)n, x;
     do x = cull__rng_u64(r);
-    while (x < reject);
-    return (int64_t)(x % m);
+    while (x < m && x < (0 - m) % m);
+    return (int64_t)(m & (m - 1) ? x % m : x & (m - 1));
 }
 
 double cull__rng_unit(cull_rng *r) { return ((double)(cull__rng_u64(r) >> 12) + 0.5) * 0x1p-52; }
