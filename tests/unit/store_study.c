@@ -1,5 +1,5 @@
 /* The stores of studies in memory and in SQLite files: what each must keep (study_store.h). "store_study crowd FILE
- * 96 20", "... kills FILE 200" and "... bench FILE 1000000" are the long forms. */
+ * 96 20", "... kills FILE 200", "... fair FILE 4" and "... bench FILE 1000000" are the long forms. */
 #include "study_file.h"
 
 #include <sys/resource.h>
@@ -180,15 +180,40 @@ static int bench(const char *path, int64_t n)
     return 0;
 }
 
+/* How many groups each of several writers got in. */
+static void fair(const char *path, int processes, int seconds)
+{
+    int fd[16][2], n = processes < 16 ? processes : 16;
+    pid_t p[16];
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(pipe(fd[i]), 0);
+        p[i] = crowd_start(path, 1 << 20, fd[i][1]);
+        close(fd[i][1]);
+    }
+    int64_t done[16] = {0}, got;
+    double until = cull__now() + seconds;
+    while (cull__now() < until)
+        for (int i = 0; i < n; i++)
+            if (read(fd[i][0], &got, sizeof got) == sizeof got) done[i] = got;
+    for (int i = 0; i < n; i++) kill(p[i], SIGKILL);
+    for (int i = 0; i < n; i++) {
+        while (read(fd[i][0], &got, sizeof got) == sizeof got) done[i] = got;
+        waitpid(p[i], NULL, 0);
+        printf("%ld groups\n", (long)done[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && !strcmp(argv[1], "bench")) return bench(argv[2], atoll(argv[3]));
     if (argc >= 4) {
         cull_ctx *cx = cull_ctx_new(NULL);
         double t0 = cull__now();
-        if (!strcmp(argv[1], "crowd")) check_crowd(cx, argv[2], atoi(argv[3]), atoi(argv[4]));
+        if (!strcmp(argv[1], "crowd") && argc == 5)
+            check_crowd(cx, argv[2], atoi(argv[3]), atoi(argv[4]));
         for (int i = 0; !strcmp(argv[1], "kills") && i < atoi(argv[3]); i++)
             check_killed(cx, argv[2], i);
+        if (!strcmp(argv[1], "fair")) fair(argv[2], atoi(argv[3]), 3);
         printf("%s: %.1f s\n", argv[1], cull__now() - t0);
         cull_ctx_free(cx);
         return 0;
