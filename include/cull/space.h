@@ -88,7 +88,8 @@ CULL_API int64_t cull_space_count(cull_ctx *cx, const cull_space *s, double *log
 CULL_API cull_status cull_space_check(cull_ctx *cx, const cull_space *s,
                                       const double *x) CULL_CHECKED;
 CULL_API bool cull_space_allows(const cull_space *s, const double *x); /* its constraints hold */
-/* Two points are one design where their active numbers are equal: 128 bits of those, with their names. */
+/* Two points are one design where their active values are equal: 128 bits of those, with the names of parameters and
+ * values, whatever their order. An optional that is left out adds nothing. */
 typedef struct {
     uint64_t word[2];
 } cull_key;

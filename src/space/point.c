@@ -105,7 +105,7 @@ static uint64_t mix(uint64_t h)
 }
 
 /* The sum does not depend on the order of parameters, nor the parts on the number of a value among others: a space that
- * has grown gives old points their old keys. */
+ * has grown, in values or by an optional, gives old points their old keys. */
 static void add(cull_key *k, const cull_key *id, uint64_t a, uint64_t b)
 {
     k->word[0] += mix(id->word[0] + a * UINT64_C(0x9E3779B97F4A7C15));
@@ -127,7 +127,7 @@ cull_key cull_space_key(const cull_space *s, const double *x)
         const cull_space_param *p = s->param + i;
         const cull__more *m = s->more + i;
         const double *v = x + p->at;
-        if (isnan(v[0])) continue;
+        if (isnan(v[0]) || (p->role == CULL_SPACE_OPTIONAL && v[0] == 0)) continue;
         if (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT) {
             add(&k, &m->id, bits(v[0]), bits(v[0]));
         } else if (p->width == 1 &&
