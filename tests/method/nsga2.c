@@ -116,7 +116,7 @@ static void children_of_the_population(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_space *sp = space_of_many(cx, W, "one(a, b)");
     cull_search_problem p = {.space = sp, .objectives = 2};
-    cull_study *s = study_of(cx, &p, "nsga2", WITH("population=7", "cross=0"));
+    cull_study *s = study_of(cx, &p, "nsga2", WITH("population=7", "mate=0"));
     for (int g = 0, parents = 0; g < GENERATIONS; g++, parents = 0) {
         int come = 0;
         bool used[2 * P] = {0};

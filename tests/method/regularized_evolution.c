@@ -13,7 +13,8 @@ static void the_parent_is_the_best_alive(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_space *sp = space_of_many(cx, W, "one(a, b)");
     cull_search_problem p = {.space = sp};
-    cull_study *s = study_of(cx, &p, "regularized-evolution", WITH("population=8", "sample=1000"));
+    cull_study *s =
+        study_of(cx, &p, "regularized-evolution", WITH("population=8", "tournament=1000"));
     for (int k = 0; k < N; k++) {
         cull_trial t = asked(cx, s);
         memcpy(x[k], t.x, sizeof x[k]);
@@ -51,7 +52,8 @@ static void a_sample_of_one_is_uniform(void **state)
         cull_ctx_reseed(cx, seed);
         cull_space *sp = space_of_many(cx, W, "one(a, b)");
         cull_search_problem p = {.space = sp};
-        cull_study *s = study_of(cx, &p, "regularized-evolution", WITH("population=8", "sample=1"));
+        cull_study *s =
+            study_of(cx, &p, "regularized-evolution", WITH("population=8", "tournament=1"));
         for (int k = 0; k < P; k++) {
             cull_trial t = asked(cx, s);
             memcpy(x[k], t.x, sizeof x[k]);

@@ -22,14 +22,14 @@
 
 typedef struct {
     int64_t first;
-    double hot, cold, rate, sd;
+    double hot, cold, mutate, sd;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, first, 10, 1, 1e6, "random designs before the walk begins"),
     CULL_OPT_F64(opts, hot, 0.5, 0, 1e6,
                  "temperature at the beginning, in deviations of the first values"),
     CULL_OPT_F64(opts, cold, 0.01, 0, 1e6, "temperature at the end, in the same"),
-    CULL_OPT_F64(opts, rate, 0, 0, 1,
+    CULL_OPT_F64(opts, mutate, 0, 0, 1,
                  "chance of each parameter to change; 0 = one changes, always"),
     CULL_OPT_F64(opts, sd, 0.1, 1e-6, 1, "step of a real that changes, as a share of its range"),
     CULL_OPT_END};
@@ -62,7 +62,7 @@ static cull_status ask(cull_ctx *cx, void *state, const cull_search_view *v, int
         return cull__space_draw(cx, v->space, &r, x);
     /* neighbours that are all known: farther, little by little */
     double rate =
-        fmax(w->o.rate > 0 ? w->o.rate : 1e-12, attempt < 4 ? 0 : fmin(attempt / 40.0, 1));
+        fmax(w->o.mutate > 0 ? w->o.mutate : 1e-12, attempt < 4 ? 0 : fmin(attempt / 40.0, 1));
     const cull__mutation how = {rate, w->o.sd, true};
     return cull__space_mutate(cx, v->space, &how, &r, v->x + w->at * v->width, x);
 }

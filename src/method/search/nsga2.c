@@ -9,7 +9,7 @@
  * Reads     values and violations of trials that are done.
  * Deviates  (a) Nobody waits for a generation: children are made from the population of the last boundary, and whoever is told
  *           belongs to the generation that it is told in. With one worker this is the paper's. (b) Failed trials count for the
- *           boundary and never enter. (c) One child of each crossover; without one (1 - `cross`) it is its first
+ *           boundary and never enter. (c) One child of each crossover; without one (1 - `mate`) it is its first
  *           parent, mutated. (d) Rounding steps on a short scale comes back to the parent; so discrete values are
  *           drawn anew, as the paper's binary strings are flipped.
  * Cost      O(1) and a crossover for a design, O(population log^(objectives-1) population) at a boundary; 16 bytes a member.
@@ -21,11 +21,11 @@
 
 typedef struct {
     int64_t population;
-    double cross, eta_cross, eta_mutate;
+    double mate, eta_cross, eta_mutate;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 50, 2, 1e6, "designs of a generation"),
-    CULL_OPT_F64(opts, cross, 0.9, 0, 1, "chance that a child has two parents"),
+    CULL_OPT_F64(opts, mate, 0.9, 0, 1, "chance that a child has two parents"),
     CULL_OPT_F64(opts, eta_cross, 15, 0, 1000,
                  "how near a child is to its parents: larger is nearer"),
     CULL_OPT_F64(opts, eta_mutate, 20, 0, 1000, "how small mutations are: larger is smaller"),
@@ -87,7 +87,7 @@ static cull_status ask(cull_ctx *cx, void *state, const cull_search_view *v, int
     cull_rng r = cull__search_rng(v, attempt);
     if (b->now->n == 0) return cull__space_draw(cx, v->space, &r, x);
     const double *first = v->x + tournament(b, &r) * v->width, *second = first;
-    if (cull__rng_unit(&r) < b->o.cross) second = v->x + tournament(b, &r) * v->width;
+    if (cull__rng_unit(&r) < b->o.mate) second = v->x + tournament(b, &r) * v->width;
     return cull__space_sbx(cx, v->space, b->o.eta_cross, b->o.eta_mutate, &r, first, second, x);
 }
 

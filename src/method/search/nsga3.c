@@ -19,19 +19,20 @@
 
 typedef struct {
     int64_t population, parts;
-    double cross, eta_cross, eta_mutate;
+    double mate, eta_cross, eta_mutate;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 0, 0, 1e6,
-                 "designs of a generation; 0 = one for each direction"),
+                 "designs of a generation; 0 = one for each direction, 20 at least"),
     CULL_OPT_I64(opts, parts, 0, 0, 100,
                  "parts of each edge of the grid of directions; 0 = by the objectives"),
-    CULL_OPT_F64(opts, cross, 1, 0, 1, "chance that a child has two parents"),
+    CULL_OPT_F64(opts, mate, 1, 0, 1, "chance that a child has two parents"),
     CULL_OPT_F64(opts, eta_cross, 30, 0, 1000,
                  "how near a child is to its parents: larger is nearer"),
     CULL_OPT_F64(opts, eta_mutate, 20, 0, 1000, "how small mutations are: larger is smaller"),
     CULL_OPT_END};
 
+enum { FEWEST = 20 }; /* of a generation, unless it is said */
 typedef struct {
     opts o;
     cull__generation *now;
@@ -85,7 +86,7 @@ static cull_status make(cull_ctx *cx, const cull_search_problem *p, breeding *b)
 {
     CULL_TRY(aim(cx, b, p->objectives));
     int64_t size = b->o.population ? b->o.population : b->directions;
-    if (size < 2) size = 2;
+    if (!b->o.population && size < FEWEST) size = FEWEST;
     CULL_TRY(cull__generation_new(cx, size, &b->now));
     return CULL_ALLOC(cx, b->idx, size);
 }
@@ -117,7 +118,7 @@ static cull_status ask(cull_ctx *cx, void *state, const cull_search_view *v, int
     cull_rng r = cull__search_rng(v, attempt);
     if (b->now->n == 0) return cull__space_draw(cx, v->space, &r, x);
     const double *first = parent(b, v, &r), *second = first;
-    if (cull__rng_unit(&r) < b->o.cross) second = parent(b, v, &r);
+    if (cull__rng_unit(&r) < b->o.mate) second = parent(b, v, &r);
     return cull__space_sbx(cx, v->space, b->o.eta_cross, b->o.eta_mutate, &r, first, second, x);
 }
 
@@ -137,16 +138,7 @@ static cull_status told(cull_ctx *cx, void *state, const cull_search_view *v, in
     return CULL_OK;
 }
 
-static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *o)
-{
-    (void)o;
-    if (p->objectives > 1) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT,
-                      "nsga3 spreads over several objectives, and there is one; nsga2 takes it");
-}
-
-static const cull_search_fns fns = {
-    .open = open_, .close = close_, .ask = ask, .told = told, .fits = fits};
+static const cull_search_fns fns = {.open = open_, .close = close_, .ask = ask, .told = told};
 
 const cull_method cull__method_nsga3 = {
     .slug = "nsga3",

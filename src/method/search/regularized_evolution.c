@@ -1,8 +1,8 @@
 /* regularized-evolution - a population of the youngest; the best of a few drawn has a changed child (Real et al. 2019)
  *
  * Chooses   designs of a space, by one objective.
- * Idea      The population is a queue of the `population` designs told last. For each new design `sample` members are
- *           drawn with replacement; the best of them is copied with one parameter changed, or more by chance `rate`.
+ * Idea      The population is a queue of the `population` designs told last. For each new design `tournament` members are
+ *           drawn with replacement; the best of them is copied with one parameter changed, or more by chance `mutate`.
  *           The child enters the queue when it is told and the oldest dies, however good it was.
  * Reads     values and violations of trials that are done; less violation comes before a better value.
  * Deviates  (a) A member is any valid design that was told, in the order of telling, so that many workers share one
@@ -11,7 +11,7 @@
  *           operation or a connection changes. (d) With `again` never, a child seen before is made anew from new draws.
  *           (e) The paper's 100 and 25 stand from a budget of 400 on; smaller ones would be spent on the random
  *           designs that the population begins with.
- * Cost      O(sample) time and one mutation for a design; 8 bytes a member.
+ * Cost      O(tournament) time and one mutation for a design; 8 bytes a member.
  * Example   cull search space.cull --method regularized-evolution --minimize error --budget 200 -- ./train {lr} {arch}
  */
 #include "base/base.h"
@@ -19,15 +19,15 @@
 #include "search/parts.h"
 
 typedef struct {
-    int64_t population, sample;
-    double rate, sd;
+    int64_t population, tournament;
+    double mutate, sd;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 0, 0, 1e6,
                  "designs that live at a time; 0 = a quarter of the budget, 16 to 100"),
-    CULL_OPT_I64(opts, sample, 0, 0, 1e6,
+    CULL_OPT_I64(opts, tournament, 0, 0, 1e6,
                  "members drawn, of which the best has a child; 0 = a quarter of the population"),
-    CULL_OPT_F64(opts, rate, 0, 0, 1,
+    CULL_OPT_F64(opts, mutate, 0, 0, 1,
                  "chance of each parameter to change; 0 = one changes, always"),
     CULL_OPT_F64(opts, sd, 0.1, 1e-6, 1, "step of a real that changes, as a share of its range"),
     CULL_OPT_END};
@@ -57,7 +57,7 @@ static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void 
     CULL_TRY(CULL_ALLOC(cx, e, 1));
     e->o = *(const opts *)o;
     if (!e->o.population) e->o.population = by_budget(p);
-    if (!e->o.sample) e->o.sample = (e->o.population + 3) / 4;
+    if (!e->o.tournament) e->o.tournament = (e->o.population + 3) / 4;
     cull_status s = CULL_ALLOC(cx, e->member, e->o.population);
     if (s != CULL_OK) {
         close_(e);
@@ -70,7 +70,7 @@ static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void 
 static int64_t winner(const evolution *e, const cull_search_view *v, cull_rng *r)
 {
     int64_t alive = e->valid < e->o.population ? e->valid : e->o.population, best = -1;
-    for (int64_t k = 0; k < e->o.sample; k++) {
+    for (int64_t k = 0; k < e->o.tournament; k++) {
         int64_t i = e->member[cull__rng_below(r, alive)];
         if (best < 0 || cull__trial_compare(v, i, best) < 0) best = i;
     }
@@ -84,7 +84,7 @@ static cull_status ask(cull_ctx *cx, void *state, const cull_search_view *v, int
     /* those that run are counted on: the first generation is random, and no more than it */
     if (e->valid == 0 || e->valid + (v->trials - v->tells) < e->o.population)
         return cull__space_draw(cx, v->space, &r, x);
-    const cull__mutation how = {e->o.rate > 0 ? e->o.rate : 1e-12, e->o.sd, false};
+    const cull__mutation how = {e->o.mutate > 0 ? e->o.mutate : 1e-12, e->o.sd, false};
     const double *parent = v->x + winner(e, v, &r) * v->width;
     return cull__space_mutate(cx, v->space, &how, &r, parent, x);
 }

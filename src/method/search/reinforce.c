@@ -24,7 +24,7 @@
 #include <math.h>
 
 typedef struct {
-    double rate, explore, clip, keep, penalty;
+    double rate, explore, clip, smooth, penalty;
     int64_t final, levels;
     bool tasks;
 } opts;
@@ -32,7 +32,7 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, rate, 0.15, 0, 100, "how far a reward of 1 moves theta"),
     CULL_OPT_F64(opts, explore, 0.1, 1e-6, 1, "chance of a design drawn uniformly"),
     CULL_OPT_F64(opts, clip, 5, 1, 1e6, "largest weight of a design drawn for another task"),
-    CULL_OPT_F64(opts, keep, 0.95, 0, 1, "share of the old in the moving average of rewards"),
+    CULL_OPT_F64(opts, smooth, 0.95, 0, 1, "share of the old in the moving average of rewards"),
     CULL_OPT_F64(opts, penalty, 1, 0, 1e6, "what a unit of violation takes off the reward"),
     CULL_OPT_I64(opts, final, 1, 0, 1e6, "last designs of each task that are its policy's best"),
     CULL_OPT_I64(opts, levels, 8, 2, 1e6,
@@ -161,7 +161,7 @@ static void learn(learner *l, const cull_search_view *v, int64_t number, int tas
     double w = exp(fmin(cull__policy_log(l->policy, task, x) - l->q[number], 700));
     w = fmin(w, l->o.clip);
     cull__policy_add(l->policy, task, x, l->o.rate * w * (r - l->average[task]));
-    l->average[task] = l->o.keep * l->average[task] + (1 - l->o.keep) * r;
+    l->average[task] = l->o.smooth * l->average[task] + (1 - l->o.smooth) * r;
     l->weight[task] = 0.98 * l->weight[task] + w;
     l->square[task] = 0.98 * l->square[task] + w * w;
 }
