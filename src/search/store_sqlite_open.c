@@ -356,12 +356,14 @@ static cull_status connect(cull_ctx *cx, cull__sqlite *s, int flags, const char 
         cx, s, "PRAGMA temp_store = MEMORY; PRAGMA page_size = 2048; PRAGMA trusted_schema = OFF");
 }
 
-/* Without permission to write, readers of a file that was closed well need no files beside it; while it is
+/* With permission to write nothing is written either, but the last one to close takes the files beside it away.
+ * Without it, readers of a file that was closed well need no files beside it; while it is
  * written they need those that the writer made. */
 static cull_status open_reading(cull_ctx *cx, cull__sqlite *s)
 {
     bool is = false;
-    cull_status st = connect(cx, s, SQLITE_OPEN_READONLY, "");
+    cull_status st = connect(cx, s, SQLITE_OPEN_READWRITE, "");
+    if (st == CULL_OK) st = cull__sqlite_exec(cx, s, "PRAGMA query_only = ON");
     if (st == CULL_OK) st = identify(cx, s, &is);
     int code = s->code & 0xff;
     if (st == CULL_EIO && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)) {

@@ -8,6 +8,19 @@
 
 /* ---- what is no study ---- */
 
+/* Open and read, whatever comes of it; the status of what failed. */
+static cull_status try_read(cull_ctx *cx, const char *path, bool writing)
+{
+    cull__study_facts mine = facts_for_tests(), facts;
+    crowd c = {0};
+    cull__store *s;
+    bool was;
+    CULL_TRY(cull__store_open(cx, path, false, false, writing ? &mine : NULL, &was, &facts, &s));
+    cull_status st = cull__store_read(cx, s, 0, crowd_event, &c);
+    cull__store_close(s);
+    return st;
+}
+
 static void refuse(cull_ctx *cx, const char *where, bool make, cull_status st, const char *part)
 {
     cull__study_facts mine = facts_for_tests(), facts;
@@ -37,6 +50,7 @@ static void wrong_places(void **state)
     refuse(p->cx, other, true, CULL_EIO, "Not a directory");
     refuse(p->cx, p->path, false, CULL_EINPUT, "is empty");
     cull__store_close(open_store(p->cx, p->path, NULL)); /* an empty file becomes one */
+    ok(p->cx, try_read(p->cx, p->path, false));
     snprintf(other, sizeof other, "cd %s && [ $(ls | wc -l) = 1 ]", p->dir);
     assert_int_equal(system(other), 0); /* nothing lies beside it once it is closed */
 }
@@ -64,19 +78,6 @@ static void other_files(void **state)
     refuse(p->cx, p->path, false, CULL_EINPUT, "damaged");
     do_sql(p->path, "DROP TABLE facts");
     refuse(p->cx, p->path, false, CULL_EINPUT, "no such table");
-}
-
-/* Open and read, whatever comes of it; the status of what failed. */
-static cull_status try_read(cull_ctx *cx, const char *path, bool writing)
-{
-    cull__study_facts mine = facts_for_tests(), facts;
-    crowd c = {0};
-    cull__store *s;
-    bool was;
-    CULL_TRY(cull__store_open(cx, path, false, false, writing ? &mine : NULL, &was, &facts, &s));
-    cull_status st = cull__store_read(cx, s, 0, crowd_event, &c);
-    cull__store_close(s);
-    return st;
 }
 
 static void damaged_files(void **state)
