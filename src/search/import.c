@@ -1,0 +1,181 @@
+/* import.c - rows of a table of an earlier study, added as results. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/eval_rows.h"
+#include "search/study.h"
+
+/* What stands beside the point and the values in what cull writes. */
+enum { STATE, COST, BUDGET, MORE };
+static const char *const more_name[MORE] = {"state", "cost", "budget"};
+
+typedef struct {
+    cull_study *s;
+    const char *path;
+    int params, values, columns;
+    const char **column; /* those that are there; of each, which it is: */
+    int *what;           /* parameter, params + value, params + values + more */
+    cull__cell *cell;    /* all of them in that order, of the row */
+    double *x;
+    bool add; /* else rows are looked at alone */
+    int64_t rows;
+} import;
+
+static cull_status look(cull_ctx *cx, void *user, int64_t line, const cull__cell *cell)
+{
+    (void)cx, (void)line, (void)cell;
+    *(bool *)user = true;
+    return CULL_ECANCEL; /* one row is enough */
+}
+
+/* A file without the column is refused before its first row. */
+static cull_status is_there(cull_ctx *cx, const char *path, const char *name, bool *there)
+{
+    *there = false;
+    cull_status r = cull__rows_read(cx, path, &name, 1, look, there);
+    if (*there || r == CULL_OK || r == CULL_EINPUT) return CULL_OK;
+    return r;
+}
+
+static bool taken(const cull_search_problem *p, const char *name)
+{
+    bool is = cull_space_find(p->space, name) >= 0;
+    for (int i = 0; i < p->objectives; i++) is |= !strcmp(p->objective[i].name, name);
+    for (int i = 0; i < p->constraints; i++) is |= !strcmp(p->constraint[i], name);
+    return is;
+}
+
+static const char *name_of(const import *t, int i)
+{
+    const cull_search_problem *p = &t->s->p;
+    if (i < t->params) return cull_space_at(p->space, i)->name;
+    i -= t->params;
+    if (i < p->objectives) return p->objective[i].name;
+    return i < t->values ? p->constraint[i - p->objectives] : more_name[i - t->values];
+}
+
+/* Objectives must be there; the rest may be. */
+static cull_status find_columns(cull_ctx *cx, import *t)
+{
+    const cull_search_problem *p = &t->s->p;
+    int all = t->params + t->values + MORE, found = 0;
+    CULL_TRY(CULL_TMP(cx, t->column, all));
+    CULL_TRY(CULL_TMP(cx, t->what, all));
+    CULL_TRY(CULL_TMP(cx, t->cell, all));
+    CULL_TRY(CULL_TMP(cx, t->x, t->s->v.width));
+    for (int i = 0; i < all; i++) {
+        const char *name = name_of(t, i);
+        bool objective = i >= t->params && i < t->params + p->objectives, there = objective;
+        t->cell[i] = (cull__cell){"", 0};
+        if (i >= t->params + t->values && taken(p, name)) continue;
+        if (!objective) CULL_TRY(is_there(cx, t->path, name, &there));
+        if (!there) continue;
+        found += i < t->params;
+        t->column[t->columns] = name;
+        t->what[t->columns++] = i;
+    }
+    if (found) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT, "%s: none of its columns is called as a parameter", t->path);
+}
+
+/* The sentence of the failure with the place before it. */
+static cull_status at_line(cull_ctx *cx, const import *t, int64_t line)
+{
+    char why[300];
+    strncpy(why, cull_error(cx), sizeof why - 1);
+    why[sizeof why - 1] = 0;
+    return cull__fail(cx, CULL_EINPUT, "%s:%lld: %s", t->path, (long long)line, why);
+}
+
+static cull_status point(cull_ctx *cx, import *t)
+{
+    const cull_space *sp = t->s->p.space;
+    for (int64_t j = 0; j < t->s->v.width; j++) t->x[j] = NAN;
+    for (int i = 0; i < t->params; i++) {
+        const cull_space_param *p = cull_space_at(sp, i);
+        bool active = cull_space_active(sp, t->x, i), has = t->cell[i].n > 0;
+        if (active && !has && p->role == CULL_SPACE_OPTIONAL)
+            t->x[p->at] = 0; /* of before it was there */
+        else if (active != has)
+            return cull__fail(cx, CULL_EINPUT, "'%s' has %s value, and is %sactive", p->name,
+                              has ? "a" : "no", active ? "" : "not ");
+        else if (has)
+            CULL_TRY(cull_space_set(cx, sp, i, t->cell[i].s, t->x));
+    }
+    return cull_space_check(cx, sp, t->x);
+}
+
+static cull_status number(cull_ctx *cx, const import *t, int i, double *v)
+{
+    const cull__cell *c = &t->cell[i];
+    char shown[60];
+    *v = NAN;
+    if (c->n == 0 || cull__parse_f64(c->s, c->n, v)) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT, "'%s' is no number: '%s'", name_of(t, i),
+                      cull__quote(c->s, c->n, shown, sizeof shown));
+}
+
+/* *whole = false: the row is of no whole evaluation, and is passed over. */
+static cull_status outcome(cull_ctx *cx, const import *t, double *value, double *violation,
+                           cull_outcome *o, bool *whole)
+{
+    const cull_search_problem *p = &t->s->p;
+    int more = t->params + t->values;
+    const char *state = t->cell[more + STATE].s;
+    double budget;
+    *o = (cull_outcome){.state = CULL_TRIAL_DONE, .value = value, .violation = violation};
+    CULL_TRY(number(cx, t, more + COST, &o->cost));
+    CULL_TRY(number(cx, t, more + BUDGET, &budget));
+    if (!(o->cost >= 0 && isfinite(o->cost))) o->cost = 0;
+    *whole = strcmp(state, "running") && strcmp(state, "stopped") &&
+             !(budget > 0 && budget != (double)p->stop.last);
+    for (int j = 0; j < p->objectives; j++) {
+        CULL_TRY(number(cx, t, t->params + j, &value[j]));
+        if (!isfinite(value[j])) o->state = CULL_TRIAL_FAILED;
+    }
+    for (int j = 0; j < p->constraints; j++) {
+        CULL_TRY(number(cx, t, t->params + p->objectives + j, &violation[j]));
+        if (isnan(violation[j])) violation[j] = 0;
+    }
+    if (!strcmp(state, "failed") || !strcmp(state, "lost")) o->state = CULL_TRIAL_FAILED;
+    if (!strcmp(state, "timeout")) o->state = CULL_TRIAL_TIMEOUT;
+    return CULL_OK;
+}
+
+static cull_status row(cull_ctx *cx, void *user, int64_t line, const cull__cell *cell)
+{
+    import *t = user;
+    double value[CULL_OBJECTIVES], violation[CULL_OBJECTIVES];
+    cull_outcome o;
+    bool whole;
+    for (int k = 0; k < t->columns; k++) t->cell[t->what[k]] = cell[k];
+    cull_status r = outcome(cx, t, value, violation, &o, &whole);
+    if (r == CULL_OK && !whole) return CULL_OK;
+    if (r == CULL_OK) r = point(cx, t);
+    if (r == CULL_EINPUT) return at_line(cx, t, line);
+    CULL_TRY(r);
+    t->rows++;
+    return t->add ? cull_study_add(t->s, t->x, &o, NULL) : CULL_OK;
+}
+
+static cull_status read_all(cull_ctx *cx, import *t)
+{
+    CULL_TRY(find_columns(cx, t));
+    for (int pass = 0; pass < 2; pass++) {
+        t->add = pass == 1;
+        t->rows = 0;
+        CULL_TRY(cull__rows_read(cx, t->path, t->column, t->columns, row, t));
+    }
+    return CULL_OK;
+}
+
+cull_status cull_study_import(cull_study *s, const char *path, int64_t *added)
+{
+import t = {.s = s, .path = path, .params = cull_space_params(s->p.space), .values = s->p.objectives + s->p.constraints };
+    cull__mark_t m = cull__mark(s->cx);
+    cull_status r = read_all(s->cx, &t);
+    cull__release(s->cx, m);
+    if (r == CULL_OK && added) *added = t.rows;
+    return r;
+}
