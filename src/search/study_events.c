@@ -245,27 +245,48 @@ cull_status cull__study_check_trial(cull_study *s, int64_t number)
                       (long long)number, (long long)s->trials);
 }
 
-/* Whether an event that was read can be applied: a store is a file, and files are anything. */
-static cull_status sound(cull_study *s, const cull__event *e)
+static bool all_finite(const double *v, int n)
 {
-    bool of_trial = e->kind == CULL__TOLD || e->kind == CULL__REPORTED ||
-                    e->kind == CULL__RETRIED || (e->kind == CULL__ASKED && !e->x);
-    bool fits = e->seq == s->seq + 1 && e->kind >= CULL__ASKED && e->kind <= CULL__WIDENED;
-    bool good = e->state == CULL_TRIAL_DONE || e->state == CULL_TRIAL_STOPPED;
-    if (of_trial)
-        fits &=
-            e->trial >= 0 && e->trial < s->trials && s->trial[e->trial].state == CULL_TRIAL_RUNNING;
-    if (e->kind == CULL__ASKED && e->x)
-        fits &= e->trial == s->trials && e->step >= 0 && e->step <= s->v.trials;
-    if (e->kind == CULL__ASKED && !e->x && fits) fits &= s->trial[e->trial].waits == 1;
-    if (e->kind == CULL__RETRIED && fits) fits &= s->trial[e->trial].waits == 0;
-    if (e->kind == CULL__QUEUED || e->kind == CULL__ADDED) fits &= e->x != NULL;
-    if (e->kind == CULL__REPORTED) fits &= e->value != NULL;
-    if (e->kind == CULL__TOLD || e->kind == CULL__ADDED) fits &= !good || e->value != NULL;
-    if (fits) return CULL_OK;
-    return cull__fail(s->cx, CULL_EINPUT,
-                      "event %lld of the store does not follow from those before it: it is damaged",
-                      (long long)e->seq);
+    for (int i = 0; i < n; i++)
+        if (!isfinite(v[i])) return false;
+    return true;
+}
+
+static bool runs(const cull_study *s, int64_t trial)
+{
+    return trial >= 0 && trial < s->trials && s->trial[trial].state == CULL_TRIAL_RUNNING;
+}
+
+static bool sound_outcome(const cull_study *s, const cull__event *e)
+{
+    if (e->state == CULL_TRIAL_DONE) return e->value && all_finite(e->value, s->p.objectives);
+    return e->state == CULL_TRIAL_FAILED || e->state == CULL_TRIAL_TIMEOUT ||
+           e->state == CULL_TRIAL_LOST;
+}
+
+static bool sound_ask(const cull_study *s, const cull__event *e)
+{
+    if (!e->x) return runs(s, e->trial) && s->trial[e->trial].waits;
+    return e->trial == s->trials && e->step >= 0 && e->step <= s->v.trials && e->budget >= 0;
+}
+
+/* Whether an event that was read can be applied: a store is a file, and files are anything. */
+static bool sound(const cull_study *s, const cull__event *e)
+{
+    if (e->seq != s->seq + 1) return false;
+    switch (e->kind) {
+    case CULL__ASKED: return sound_ask(s, e);
+    case CULL__QUEUED: return e->x;
+    case CULL__ADDED: return e->x && e->trial == s->trials && sound_outcome(s, e);
+    case CULL__REPORTED:
+        return runs(s, e->trial) && e->value && e->step > s->trial[e->trial].steps &&
+               (e->state == CULL_TRIAL_RUNNING || e->state == CULL_TRIAL_STOPPED);
+    case CULL__TOLD: return runs(s, e->trial) && sound_outcome(s, e);
+    case CULL__RETRIED: return runs(s, e->trial) && !s->trial[e->trial].waits;
+    case CULL__ENDED: return true;
+    case CULL__WIDENED: return e->note;
+    }
+    return false;
 }
 
 static cull_status point_read(cull_study *s, const cull__event *e, cull__event *mine)
@@ -289,7 +310,11 @@ static cull_status read_one(cull_ctx *cx, void *user, const cull__event *e)
     cull_study *s = user;
     cull__event mine = *e;
     CULL_TRY(cull__study_deliver(s));
-    CULL_TRY(sound(s, e));
+    if (!sound(s, e))
+        return cull__fail(cx, CULL_EINPUT,
+                          "event %lld of the store does not follow from those before it: it is "
+                          "damaged",
+                          (long long)e->seq);
     cull__mark_t m = cull__mark(cx);
     cull_status r = e->x ? point_read(s, e, &mine) : CULL_OK;
     if (r == CULL_OK && e->kind == CULL__WIDENED) r = cull__study_widened(s, e->note);
