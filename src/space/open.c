@@ -55,19 +55,11 @@ static cull_status text_of(cull_ctx *cx, const cull_space *s, bool json, char **
     } else {
         cull__buf_add(&j.b, s->text, s->text_n);
     }
-<<<<<<< HEAD
     cull_status st = j.b.status;
     if (st == CULL_OK)
         *out = j.b.at;
     else
         cull__buf_free(&j.b);
-=======
-    cull_status st = j.b.status; /* freeing forgets it */
-    if (st != CULL_OK)
-        cull__buf_free(&j.b);
-    else
-        *out = j.b.at;
->>>>>>> 8ddbbc7 (search: a store's events are checked before they are taken; studies on stores that are shared, widened, full or damaged, as tests)
     return st;
 }
 
