@@ -9,7 +9,7 @@ extern "C" {
 
 typedef enum {
     CULL_PREDICT_AUTO,   /* the kind of the highest mean rank correlation in cross-validation */
-    CULL_PREDICT_RIDGE,  /* l2 by generalised cross-validation where it is 0 */
+    CULL_PREDICT_RIDGE,  /* in closed form */
     CULL_PREDICT_SVR,    /* epsilon-insensitive, Gaussian kernel */
     CULL_PREDICT_BOOST,  /* boosted trees by XGBoost, one thread */
     CULL_PREDICT_FOREST, /* random forest; spread of its trees */
@@ -21,7 +21,8 @@ CULL_API const char *cull_predict_name(cull_predict_kind k); /* "ridge" */
 typedef struct {
     size_t size;
     cull_predict_kind kind;
-    /* RIDGE: the least of sum (y - w x - b)^2 + l2 |w|^2, of features and answers of mean 0 and variance 1; 0 = chosen */
+    /* RIDGE: the least of sum (y - w x - b)^2 + l2 |w|^2, of features and answers of mean 0 and variance 1; 0 = chosen
+     * by leaving one row out, of more than 4 d rows by generalised cross-validation */
     double l2;
     /* SVR, in the same units: c 0 = chosen by cross-validation; epsilon 0 = 0.02; gamma 0 = 1 / d */
     double c, epsilon, gamma;

@@ -45,13 +45,20 @@ static cull_status failed(cull_ctx *cx)
         if (call) return failed(cx);                                                               \
     } while (0)
 
-static cull_status matrix(cull_ctx *cx, const float *x, int64_t n, int64_t d, DMatrixHandle *out)
+typedef char place[160];
+static const char *placed(const float *x, int64_t n, int64_t d, place at)
 {
-    char at[160];
-    snprintf(at, sizeof at,
+    snprintf(at, sizeof(place),
              "{\"data\":[%" PRIuPTR ",true],\"shape\":[%" PRId64 ",%" PRId64
              "],\"typestr\":\"<f4\",\"version\":3}",
              (uintptr_t)x, n, d);
+    return at;
+}
+
+static cull_status matrix(cull_ctx *cx, const float *x, int64_t n, int64_t d, DMatrixHandle *out)
+{
+    place at;
+    placed(x, n, d, at);
     XGB(XGDMatrixCreateFromDense(at, "{\"missing\":NaN,\"nthread\":1}", out));
     return CULL_OK;
 }
@@ -97,7 +104,7 @@ static cull_status settings(cull_ctx *cx, BoosterHandle m, int64_t n, int32_t cl
                        : classes > 2 ? "multi:softprob"
                                      : "binary:logistic";
     XGB(XGBoosterSetParam(m, "objective", goal));
-    XGB(XGBoosterSetParam(m, "tree_method", n <= EXACT ? "exact" : "hist"));
+    XGB(XGBoosterSetParam(m, "tree_method", n <= EXACT && !o->bins ? "exact" : "hist"));
     CULL_TRY(set(cx, m, "nthread", 1));
     CULL_TRY(set(cx, m, "verbosity", 0));
     CULL_TRY(set(cx, m, "base_score", classes ? 0.5 : 0));
@@ -326,18 +333,24 @@ void cull__booster_free(cull__booster *b)
     cull__free(b);
 }
 
-static cull_status asked_of(cull_ctx *cx, const cull__booster *b, DMatrixHandle m, cull__asked what,
-                            int64_t n, float *out)
+/* Answers alone are asked of the rows where they lie; shares need XGBoost's own copy, m. */
+static cull_status asked_of(cull_ctx *cx, const cull__booster *b, const float *x, DMatrixHandle m,
+                            cull__asked what, int64_t n, float *out)
 {
-    char how[128];
+    char how[160];
+    place at;
     const bst_ulong *shape;
     bst_ulong dim, count = 1;
     const float *said;
     snprintf(how, sizeof how,
              "{\"type\":%d,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,"
-             "\"strict_shape\":false}",
+             "\"strict_shape\":false,\"missing\":NaN,\"cache_id\":0}",
              (int)what);
-    XGB(XGBoosterPredictFromDMatrix(b->model, m, how, &shape, &dim, &said));
+    if (m)
+        XGB(XGBoosterPredictFromDMatrix(b->model, m, how, &shape, &dim, &said));
+    else
+        XGB(XGBoosterPredictFromDense(b->model, placed(x, n, b->d, at), how, NULL, &shape, &dim,
+                                      &said));
     int64_t k = b->d + 1, each = what == CULL__VALUES ? 1 : what == CULL__SHARES ? k : k * k;
     for (bst_ulong i = 0; i < dim; i++) count *= shape[i];
     if (count != (bst_ulong)(n * each))
@@ -351,12 +364,11 @@ cull_status cull__booster_ask(cull_ctx *cx, cull__booster *b, const float *x, in
                               cull__asked what, float *out)
 {
     DMatrixHandle m = NULL;
-    cull_status s = matrix(cx, x, n, b->d, &m);
-    if (s != CULL_OK) return s;
+    if (what != CULL__VALUES) CULL_TRY(matrix(cx, x, n, b->d, &m));
     pthread_mutex_lock(&b->lock);
-    s = asked_of(cx, b, m, what, n, out);
+    cull_status s = asked_of(cx, b, x, m, what, n, out);
     pthread_mutex_unlock(&b->lock);
-    XGDMatrixFree(m);
+    if (m) XGDMatrixFree(m);
     return s;
 }
 

@@ -10,6 +10,8 @@
  * for sd, and which is exact where columns lie far from 0. */
 typedef struct {
     double size, first, mean, sd;
+    double middle,
+        inverse; /* of numbers in the usual range: (v - middle) inverse; else inverse = 0 */
 } scale;
 
 struct cull_predictor {
@@ -40,7 +42,8 @@ const char *cull_predict_name(cull_predict_kind k)
 
 static double scaled(const scale *s, double v)
 {
-    double z = ((v / s->size - s->first) - s->mean) / s->sd;
+    double z = s->inverse > 0 ? (v - s->middle) * s->inverse
+                              : ((v / s->size - s->first) - s->mean) / s->sd;
     return z > 1e100 ? 1e100 : z < -1e100 ? -1e100 : z; /* squares must stay finite */
 }
 
@@ -81,6 +84,8 @@ static void moments(const block *b, int blocks, int64_t stride, scale *s)
             sq += w * e * e;
         }
     s->sd = varies ? sqrt(sq / all) : 0;
+    if (!(s->size < 1e100 && s->size * s->sd > 1e-100)) return;
+    s->middle = (s->first + s->mean) * s->size, s->inverse = 1 / (s->size * s->sd);
 }
 
 /* `most` rows, drawn without repeats, in their order. */

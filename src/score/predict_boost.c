@@ -48,7 +48,8 @@ static cull_status boost_fit(cull_ctx *cx, const cull__samples *t, const cull_pr
                           .rate = o->rate > 0 ? o->rate : 0.1,
                           .sample = 1,
                           .stream = stream,
-                          .leaf = o->leaf > 0 ? o->leaf : leaf_of(t->n)};
+                          .leaf = o->leaf > 0 ? o->leaf : leaf_of(t->n),
+                          .bins = true};
     float *x, *y, *w = NULL;
     boosted *m;
     CULL_TRY(narrowed(cx, t->x, t->n * t->d, &x));

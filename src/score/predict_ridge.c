@@ -1,6 +1,6 @@
 /* predict_ridge.c - ridge regression in closed form, by the eigenvectors of X^T X or, of fewer rows than
- * columns, of X X^T; the penalty by generalised cross-validation (Golub, Heath, Wahba 1979); the
- * posterior of the weights. */
+ * columns, of X X^T; the penalty by leaving one out, which of many rows generalised cross-validation
+ * (Golub, Heath, Wahba 1979) tells as well; the posterior of the weights. */
 #include "num/num.h"
 #include "score/predict.h"
 
@@ -129,15 +129,83 @@ static double left_by(const basis *b, double l2, double *freedom)
     return left + (out > 0 ? out : 0);
 }
 
-static double penalty(const basis *b)
+static double generalised(const basis *b, double l2)
 {
-    double best = INFINITY, at = 1, n = (double)b->n;
-    for (int k = 40; k >= -64; k--) { /* the largest of equals: 1e5 n to 1e-8 n */
-        double freedom, l2 = n * pow(10, k / 8.), left = left_by(b, l2, &freedom);
-        double g = left / ((n - freedom) * (n - freedom));
-        if (n - freedom > 1e-6 * n && g < best * (1 - 1e-9)) best = g, at = l2;
+    double freedom, n = (double)b->n, left = left_by(b, l2, &freedom);
+    return n - freedom > 1e-6 * n ? left / ((n - freedom) * (n - freedom)) : INFINITY;
+}
+
+/* Of the rows along the directions, each of length 1 over the rows. */
+typedef struct {
+    int64_t r;
+    double *u, *s, *part; /* (n, r), r, r: share of y */
+    double *e, *h;        /* n: what no penalty explains of y; of a row's own weight */
+} leaver;
+
+static cull_status open_leaver(cull_ctx *cx, const basis *b, const double *weight, leaver *l)
+{
+    int64_t n = b->n, d = b->d;
+    for (l->r = 0; l->r < b->r && b->s[l->r] > 0; l->r++) {}
+    int64_t r = l->r;
+    CULL_TRY(CULL_TMP(cx, l->u, n * r));
+    CULL_TRY(CULL_TMP(cx, l->part, r));
+    CULL_TRY(CULL_TMP(cx, l->e, n));
+    CULL_TRY(CULL_TMP(cx, l->h, n));
+    l->s = b->s;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)r, (int)d, 1, b->x, (int)d,
+                b->v, (int)d, 0, l->u, (int)r);
+    for (int64_t j = 0; j < r; j++) l->part[j] = b->b[j] / sqrt(b->s[j]);
+    for (int64_t i = 0; i < n; i++) {
+        l->e[i] = b->y[i];
+        l->h[i] = 1 - (weight ? weight[i] : 1) / (double)n; /* the mean's */
+        for (int64_t j = 0; j < r; j++) {
+            double u = l->u[i * r + j] /= sqrt(b->s[j]);
+            l->e[i] -= u * l->part[j], l->h[i] -= u * u;
+        }
+        if (l->h[i] < 1e-12) l->h[i] = 0;
     }
-    return at;
+    return CULL_OK;
+}
+
+/* Sum of squares of each row's error by the weights of all others. */
+static double left_out(const leaver *l, int64_t n, double l2)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double *u = l->u + i * l->r;
+        double e = l->e[i], h = l->h[i];
+        for (int64_t j = 0; j < l->r; j++) {
+            double f = l2 / (l->s[j] + l2);
+            e += u[j] * l->part[j] * f, h += u[j] * u[j] * f;
+        }
+        if (!(h > 1e-12)) return INFINITY;
+        sum += e / h * (e / h);
+    }
+    return sum;
+}
+
+/* Near as many directions as rows, generalised cross-validation hangs on what the least of them says of y, and
+ * by chance takes no penalty at all. */
+typedef struct {
+    basis *b;
+    const double *weight;
+    double at;
+} choice;
+static cull_status penalty(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    choice *c = arg;
+    const basis *b = c->b;
+    double best = INFINITY, n = (double)b->n;
+    bool few = b->n <= 4 * b->r;
+    leaver l;
+    (void)chunk, (void)lo, (void)hi;
+    c->at = 1;
+    if (few) CULL_TRY(open_leaver(cx, b, c->weight, &l));
+    for (int k = 40; k >= -64; k--) { /* the largest of equals: 1e5 n to 1e-8 n */
+        double l2 = n * pow(10, k / 8.), g = few ? left_out(&l, b->n, l2) : generalised(b, l2);
+        if (g < best * (1 - 1e-9)) best = g, c->at = l2;
+    }
+    return CULL_OK;
 }
 
 /* ---- the kind ---- */
@@ -190,9 +258,11 @@ static cull_status ridge_fit(cull_ctx *cx, const cull__samples *t, const cull_pr
     CULL_TRY(t->d <= t->n ? by_columns(cx, &b) : by_rows(cx, &b));
     CULL_TRY(CULL_TMP(cx, b.b, b.r));
     CULL_TRY(cull__for(cx, 1, 1, project, &b));
+    choice c = {.b = &b, .weight = t->weight, .at = o->l2};
+    if (!(o->l2 > 0)) CULL_TRY(cull__for(cx, 1, 1, penalty, &c));
     ridge *m;
     CULL_TRY(CULL_ALLOC(cx, m, 1));
-    cull_status s = keep(cx, m, &b, o->l2 > 0 ? o->l2 : penalty(&b));
+    cull_status s = keep(cx, m, &b, c.at);
     if (s == CULL_OK)
         *out = m;
     else

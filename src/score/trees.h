@@ -81,6 +81,7 @@ typedef struct {
     double rate, sample; /* of learning; share of rows for each tree */
     uint64_t stream;
     double leaf; /* rows at least; 0 = XGBoost's 1 */
+    bool bins;   /* 256 of each column, however few the rows are */
 } cull__boost_opts;
 typedef struct {
     const float *x; /* (n, d), NaN = missing; categories by their codes, in that order */

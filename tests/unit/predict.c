@@ -149,8 +149,58 @@ static void ridge(void **state)
     cull_ctx_free(cx);
 }
 
-/* Generalised cross-validation: the penalty taken is the best of a finer grid, by leaving nothing out but
- * the formula written with long hand. Noise alone is shrunk to nothing, a line not at all. */
+/* Of few rows: no l2 of a coarse grid is better, where each row is left out by hand. More directions than rows, near as
+ * many, and few. */
+static void left_out(void **state)
+{
+    (void)state;
+    cull_ctx *cx = hooked_ctx(&(hooks){0}, 1);
+    enum { ROWS = 24, MOST = 40 };
+    const int cols[3] = {40, 23, 8};
+    for (int k = 0; k < 3; k++) {
+        int d = cols[k];
+        double x[ROWS * MOST], y[ROWS], mean[ROWS], all[ROWS], best = INFINITY, at = 0;
+        cull_predict_opts o = of(CULL_PREDICT_RIDGE);
+        cull_predictor *p;
+        cull_rng g = cull__rng_seeded(31, (uint64_t)k);
+        for (int i = 0; i < ROWS * d; i++) x[i] = cull__rng_normal(&g);
+        for (int i = 0; i < ROWS; i++) {
+            y[i] = 0.8 * cull__rng_normal(&g);
+            for (int c = 0; c < 5; c++) y[i] += x[i * d + c];
+        }
+        /* features are scaled once by all rows; a row left out is one that weighs next to nothing, by which the
+         * others' moments are moved too: so what is left out is asked to be about as good, not the same */
+        for (double l2 = 1e-6 * ROWS; l2 < 1e4 * ROWS; l2 *= 10) {
+            double sum = 0;
+            for (int i = 0; i < ROWS; i++) {
+                double w[ROWS], said;
+                for (int j = 0; j < ROWS; j++) w[j] = j != i;
+                o.l2 = l2;
+                ok(cx, cull_predictor_fit(cx, x, y, w, ROWS, d, &o, 1, &p));
+                ok(cx, cull_predictor_say(cx, p, x + i * d, 1, &said, NULL));
+                cull_predictor_free(p);
+                sum += (said - y[i]) * (said - y[i]);
+            }
+            if (sum < best) best = sum, at = l2;
+        }
+        o.l2 = at;
+        ok(cx, cull_predictor_fit(cx, x, y, NULL, ROWS, d, &o, 1, &p));
+        ok(cx, cull_predictor_say(cx, p, x, ROWS, all, NULL));
+        cull_predictor_free(p);
+        o.l2 = 0;
+        ok(cx, cull_predictor_fit(cx, x, y, NULL, ROWS, d, &o, 1, &p));
+        ok(cx, cull_predictor_say(cx, p, x, ROWS, mean, NULL));
+        cull_predictor_free(p);
+        double apart = 0, size = 0;
+        for (int i = 0; i < ROWS; i++)
+            apart += (mean[i] - all[i]) * (mean[i] - all[i]), size += y[i] * y[i];
+        if (!(apart < 0.05 * size)) /* a grid of tenths by hand, of eighths of that here */
+            fail_msg("%d columns: l2 %g by hand; apart by %g of %g", d, at, apart, size);
+    }
+    cull_ctx_free(cx);
+}
+
+/* Generalised cross-validation, of many rows: noise is shrunk to nothing, a line not at all. */
 static void penalty(void **state)
 {
     (void)state;
@@ -485,10 +535,10 @@ static void choosing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ridge),      cmocka_unit_test(penalty),  cmocka_unit_test(gradients),
-        cmocka_unit_test(likelihood), cmocka_unit_test(sparse),   cmocka_unit_test(spread_is_fair),
-        cmocka_unit_test(odd_inputs), cmocka_unit_test(threads),  cmocka_unit_test(memory),
-        cmocka_unit_test(refusals),   cmocka_unit_test(choosing),
+        cmocka_unit_test(ridge),          cmocka_unit_test(penalty),    cmocka_unit_test(left_out),
+        cmocka_unit_test(gradients),      cmocka_unit_test(likelihood), cmocka_unit_test(sparse),
+        cmocka_unit_test(spread_is_fair), cmocka_unit_test(odd_inputs), cmocka_unit_test(threads),
+        cmocka_unit_test(memory),         cmocka_unit_test(refusals),   cmocka_unit_test(choosing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
