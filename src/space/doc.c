@@ -142,6 +142,9 @@ static cull_status check_items(cull__doc *d, const node *n)
     if (n->items > CULL__SPACE_PARAMS)
         return WRONG(d, n, "%s: there are too many %ss; at most %d are allowed", n->name, what,
                      CULL__SPACE_PARAMS);
+    if (n->form == CULL__FORM_PERMUTATION && n->items > CULL__SPACE_ORDER)
+        return WRONG(d, n, "%s: a permutation of %" PRId64 " items; at most %d are allowed",
+                     n->name, n->items, CULL__SPACE_ORDER);
     for (int64_t i = 0; i < n->items; i++) {
         const char *bad = cull__space_bad_name(n->item[i], true);
         if (bad) return WRONG(d, n, "%s: the %s '%.60s' %s", n->name, what, n->item[i], bad);

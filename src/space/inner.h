@@ -9,6 +9,7 @@ enum {
     CULL__SPACE_DEPTH = 32,      /* braces in braces, parentheses in parentheses */
     CULL__SPACE_NAME = 128,      /* bytes of a name, of a value */
     CULL__SPACE_PARAMS = 100000, /* copies and all */
+    CULL__SPACE_ORDER = 4096,    /* items of a permutation */
     CULL__SPACE_WIDTH = 1000000, /* numbers of a point */
     CULL__SPACE_NAMES = 64 << 20 /* bytes of all names */
 };

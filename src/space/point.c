@@ -152,13 +152,20 @@ cull_key cull_space_key(const cull_space *s, const double *x)
 
 size_t cull_space_value(const cull_space *s, const double *x, int i, char *buf, size_t size)
 {
+    if (i < 0 || i >= s->params) {
+        if (size) *buf = 0;
+        return 0;
+    }
     return cull__value_text(s->param + i, x + s->param[i].at, buf, size);
 }
 
 cull_status cull_space_set(cull_ctx *cx, const cull_space *s, int i, const char *text, double *x)
 {
-    const cull_space_param *p = s->param + i;
+    const cull_space_param *p = cull_space_at(s, i);
     char why[300];
+    if (!p)
+        return cull__fail(cx, CULL_EINPUT, "there is no parameter %d; they are 0 .. %d", i,
+                          s->params - 1);
     if (!*text)
         for (int64_t j = 0; j < p->width; j++) x[p->at + j] = NAN;
     else if (!cull__value_read(p, text, x + p->at, why))

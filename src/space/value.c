@@ -155,10 +155,13 @@ bool cull__value_check(const cull_space_param *p, const double *v, char why[300]
 
 /* ---- from text ---- */
 
-static int64_t item_of(const cull_space_param *p, const char *s, size_t n)
+/* From `start` on and around: items of a subset mostly come in order. */
+static int64_t item_of(const cull_space_param *p, const char *s, size_t n, int64_t start)
 {
-    for (int64_t j = 0; j < p->n; j++)
+    for (int64_t k = 0, j = start; k < p->n; k++, j++) {
+        if (j == p->n) j = 0;
         if (!strncmp(p->value[j], s, n) && !p->value[j][n]) return j;
+    }
     return -1;
 }
 
@@ -197,9 +200,9 @@ static bool read_items(const cull_space_param *p, const char *s, char sign, doub
     if (subset)
         for (int64_t j = 0; j < p->n; j++) v[j] = 0;
     if (subset && !strcmp(s, "+")) return true;
-    for (int64_t k = 0;; k++) {
+    for (int64_t k = 0, j = p->n - 1;; k++) {
         size_t n = strcspn(s, stop);
-        int64_t j = item_of(p, s, n);
+        j = item_of(p, s, n, (j + 1) % p->n);
         if (j < 0) return no_value(p, s, n, why);
         if (subset ? v[j] == 1 : k >= p->n) {
             snprintf(why, 300,
@@ -253,7 +256,7 @@ bool cull__value_read(const cull_space_param *p, const char *s, double *v, char 
         return false;
     case CULL_SPACE_CATEGORY:
     case CULL_SPACE_ORDINAL:
-        j = item_of(p, s, n);
+        j = item_of(p, s, n, 0);
         if (j < 0) j = same_number(p, s, n);
         if (j < 0) return no_value(p, s, n, why);
         v[0] = (double)j;

@@ -102,7 +102,8 @@ static void test_written(void **state)
     static const char *const texts[] = {
         tree,
         "a = one(x, \"y z\", \"or\", 3x3, conv-1, default=\"y z\")",
-        "\"n:1\" = int(-5, 5, default=-2) \"if\" = ordinal(small, large) x = real(0, 1) if \"if\" == small",
+        "\"n:1\" = int(-5, 5, default=-2) \"if\" = ordinal(small, large) x = real(0, 1) if \"if\" "
+        "== small",
         "a = int(1, 9) b = int(1, 9) forbid a * 2 - (b - 3) / 2 > -4 and not (a == b or a < 3)",
         "a = int(1, 9) b = one(p, q) if a in {-1, 2, 3} require a > 1 or b not in {q}",
         "a = int(1, 9) forbid not (a > 3 and a < 7) and (a - (3 - 1)) * (a + 1) != --4",
@@ -153,6 +154,7 @@ static void test_refused(void **state)
         {"a = subset(2 of 3, default=1)", "1 items; it has 2 to 2"},
         {"a = permutation(x, \"y>z\")", "holds one of + > / , and blank"},
         {"a = permutation(x, y, default=x)", "it puts all 2 in an order"},
+        {"a = permutation(5000)", "a permutation of 5000 items; at most 4096"},
         {"a = simplex(x, y, default=\"0.5/0.6\")", "the shares have a sum of 1.1"},
         {"a = repeat(0) { b = int(1, 2) }", "repeat wants at least one copy"},
         {"a = repeat(3..1) { b = int(1, 2) }", "repeat wants at least one copy"},
