@@ -128,6 +128,12 @@ static void memory_limit(void **state)
 
 /* ---- by hand ---- */
 
+static double cpu_seconds(const struct rusage *r)
+{
+    return (double)(r->ru_utime.tv_sec + r->ru_stime.tv_sec) +
+           1e-6 * (double)(r->ru_utime.tv_usec + r->ru_stime.tv_usec);
+}
+
 static int bench(const char *path, int64_t n)
 {
     cull_ctx *cx = cull_ctx_new(NULL);
@@ -168,14 +174,16 @@ static int bench(const char *path, int64_t n)
     printf("written: %.1f s\n", cull__now() - t0);
     cull__store_close(s);
     t0 = cull__now();
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    double cpu = cpu_seconds(&r);
     crowd c = {0};
     if (cull__store_open(cx, path, false, false, NULL, &was, &facts, &s) != CULL_OK) return 1;
     if (cull__store_read(cx, s, 0, crowd_event, &c) != CULL_OK) return 1;
     cull__store_close(s);
-    struct rusage r;
     getrusage(RUSAGE_SELF, &r);
-    printf("read again: %ld events in %.2f s; resident at most %ld MiB\n", (long)c.seq,
-           cull__now() - t0, r.ru_maxrss / 1024);
+    printf("read again: %ld events in %.2f s, %.2f s of CPU; resident at most %ld MiB\n",
+           (long)c.seq, cull__now() - t0, cpu_seconds(&r) - cpu, r.ru_maxrss / 1024);
     cull_ctx_free(cx);
     return 0;
 }
