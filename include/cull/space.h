@@ -108,9 +108,9 @@ CULL_API cull_status cull_space_set(cull_ctx *cx, const cull_space *s, int i, co
 /* The point of defaults: of a parameter without one the middle of its scale, the first of a category. Where constraints
  * do not hold of it, EINPUT says which. */
 CULL_API cull_status cull_space_default(cull_ctx *cx, const cull_space *s, double *x) CULL_CHECKED;
-/* A random point, uniform value by value (of reals on their scale), constraints kept: exactly among all points
- * that keep them where those are few (2^20 without constraints at most), else by drawing again. EINPUT:
- * nothing keeps them, or nothing was found in 10^6 draws. Draws are of (seed of cx, stream). */
+/* A random point: each active value in turn, uniformly (reals and ints with `log` on their scale), given that the constraints
+ * hold: by drawing again, or from a list of all points (of 2^20 without constraints at most) where few draws keep them.
+ * Both have the same chances. EINPUT: nothing was found in 10^6 draws. Draws are of (seed of cx, stream). */
 CULL_API cull_status cull_space_draw(cull_ctx *cx, const cull_space *s, uint64_t stream,
                                      double *x) CULL_CHECKED;
 

@@ -37,7 +37,7 @@ typedef struct {
 cull_status cull__space_mutate(cull_ctx *cx, const cull_space *s, const cull__mutation *o,
                                cull_rng *r, const double *x, double *y);
 /* y of x and z: each parameter that both have from either, by chance (uniform crossover); permutations by order
- * crossover; a structure with all that lies in it. */
+ * crossover; a structure whose value differs with all that lies in it. One of the parents after 1000 failures of the constraints. */
 cull_status cull__space_cross(cull_ctx *cx, const cull_space *s, cull_rng *r, const double *x,
                               const double *z, double *y);
 /* Simulated binary crossover and polynomial mutation (Deb and Agrawal 1995) of parameters with an order; reals and
@@ -45,9 +45,9 @@ cull_status cull__space_cross(cull_ctx *cx, const cull_space *s, cull_rng *r, co
 cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, double eta_cross, double eta_mutate,
                             cull_rng *r, const double *x, const double *z, double *y);
 
-/* All points that differ in one parameter's value (what becomes active takes its middle value, or its first),
- * of reals the `steps` nearest steps of 1/16 of the range either way; those that break constraints are left out. Stops
- * when fn returns false. */
+/* All points that differ in one parameter's value (what becomes active takes its default: the middle, or the first),
+ * of reals, simplexes and ints of more than 32 values the `steps` nearest steps of 1/16 of the range either way; those that
+ * break constraints are left out. Stops when fn returns false. */
 typedef bool cull__space_near_fn(void *user, const double *y, int changed);
 cull_status cull__space_neighbours(cull_ctx *cx, const cull_space *s, const double *x, int steps,
                                    cull__space_near_fn *fn, void *user);
