@@ -137,11 +137,40 @@ static int method_of_search(search *s)
     return method_options(c, c->cx, s->method, true, &s->opts);
 }
 
+/* A space without a list of its points is not searched to its end. */
+static int has_end(search *s)
+{
+    cli *c = s->c;
+    if (s->p.trials || s->p.seconds > 0 || s->p.cost > 0) return DONE;
+    for (int i = 0; i < cull_space_params(s->space); i++) {
+        const cull_space_param *p = cull_space_at(s->space, i);
+        if (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_SIMPLEX || s->p.again)
+            return fail(
+                c, USAGE,
+                "search wants to know when to end: --budget N, --time TIME or --cost-budget "
+                "X");
+    }
+    return DONE;
+}
+
+/* `cull search statsu run.db` */
+static int is_no_space(cli *c)
+{
+    static const char *const verb[] = {"status", "best", "export", "stop"};
+    const char *near = c->rest < 0 && !file_exists(c->input[0])
+                           ? cull_nearest(c->input[0], verb, COUNT(verb))
+                           : NULL;
+    if (!near) return DONE;
+    return fail(c, USAGE, "there is no space '%s'; did you mean cull search %s?", c->input[0],
+                near);
+}
+
 int search_problem(search *s)
 {
     cli *c = s->c;
     if (c->rest == 0)
         return fail(c, USAGE, "search wants a space before the --: %s", c->cmd->usage);
+    TRY(is_no_space(c));
     int files = c->rest < 0 ? c->inputs : c->rest;
     if (files > 1)
         return fail(c, USAGE,
@@ -151,6 +180,7 @@ int search_problem(search *s)
     TRY(limits_of(s));
     TRY(check(c, cull_space_open(c->cx, c->input[0], &s->space)));
     s->p.space = s->space;
+    TRY(has_end(s));
     return method_of_search(s);
 }
 

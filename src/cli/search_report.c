@@ -251,23 +251,23 @@ int say_best_json(cli *c, cull_study *st)
 
 /* ---- files ---- */
 
-static int check_form(cli *c, const char *option, const char *path, const char *forms)
+static int check_form(cli *c, const char *option, const char *path)
 {
-    char e[16], all[64], *rest = all, *form;
+    static const char *const form[] = {"csv", "tsv", "jsonl", "json"};
+    char e[16];
     if (!strcmp(path, "-")) return DONE;
     cull_file_ending(path, e);
-    snprintf(all, sizeof all, "%s", forms);
-    while ((form = strsep(&rest, "|")))
-        if (!strcmp(form, e)) return check_writable(c, path);
-    return fail(c, USAGE, "%s %s: trials are written as .%s", option, path, forms);
+    for (int i = 0; i < COUNT(form); i++)
+        if (!strcmp(form[i], e)) return check_writable(c, path);
+    return fail(c, USAGE, "%s %s: trials are written as .csv, .tsv, .jsonl or .json", option, path);
 }
 
 int check_outputs(cli *c)
 {
     const char *log = value_of(c, "log", NULL);
     TRY(one_stdout(c));
-    for (int i = 0; i < c->outs; i++) TRY(check_form(c, "-o", c->out[i], "json|jsonl|csv|tsv"));
-    return log ? check_form(c, "--log", log, "json|jsonl|csv|tsv") : DONE;
+    for (int i = 0; i < c->outs; i++) TRY(check_form(c, "-o", c->out[i]));
+    return log ? check_form(c, "--log", log) : DONE;
 }
 
 int write_outputs(cli *c, cull_study *st)

@@ -22,13 +22,14 @@ static void say_running(const cull_running *r, int64_t n)
     if (n > SHOWN) printf("             ... and %" PRId64 " more\n", n - SHOWN);
 }
 
-static void say_status_json(cull_study *st, const tally *t, const cull_running *r, int64_t n)
+static void say_status_json(cull_study *st, const tally *t, int64_t waiting, const cull_running *r,
+                            int64_t n)
 {
     const cull_search_problem *p = cull_study_problem(st);
     printf("{\"trials\":%" PRId64 ",\"paid\":%" PRId64, cull_study_trials(st), cull_study_paid(st));
     for (int k = 0; k <= CULL_TRIAL_LOST; k++)
         printf(",\"%s\":%" PRId64, cull_trial_state_name((cull_trial_state)k), t->n[k]);
-    printf(",\"seconds\":");
+    printf(",\"waiting\":%" PRId64 ",\"seconds\":", waiting);
     say_json_number(stdout, t->last);
     fputs(",\"objectives\":[", stdout);
     for (int i = 0; i < p->objectives; i++) {
@@ -53,9 +54,10 @@ static int status(cli *c, cull_study *st)
     static cull_running r[RUNNING];
     TRY(search_tally(c, st, &t));
     TRY(check(c, cull_study_running(c->cx, st, r, RUNNING, &n)));
-    int64_t shown = n < RUNNING ? n : RUNNING, over = 0;
+    int64_t shown = n < RUNNING ? n : RUNNING, over = 0, waiting = t.n[CULL_TRIAL_RUNNING] - n;
+    t.n[CULL_TRIAL_RUNNING] = n;
     if (c->json) {
-        say_status_json(st, &t, r, shown);
+        say_status_json(st, &t, waiting, r, shown);
         return DONE;
     }
     printf("trials       %" PRId64, cull_study_trials(st));
@@ -63,9 +65,10 @@ static int status(cli *c, cull_study *st)
         if (k) over += t.n[k];
         if (t.n[k]) printf(", %" PRId64 " %s", t.n[k], cull_trial_state_name((cull_trial_state)k));
     }
+    if (waiting) printf(", %" PRId64 " waiting to be run again", waiting);
     putchar('\n');
     printf("evaluations  %" PRId64 " count against the budget\n", cull_study_paid(st));
-    if (over && t.last > 0)
+    if (over && t.last >= 1)
         printf("rate         %.3g an hour, in %.0f s\n", 3600 * (double)over / t.last, t.last);
     say_running(r, shown);
     return say_best(c, st);

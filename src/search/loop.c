@@ -4,6 +4,7 @@
  * of the evaluator at a time. */
 #include "search/loop.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,14 +114,20 @@ static void told(cull__run *r, int64_t number)
         r->o->each(r->o->user, r->s, &t);
 }
 
-static cull_status all_fail(cull__run *r, const char *note)
+static cull_status all_fail(cull__run *r)
 {
-    char last[400];
-    cull__quote(note ? note : "a value is not finite",
-                strlen(note ? note : "a value is not finite"), last, sizeof last);
+    if (r->failed == 1)
+        return cull__fail(r->cx, CULL_EINPUT, "the only evaluation failed: %s", r->why);
     return cull__fail(r->cx, CULL_EINPUT,
-                      "each of the first %d evaluations failed, so no more is tried; the last: %s",
-                      GUARD, last);
+                      "each of the first %" PRId64 " evaluations failed%s; the last: %s", r->failed,
+                      r->failed < GUARD ? "" : ", so no more is tried", r->why);
+}
+
+static cull_status count_failure(cull__run *r, const char *note)
+{
+    if (!note || !*note) note = "it does not say why";
+    cull__quote(note, strlen(note), r->why, sizeof r->why);
+    return ++r->failed >= GUARD && !r->good ? all_fail(r) : CULL_OK;
 }
 
 cull_status cull__run_tell(cull__run *r, cull__entry *t, const cull_outcome *o)
@@ -140,8 +147,8 @@ cull_status cull__run_tell(cull__run *r, cull__entry *t, const cull_outcome *o)
     for (int i = 0; good && i < r->p->objectives; i++) good = isfinite(out.value[i]);
     r->good |= good;
     told(r, number);
-    if (!good && ++r->failed >= GUARD && !r->good) return all_fail(r, out.note);
-    return CULL_OK;
+    if (good) return CULL_OK;
+    return count_failure(r, out.state == CULL_TRIAL_DONE ? "a value is not finite" : out.note);
 }
 
 cull_status cull__run_report(cull__run *r, cull__entry *t, int64_t step, const double *value,
@@ -226,7 +233,8 @@ static cull_status loop(cull__run *r)
         CULL_TRY(cull__lease_beat(r));
         CULL_TRY(cull__run_fill(r));
         CULL_TRY(begin_all(r, &soon));
-        if (!under_way(r) && cull_study_done(r->s)) return CULL_OK;
+        if (!under_way(r) && cull_study_done(r->s))
+            return r->failed && !r->good ? all_fail(r) : CULL_OK;
         double wait = fmin(SLICE, fmax(0, soon - cull__now()));
         CULL_TRY(r->e->fns->wait(r->cx, r->e, wait, &ev));
         if (ev.kind == CULL__EVAL_NONE) continue;

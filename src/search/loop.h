@@ -49,6 +49,7 @@ typedef struct {
     /* failures */
     bool good; /* the study has a success */
     int64_t failed;
+    char why[400]; /* the last of them */
     /* leases */
     char name[96]; /* "host:pid" */
     double heartbeat, beat_at;

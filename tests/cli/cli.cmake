@@ -12,6 +12,8 @@ if(NOT CULL_SANITIZE) # what they hold is in the contracts, unit.stage and unit.
   add_test(NAME cli.plan_holds COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/plan.sh $<TARGET_FILE:cull_cli>)
   set_tests_properties(cli.plan_holds PROPERTIES LABELS full TIMEOUT 600)
   add_test(NAME cli.kill COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/kill.sh $<TARGET_FILE:cull_cli>)
+  add_test(NAME cli.search_kill COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/search.sh $<TARGET_FILE:cull_cli>)
+  set_tests_properties(cli.search_kill PROPERTIES LABELS quick TIMEOUT 120)
   add_test(NAME cli.mpi COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/mpi.sh $<TARGET_FILE:cull_cli> ${CMAKE_SOURCE_DIR})
   set_tests_properties(cli.kill cli.mpi PROPERTIES LABELS full SKIP_RETURN_CODE 77 TIMEOUT 600)
 endif()

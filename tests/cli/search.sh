@@ -1,0 +1,89 @@
+#!/bin/sh
+# Programs, real time and signals: a search killed by -9 goes on to the same log, one worker or four come to the same, Ctrl-C
+# ends what runs, processes share a store, nasty programs. usage: search.sh CULL
+set -u
+CULL=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+wrong() { echo "failed: $*"; failed=1; }
+printf 'lr = real(0.001, 1, log)\nwidth = int(1, 64)\n' >space.cull
+cat >train <<'END'
+#!/bin/sh
+sleep 0.0$(($2 % 4 + 1))
+awk -v lr="$1" -v w="$2" 'BEGIN { printf "step=1 error=9 ms=9\n{\"error\": %.9g, \"ms\": %d, \"cost\": %g}\n", (log(lr) + 3) ^ 2, w, 1 + w % 5 }'
+END
+printf '#!/bin/sh\ntrap "" TERM\necho $$ >>pids\nsleep 60\nsleep 60\n' >stubborn
+printf '#!/bin/sh\ntrap "echo ended >>ends; exit 1" TERM\nsleep 60 &\nwait\n' >obedient
+chmod +x train stubborn obedient
+search() { "$CULL" search space.cull --minimize error,ms --budget 60 -q "$@" -- ./train {lr} {width} >out; }
+# what does not depend on the clock or the process
+log() { "$CULL" search export "$1" -q >all.csv && cut -d, -f1-7,10-12 all.csv; }
+
+# in order: one worker, four, and four that are killed
+search --in-order 4 --workers 1 --store one.db || wrong "one worker"
+search --in-order 4 --workers 4 --store four.db || wrong "four workers"
+log one.db >one.csv
+log four.db >four.csv
+[ "$(wc -l <one.csv)" = 61 ] || wrong "not 60 trials"
+cmp one.csv four.csv || wrong "one worker and four differ"
+kills=0
+for wait in 0.2 0.3 0.25 0.35; do
+    search --in-order 4 --workers 4 --store killed.db &
+    run=$!
+    sleep $wait
+    pkill -9 -P $run -x cull 2>/dev/null || kill -9 $run
+    wait $run 2>/dev/null || kills=$((kills + 1))
+done
+[ $kills -ge 2 ] || wrong "only $kills runs were killed"
+search --in-order 4 --workers 4 --store killed.db --resume || wrong "going on"
+log killed.db >killed.csv
+cmp one.csv killed.csv || wrong "killed and not killed differ"
+
+# two processes at one store: no trial is lost, none is twice
+search --workers 2 --store shared.db &
+search --workers 2 --store shared.db || wrong "shared, the one"
+wait $! || wrong "shared, the other"
+log shared.db >shared.csv
+[ "$(grep -c ',done,\|^[0-9]*,done' shared.csv)" = 60 ] || wrong "shared: not 60 results"
+[ "$(cut -d, -f1 shared.csv | sort -u | wc -l)" = 61 ] || wrong "shared: numbers"
+[ "$("$CULL" search export shared.db -q | awk -F, 'NR > 1 { print $12 }' | sort -u | wc -l)" -ge 1 ] || wrong "workers"
+
+# stop, from another process
+"$CULL" search space.cull --minimize error,ms --budget 6000 --workers 2 --store stop.db -q -- ./train {lr} {width} >out &
+run=$!
+sleep 0.6
+"$CULL" search stop stop.db -q || wrong "stop"
+wait $run || wrong "a search that was asked to finish"
+"$CULL" search status stop.db | grep -q ' running' && wrong "something runs after a stop"
+
+# Ctrl-C: what runs is ended and waits to be run again; a second one ends it at once
+interrupted() { env --default-signal=INT "$CULL" search space.cull --minimize error --budget 9 --workers 3 --store "$1" -q -- "$2" >out 2>err & }
+interrupted int.db ./obedient
+run=$!
+sleep 0.5
+kill -INT $run
+wait $run && wrong "exit 0 after Ctrl-C"
+grep -q 'the same command goes on' err || wrong "no word on going on: $(cat err)"
+[ "$(wc -l <ends)" = 3 ] || wrong "not all were asked to end"
+"$CULL" search status int.db | grep -q '3 waiting to be run again' || wrong "they do not wait"
+interrupted hurry.db ./stubborn
+run=$!
+sleep 0.5
+kill -INT $run
+sleep 0.4
+kill -0 $run 2>/dev/null || wrong "SIGKILL before its time"
+kill -INT $run
+began=$(date +%s)
+wait $run
+[ $(($(date +%s) - began)) -le 2 ] || wrong "the second Ctrl-C was not heard"
+sleep 0.1
+for p in $(cat pids); do kill -0 "$p" 2>/dev/null && grep -qv ') Z' "/proc/$p/stat" 2>/dev/null && wrong "$p lives"; done
+
+# a program that floods, times out, or is not there any more
+"$CULL" search space.cull --minimize error --budget 3 --workers 2 -q -- sh -c 'yes | head -c 50000000; echo; echo error=1' >out || wrong flood
+"$CULL" search space.cull --minimize error --budget 2 --workers 2 --timeout 0.3 --grace 0.2 --store late.db -q -- ./stubborn >out 2>err && wrong "only timeouts, and exit 0"
+grep -q 'longer than 0.3 s' err || wrong "no word on time: $(cat err)"
+[ "$("$CULL" search export late.db -q | grep -c ',timeout,')" = 2 ] || wrong "no timeouts in the log"
+exit $failed
