@@ -162,6 +162,7 @@ static const cull_input search_own[] = {
     {"sync", NULL, "results survive a power failure"},
     {"widen", NULL, "the space may have grown since the store was made"},
     {"id", "TEXT", "what results depend on besides (the program's words, or the table's name)"},
+    {"warm", "FILE...", "results from elsewhere, as rows of csv, tsv or jsonl; they cost nothing"},
     {"enqueue", "POINT...", "a point to begin with, as 'lr=0.1 opt=sgd'"},
     {"again", "never|cached|paid",
      "a point that comes again: another one is taken, its result is taken, it is evaluated "

@@ -22,10 +22,24 @@ static int enqueue(search *s)
     return rc;
 }
 
+static int warm(search *s)
+{
+    const char *file[64];
+    int64_t added;
+    int n = values_of(s->c, "warm", file, COUNT(file));
+    if (n > COUNT(file)) return fail(s->c, USAGE, "--warm takes at most %d files", COUNT(file));
+    for (int i = 0; i < n; i++) {
+        TRY(check(s->c, cull_study_import(s->study, file[i], &added)));
+        talk_more(s->c, "%s: %" PRId64 " results", file[i], added);
+    }
+    return DONE;
+}
+
 /* Of a study that goes on both are in it already. */
 static int begin_with(search *s)
 {
     if (cull_study_trials(s->study)) return DONE;
+    TRY(warm(s));
     return enqueue(s);
 }
 

@@ -65,9 +65,11 @@ typedef struct {
     size_t lo, hi;
     bool passing; /* over a line that is too long */
     bool ended;
-    int file;       /* where it is kept, -1 = nowhere */
-    int64_t left;   /* bytes that may still be kept */
-    bool any;       /* something was printed */
+    int file;         /* where it is kept, -1 = nowhere */
+    int64_t left;     /* bytes that may still be kept */
+    bool any;         /* something was printed */
+    const char *tail; /* the last line that is not blank, while it is in the buffer */
+    size_t tail_n;
     char last[120]; /* the last line that is not blank, shortened */
 } cull__printed;
 cull_status cull__printed_new(cull_ctx *cx, cull__printed *s);
@@ -75,6 +77,7 @@ void cull__printed_free(cull__printed *s);
 void cull__printed_reset(cull__printed *s, int file, int64_t most);
 /* Read once from fd, where there is room. */
 void cull__printed_fill(cull__printed *s, int fd);
+const char *cull__printed_last(cull__printed *s); /* its last line that is not blank; "" = none */
 /* The next whole line, valid until the next fill; after the end also one without a line's end. */
 bool cull__printed_line(cull__printed *s, const char **line, size_t *n);
 
@@ -90,6 +93,8 @@ typedef struct {
     double value[CULL_OBJECTIVES], violation[CULL_OBJECTIVES], cost, noise;
     char why[120];
 } cull__said;
+/* Whether a line could say anything: most do not, and are passed over by this alone. */
+bool cull__said_something(const char *line, size_t n);
 /* line has n bytes and 64 more that may be read. */
 void cull__said_of(const cull_search_problem *p, cull__json_parser *json, const char *line,
                    size_t n, cull__said *out);

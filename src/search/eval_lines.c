@@ -38,8 +38,19 @@ static void keep(cull__printed *s, const char *at, size_t n)
     if (!cull__write_all(s->file, at, n)) s->left = 0;
 }
 
+/* Lines are many, and the last one alone is wanted: it is copied when the buffer moves. */
+const char *cull__printed_last(cull__printed *s)
+{
+    size_t n = s->tail_n;
+    while (n && (s->tail[n - 1] == '\r' || s->tail[n - 1] == ' ')) n--;
+    if (n) cull__quote(s->tail, n, s->last, sizeof s->last);
+    s->tail_n = 0;
+    return s->last;
+}
+
 void cull__printed_fill(cull__printed *s, int fd)
 {
+    (void)cull__printed_last(s);
     if (s->lo) memmove(s->buf, s->buf + s->lo, s->hi - s->lo);
     s->hi -= s->lo, s->lo = 0;
     if (s->hi == CULL__LINE) s->passing = true, s->hi = 0;
@@ -52,12 +63,6 @@ void cull__printed_fill(cull__printed *s, int fd)
     keep(s, s->buf + s->hi, (size_t)got);
     s->any = true;
     s->hi += (size_t)got;
-}
-
-static void remember(cull__printed *s, const char *at, size_t n)
-{
-    while (n && (at[n - 1] == '\r' || at[n - 1] == ' ' || at[n - 1] == '\t')) n--;
-    if (n) cull__quote(at, n, s->last, sizeof s->last);
 }
 
 bool cull__printed_line(cull__printed *s, const char **line, size_t *n)
@@ -74,7 +79,9 @@ bool cull__printed_line(cull__printed *s, const char **line, size_t *n)
         bool over = s->passing;
         s->passing = false;
         if (over) continue;
-        remember(s, at, len);
+        size_t blank = 0;
+        while (blank < len && strchr(" \t\r", at[blank])) blank++;
+        if (blank < len) s->tail = at, s->tail_n = len;
         *line = at, *n = len;
         return true;
     }
@@ -164,6 +171,12 @@ static void from_pairs(const cull_search_problem *p, const char *at, size_t n, c
         if (eq && eq + 1 < at && cull__parse_f64(eq + 1, (size_t)(at - eq - 1), &v))
             put(p, word, (size_t)(eq - word), v, s);
     }
+}
+
+bool cull__said_something(const char *line, size_t n)
+{
+    while (n && (*line == ' ' || *line == '\t')) line++, n--;
+    return n && (strchr("{+-.0123456789iInN", *line) || memchr(line, '=', n));
 }
 
 void cull__said_of(const cull_search_problem *p, cull__json_parser *json, const char *line,

@@ -286,9 +286,10 @@ static void done(cull__program *p, cull__runner *w, cull_trial_state state, cull
 }
 
 /* The last thing that it said, as the end of a sentence. */
-static const char *last_words(const cull__runner *w, char buf[160])
+static const char *last_words(cull__runner *w, char buf[160])
 {
-    const char *s = *w->err.last ? w->err.last : w->out.last;
+    const char *s = cull__printed_last(&w->err);
+    if (!*s) s = cull__printed_last(&w->out);
     if (*s)
         snprintf(buf, 160, ": %s", s);
     else
@@ -314,12 +315,12 @@ static void why_ended(const cull__program *p, cull__runner *w, char *buf, size_t
 static void without_result(const cull__program *p, cull__runner *w)
 {
     char lacks[200];
+    const char *last = cull__printed_last(&w->out);
     if (w->has_part)
         snprintf(w->note, sizeof w->note, "it told %s: %s",
-                 cull__said_lacks(p->problem, &w->part, lacks, sizeof lacks), w->out.last);
-    else if (*w->out.last)
-        snprintf(w->note, sizeof w->note, "it printed no result; its last line was '%s'",
-                 w->out.last);
+                 cull__said_lacks(p->problem, &w->part, lacks, sizeof lacks), last);
+    else if (*last)
+        snprintf(w->note, sizeof w->note, "it printed no result; its last line was '%s'", last);
     else
         snprintf(w->note, sizeof w->note,
                  w->out.any ? "it printed blank lines or too long ones" : "it printed nothing");
@@ -394,6 +395,7 @@ static bool take_line(cull__program *p, int worker, const char *line, size_t n, 
 {
     cull__runner *w = &p->w[worker];
     cull__said s;
+    if (!cull__said_something(line, n)) return false;
     cull__said_of(p->problem, p->json, line, n, &s);
     if (!w->busy || w->kill_at < INFINITY) return false;
     if (s.trial >= 0 && s.trial != w->trial.number) return false;
