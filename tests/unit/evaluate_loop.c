@@ -326,7 +326,118 @@ static void goes_on(void **state)
     free(want);
 }
 
+/* A worker of another machine that is not heard of: its trial is run again, here, under its number. */
+static void silent_worker(void **state)
+{
+    fixture *f = *state;
+    world w = WORLD;
+    cull_trial t;
+    cull_evaluator *e;
+    f->p.trials = 10;
+    cull_study *s = open_study(f, "random-search", f->store);
+    cull__study_worker(s, "elsewhere:1:1");
+    for (int i = 0; i < 3; i++) ok(f->cx, cull_study_ask(s, &t));
+    cull_study_free(s);
+    s = open_study(f, "random-search", f->store);
+    w.nap_us = 30000;
+    cull_run_opts o = {.workers = 2, .heartbeat = 0.03};
+    ok(f->cx, cull_evaluate_function(f->cx, &f->p, evaluate, &w, &e));
+    ok(f->cx, cull_study_run(f->cx, s, e, &o));
+    assert_int_equal(w.calls, 10);
+    for (int64_t i = 0; i < 10; i++) {
+        ok(f->cx, cull_study_trial(s, i, &t));
+        assert_int_equal(t.state, CULL_TRIAL_DONE);
+    }
+    cull_study_free(s);
+    cull_evaluator_free(e);
+}
+
+/* By its store alone: the same log, and it goes on. */
+static void reopened(void **state)
+{
+    fixture *f = *state;
+    world w = WORLD;
+    cull_study *s;
+    cull_running r[4];
+    int64_t n;
+    cull_trial t;
+    static const char *const limit[] = {"mem,\"ory"};
+    f->p.trials = 7, f->p.objectives = 2, f->p.objective = two;
+    f->p.constraints = 1, f->p.constraint = limit, f->p.id = "a \"b\"";
+    s = open_study(f, "nsga2", f->store);
+    ok(f->cx, run(f, s, &w, 1, 0, NULL));
+    cull_study_free(s);
+    cull_ctx *other = cull_ctx_new(&(cull_ctx_opts){.size = sizeof(cull_ctx_opts), .seed = 99});
+    ok(other, cull_study_reopen(other, f->store, &s));
+    assert_int_equal(cull_ctx_seed(other), cull_ctx_seed(f->cx));
+    const cull_search_problem *p = cull_study_problem(s);
+    assert_true(p->objectives == 2 && p->objective[1].maximize && p->constraints == 1);
+    assert_string_equal(p->constraint[0], *limit);
+    assert_string_equal(p->id, f->p.id);
+    assert_int_equal(cull_study_trials(s), 7);
+    ok(other, cull_study_ask(s, &t));
+    ok(other, cull_study_running(other, s, r, 4, &n));
+    assert_true(n == 1 && r[0].number == 7);
+    char path[100], line[400];
+    snprintf(path, sizeof path, "%s/log.csv", f->dir);
+    ok(other, cull_study_write(other, s, NULL, 0, path));
+    FILE *in = fopen(path, "r");
+    assert_non_null(fgets(line, sizeof line, in));
+    assert_string_equal(line,
+                        "trial,state,a,b,error,acc,\"mem,\"\"ory\",cost,began,ended,steps,budget,"
+                        "replicate,worker,note\n");
+    for (int i = 0; i < 8; i++) assert_non_null(fgets(line, sizeof line, in));
+    assert_non_null(strstr(line, "7,running,"));
+    assert_null(fgets(line, sizeof line, in));
+    fclose(in);
+    cull_study_free(s);
+    refused(other, cull_study_reopen(other, path, &s), CULL_EINPUT, "is not a study");
+    refused(other, cull_study_reopen(other, "", &s), CULL_EINPUT, "none is named");
+    cull_ctx_free(other);
+}
+
 /* ---- failures ---- */
+
+/* Whichever allocation fails: nothing is left, and it is said. */
+static void memory_fails(void **state)
+{
+    fixture *f = *state;
+    cull_table_opts o = {.size = sizeof o, .mean = true};
+    cull_run_opts ro = {.workers = 2, .in_order = 3};
+    char text[4000] = "a,b,error\n";
+    use_space(f, "a = int(0, 9)\nb = int(0, 9)\n");
+    for (int i = 0; i < 200; i++)
+        sprintf(text + strlen(text), "%d,%d,%d\n", i / 10 % 10, i % 10, i);
+    f->p.trials = 9;
+    for (int kind = 0; kind < 2; kind++) {
+        snprintf(f->path, sizeof f->path, "%s/m.csv", f->dir);
+        FILE *out = fopen(f->path, "w");
+        fputs(text, out);
+        fclose(out);
+        cull_status st = CULL_ENOMEM;
+        for (long k = 1; st != CULL_OK && k < 2000; k++) {
+            hooks h = {.fail_at = k};
+            world w = WORLD;
+            cull_evaluator *e = NULL;
+            cull_study *s = NULL;
+            cull_ctx *cx = hooked_ctx(&h, 1);
+            if (!cx) continue;
+            st = kind ? cull_evaluate_table(cx, &f->p, f->path, &o, &e)
+                      : cull_evaluate_function(cx, &f->p, evaluate, &w, &e);
+            if (st == CULL_OK)
+                st = cull_study_open(cx, &f->p, cull_method_find("random-search", NULL), NULL, NULL,
+                                     &s);
+            if (st == CULL_OK) st = cull_study_run(cx, s, e, &ro);
+            cull_evaluator_free(e);
+            cull_study_free(s);
+            cull_ctx_free(cx);
+            assert_int_equal(h.live, 0);
+            if (st != CULL_OK) assert_int_equal(st, CULL_ENOMEM);
+            if (st == CULL_OK) assert_true(k > 8);
+        }
+        assert_int_equal(st, CULL_OK);
+    }
+}
 
 static void failures(void **state)
 {
@@ -556,6 +667,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(order_is_by_cost, setup, teardown),
         cmocka_unit_test_setup_teardown(rule_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(silent_worker, setup, teardown),
+        cmocka_unit_test_setup_teardown(reopened, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(failures, setup, teardown),
         cmocka_unit_test_setup_teardown(asks_again_later, setup, teardown),
         cmocka_unit_test_setup_teardown(tables, setup, teardown),
