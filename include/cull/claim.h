@@ -12,10 +12,10 @@ extern "C" {
 #endif
 
 typedef struct {
-    const char *slug;    /* the method */
+    const char *slug;    /* the method, or the paper of a command */
     const char *claim;   /* what is claimed, in one sentence */
     const char *setting; /* data, budget, model and seeds of the check */
-    const char *package; /* Debian package with the data; NULL = needs none */
+    const char *package; /* Debian package with the data; NULL = needs none, or there is none */
 } cull_claim;
 CULL_API int cull_claim_count(void);
 CULL_API const cull_claim *cull_claim_at(int i); /* in order of slug; NULL outside */

@@ -39,6 +39,17 @@ typedef struct {
 } cull__fashion;
 cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f);
 
+/* A requirement as measured otherwise, with its interval (NaN: none). */
+void cull__claim_add_line(cull_claim_result *r, const char *what, double value, double lo,
+                          double hi, bool below, double threshold);
+void cull__claim_add_figure(cull_claim_result *r, const char *what, double value, double lo,
+                            double hi);
+/* mean a / mean b of values that belong together, and its 95 % interval by a bootstrap of pairs. */
+cull_status cull__claim_ratio(cull_ctx *cx, const double *a, const double *b, int n, double *ratio,
+                              double *lo, double *hi);
+/* Options "name=value name=value". */
+cull_status cull__claim_options(cull_ctx *cx, cull_opts *o, const char *text);
+
 /* The pick of `slug` with options "name=value name=value" from x (n, d), towards q (m, d) where that
  * is not NULL; `keep` rows into idx. */
 cull_status cull__claim_pick(cull_ctx *cx, const char *slug, const char *options, const float *x,

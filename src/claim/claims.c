@@ -6,14 +6,16 @@
 #include <math.h>
 #include <string.h>
 
-extern const cull__claim cull__claim_color_filter, cull__claim_got_d, cull__claim_kmq,
-    cull__claim_layoutprompter, cull__claim_optfs, cull__claim_pcoreset, cull__claim_quickselection,
-    cull__claim_rds_plus, cull__claim_select2reason, cull__claim_tadred, cull__claim_tarot;
+extern const cull__claim cull__claim_color_filter, cull__claim_fbnetv5, cull__claim_got_d,
+    cull__claim_kmq, cull__claim_layoutprompter, cull__claim_optfs, cull__claim_pcoreset,
+    cull__claim_quickselection, cull__claim_rds_plus, cull__claim_select2reason, cull__claim_tadred,
+    cull__claim_tarot;
 static const cull__claim *const all[] = {
-    &cull__claim_color_filter,   &cull__claim_got_d,    &cull__claim_kmq,
-    &cull__claim_layoutprompter, &cull__claim_optfs,    &cull__claim_pcoreset,
-    &cull__claim_quickselection, &cull__claim_rds_plus, &cull__claim_select2reason,
-    &cull__claim_tadred,         &cull__claim_tarot};
+    &cull__claim_color_filter,  &cull__claim_fbnetv5,        &cull__claim_got_d,
+    &cull__claim_kmq,           &cull__claim_layoutprompter, &cull__claim_optfs,
+    &cull__claim_pcoreset,      &cull__claim_quickselection, &cull__claim_rds_plus,
+    &cull__claim_select2reason, &cull__claim_tadred,         &cull__claim_tarot,
+};
 enum { N = sizeof all / sizeof *all, MOST_SEEDS = 64 };
 
 int cull_claim_count(void) { return N; }
@@ -74,6 +76,50 @@ void cull__claim_line(cull_claim_result *r, const char *what, const double *v, b
     l->holds = below ? l->value <= threshold : l->value >= threshold;
 }
 
+void cull__claim_add_line(cull_claim_result *r, const char *what, double value, double lo,
+                          double hi, bool below, double threshold)
+{
+    if (r->lines == CULL_CLAIM_LINES) return;
+    r->line[r->lines++] =
+        (cull_claim_line){.what = what,
+                          .threshold = threshold,
+                          .value = value,
+                          .lo = lo,
+                          .hi = hi,
+                          .below = below,
+                          .holds = below ? value <= threshold : value >= threshold};
+}
+
+void cull__claim_add_figure(cull_claim_result *r, const char *what, double value, double lo,
+                            double hi)
+{
+    if (r->figures < CULL_CLAIM_FIGURES)
+        r->figure[r->figures++] = (cull_claim_figure){what, value, lo, hi};
+}
+
+cull_status cull__claim_ratio(cull_ctx *cx, const double *a, const double *b, int n, double *ratio,
+                              double *lo, double *hi)
+{
+    enum { DRAWS = 2000 };
+    cull__mark_t mark = cull__mark(cx);
+    cull_rng r = cull__rng(cx, 4001);
+    double *v;
+    CULL_TRY(CULL_TMP(cx, v, DRAWS));
+    for (int k = 0; k < DRAWS; k++) {
+        double up = 0, down = 0;
+        for (int i = 0; i < n; i++) {
+            int64_t at = cull__rng_below(&r, n);
+            up += a[at], down += b[at];
+        }
+        v[k] = up / down;
+    }
+    *ratio = cull__mean(a, n) / cull__mean(b, n);
+    CULL_TRY(cull__quantile(cx, v, DRAWS, .025, lo));
+    CULL_TRY(cull__quantile(cx, v, DRAWS, .975, hi));
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
 double cull__gamma(cull_rng *r, double a)
 {
     if (a < 1) return cull__gamma(r, a + 1) * pow(cull__rng_unit(r), 1 / a);
@@ -89,8 +135,7 @@ void cull__gather(const float *x, const int64_t *idx, int64_t k, int64_t d, floa
     for (int64_t i = 0; i < k; i++) memcpy(out + i * d, x + idx[i] * d, (size_t)d * sizeof *x);
 }
 
-/* Options "name=value name=value". */
-static cull_status set_options(cull_ctx *cx, cull_opts *o, const char *text)
+cull_status cull__claim_options(cull_ctx *cx, cull_opts *o, const char *text)
 {
     while (*text) {
         char word[64];
@@ -116,7 +161,7 @@ cull_status cull__claim_pick(cull_ctx *cx, const char *slug, const char *options
     cull_opts *o = NULL;
     cull_pick k = {0};
     cull_status s = cull_opts_new(cx, method, &o);
-    if (s == CULL_OK) s = set_options(cx, o, options);
+    if (s == CULL_OK) s = cull__claim_options(cx, o, options);
     if (s == CULL_OK) s = cull_pool_from(cx, x, CULL_F32, n, d, &pool);
     if (s == CULL_OK && q) s = cull_pool_from(cx, q, CULL_F32, m, d, &target);
     cull_data_problem p = {.n = n, .pool = pool, .target = target, .budget = (double)keep};

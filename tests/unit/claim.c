@@ -4,6 +4,15 @@
 #include "cull/claim.h"
 #include "cull/method.h"
 
+/* Papers of a command, or of several methods. */
+static bool is_no_method(const char *slug)
+{
+    static const char *const other[] = {"fbnetv5", "layoutprompter"};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (!strcmp(slug, other[i])) return true;
+    return false;
+}
+
 static void door(void **state)
 {
     (void)state;
@@ -21,8 +30,7 @@ static void door(void **state)
     for (int i = 0; i < cull_claim_count(); i++) {
         const cull_claim *c = cull_claim_at(i);
         assert_true(*c->slug && *c->claim && *c->setting);
-        if (strcmp(c->slug, "layoutprompter")) /* a command of its own: cull layout */
-            assert_non_null(cull_method_find(c->slug, NULL));
+        if (!is_no_method(c->slug)) assert_non_null(cull_method_find(c->slug, NULL));
         if (i > 0) assert_true(strcmp(cull_claim_at(i - 1)->slug, c->slug) < 0);
     }
     cull_ctx_free(cx);

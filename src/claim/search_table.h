@@ -1,0 +1,48 @@
+/* search_table.h - tables of every design of a space, and methods of task search run on them. */
+#ifndef CULL__CLAIM_SEARCH_TABLE_H
+#define CULL__CLAIM_SEARCH_TABLE_H
+#include "claim/claim.h"
+#include "cull/search.h"
+
+/* A csv with a row for each of base^digits designs: its column `arch` holds the digits. */
+enum { CULL__TABLE_COLUMNS = 4 };
+typedef struct {
+    const char *file; /* within the data folder, or its folder `nas` */
+    int digits, base, columns;
+    const char *column[CULL__TABLE_COLUMNS]; /* accuracies in percent */
+} cull__search_file;
+/* NAS-Bench-Macro (Su et al. 2021): accuracy of the mean, then of each of three seeds. */
+extern const cull__search_file cull__macro;
+/* NAS-Bench-201 (Dong and Yang 2020): validation accuracy on CIFAR-10, CIFAR-100, ImageNet16-120. */
+extern const cull__search_file cull__nb201;
+
+typedef struct {
+    const cull__search_file *of;
+    int64_t designs;
+    double *value[CULL__TABLE_COLUMNS]; /* designs: by the number that its digits are; scratch */
+    cull_space *space;                  /* a category for each digit */
+} cull__search_table;
+/* The path of such a file. ENODATA: it is not there. */
+cull_status cull__nas_path(cull_ctx *cx, const char *dir, const char *file, char *path,
+                           size_t size);
+cull_status cull__search_table_open(cull_ctx *cx, const char *dir, const cull__search_file *of,
+                                    cull__search_table *t);
+void cull__search_table_close(cull__search_table *t);
+
+/* A method with options "name=value name=value"; objectives are columns `first` and those after it. */
+typedef struct {
+    const char *method, *options;
+    int64_t trials;
+    int first, objectives;
+    cull_again again;
+} cull__search_plan;
+/* Seed i is that of cx and i more. best, mean (seeds): of the first objective over what was evaluated; last (seeds,
+ * objectives): the last designs, in order. Each may be NULL. */
+typedef struct {
+    double *best, *mean;
+    int64_t *last;
+} cull__search_runs;
+cull_status cull__search_table_run(cull_ctx *cx, const cull__search_table *t,
+                                   const cull__search_plan *p, int seeds,
+                                   const cull__search_runs *out);
+#endif

@@ -1,0 +1,192 @@
+/* claim_search: the checks of search papers, on tables made here; what their tables must be. */
+#include "test.h"
+
+#include "cull/claim.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- tables in a folder of their own ---- */
+typedef struct {
+    const char *folder, *file, *head;
+    int digits, base, columns;
+} kind;
+static const kind nb201 = {
+    "nasbench201", "nb201.csv", "arch,c10_val200,c100_val200,in16_val200", 6, 5, 3};
+static char dir[64];
+
+static void path_of(const kind *k, char *path, size_t size)
+{
+    snprintf(path, size, "%s/%s", dir, k->folder);
+    (void)mkdir(path, 0700);
+    snprintf(path, size, "%s/%s/%s", dir, k->folder, k->file);
+}
+
+/* Accuracies of column j: what each digit adds, and a little that depends on all of them. */
+static double accuracy(const kind *k, const int *digit, int j)
+{
+    double v = 40;
+    unsigned all = 17U * (unsigned)j;
+    for (int i = 0; i < k->digits; i++) {
+        v += 40.0 / k->digits * ((digit[i] * (i + 2) + (j > 0)) % k->base) / k->base;
+        all = all * 31U + (unsigned)digit[i];
+    }
+    return v + (double)(all * 2654435761U >> 16 & 1023U) / 512;
+}
+
+/* All designs but the last `less`; `extra`: a line at the end. */
+static void make(const kind *k, int less, const char *extra)
+{
+    char path[160];
+    int n = 1;
+    path_of(k, path, sizeof path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "%s\n", k->head);
+    for (int i = 0; i < k->digits; i++) n *= k->base;
+    for (int at = 0; at < n - less; at++) {
+        int digit[16];
+        for (int i = k->digits - 1, v = at; i >= 0; i--, v /= k->base) digit[i] = v % k->base;
+        for (int i = 0; i < k->digits; i++) fprintf(f, "%d", digit[i]);
+        for (int j = 0; j < k->columns; j++) fprintf(f, ",%.4f", accuracy(k, digit, j));
+        fprintf(f, "\n");
+    }
+    if (extra) fprintf(f, "%s\n", extra);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/claim_search_XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    static const kind *const all[] = {&nb201};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char path[160];
+        path_of(all[i], path, sizeof path);
+        (void)unlink(path);
+        snprintf(path, sizeof path, "%s/%s", dir, all[i]->folder);
+        (void)rmdir(path);
+    }
+    return rmdir(dir);
+}
+
+/* ---- what every check keeps ---- */
+static void same(const cull_claim_result *a, const cull_claim_result *b)
+{
+    assert_int_equal(a->lines, b->lines);
+    assert_int_equal(a->figures, b->figures);
+    for (int i = 0; i < a->lines; i++) {
+        assert_memory_equal(&a->line[i].value, &b->line[i].value, sizeof(double));
+        assert_memory_equal(&a->line[i].lo, &b->line[i].lo, sizeof(double));
+    }
+    for (int i = 0; i < a->figures; i++)
+        assert_memory_equal(&a->figure[i].value, &b->figure[i].value, sizeof(double));
+}
+
+static void keeps(const char *slug)
+{
+    cull_claim_result one, two;
+    for (int threads = 1; threads <= 2; threads++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, threads);
+        cull_ctx_reseed(cx, 7);
+        ok(cx, cull_claim_run(cx, slug, dir, true, threads == 1 ? &one : &two));
+        assert_int_equal(cull_ctx_seed(cx), 7);
+        h.ticks = 0, h.stop_at = 2;
+        refused(cx, cull_claim_run(cx, slug, dir, true, &two), CULL_ECANCEL, "stopped");
+        h.stop_at = 0;
+        ok(cx, cull_claim_run(cx, slug, dir, true, &two));
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+        same(&one, &two);
+    }
+    assert_true(one.seeds == 3 && one.lines > 0 && *one.note);
+    for (int i = 0; i < one.lines; i++) {
+        const cull_claim_line *l = &one.line[i];
+        assert_true(isfinite(l->value) && !(l->lo > l->hi));
+        assert_int_equal(l->holds, l->below ? l->value <= l->threshold : l->value >= l->threshold);
+    }
+}
+
+/* Every k-th allocation fails in turn, wider and wider apart: the check says so, and nothing is left. */
+static void fails_well(const char *slug)
+{
+    cull_claim_result r;
+    for (long at = 1, step = 1; at < 4000; at += step, step += step / 4 + 1) {
+        hooks h = {.fail_at = at};
+        cull_ctx *cx = hooked_ctx(&h, 1);
+        if (!cx) {
+            assert_int_equal(h.live, 0);
+            continue;
+        }
+        cull_status s = cull_claim_run(cx, slug, dir, true, &r);
+        assert_true(s == CULL_ENOMEM || (s == CULL_OK && h.calls < at));
+        assert_true(s == CULL_OK || r.lines == 0);
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+}
+
+static void bad_table(const char *slug, const kind *k, int less, const char *extra,
+                      const char *part)
+{
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_claim_result r;
+    make(k, less, extra);
+    refused(cx, cull_claim_run(cx, slug, dir, true, &r), CULL_EINPUT, part);
+    assert_true(!r.claim);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+static void tables(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_claim_result r;
+    refused(cx, cull_claim_run(cx, "fbnetv5", "/no/such/place", true, &r), CULL_ENODATA,
+            "/no/such/place/nasbench201/nb201.csv is not there");
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+    bad_table("fbnetv5", &nb201, 1, NULL, "nb201.csv has 15624 designs of the 15625 there are");
+    bad_table("fbnetv5", &nb201, 0, "000000,1,2,3", "line 15627: arch is 6 digits below 5");
+    bad_table("fbnetv5", &nb201, 1, "444445,1,2,3", "line 15626: arch is 6 digits below 5");
+    bad_table("fbnetv5", &nb201, 1, "44444,1,2,3", "line 15626: arch is 6 digits below 5");
+    bad_table("fbnetv5", &nb201, 1, "444444,1,x,3", "line 15626: c100_val200 must be an accuracy");
+    bad_table("fbnetv5", &nb201, 1, "444444,1,2,101",
+              "line 15626: in16_val200 must be an accuracy");
+    make(&nb201, 0, NULL);
+}
+
+/* ---- fbnetv5: where the tasks are nearly one, sharing is all gain ---- */
+static void fbnetv5(void **state)
+{
+    (void)state;
+    keeps("fbnetv5");
+    fails_well("fbnetv5");
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    cull_ctx *cx = cull_ctx_new(&o);
+    cull_claim_result r;
+    ok(cx, cull_claim_run(cx, "fbnetv5", dir, false, &r));
+    assert_int_equal(r.seeds, 20);
+    assert_true(r.figure[0].value < r.figure[1].value); /* 300: shared ranks above separate */
+    assert_true(r.figure[4].value < r.figure[0].value); /* and 900 above 300 */
+    for (int i = 0; i < 2; i++)
+        assert_true(fabs(r.line[i].value - r.figure[4 * i].value / r.figure[4 * i + 1].value) <
+                    1e-12);
+    cull_ctx_free(cx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(fbnetv5)};
+    return cmocka_run_group_tests(tests, begin, end);
+}
