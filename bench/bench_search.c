@@ -1,13 +1,14 @@
 /* bench_search.c - what methods of task search cost by themselves, and how good they are on tables.
  *
- *   bench_search ask [METHOD ...]       microseconds of an ask and a tell, after 100, 1000, 10000 trials
- *   bench_search nsga2                  a generation of 1000 at three objectives: asks, tells, the boundary
- *   bench_search zdt1                   NSGA-II, 100 x 250 on ZDT1: milliseconds in all, volume within (1.1, 1.1)
- *   bench_search table CSV COLUMN[+...] METHOD EVALS SEEDS [--again] [--workers N] [OPTION=VALUE ...]
+ *   bench_search ask [METHOD ...]   microseconds of an ask and tell, up to 100, 1000, 10000 trials
+ *   bench_search nsga2              a generation of 1000 at three objectives: asks, tells, boundary
+ *   bench_search zdt1               NSGA-II, 100 x 250 on ZDT1: milliseconds, volume in (1.1, 1.1)
+ *   bench_search table CSV COLUMN[+...] METHOD EVALS SEEDS [--again] [--workers N] [OPTION=VALUE]
  *
- * table: CSV has a column `arch` of digits, a parameter each, and every combination of them; COLUMN is maximised, several
- * are objectives. Prints the mean best of the first column over seeds 1 .. SEEDS, its standard error, the mean of all
- * evaluated, and the mean rank (0 = best) of the last evaluated design of each objective. Times are of the processor. */
+ * table: CSV has a column `arch` of digits, a parameter each, and every combination of them; COLUMN
+ * is maximised, several are objectives. Prints the mean best of the first column over seeds 1 ..
+ * SEEDS, its standard error, the mean of all evaluated, and the mean rank (0 = best) of the last
+ * evaluated design of each objective. Times are of the processor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,9 +60,10 @@ static void tell(cull_ctx *cx, cull_study *s, int64_t number, const double *v)
 }
 
 /* ---- ask and tell ---- */
-static const char mixed[] = "a = real(0, 1)\nb = real(0, 1)\nc = real(0, 1)\nd = real(1e-5, 1, log)\n"
-                            "e = real(1e-5, 1, log)\nf = int(0, 100)\ng = int(1, 1000)\nh = int(16, 256, log)\n"
-                            "i = one(u, v, w)\nj = one(u, v, w, x, y)\n";
+static const char mixed[] =
+    "a = real(0, 1)\nb = real(0, 1)\nc = real(0, 1)\nd = real(1e-5, 1, log)\n"
+    "e = real(1e-5, 1, log)\nf = int(0, 100)\ng = int(1, 1000)\nh = int(16, 256, log)\n"
+    "i = one(u, v, w)\nj = one(u, v, w, x, y)\n";
 
 static void ask_one(const char *slug)
 {
@@ -141,8 +143,8 @@ static void nsga2(void)
             tell(cx, s, t.number, v);
             *(k == P - 1 ? &edge : &tells) += now() - at;
         }
-    printf("asks_us,tells_us,boundary_ms\n%.2f,%.2f,%.3f\n", 1e6 * asks / (G * P), 1e6 * tells / (G * P),
-           1e3 * edge / G);
+    printf("asks_us,tells_us,boundary_ms\n%.2f,%.2f,%.3f\n", 1e6 * asks / (G * P),
+           1e6 * tells / (G * P), 1e3 * edge / G);
     cull_study_free(s);
     cull_space_free(sp);
     cull_ctx_free(cx);
@@ -214,7 +216,8 @@ static table read_table(const char *path, char *columns)
         if (!fgets(line, sizeof line, f)) exit(1);
         while (fgets(line, sizeof line, f)) {
             int64_t id = 0;
-            if (cells(line, cell) < n || arch < 0 || at[0] < 0) exit((fprintf(stderr, "%s: no such columns\n", path), 1));
+            if (cells(line, cell) < n || arch < 0 || at[0] < 0)
+                exit((fprintf(stderr, "%s: no such columns\n", path), 1));
             t.digits = (int)strlen(cell[arch]);
             for (char *d = cell[arch]; *d; d++) {
                 if (!pass && *d - '0' >= t.base) t.base = *d - '0' + 1;
@@ -223,7 +226,8 @@ static table read_table(const char *path, char *columns)
             for (int j = 0; j < t.columns && pass; j++) t.value[j][id] = atof(cell[at[j]]);
         }
         t.n = (int64_t)llround(pow(t.base, t.digits));
-        for (int j = 0; j < t.columns && !pass; j++) t.value[j] = calloc((size_t)t.n, sizeof(double));
+        for (int j = 0; j < t.columns && !pass; j++)
+            t.value[j] = calloc((size_t)t.n, sizeof(double));
     }
     fclose(f);
     return t;
@@ -250,11 +254,15 @@ static outcome run(const table *t, const cull_method *m, int64_t evals, int work
     cull_trial k;
     for (int j = 0; j < t->digits; j++) {
         sprintf(text + strlen(text), "p%d = one(", j);
-        for (int i = 0; i < t->base; i++) sprintf(text + strlen(text), "%s%c", i ? ", " : "", 'a' + i);
+        for (int i = 0; i < t->base; i++)
+            sprintf(text + strlen(text), "%s%c", i ? ", " : "", 'a' + i);
         strcat(text, ")\n");
     }
     cull_space *sp = space_of(cx, text);
-    cull_search_problem p = {.space = sp, .objectives = t->columns, .objective = most, .trials = evals,
+    cull_search_problem p = {.space = sp,
+                             .objectives = t->columns,
+                             .objective = most,
+                             .trials = evals,
                              .again = again ? CULL_AGAIN_PAID : CULL_AGAIN_NEVER};
     must(cx, cull_opts_new(cx, m, &o));
     for (int i = 0; i < n; i++) {
@@ -276,12 +284,14 @@ static outcome run(const table *t, const cull_method *m, int64_t evals, int work
         must(cx, cull_study_trial(s, running[head++ % workers], &k));
         look_up(t, k.x, v);
         r.best = fmax(r.best, v[0]), r.mean += v[0] / (double)evals;
-        if (done >= evals - t->columns) last[done - evals + t->columns] = v[done - evals + t->columns];
+        if (done >= evals - t->columns)
+            last[done - evals + t->columns] = v[done - evals + t->columns];
         tell(cx, s, k.number, v);
     }
     r.seconds = now() - at;
     for (int j = 0; j < t->columns; j++)
-        for (int64_t i = 0; i < t->n; i++) r.rank += (t->value[j][i] > last[j]) / (double)t->columns;
+        for (int64_t i = 0; i < t->n; i++)
+            r.rank += (t->value[j][i] > last[j]) / (double)t->columns;
     cull_study_free(s);
     cull_opts_free(o);
     cull_space_free(sp);
@@ -311,8 +321,8 @@ static int on_table(int argc, char **argv)
         best += r.best / seeds, square += r.best * r.best / seeds;
         mean += r.mean / seeds, rank += r.rank / seeds, seconds += r.seconds / seeds;
     }
-    printf("%s,%d evals,%d seeds,best %.4f,sem %.4f,mean %.3f,last rank %.1f,us %.2f\n", argv[2], (int)evals,
-           seeds, best, sqrt(fmax(0, square - best * best) / (seeds - 1.0)), mean, rank,
+    printf("%s,%d evals,%d seeds,best %.4f,sem %.4f,mean %.3f,last rank %.1f,us %.2f\n", argv[2],
+           (int)evals, seeds, best, sqrt(fmax(0, square - best * best) / (seeds - 1.0)), mean, rank,
            1e6 * seconds / (double)evals);
     for (int j = 0; j < t.columns; j++) free(t.value[j]);
     return 0;
@@ -328,7 +338,8 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "zdt1"))
         zdt1();
     else if (strcmp(what, "table") || on_table(argc - 2, argv + 2)) {
-        fprintf(stderr, "usage: bench_search ask [METHOD ...] | nsga2 | zdt1 | table CSV COLUMN[+...] METHOD EVALS "
+        fprintf(stderr, "usage: bench_search ask [METHOD ...] | nsga2 | zdt1 | table CSV "
+                        "COLUMN[+...] METHOD EVALS "
                         "SEEDS [--again] [--workers N] [OPTION=VALUE ...]\n");
         return 2;
     }

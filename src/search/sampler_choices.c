@@ -11,7 +11,8 @@ static int64_t slots_of(const cull_space_param *p)
                                                                              : 1;
 }
 
-/* A category has as many ways as values; what has an order is cut where it has more than `levels` (and 64). */
+/* A category has as many ways as values; what has an order is cut where it has more than `levels`
+ * (and 64). */
 static int64_t ways_of(const cull_space_param *p, int64_t levels)
 {
     int64_t few = levels > 64 ? levels : 64;

@@ -1,5 +1,5 @@
-/* sampler_model.h - what methods of search that learn from the trials share: rows of features and values, first
- * points, and an evolution over what a predictor says. */
+/* sampler_model.h - what methods of search that learn from the trials share: rows of features and
+ * values, first points, and an evolution over what a predictor says. */
 #ifndef CULL__SAMPLER_MODEL_H
 #define CULL__SAMPLER_MODEL_H
 #include "cull/predict.h"
@@ -7,8 +7,9 @@
 #include "search/sampler.h"
 
 /* ---- first points ---- */
-/* Trial v->trials before there is anything to learn from: of an additive recurrence (Roberts 2018), shifted by the seed,
- * that fills the space evenly (`even`), or drawn. After some attempts it is drawn anyway. */
+/* Trial v->trials before there is anything to learn from: of an additive recurrence (Roberts 2018),
+ * shifted by the seed, that fills the space evenly (`even`), or drawn. After some attempts it is
+ * drawn anyway. */
 cull_status cull__model_start(cull_ctx *cx, const cull_search_view *v, bool even, int attempt,
                               double *x);
 
@@ -26,8 +27,8 @@ cull_status cull__seen_open(cull_ctx *cx, const cull_search_view *v, bool study,
 bool cull__seen_add(cull__seen *s, const double *x);
 
 /* ---- rows to learn from ---- */
-/* Features of a point: cull_space_encode, and, with `pairs`, which pair of values each two parameters that follow one
- * another have. */
+/* Features of a point: cull_space_encode, and, with `pairs`, which pair of values each two
+ * parameters that follow one another have. */
 typedef struct {
     const cull_space *space;
     cull_encode encode;
@@ -38,8 +39,8 @@ void cull__features_open(const cull_space *s, cull_encode e, bool pairs, cull__f
 void cull__features_of(const cull__features *f, const double *x, double *out);
 
 typedef enum { CULL__AS_TOLD, CULL__NORMAL_SCORES } cull__scale;
-/* The first `tells` trials told. Failed ones have the worst value of each objective. y is standardised, or normal scores
- * of the ranks (so that a few huge values do not matter). */
+/* The first `tells` trials told. Failed ones have the worst value of each objective. y is
+ * standardised, or normal scores of the ranks (so that a few huge values do not matter). */
 typedef struct {
     int64_t n;
     int m;
@@ -53,7 +54,8 @@ cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tel
 /* Row of the least first objective, feasible ones first; -1 = there are none. */
 int64_t cull__rows_best(const cull__rows *r);
 
-/* A predictor for each objective, and one of the violation. Fails where a fit does: close it in any case. */
+/* A predictor for each objective, and one of the violation. Fails where a fit does: close it in any
+ * case. */
 typedef struct {
     const cull__features *f;
     int m;
@@ -67,8 +69,8 @@ cull_status cull__surrogate_say(cull_ctx *cx, const cull__surrogate *s, const do
                                 double *mean, double *spread, double *violation);
 
 /* ---- batches: trials [k size, (k + 1) size) are of one model ---- */
-/* The first of a batch that is asked fixes how many tells it knows; so what a batch holds is a function of the events,
- * whoever makes it. The points are a cache. */
+/* The first of a batch that is asked fixes how many tells it knows; so what a batch holds is a
+ * function of the events, whoever makes it. The points are a cache. */
 typedef struct {
     int64_t size;
     int64_t batch, tells; /* of the last one begun; -1 */

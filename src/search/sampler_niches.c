@@ -48,8 +48,8 @@ static bool plane(double *a, int m, double *b)
     return true;
 }
 
-/* The row nearest to each axis by the achievement function, weights 1 and 1e-6; then where the plane through them
- * cuts the axes. Where there is no such plane, the worst of the first rank. */
+/* The row nearest to each axis by the achievement function, weights 1 and 1e-6; then where the
+ * plane through them cuts the axes. Where there is no such plane, the worst of the first rank. */
 static void normalise(niches *q)
 {
     int m = q->r->m;

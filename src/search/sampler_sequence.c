@@ -8,7 +8,8 @@ enum {
     PATIENCE = 4096 /* indices in a row without a point, after which an endless walk draws one */
 };
 
-/* The first index from *i on that has a point; *there = false: the end, or patience, was reached. */
+/* The first index from *i on that has a point; *there = false: the end, or patience, was reached.
+ * */
 static cull_status seek(cull_ctx *cx, cull__sequence *s, const cull_search_view *v, int64_t *i,
                         double *x, bool *there)
 {
@@ -53,13 +54,14 @@ cull_status cull__sequence_asked(cull_ctx *cx, cull__sequence *s, const cull_sea
 {
     const double *x = v->x + number * v->width;
     bool again = v->problem->again != CULL_AGAIN_NEVER;
-    for (int k = 0; k < PASSED && s->next < s->end; k++, s->next++) {
+    for (int known = 0, missing = 0; s->next < s->end; s->next++) {
         bool there;
         CULL_TRY(s->at(cx, s->user, v, s->next, s->x, &there));
-        bool mine = there && same(s->x, x, v->width);
-        if (!there || (mine && !again)) continue;
-        s->next += mine;
-        if (again || !cull_search_seen(v, s->x)) break;
+        if (!there && s->endless && ++missing == PATIENCE) break;
+        if (!there) continue;
+        bool mine = same(s->x, x, v->width);
+        s->next += mine && again;
+        if (again || (!mine && !cull_search_seen(v, s->x)) || ++known == PASSED) break;
     }
     return CULL_OK;
 }

@@ -1,11 +1,12 @@
-/* annealing.c - annealing against its rule of acceptance: how often a step for the worse is taken. */
+/* annealing.c - annealing against its rule of acceptance: how often a step for the worse is taken.
+ * */
 #include "searching.h"
 
 enum { W = 60 };
 static double last[2][W];
 
-/* The walk stands at value 0; every odd trial is told 1, every even one 0. Whether a step to 1 was taken shows in the next
- * proposal: it is one value away from where the walk stands. */
+/* The walk stands at value 0; every odd trial is told 1, every even one 0. Whether a step to 1 was
+ * taken shows in the next proposal: it is one value away from where the walk stands. */
 static double taken(const char *hot, const char *cold, int n)
 {
     cull_ctx *cx = cull_ctx_new(NULL);

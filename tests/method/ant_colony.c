@@ -37,7 +37,8 @@ static void pheromone(void **state)
     cull_ctx_free(cx);
 }
 
-/* With greed 0 values come in proportion: after a wave the best one's has 0.55, three others 0.1 each. */
+/* With greed 0 values come in proportion: after a wave the best one's has 0.55, three others 0.1
+ * each. */
 static void in_proportion(void **state)
 {
     (void)state;

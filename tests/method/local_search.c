@@ -1,4 +1,5 @@
-/* local_search.c - local-search against a climb written down plainly: where it stands, which neighbours are left. */
+/* local_search.c - local-search against a climb written down plainly: where it stands, which
+ * neighbours are left. */
 #include "searching.h"
 
 enum { D = 4, K = 4, N = 256 };

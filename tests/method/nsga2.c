@@ -105,8 +105,9 @@ static void survivors(void **state)
     cull_ctx_free(cx);
 }
 
-/* Without crossover a child is one member of the population, a value or so changed: random designs of 60 bits differ in
- * 30. So whose child it is can be seen, and the members are known from brute force. */
+/* Without crossover a child is one member of the population, a value or so changed: random designs
+ * of 60 bits differ in 30. So whose child it is can be seen, and the members are known from brute
+ * force. */
 enum { W = 60, P = 7, GENERATIONS = 12 };
 static void children_of_the_population(void **state)
 {

@@ -11,8 +11,9 @@ static bool kept(const int64_t *idx, int64_t n, int64_t i)
     return false;
 }
 
-/* On the plane f1 + f2 + f3 = 1, scaled by 1, 10 and 1000: a point on each of 15 directions, and between them 60 beside
- * the same directions. Each direction's own point stays, whatever the order of rows. */
+/* On the plane f1 + f2 + f3 = 1, scaled by 1, 10 and 1000: a point on each of 15 directions, and
+ * between them 60 beside the same directions. Each direction's own point stays, whatever the order
+ * of rows. */
 static void one_in_each_niche(void **state)
 {
     (void)state;
@@ -71,7 +72,8 @@ static void whole_ranks_first(void **state)
     cull_ctx_free(cx);
 }
 
-/* The sphere of DTLZ2 (Deb et al. 2002), 7 parameters: after 91 x 80 designs the front is on it and covers it. */
+/* The sphere of DTLZ2 (Deb et al. 2002), 7 parameters: after 91 x 80 designs the front is on it and
+ * covers it. */
 static void covers_a_sphere(void **state)
 {
     (void)state;

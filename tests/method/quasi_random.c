@@ -1,4 +1,5 @@
-/* quasi_random.c - quasi-random against what defines it: one point in every box of the right size, integrals. */
+/* quasi_random.c - quasi-random against what defines it: one point in every box of the right size,
+ * integrals. */
 #include "searching.h"
 
 enum { MOST = 2048 };
@@ -20,7 +21,8 @@ static void points(const char *text, int n, uint64_t seed, const char *skip)
     cull_ctx_free(cx);
 }
 
-/* Every p^k consecutive points: one in each of p^k parts of the axis; every 4 x 9 in a box of the first two. */
+/* Every p^k consecutive points: one in each of p^k parts of the axis; every 4 x 9 in a box of the
+ * first two. */
 static void one_in_each_part(void **state)
 {
     (void)state;
@@ -41,8 +43,8 @@ static void one_in_each_part(void **state)
     }
 }
 
-/* Both alternatives have the second axis (base 3): of 54 points 27 are in each, one in each 27th of it. What comes
- * after the `or` has the third, whichever was taken. */
+/* Both alternatives have the second axis (base 3): of 54 points 27 are in each, one in each 27th of
+ * it. What comes after the `or` has the third, whichever was taken. */
 static void alternatives_share_an_axis(void **state)
 {
     (void)state;
@@ -62,7 +64,8 @@ static void alternatives_share_an_axis(void **state)
     for (int k = 0; k < 125; k++) assert_int_equal(hit[k], 1);
 }
 
-/* Three values on the axis of base 2: off by one for each of 10 digits at most; uniform draws are off by 13. */
+/* Three values on the axis of base 2: off by one for each of 10 digits at most; uniform draws are
+ * off by 13. */
 static void categories_come_equally_often(void **state)
 {
     (void)state;
@@ -73,7 +76,8 @@ static void categories_come_equally_often(void **state)
     assert_in_range(b[0], 364 - 7, 365 + 7);
 }
 
-/* The mean of a product over 5 axes is 1: nearer than 1024 independent draws come, whose error is 0.013. */
+/* The mean of a product over 5 axes is 1: nearer than 1024 independent draws come, whose error is
+ * 0.013. */
 static void an_integral(void **state)
 {
     (void)state;
@@ -106,7 +110,8 @@ static void seeds_make_it_unbiased(void **state)
         assert_true(fabs(sum[j] - 0.5) < 4 / sqrt(12 * 400));
 }
 
-/* Subsets, orders and shares are uniform: 14 subsets, 6 orders, the second moment of a share of three is 1/6. */
+/* Subsets, orders and shares are uniform: 14 subsets, 6 orders, the second moment of a share of
+ * three is 1/6. */
 static void several_numbers(void **state)
 {
     (void)state;

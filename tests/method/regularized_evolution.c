@@ -1,9 +1,11 @@
-/* regularized_evolution.c - regularized-evolution: whose child a design is, told by what it differs in. */
+/* regularized_evolution.c - regularized-evolution: whose child a design is, told by what it differs
+ * in. */
 #include "searching.h"
 
 enum { W = 60, P = 8, N = 200 };
 
-/* A sample of a thousand holds the best of the eight alive: the parent is that one, and none that failed or is older. */
+/* A sample of a thousand holds the best of the eight alive: the parent is that one, and none that
+ * failed or is older. */
 static void the_parent_is_the_best_alive(void **state)
 {
     (void)state;

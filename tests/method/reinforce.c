@@ -67,7 +67,8 @@ static void gradient(void **state)
     cull_ctx_free(cx);
 }
 
-/* A subset's bounds and a permutation's items that are gone: probabilities of all designs have the sum 1. */
+/* A subset's bounds and a permutation's items that are gone: probabilities of all designs have the
+ * sum 1. */
 static void what_is_not_open(void **state)
 {
     (void)state;
@@ -92,8 +93,8 @@ static void what_is_not_open(void **state)
     cull_ctx_free(cx);
 }
 
-/* Three tasks that want other values everywhere, one run: the last three designs are their answers, but for a choice here
- * and there that settled early. Of 90 choices 30 are right by chance. */
+/* Three tasks that want other values everywhere, one run: the last three designs are their answers,
+ * but for a choice here and there that settled early. Of 90 choices 30 are right by chance. */
 static void a_design_for_each_task(void **state)
 {
     (void)state;

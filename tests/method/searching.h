@@ -1,4 +1,5 @@
-/* searching.h - what tests of methods of task search share: a space from text, a study, and a loop that answers. */
+/* searching.h - what tests of methods of task search share: a space from text, a study, and a loop
+ * that answers. */
 #ifndef CULL_SEARCHING_H
 #define CULL_SEARCHING_H
 #include "test.h"
@@ -75,7 +76,8 @@ static inline int distance(const double *x, const double *y, int64_t width)
     return d;
 }
 
-/* A function of discrete values with many optima: every value and every pair of neighbours has a number of its own. */
+/* A function of discrete values with many optima: every value and every pair of neighbours has a
+ * number of its own. */
 static inline double rugged(const double *x, int64_t width)
 {
     double v = 0;

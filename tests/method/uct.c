@@ -133,8 +133,9 @@ static void two_by_two(void **state) { (void)state, every_step(2, 2, "0.7", fals
 static void three_of_four(void **state) { (void)state, every_step(3, 4, "0.31", false); }
 static void halves_of_five(void **state) { (void)state, every_step(2, 5, "0.5", true); }
 
-/* The first two designs of one parameter of 5 values by halves: 2 of 5 values are in the first half. Below the tree a value
- * is as likely as any: after one design the root has halves, and 5 values come 1/4 1/4 1/6 1/6 1/6. */
+/* The first two designs of one parameter of 5 values by halves: 2 of 5 values are in the first
+ * half. Below the tree a value is as likely as any: after one design the root has halves, and 5
+ * values come 1/4 1/4 1/6 1/6 1/6. */
 static void below_the_tree(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* samplers: what every method of task search that needs no model keeps, on a space with a parameter of every kind:
- * valid points, no point twice, the same for any way of getting there, memory failing. */
+/* samplers: what every method of task search that needs no model keeps, on a space with a parameter
+ * of every kind: valid points, no point twice, the same for any way of getting there, memory
+ * failing. */
 #include "test.h"
 
 #include "cull/search.h"
@@ -151,7 +152,8 @@ static void all_of_a_small_space(void **state)
     }
 }
 
-/* The state is a function of the events: a study whose trials are those of another, by the queue, goes on as that. */
+/* The state is a function of the events: a study whose trials are those of another, by the queue,
+ * goes on as that. */
 static void state_is_of_events(void **state)
 {
     (void)state;
@@ -186,7 +188,8 @@ static void state_is_of_events(void **state)
     }
 }
 
-/* An ask or a tell that fails for lack of memory leaves the study as it was, or is made good later. */
+/* An ask or a tell that fails for lack of memory leaves the study as it was, or is made good later.
+ * */
 static void memory_fails(void **state)
 {
     (void)state;

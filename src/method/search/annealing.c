@@ -1,18 +1,20 @@
-/* annealing - simulated annealing: a walk that takes steps for the worse, ever more seldom (Kirkpatrick et al. 1983)
+/* annealing - a walk that takes steps for the worse, ever more seldom (Kirkpatrick et al. 1983)
  *
  * Chooses   designs of a space, by one objective.
- * Idea      The first `first` designs are random, and the best of them is where the walk begins. Each new design is the
- *           walk's with one parameter changed; when it is told, the walk goes there if it is better, and else by
- *           chance exp(-(what it is worse by) / temperature). The temperature falls geometrically with every told
- *           trial, from `hot` to `cold` times the standard deviation of the first values.
+ * Idea      The first `first` designs are random, and the best of them is where the walk begins.
+ *           Each new design is the walk's with one parameter changed; when it is told, the walk
+ *           goes there if it is better, and else by chance exp(-(what it is worse by) /
+ *           temperature). The temperature falls geometrically with every told trial, from `hot` to
+ *           `cold` times the standard deviation of the first values.
  * Reads     values and violations of trials that are done.
- * Deviates  (a) The temperature's unit is the spread of the first values, so that options need no scale. (b) The fall
- *           ends with the budget; a study without a number of trials cools over 1000. (c) Several workers hold several
- *           steps of one walk: each is judged against where the walk stands when it is told. (d) A violation is never taken for
- *           a smaller one; failed trials are never gone to. (e) A point that was told from elsewhere is a step as well. (f) Where what
- *           is next to the walk is known already, ever more parameters change.
+ * Deviates  (a) The temperature's unit is the spread of the first values, so that options need no
+ *           scale. (b) The fall ends with the budget; a study without a number of trials cools over
+ *           1000. (c) Several workers hold several steps of one walk: each is judged against where
+ *           the walk stands when it is told. (d) A violation is never taken for a smaller one;
+ *           failed trials are never gone to. (e) A point that was told from elsewhere is a step as
+ *           well. (f) Where what is next to the walk is known already, ever more parameters change.
  * Cost      one mutation for a design; no memory that grows.
- * Example   cull search space.cull --method annealing --minimize error --budget 200 -- ./train {lr} {arch}
+ * Example   cull search space.cull --method annealing --minimize error --budget 200 -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"

@@ -1,18 +1,21 @@
-/* ant-colony - pheromone on values: what good designs chose is chosen more often (Dorigo and Gambardella 1997; Byla and Pang 2020)
+/* ant-colony - pheromone on values: good designs' values are chosen more often (Byla and Pang 2020)
  *
  * Chooses   designs of a space, by one objective.
- * Idea      Every value of every parameter has pheromone, `floor` at first. An ant chooses each value: by chance `greed` the one with
- *           most pheromone, else in proportion to it. Once it has set out, the values it chose lose: tau <- (1 -
- *           decay) tau + decay floor, so that the next one goes elsewhere. When `ants` of them were told, the values of the
- *           best design ever gain: tau <- (1 - evaporation) tau + evaporation.
- * Reads     values and violations of trials that are done; less violation comes before a better value.
- * Deviates  (a) The best design gains 1 and not 1 over its cost, so that values may have any sign and scale. (b) The heuristic
- *           factor is 1. (c) Ants are of a fixed length: DeepSwarm's grow by a layer each wave. (d) Pheromone of a
- *           permutation is on (place, item), of a subset on each item in or out. Reals and long ints are cut to
- *           `levels` parts, drawn uniformly within. (e) Waves of several workers overlap: a wave is `ants` trials told.
+ * Idea      Every value of every parameter has pheromone, `floor` at first. An ant chooses each
+ *           value: by chance `greed` the one with most pheromone, else in proportion to it. Once it
+ *           has set out, the values it chose lose: tau <- (1 - decay) tau + decay floor, so that
+ *           the next one goes elsewhere. When `ants` of them were told, the values of the best
+ *           design ever gain: tau <- (1 - evaporation) tau + evaporation.
+ * Reads     values and violations of trials that are done; less violation comes before a better
+ *           value.
+ * Deviates  (a) The best design gains 1 and not 1 over its cost, so that values may have any sign
+ *           and scale. (b) The heuristic factor is 1. (c) Ants are of a fixed length: DeepSwarm's
+ *           grow by a layer each wave. (d) Pheromone of a permutation is on (place, item), of a
+ *           subset on each item in or out. Reals and long ints are cut to `levels` parts, drawn
+ *           uniformly within. (e) Waves of several workers overlap: a wave is `ants` trials told.
  *           (f) A design that was seen before is made anew with less greed.
  * Cost      O(values) time for a design; 8 bytes a value.
- * Example   cull search space.cull --method ant-colony --minimize error --budget 64 -- ./train {lr} {arch}
+ * Example   cull search space.cull --method ant-colony --minimize error --budget 64 -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"

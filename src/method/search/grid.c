@@ -1,16 +1,17 @@
 /* grid - every combination of a few values of each parameter, in random order or in order
  *
  * Chooses   designs of a space, whatever their values; the search that small spaces need.
- * Idea      A real, and an int of more values, is cut to `levels` values, equally far on its scale and with both ends; a simplex
- *           to parts of 1 / (levels - 1). Everything else keeps all its values. The points of the grid are asked once
- *           each, shuffled by the seed, so that a budget that ends early has seen all of the space; or in order, the first parameter
+ * Idea      A real, and an int of more values, is cut to `levels` values, equally far on its scale
+ *           and with both ends; a simplex to parts of 1 / (levels - 1). Everything else keeps all
+ *           its values. The points of the grid are asked once each, shuffled by the seed, so that a
+ *           budget that ends early has seen all of the space; or in order, the first parameter
  *           slowest.
  * Reads     which points were asked.
- * Deviates  (a) A grid of more than 262,144 points is not shuffled but drawn from. (b) What constraints leave out
- *           is passed over.
- * Cost      O(width) time for a design, 32 steps of the odometer where shuffled; 8 bytes a point of the grid, and a design for every
- *           64 of them.
- * Example   cull search space.cull --method grid --levels 4 --minimize error --budget 64 -- ./train {lr} {arch}
+ * Deviates  (a) A grid of more than 262,144 points is not shuffled but drawn from. (b) What
+ *           constraints leave out is passed over.
+ * Cost      O(width) time for a design, 32 steps of the odometer where shuffled; 8 bytes a point of
+ *           the grid, and a design for every 64 of them.
+ * Example   cull search space.cull --method grid --minimize error -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"
@@ -42,9 +43,8 @@ typedef struct {
     int64_t at;         /* -1 = none */
     double *kept;       /* points 0, 64, 128, ... as far as the cursor has been */
     int64_t keeps, cap; /* of them; numbers that have room */
-    int64_t n;          /* points in all; -1 = not counted */
-    int64_t *order;     /* n, where shuffled by `seed` */
-    uint64_t seed;
+    int64_t *order;     /* n, where shuffled: indices of the points that keep the constraints */
+    int64_t n, room;
     bool shuffled;
 } grid;
 
@@ -108,7 +108,8 @@ static bool next_permutation(int64_t n, double *v)
     return true;
 }
 
-/* Numbers of parts - 1 things in n boxes: one moves a box to the left, what is right of it goes to the end. */
+/* Numbers of parts - 1 things in n boxes: one moves a box to the left, what is right of it goes to
+ * the end. */
 static bool next_simplex(const cull_space_param *p, int64_t levels, double *v)
 {
     double parts = levels > 1 ? (double)(levels - 1) : 1;
@@ -200,11 +201,10 @@ static cull_status at(cull_ctx *cx, void *user, const cull_search_view *v, int64
                       bool *there)
 {
     grid *g = user;
-    if (g->order && (!g->shuffled || g->seed != v->seed)) {
+    if (g->order && !g->shuffled) { /* the seed is known now, and stays */
         cull_rng r = cull__rng_seeded(v->seed, (uint64_t)1 << 61);
-        for (int64_t i = 0; i < g->n; i++) g->order[i] = i;
         cull__rng_shuffle(&r, g->order, g->n);
-        g->seed = v->seed, g->shuffled = true;
+        g->shuffled = true;
     }
     CULL_TRY(seek(cx, g, g->order ? g->order[index] : index, there));
     if (!*there) {
@@ -233,10 +233,20 @@ static cull_status make(cull_ctx *cx, grid *g)
     CULL_TRY(CULL_ALLOC(cx, g->walk.x, g->width));
     CULL_TRY(CULL_ALLOC(cx, g->x, g->width));
     if (g->o.order == IN_ORDER) return CULL_OK;
-    CULL_TRY(seek(cx, g, SHUFFLES, &there));
-    if (there) return CULL_OK; /* too many: drawn */
-    g->n = g->walk.end = g->at + 1;
-    return CULL_ALLOC(cx, g->order, g->n);
+    for (int64_t i = 0; i <= SHUFFLES; i++) {
+        CULL_TRY(seek(cx, g, i, &there));
+        if (!there) break;
+        if (!cull_space_allows(g->space, g->x)) continue;
+        CULL_TRY(CULL_GROW(cx, g->order, &g->room, g->n + 1));
+        g->order[g->n++] = i;
+    }
+    if (!there) {
+        g->walk.end = g->n;
+        return g->order ? CULL_OK : CULL_ALLOC(cx, g->order, 1);
+    }
+    cull__free(g->order); /* too many: they are drawn */
+    g->order = NULL;
+    return CULL_OK;
 }
 
 static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void *o, void **state)
@@ -245,7 +255,7 @@ static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void 
     CULL_TRY(CULL_ALLOC(cx, g, 1));
     g->space = p->space, g->cx = cx, g->o = *(const opts *)o;
     g->params = cull_space_params(p->space), g->width = cull_space_width(p->space);
-    g->at = -1, g->n = -1;
+    g->at = -1;
     g->walk.at = at, g->walk.user = g, g->walk.end = INT64_MAX, g->walk.number = -1;
     cull_status s = make(cx, g);
     if (s != CULL_OK) {
@@ -261,7 +271,8 @@ typedef struct {
     cull_rng *r;
 } drawer;
 
-/* A parameter of several numbers keeps all its values: it is drawn. A simplex is rounded to parts. */
+/* A parameter of several numbers keeps all its values: it is drawn. A simplex is rounded to parts.
+ * */
 static void draw(void *user, const cull_space *s, int i, const double *x, double *v)
 {
     (void)x;

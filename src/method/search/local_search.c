@@ -1,15 +1,18 @@
 /* local-search - to a better neighbour again and again, and from a new start where there is none
  *
  * Chooses   designs of a space, by one objective.
- * Idea      From a random design all that differ from it in one value are tried, in random order. `improvement` first goes on from
- *           the first one that is better, `best` tries all and goes on from the best. Where none is better a random design is
- *           the next start. On small tables of architectures this is as good as any evolution (White et al. 2021).
- * Reads     values and violations of trials that are done; less violation comes before a better value.
- * Deviates  (a) A neighbour that was asked before counts with what it was told, and is not asked again. (b) While
- *           the last neighbours run, other workers try designs that later are starts. (c) Neighbours of a real
- *           are `steps` sixteenths of its range either way. (d) Of more than 2^20 / width neighbours that many are drawn.
+ * Idea      From a random design all that differ from it in one value are tried, in random order.
+ *           `improvement` first goes on from the first one that is better, `best` tries all and
+ *           goes on from the best. Where none is better a random design is the next start. On small
+ *           tables of architectures this is as good as any evolution (White et al. 2021).
+ * Reads     values and violations of trials that are done; less violation comes before a better
+ *           value.
+ * Deviates  (a) A neighbour that was asked before counts with what it was told, and is not asked
+ *           again. (b) While the last neighbours run, other workers try designs that later are
+ *           starts. (c) Neighbours of a real are `steps` sixteenths of its range either way. (d) Of
+ *           more than 2^20 / width neighbours that many are drawn.
  * Cost      O(neighbours) when it moves, O(1) else; the neighbours are held.
- * Example   cull search space.cull --method local-search --minimize error --budget 200 -- ./train {lr} {arch}
+ * Example   cull search space.cull --method local-search --minimize error -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"

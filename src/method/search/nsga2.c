@@ -1,19 +1,23 @@
-/* nsga2 - NSGA-II: a population by ranks of dominance, then by how alone a design stands (Deb et al. 2002)
+/* nsga2 - a population by ranks of dominance, then by crowding (Deb et al. 2002)
  *
  * Chooses   designs of a space, by several objectives (or one) and constraints.
- * Idea      Of two designs the one of lower rank of dominance is better, and of equal ranks the one farther from its neighbours.
- *           Parents win tournaments of two. A child is their crossover, then mutated: simulated binary
- *           crossover and polynomial mutation of what has an order, else values of either parent and chance 1 / n of a new
- *           one. When `population` trials have come to an end, the best of the population and of those that came are
- *           the next one. What violates constraints less dominates.
+ * Idea      Of two designs the one of lower rank of dominance is better, and of equal ranks the one
+ *           farther from its neighbours. Parents win tournaments of two. A child is their
+ *           crossover, then mutated: simulated binary crossover and polynomial mutation of what has
+ *           an order, else values of either parent and chance 1 / n of a new one. When `population`
+ *           trials have come to an end, the best of the population and of those that came are the
+ *           next one. What violates constraints less dominates.
  * Reads     values and violations of trials that are done.
- * Deviates  (a) Nobody waits for a generation: children are made from the population of the last boundary, and whoever is told
- *           belongs to the generation that it is told in. With one worker this is the paper's. (b) Failed trials count for the
- *           boundary and never enter. (c) One child of each crossover; without one (1 - `mate`) it is its first
- *           parent, mutated. (d) Rounding steps on a short scale comes back to the parent; so discrete values are
- *           drawn anew, as the paper's binary strings are flipped.
- * Cost      O(1) and a crossover for a design, O(population log^(objectives-1) population) at a boundary; 16 bytes a member.
- * Example   cull search space.cull --method nsga2 --minimize error,latency --budget 400 -- ./train {lr} {arch}
+ * Deviates  (a) Nobody waits for a generation: children are made from the population of the last
+ *           boundary, and whoever is told belongs to the generation that it is told in. With one
+ *           worker this is the paper's. (b) Failed trials count for the boundary and never enter.
+ *           (c) One child of each crossover; without one (1 - `mate`) it is its first parent,
+ *           mutated. (d) Rounding steps on a short scale comes back to the parent; so discrete
+ *           values are drawn anew, as the paper's binary strings are flipped. (e) The paper's 100
+ *           members stand from a budget of 800 on, for the first generation is random.
+ * Cost      O(1) and a crossover for a design, O(population log^(objectives-1) population) at a
+ *           boundary; 16 bytes a member.
+ * Example   cull search space.cull --method nsga2 --minimize error,latency -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"
@@ -24,7 +28,8 @@ typedef struct {
     double mate, eta_cross, eta_mutate;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_I64(opts, population, 50, 2, 1e6, "designs of a generation"),
+    CULL_OPT_I64(opts, population, 0, 0, 1e6,
+                 "designs of a generation; 0 = an eighth of the budget, 16 to 100"),
     CULL_OPT_F64(opts, mate, 0.9, 0, 1, "chance that a child has two parents"),
     CULL_OPT_F64(opts, eta_cross, 15, 0, 1000,
                  "how near a child is to its parents: larger is nearer"),
@@ -58,12 +63,18 @@ static cull_status make(cull_ctx *cx, breeding *b)
     return CULL_ALLOC(cx, b->crowd, b->o.population);
 }
 
+static int64_t by_budget(const cull_search_problem *p)
+{
+    int64_t eighth = p->trials > 0 ? p->trials / 8 : 50;
+    return eighth < 16 ? 16 : eighth > 100 ? 100 : eighth;
+}
+
 static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void *o, void **state)
 {
-    (void)p;
     breeding *b;
     CULL_TRY(CULL_ALLOC(cx, b, 1));
     b->o = *(const opts *)o;
+    if (!b->o.population) b->o.population = by_budget(p);
     cull_status s = make(cx, b);
     if (s != CULL_OK) {
         close_(b);

@@ -1,16 +1,18 @@
-/* nsga3 - NSGA-III: a population spread over directions, for three objectives or more (Deb and Jain 2014)
+/* nsga3 - a population spread over directions of the objectives (Deb and Jain 2014)
  *
  * Chooses   designs of a space, by several objectives and constraints.
- * Idea      Ranks of dominance as in nsga2; of the rank that does not fit whole, those stay that stand in the emptiest
- *           niches. A niche is all that is nearest to one reference direction, of Das and Dennis's grid over the simplex, once
- *           the front is brought to 0..1 by its ideal point and the plane through its extremes. Parents are drawn
- *           at random; of two the one that violates constraints less.
+ * Idea      Ranks of dominance as in nsga2; of the rank that does not fit whole, those stay that
+ *           stand in the emptiest niches. A niche is all that is nearest to one reference
+ *           direction, of Das and Dennis's grid over the simplex, once the front is brought to 0..1
+ *           by its ideal point and the plane through its extremes. Parents are drawn at random; of
+ *           two the one that violates constraints less.
  * Reads     values and violations of trials that are done.
- * Deviates  (a) to (d) of nsga2. (e) Extreme points are of the rows at hand, not remembered from earlier generations. (f) Where the
- *           plane through the extremes is none, the worst of the first rank is 1. (g) `parts` 0: the finest grid of
- *           at most 100 directions, in two layers (the inner one half as wide) from six objectives on.
+ * Deviates  (a) to (d) of nsga2. (e) Extreme points are of the rows at hand, not remembered from
+ *           earlier generations. (f) Where the plane through the extremes is none, the worst of the
+ *           first rank is 1. (g) `parts` 0: the finest grid of at most 100 directions, in two
+ *           layers (the inner one half as wide) from six objectives on.
  * Cost      as nsga2, and O(population x directions x objectives) at a boundary.
- * Example   cull search space.cull --method nsga3 --minimize error,latency,size --budget 1000 -- ./train {lr} {arch}
+ * Example   cull search space.cull --method nsga3 --minimize error,time,size -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/front.h"

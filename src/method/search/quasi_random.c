@@ -1,17 +1,19 @@
-/* quasi-random - points that fill the space evenly: Halton's sequence with scrambled digits (Halton 1960; Matousek 1998)
+/* quasi-random - points that fill the space evenly: Halton's sequence, scrambled (Matousek 1998)
  *
  * Chooses   designs of a space, whatever their values; a better baseline than random draws.
- * Idea      The digits of the point's index in base p, mirrored at the point, are a number of 0..1; the j-th number of a
- *           design has the j-th prime. Any p^k points in a row have one in each of p^k equal parts, so reals are spread evenly and
- *           categories come equally often, up to one for each digit. Every digit is scrambled by a line mod p that
- *           the seed draws, which breaks up the stripes of large primes.
- *           Alternatives of an `or` share their primes, of which only one is ever used.
+ * Idea      The digits of the point's index in base p, mirrored at the point, are a number of 0..1;
+ *           the j-th number of a design has the j-th prime. Any p^k points in a row have one in
+ *           each of p^k equal parts, so reals are spread evenly and categories come equally often,
+ *           up to one for each digit. Every digit is scrambled by a line mod p that the seed draws,
+ *           which breaks up the stripes of large primes. Alternatives of an `or` share their
+ *           primes, of which only one is ever used.
  * Reads     which points were asked.
- * Deviates  (a) The scrambling is linear, digit by digit (Matousek's), not by any permutation. (b) A permutation is the order of n
- *           numbers, a subset the largest of n, a simplex n logarithms brought to sum 1: each uniform. (c) Where
- *           constraints leave a point out, the next one comes. (d) Numbers past the 1000th are drawn at random.
+ * Deviates  (a) The scrambling is linear, digit by digit (Matousek's), not by any permutation. (b)
+ *           A permutation is the order of n numbers, a subset the largest of n, a simplex n
+ *           logarithms brought to sum 1: each uniform. (c) Where constraints leave a point out, the
+ *           next one comes. (d) Numbers past the 1000th are drawn at random.
  * Cost      O(width log index) time; 100 bytes for each number of a design.
- * Example   cull search space.cull --method quasi-random --minimize error --budget 64 -- ./train {lr} {arch}
+ * Example   cull search space.cull --method quasi-random --minimize error -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"

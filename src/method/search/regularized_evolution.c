@@ -1,18 +1,21 @@
-/* regularized-evolution - a population of the youngest; the best of a few drawn has a changed child (Real et al. 2019)
+/* regularized-evolution - a population in which the oldest dies (Real et al. 2019)
  *
  * Chooses   designs of a space, by one objective.
- * Idea      The population is a queue of the `population` designs told last. For each new design `tournament` members are
- *           drawn with replacement; the best of them is copied with one parameter changed, or more by chance `mutate`.
- *           The child enters the queue when it is told and the oldest dies, however good it was.
- * Reads     values and violations of trials that are done; less violation comes before a better value.
- * Deviates  (a) A member is any valid design that was told, in the order of telling, so that many workers share one
- *           population (as the paper's do) and points added from elsewhere are members. (b) Failed trials never
- *           enter. (c) Every parameter is as likely to be the one that changes; the paper's cells draw first whether an
- *           operation or a connection changes. (d) With `again` never, a child seen before is made anew from new draws.
- *           (e) The paper's 100 and 25 stand from a budget of 400 on; smaller ones would be spent on the random
- *           designs that the population begins with.
+ * Idea      The population is a queue of the `population` designs told last. For each new design
+ *           `tournament` members are drawn with replacement; the best of them is copied with one
+ *           parameter changed, or more by chance `mutate`. The child enters the queue when it is
+ *           told and the oldest dies, however good it was.
+ * Reads     values and violations of trials that are done; less violation comes before a better
+ *           value.
+ * Deviates  (a) A member is any valid design that was told, in the order of telling, so that many
+ *           workers share one population (as the paper's do) and points added from elsewhere are
+ *           members. (b) Failed trials never enter. (c) Every parameter is as likely to be the one
+ *           that changes; the paper's cells draw first whether an operation or a connection
+ *           changes. (d) With `again` never, a child seen before is made anew from new draws. (e)
+ *           The paper's 100 and 25 stand from a budget of 400 on; smaller ones would be spent on
+ *           the random designs that the population begins with.
  * Cost      O(tournament) time and one mutation for a design; 8 bytes a member.
- * Example   cull search space.cull --method regularized-evolution --minimize error --budget 200 -- ./train {lr} {arch}
+ * Example   cull search space.cull --method regularized-evolution --minimize error -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"

@@ -1,21 +1,25 @@
-/* reinforce - policies over designs learnt from rewards, one for each task, from the same evaluations (Williams 1992; Wu et al. 2021)
+/* reinforce - policies learnt from rewards, one for each task of a run (Wu et al. 2021)
  *
  * Chooses   designs of a space: by one objective, or for several tasks at once, an objective each.
- * Idea      A task's policy draws every value by a softmax of its own numbers theta. A design is drawn from the equal mixture of all
- *           policies, or uniformly by chance `explore`; its probability q is kept. What it is told moves every
- *           task: theta += rate w (r - b) grad ln pi, with w = min(clip, pi / q), r the task's value turned round and in
- *           deviations from its mean, b its moving average. So one evaluation teaches all tasks (FBNetV5's search).
- *           Of a study with a number of trials the last `final` designs of each task are its policy's most probable one, then
- *           draws from it: the answer for that task is among what was evaluated.
+ * Idea      A task's policy draws every value by a softmax of its own numbers theta. A design is
+ *           drawn from the equal mixture of all policies, or uniformly by chance `explore`; its
+ *           probability q is kept. What it is told moves every task: theta += rate w (r - b) grad
+ *           ln pi, with w = min(clip, pi / q), r the task's value turned round and in deviations
+ *           from its mean, b its moving average. So one evaluation teaches all tasks (FBNetV5's
+ *           search). Of a study with a number of trials the last `final` designs of each task are
+ *           its policy's most probable one, then draws from it: the answer for that task is among
+ *           what was evaluated.
  * Reads     values and violations of trials that are done.
- * Deviates  (a) r is in deviations of the task's values so far, so that no task outweighs another. (b) A violation is taken off r,
- *           `penalty` for each unit. (c) Failures have the worst value so far. (d) theta may have moved between asking
- *           and telling: w is of theta when told, q of when asked. (e) A design that was asked before is not
- *           drawn again unless `again` allows it: then q is not quite what it was drawn by. (f) Designs
- *           queued or added by the user count as if drawn. (g) Reals and long ints are cut to `levels` parts, drawn
- *           uniformly within. (h) Without `tasks` several objectives are one reward, the mean of theirs.
+ * Deviates  (a) r is in deviations of the task's values so far, so that no task outweighs another.
+ *           (b) A violation is taken off r, `penalty` for each unit. (c) Failures have the worst
+ *           value so far. (d) theta may have moved between asking and telling: w is of theta when
+ *           told, q of when asked. (e) A design that was asked before is not drawn again unless
+ *           `again` allows it: then q is not quite what it was drawn by. (f) Designs queued or
+ *           added by the user count as if drawn. (g) Reals and long ints are cut to `levels` parts,
+ *           drawn uniformly within. (h) Without `tasks` several objectives are one reward, the mean
+ *           of theirs.
  * Cost      O(tasks x values) time for a design; 8 bytes a value and task, 8 a trial.
- * Example   cull search space.cull --method reinforce --maximize c10,c100,in16 --budget 300 -- ./evaluate {arch}
+ * Example   cull search space.cull --method reinforce --maximize c10,c100 -- ./train {arch}
  */
 #include "base/base.h"
 #include "cull/search.h"

@@ -1,20 +1,25 @@
-/* uct - Monte-Carlo tree search over the parameters in their order (Kocsis and Szepesvari 2006; Negrinho and Gordon 2017)
+/* uct - tree search over the parameters in their order (Negrinho and Gordon 2017)
  *
  * Chooses   designs of a space, by one objective.
- * Idea      A design is a path: the value of the first parameter, then of the next. A node keeps the mean value of the designs
- *           that pass it. A new design follows, from the root, the child with the best mean + c spread sqrt(2 ln N / n) for n of N
- *           designs, children without any first; below the first node that has no children yet the values are drawn. What it
- *           is told is counted in every node of its path, and that node gets its children.
- *           With `bisect` a choice among k values is made by halves, so that neighbours share what is known of them.
+ * Idea      A design is a path: the value of the first parameter, then of the next. A node keeps
+ *           the mean value of the designs that pass it. A new design follows, from the root, the
+ *           child with the best mean + c spread sqrt(2 ln N / n) for n of N designs, children
+ *           without any first; below the first node that has no children yet the values are drawn.
+ *           What it is told is counted in every node of its path, and that node gets its children.
+ *           With `bisect` a choice among k values is made by halves, so that neighbours share what
+ *           is known of them.
  * Reads     values and violations of trials that are done.
- * Deviates  (a) `spread` is the standard deviation of the values so far, so c needs no scale: the papers' c is of values
- *           within 0..1. (b) Below the tree values are drawn uniformly also with `bisect`; the paper draws halves,
- *           which favours some values where k is no power of two. (c) What runs counts among n, not in the mean, so that workers
- *           spread out. (d) Reals and long ints are cut to `levels` parts, drawn uniformly within. (e) A branch of
- *           which every design was told is not entered again. (f) Failures and violations count as the worst
- *           value so far. (g) Every trial that is told counts, proposed by the tree or not.
- * Cost      O(values on the path) time for a design; 40 bytes a child of each node, one node for a trial.
- * Example   cull search space.cull --method uct --minimize error --budget 64 -- ./train {lr} {arch}
+ * Deviates  (a) `spread` is the standard deviation of the values so far, so c needs no scale: the
+ *           papers' c is of values within 0..1. (b) Below the tree values are drawn uniformly also
+ *           with `bisect`; the paper draws halves, which favours some values where k is no power of
+ *           two. (c) What runs counts among n, not in the mean, so that workers spread out. (d)
+ *           Reals and long ints are cut to `levels` parts, drawn uniformly within. (e) A branch of
+ *           which every design was told is not entered again. (f) Failures and violations count as
+ *           the worst value so far. (g) Every trial that is told counts, proposed by the tree or
+ *           not.
+ * Cost      O(values on the path) time for a design; 40 bytes a child of each node, one node for a
+ *           trial.
+ * Example   cull search space.cull --method uct --minimize error --budget 64 -- ./train {lr}
  */
 #include "base/base.h"
 #include "cull/search.h"
