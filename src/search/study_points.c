@@ -49,7 +49,7 @@ static void show(cull_study *s)
     v->told = s->told;
 }
 
-cull_status cull__points_reserve(cull_study *s, bool noise)
+static cull_status reserve(cull_study *s, bool noise)
 {
     cull_ctx *cx = s->cx;
     cull__caps *c = &s->cap;
@@ -63,9 +63,15 @@ cull_status cull__points_reserve(cull_study *s, bool noise)
     if (!s->plain) CULL_TRY(CULL_GROW(cx, s->mean, &c->mean, n * m));
     if (s->replicates > 1) CULL_TRY(CULL_GROW(cx, s->m2, &c->m2, n * m));
     if (noise || s->noise || s->replicates > 1) CULL_TRY(CULL_GROW(cx, s->noise, &c->noise, n * m));
-    CULL_TRY(keys_reserve(s));
+    return keys_reserve(s);
+}
+
+/* Also where it fails half way the view shows the arrays that have moved. */
+cull_status cull__points_reserve(cull_study *s, bool noise)
+{
+    cull_status r = reserve(s, noise);
     show(s);
-    return CULL_OK;
+    return r;
 }
 
 static void no_values(double *v, int64_t n)
