@@ -13,6 +13,9 @@ typedef struct {
 } kind;
 static const kind nb201 = {
     "nasbench201", "nb201.csv", "arch,c10_val200,c100_val200,in16_val200", 6, 5, 3};
+static const kind macro = {
+    "macro", "nasbench_macro_cifar10.csv", "arch,mean_acc,acc0,acc1,acc2", 8, 3, 4};
+static const kind *const kinds[] = {&nb201, &macro};
 static char dir[64];
 
 static void path_of(const kind *k, char *path, size_t size)
@@ -65,12 +68,11 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    static const kind *const all[] = {&nb201};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char path[160];
-        path_of(all[i], path, sizeof path);
+        path_of(kinds[i], path, sizeof path);
         (void)unlink(path);
-        snprintf(path, sizeof path, "%s/%s", dir, all[i]->folder);
+        snprintf(path, sizeof path, "%s/%s", dir, kinds[i]->folder);
         (void)rmdir(path);
     }
     return rmdir(dir);
@@ -164,6 +166,7 @@ static void tables(void **state)
     bad_table("fbnetv5", &nb201, 1, "444444,1,2,101",
               "line 15626: in16_val200 must be an accuracy");
     make(&nb201, 0, NULL);
+    make(&macro, 0, NULL);
 }
 
 /* ---- fbnetv5: where the tasks are nearly one, sharing is all gain ---- */
@@ -185,8 +188,31 @@ static void fbnetv5(void **state)
     cull_ctx_free(cx);
 }
 
+/* ---- deeparchitect: values that add up are what a tree learns ---- */
+static void deeparchitect(void **state)
+{
+    (void)state;
+    keeps("deeparchitect");
+    fails_well("deeparchitect");
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    cull_ctx *cx = cull_ctx_new(&o);
+    cull_claim_result r;
+    ok(cx, cull_claim_run(cx, "deeparchitect", dir, false, &r));
+    assert_int_equal(r.seeds, 200);
+    for (int i = 0; i < 2; i++) {
+        const cull_claim_figure *f = &r.figure[4 * i];
+        assert_true(fabs(r.line[2 * i].value - (f[0].value - f[2].value)) < 1e-9);
+        assert_true(r.line[2 * i + 1].holds);
+        /* random: the interval of the mean is of 95 %, twice its width is of 99.99 % */
+        assert_true(fabs(f[2].value - f[3].value) < f[2].hi - f[2].lo);
+        assert_true(isnan(f[3].lo));
+    }
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(fbnetv5)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(fbnetv5),
+                                       cmocka_unit_test(deeparchitect)};
     return cmocka_run_group_tests(tests, begin, end);
 }
