@@ -11,6 +11,7 @@ from conftest import ROOT
 import cull
 from cull import _catalogue
 
+FUNCTIONS = [t for t in _catalogue.TASKS if t != "search"]  # search.py has its types itself
 PACKAGE = ROOT / "bind" / "python" / "cull"
 USER = """
 from pathlib import Path
@@ -41,7 +42,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("task", [*_catalogue.TASKS, "sklearn"])
+@pytest.mark.parametrize("task", [*FUNCTIONS, "sklearn"])
 def test_stubs_are_fresh(task):
     made = subprocess.run(
         [sys.executable, ROOT / "tools/gen_stubs.py", task],
@@ -52,7 +53,7 @@ def test_stubs_are_fresh(task):
     assert (PACKAGE / f"{task}.pyi").read_text() == made, f"run tools/gen_stubs.py {task}"
 
 
-@pytest.mark.parametrize("task", _catalogue.TASKS)
+@pytest.mark.parametrize("task", FUNCTIONS)
 def test_stubs_agree_with_the_functions(task):
     tree = ast.parse((PACKAGE / f"{task}.pyi").read_text())
     stubs = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
@@ -68,7 +69,7 @@ def test_stubs_agree_with_the_functions(task):
 def mypy(path, *words):
     pytest.importorskip("mypy")
     config = path.parent / "mypy.ini"
-    loose = "[mypy-pandas.*,pyarrow.*,sklearn.*,tqdm.*]\nignore_missing_imports = True\n"
+    loose = "[mypy-optuna.*,pandas.*,pyarrow.*,sklearn.*,tqdm.*]\nignore_missing_imports = True\n"
     config.write_text("[mypy]\nstrict = True\n" + loose)
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--config-file", config, *words],

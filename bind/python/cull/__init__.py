@@ -8,7 +8,7 @@ always what is installed.
 from __future__ import annotations
 
 from . import _layout as layout
-from . import data, feature
+from . import data, feature, search
 from ._lib import (
     CancelledError,
     DataMissingError,
@@ -46,6 +46,7 @@ __all__ = [
     "data",
     "feature",
     "layout",
+    "search",
 ]
 
 for _name in __all__:  # what they are called in tracebacks

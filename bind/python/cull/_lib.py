@@ -267,6 +267,118 @@ class Variant(ctypes.Structure):
     _fields_ = [("method", c_void_p), ("opts", c_void_p), ("name", c_char_p)]
 
 
+class SpaceParam(ctypes.Structure):
+    C = "cull_space_param"
+    _fields_ = [
+        ("name", c_char_p),
+        ("kind", c_int),
+        ("role", c_int),
+        ("at", c_int64),
+        ("width", c_int64),
+        ("lo", c_double),
+        ("hi", c_double),
+        ("step", c_double),
+        ("log", c_bool),
+        ("n", c_int64),
+        ("least", c_int64),
+        ("most", c_int64),
+        ("value", POINTER(c_char_p)),
+        ("number", POINTER(c_double)),
+        ("within", c_int),
+        ("from", c_double),
+        ("to", c_double),
+        ("when", c_bool),
+    ]
+
+
+class ObjectiveStruct(ctypes.Structure):
+    C = "cull_objective"
+    _fields_ = [("name", c_char_p), ("maximize", c_bool)]
+
+
+class StopStruct(ctypes.Structure):
+    C = "cull_stop"
+    _fields_ = [
+        ("kind", c_int),
+        ("eta", c_double),
+        ("first", c_int64),
+        ("last", c_int64),
+        ("anew", c_bool),
+    ]
+
+
+class SearchProblem(ctypes.Structure):
+    C = "cull_search_problem"
+    _fields_ = [
+        ("space", c_void_p),
+        ("objectives", c_int),
+        ("objective", POINTER(ObjectiveStruct)),
+        ("constraints", c_int),
+        ("constraint", POINTER(c_char_p)),
+        ("trials", c_int64),
+        ("seconds", c_double),
+        ("cost", c_double),
+        ("again", c_int),
+        ("replicates", c_int64),
+        ("retries", c_int64),
+        ("stop", StopStruct),
+        ("id", c_char_p),
+    ]
+
+
+class TrialStruct(ctypes.Structure):
+    C = "cull_trial"
+    _fields_ = [
+        ("number", c_int64),
+        ("x", POINTER(c_double)),
+        ("state", c_int),
+        ("value", POINTER(c_double)),
+        ("violation", POINTER(c_double)),
+        ("cost", c_double),
+        ("began", c_double),
+        ("ended", c_double),
+        ("steps", c_int64),
+        ("budget", c_int64),
+        ("replicate", c_int32),
+        ("point", c_int64),
+        ("mean", POINTER(c_double)),
+        ("noise", POINTER(c_double)),
+    ]
+
+
+class Outcome(ctypes.Structure):
+    C = "cull_outcome"
+    _fields_ = [
+        ("state", c_int),
+        ("value", POINTER(c_double)),
+        ("violation", POINTER(c_double)),
+        ("cost", c_double),
+        ("noise", c_double),
+        ("note", c_char_p),
+    ]
+
+
+class StudyOpts(ctypes.Structure):
+    C = "cull_study_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("store", c_char_p),
+        ("resume", c_bool),
+        ("widen", c_bool),
+        ("sync", c_bool),
+    ]
+
+
+class Running(ctypes.Structure):
+    C = "cull_running"
+    _fields_ = [
+        ("number", c_int64),
+        ("seconds", c_double),
+        ("silent", c_bool),
+        ("worker", c_char * 96),
+    ]
+
+
 class Input(ctypes.Structure):
     C = "cull_input"
     _fields_ = [("name", c_char_p), ("arg", c_char_p), ("help", c_char_p)]
@@ -408,6 +520,49 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         c_void_p,
         POINTER(LayoutQuality),
     ),
+    ("space_open", c_int, c_void_p, c_char_p, _OUT),
+    ("space_from", c_int, c_void_p, c_char_p, c_size_t, c_char_p, _OUT),
+    ("space_free", None, c_void_p),
+    ("space_text", c_int, c_void_p, c_void_p, c_bool, _OUT),
+    ("space_params", c_int, c_void_p),
+    ("space_at", POINTER(SpaceParam), c_void_p, c_int),
+    ("space_find", c_int, c_void_p, c_char_p),
+    ("space_width", c_int64, c_void_p),
+    ("space_active", c_bool, c_void_p, c_void_p, c_int),
+    ("space_count", c_int64, c_void_p, c_void_p, POINTER(c_double), POINTER(c_bool)),
+    ("space_check", c_int, c_void_p, c_void_p, c_void_p),
+    ("space_format", c_int, c_void_p, c_void_p, c_void_p, _OUT),
+    ("space_parse", c_int, c_void_p, c_void_p, c_char_p, c_void_p),
+    ("space_set", c_int, c_void_p, c_void_p, c_int, c_char_p, c_void_p),
+    ("space_default", c_int, c_void_p, c_void_p, c_void_p),
+    ("space_draw", c_int, c_void_p, c_void_p, c_uint64, c_void_p),
+    (
+        "study_open",
+        c_int,
+        c_void_p,
+        POINTER(SearchProblem),
+        c_void_p,
+        c_void_p,
+        POINTER(StudyOpts),
+        _OUT,
+    ),
+    ("study_reopen", c_int, c_void_p, c_char_p, _OUT),
+    ("study_free", None, c_void_p),
+    ("study_done", c_bool, c_void_p),
+    ("study_stop", c_int, c_void_p),
+    ("study_ask", c_int, c_void_p, POINTER(TrialStruct)),
+    ("study_enqueue", c_int, c_void_p, c_void_p),
+    ("study_add", c_int, c_void_p, c_void_p, POINTER(Outcome), POINTER(c_int64)),
+    ("study_import", c_int, c_void_p, c_char_p, POINTER(c_int64)),
+    ("study_report", c_int, c_void_p, c_int64, c_int64, c_void_p, POINTER(c_bool)),
+    ("study_tell", c_int, c_void_p, c_int64, POINTER(Outcome)),
+    ("study_problem", POINTER(SearchProblem), c_void_p),
+    ("study_trials", c_int64, c_void_p),
+    ("study_paid", c_int64, c_void_p),
+    ("study_trial", c_int, c_void_p, c_int64, POINTER(TrialStruct)),
+    ("study_best", c_int, c_void_p, c_void_p, POINTER(c_int64)),
+    ("study_running", c_int, c_void_p, c_void_p, POINTER(Running), c_int64, POINTER(c_int64)),
+    ("study_write", c_int, c_void_p, c_void_p, c_void_p, c_int64, c_char_p),
     ("form_find", c_bool, c_char_p, POINTER(c_int)),
     ("run_write", c_int, c_void_p, c_void_p, c_int, c_char_p),
     ("run_text", c_int, c_void_p, c_void_p, c_int, _OUT),

@@ -1,0 +1,142 @@
+"""The loop over a function: one thread, or several, each with a trial of its own."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, Optional, Tuple, Type
+
+from ._lib import InputError, OptionError
+from ._study import NoTrial, Study, Trial, _said, _whole
+
+_GUARD = 10  # failures without a success, after which nothing more is tried
+_LOOK = 0.2  # seconds before a study that waits for others is asked again
+
+
+class Optimizer:
+    def __init__(
+        self,
+        study: Study,
+        fn: Callable[[Trial], Any],
+        n_trials: Optional[int],
+        n_jobs: int,
+        catch: Tuple[Type[BaseException], ...],
+    ) -> None:
+        self.study, self.fn, self.catch = study, fn, catch
+        self.left = None if n_trials is None else _whole("n_trials", n_trials)
+        self.jobs = _whole("n_jobs", n_jobs)
+        if self.jobs < 1:
+            raise OptionError(f"n_jobs {n_jobs} is less than 1")
+        if self.left is not None and self.left < 0:
+            raise OptionError(f"n_trials {n_trials} is less than 0")
+        self.turn = threading.Condition()
+        self.runs = 0  # evaluations under way
+        self.begun = self.ended = 0  # threads
+        self.over = False
+        self.error: Optional[BaseException] = None
+        self.failed, self.good = 0, False
+
+    def run(self) -> None:
+        if self.jobs == 1:
+            self.work()
+            return
+        try:
+            for _ in range(self.jobs):
+                threading.Thread(target=self.guarded, daemon=True).start()
+                self.begun += 1
+            self.wait()
+        except BaseException:  # Ctrl-C: what runs is waited for; a second one does not wait
+            self.end()
+            self.wait()
+            raise
+        if self.error is not None:
+            raise self.error
+
+    def end(self) -> None:
+        with self.turn:
+            self.over = True
+            self.turn.notify_all()
+
+    def wait(self) -> None:
+        """For all threads. A join that Ctrl-C interrupts takes its thread for ended."""
+        with self.turn:
+            while self.ended < self.begun:
+                self.turn.wait(_LOOK)
+
+    def guarded(self) -> None:
+        try:
+            self.work()
+        except BaseException as e:
+            with self.turn:
+                self.error = self.error or e
+            self.end()
+        finally:
+            with self.turn:
+                self.ended += 1
+                self.turn.notify_all()
+
+    # ---- one thread's ----
+
+    def work(self) -> None:
+        while True:
+            trial = self.next()
+            if trial is None:
+                return
+            try:
+                self.evaluate(trial)
+            finally:
+                with self.turn:
+                    self.runs -= 1
+                    self.turn.notify_all()
+
+    def next(self) -> Optional[Trial]:
+        """A trial; None: there is nothing more to do. While a rung waits for trials that run, so does
+        this thread."""
+        with self.turn:
+            while not self.over and self.left != 0:
+                try:
+                    trial = self.study.ask()
+                except NoTrial:
+                    if self.study.done or not (self.runs or self.study._shared):
+                        return None
+                    self.turn.wait(_LOOK)
+                    continue
+                self.runs += 1
+                if self.left is not None:
+                    self.left -= 1
+                return trial
+        return None
+
+    def evaluate(self, trial: Trial) -> None:
+        try:
+            value = self.fn(trial)
+        except self.catch as e:
+            if not trial.stopped:
+                self.study.tell(trial, e)
+                self.count(False, _said(e), e)
+            return
+        except Exception as e:
+            if not trial.stopped:
+                self.study.tell(trial, e)
+            raise
+        except BaseException:
+            if not trial.stopped:
+                self.study._back.append(trial)
+            raise
+        if trial.stopped:
+            self.count(True)
+            return
+        self.study.tell(trial, value)
+        good = self.study._state(trial.number) == "done"
+        self.count(good, "None was given back" if value is None else "a value is not finite")
+
+    def count(self, good: bool, note: str = "", cause: Optional[BaseException] = None) -> None:
+        with self.turn:
+            self.good |= good
+            self.failed += not good
+            if self.good or self.failed < _GUARD:
+                return
+        raise InputError(
+            f"each of the first {self.failed} evaluations failed, so no more is tried; "
+            f"the last: {note}"
+        ) from cause
+

@@ -1,0 +1,708 @@
+"""A study: points are asked for, evaluated, told. See include/cull/search.h."""
+
+from __future__ import annotations
+
+import ctypes
+import difflib
+import math
+import operator
+import os
+import warnings
+import weakref
+from ctypes import POINTER, byref, c_bool, c_double, c_int64, c_void_p
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+)
+
+import numpy as np
+
+from . import _catalogue, _lib
+from ._lib import Context, Error, InputError, OptionError, lib
+from ._space import Params, Point, Space, _free, _hint, _path
+
+STATES = ("running", "done", "stopped", "failed", "timeout", "lost")
+_AGAIN = ("never", "cached", "paid")
+_STOPS = ("none", "median", "halving", "asha", "hyperband")
+_NODATA = -6
+_DOUBLES = POINTER(c_double)
+
+Names = Union[str, Sequence[str]]
+
+
+class NoTrial(Error):
+    """There is no trial to evaluate now: the study is done, or a rung waits for trials that run."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trial as the study has it."""
+
+    number: int
+    params: Params = field(hash=False)
+    state: str  # 'running', 'done', 'stopped', 'failed', 'timeout', 'lost'
+    values: Optional[Dict[str, float]] = field(hash=False)  # by objective; None where there are none
+    constraints: Optional[Dict[str, float]] = field(hash=False)  # fulfilled at 0 or below
+    mean: Optional[Dict[str, float]] = field(hash=False)  # over the evaluations of its point
+    cost: float  # as told
+    began: float  # seconds since the study began
+    ended: float
+    steps: int  # of its last report
+    budget: Optional[int]  # steps that it was given; None = all
+    replicate: int  # of an earlier trial's point; 0 = the first
+    point: int  # trials of one point share it
+
+    @property
+    def value(self) -> Optional[float]:
+        """That of the only objective; None where there is none."""
+        if self.values is None:
+            return None
+        if len(self.values) > 1:
+            raise InputError(f"trial {self.number} has {len(self.values)} values: see its values")
+        return next(iter(self.values.values()))
+
+
+class Trial:
+    """A point to evaluate, as `ask` gives it: `trial["lr"]`, or `trial.params`, a dict."""
+
+    def __init__(self, study: "Study", t: _lib.TrialStruct, x: Point) -> None:
+        self._study = study
+        self.number = int(t.number)
+        self.params: Params = study.space.params(x)
+        self.budget: Optional[int] = int(t.budget) or None  # steps that it may take; None = all
+        self.replicate = int(t.replicate)
+        self.stopped = False  # by a report: it is over, and is not told
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.params[name]
+        except KeyError:
+            known = name in self._study.space.names
+            raise KeyError(
+                f"{name} is not active in trial {self.number}"
+                if known
+                else f"the space has no parameter '{name}'{_hint(name, self._study.space.names)}"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.params
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.params.get(name, default)
+
+    def report(self, step: int, value: Any) -> bool:
+        """How good it is after so many steps (from 1). False: it should stop, and is not told."""
+        return self._study._report(self, step, value)
+
+    def __repr__(self) -> str:
+        return f"<Trial {self.number}: {self.params}>"
+
+
+# ---- what create takes ----
+
+
+def _listed(names: Optional[Names]) -> List[str]:
+    if names is None:
+        return []
+    return [names] if isinstance(names, str) else [str(n) for n in names]
+
+
+def objectives_of(
+    directions: Optional[Mapping[str, str]], minimize: Optional[Names], maximize: Optional[Names]
+) -> List[Tuple[str, bool]]:
+    """Names, and whether each is maximised. Without any, one that is called 'value'."""
+    found = []
+    for name, way in (directions or {}).items():
+        if way not in ("minimize", "maximize"):
+            raise OptionError(f"direction {way!r} of '{name}' is none of minimize, maximize")
+        found.append((str(name), way == "maximize"))
+    found += [(name, False) for name in _listed(minimize)]
+    found += [(name, True) for name in _listed(maximize)]
+    return found or [("value", False)]
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        found = operator.index(value)
+    except TypeError:
+        raise OptionError(f"{name} {value!r} is no whole number") from None
+    if abs(found) >= 1 << 62:
+        raise OptionError(f"{name} {value} is too large")
+    return found
+
+
+def _chosen(name: str, value: str, among: Sequence[str]) -> int:
+    if value not in among:
+        raise OptionError(f"{name} {value!r} is none of {', '.join(among)}")
+    return among.index(value)
+
+
+def _stop(
+    kind: Optional[str], rungs: Optional[Tuple[int, int]], eta: Optional[float], anew: bool
+) -> _lib.StopStruct:
+    if kind is None:
+        for name, value in (("rungs", rungs), ("eta", eta), ("anew", anew or None)):
+            if value is not None:
+                raise OptionError(f"{name} is of stop, which is not given")
+        return _lib.StopStruct()
+    found = _lib.StopStruct(kind=_chosen("stop", kind, _STOPS[1:]) + 1)
+    try:
+        first, last = rungs  # type: ignore[misc]
+    except (TypeError, ValueError):
+        raise OptionError("stop wants rungs=(first, last): steps, as (1, 81)") from None
+    found.first, found.last = _whole("rungs", first), _whole("rungs", last)
+    found.eta = 0 if eta is None else float(eta)
+    found.anew = anew or kind == "halving"
+    return found
+
+
+def _method(name: Optional[str], objectives: int) -> _catalogue.Method:
+    of = {m["slug"]: m for m in _catalogue.methods_of("search")}
+    slug = name or ("nsga2" if objectives > 1 else "regularized-evolution")
+    slug = slug.replace("_", "-")
+    if slug not in of:
+        near = difflib.get_close_matches(slug, of, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise OptionError(f"task search has no method '{name}'{hint}")
+    return _catalogue.Method(of[slug])
+
+
+def _strings(words: Sequence[str]) -> Any:
+    return (ctypes.c_char_p * max(1, len(words)))(*(w.encode() for w in words))
+
+
+# ---- the study ----
+
+
+class Study:
+    """What cull.search.create and cull.search.load give back."""
+
+    def __init__(self, cx: Context, at: int, space: Optional[Space]) -> None:
+        self._cx = cx
+        self._at: Optional[int] = at
+        self._end = weakref.finalize(self, _free, lib.cull_study_free, at, cx, space)
+        p = lib.cull_study_problem(at)[0]
+        self.space: Space = space or Space._of(cx, p.space)
+        self.directions: Dict[str, str] = {
+            p.objective[i].name.decode(): "maximize" if p.objective[i].maximize else "minimize"
+            for i in range(p.objectives)
+        }
+        self.constraints: List[str] = [p.constraint[i].decode() for i in range(p.constraints)]
+        self._names = list(self.directions)
+        self._back: List[Trial] = []  # asked, and not evaluated: the next to be asked
+        self._shared = False
+
+    # ---- calls ----
+
+    def _handle(self) -> int:
+        if self._at is None:
+            raise InputError("the study is closed")
+        if self._cx.pid != os.getpid():
+            raise InputError(
+                "a study is of the process that opened it; a child opens its store anew"
+            )
+        return self._at
+
+    def _call(self, function: Any, *args: Any) -> None:
+        self._handle()
+        with self._cx.lock, _lib.Call(self._cx, None):
+            self._cx.check(function(self._handle(), *args))
+
+    def _copied(self, t: _lib.TrialStruct) -> Point:
+        """Its point: the study's own until the next call."""
+        width = self.space._width
+        return np.ctypeslib.as_array(t.x, (width,)).copy() if width else np.empty(0)
+
+    # ---- ask and tell ----
+
+    def ask(self) -> Trial:
+        """The next trial to evaluate. NoTrial: there is none now; `done` says whether for good."""
+        self._handle()
+        try:
+            return self._back.pop(0)
+        except IndexError:
+            pass
+        t = _lib.TrialStruct()
+        with self._cx.lock, _lib.Call(self._cx, None):
+            status = lib.cull_study_ask(self._handle(), byref(t))
+            if status == _NODATA:
+                raise NoTrial(lib.cull_error(self._cx.at).decode("utf-8", "replace"))
+            self._cx.check(status)
+            trial = Trial(self, t, self._copied(t))
+            self._back.append(trial)  # it stays there if a signal's handler raises as the call ends
+        self._back.remove(trial)
+        return trial
+
+    def _values(self, value: Any) -> Tuple[List[float], Dict[str, float]]:
+        """Objectives in order; constraints that a dict has beside them."""
+        names = self._names
+        if isinstance(value, Mapping):
+            for name in value:
+                if name not in names and name not in self.constraints:
+                    known = [*names, *self.constraints]
+                    raise InputError(f"the study has no objective '{name}'{_hint(str(name), known)}")
+            missing = [n for n in names if n not in value]
+            if missing:
+                raise InputError(f"there is no value of '{missing[0]}'")
+            rest = {c: value[c] for c in self.constraints if c in value}
+            return [_float(n, value[n]) for n in names], rest
+        if len(names) == 1 and not isinstance(value, (list, tuple)) and not np.ndim(value):
+            return [_float(names[0], value)], {}
+        try:
+            many = list(value)
+        except TypeError:
+            many = [value]
+        if len(many) != len(names):
+            raise InputError(
+                f"{len(many)} value{'s' * (len(many) != 1)} for {len(names)} "
+                f"objective{'s' * (len(names) != 1)}: {', '.join(names)}"
+            )
+        return [_float(n, v) for n, v in zip(names, many)], {}
+
+    def _violation(self, given: Any) -> Any:
+        """Constraints as the library has them; None where none were told."""
+        if given is None or not len(given):
+            return None
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in self.constraints:
+                    hint = _hint(str(name), self.constraints)
+                    raise InputError(f"the study has no constraint '{name}'{hint}")
+            missing = [c for c in self.constraints if c not in given]
+            if missing:
+                raise InputError(f"there is no value of the constraint '{missing[0]}'")
+            given = [given[c] for c in self.constraints]
+        if len(given) != len(self.constraints):
+            raise InputError(f"{len(given)} values for {len(self.constraints)} constraints")
+        return [_float(c, v) for c, v in zip(self.constraints, given)]
+
+    def _outcome(
+        self,
+        value: Any,
+        state: Optional[str],
+        constraints: Any,
+        cost: float,
+        noise: float,
+        note: Optional[str],
+    ) -> _lib.Outcome:
+        out = _lib.Outcome(state=1, cost=float(cost), noise=float(noise))
+        if isinstance(value, BaseException):
+            note, value = note or _said(value), None
+        if state is None:
+            state = "failed" if value is None else "done"
+        out.state = _chosen("state", state, STATES)
+        if state == "done":
+            if value is None:
+                raise InputError("a trial that is done has values; there are none")
+            values, beside = self._values(value)
+            out.value = (c_double * len(values))(*values)
+            violation = self._violation(beside if constraints is None else constraints)
+            if violation is not None:
+                out.violation = (c_double * len(violation))(*violation)
+        if note:
+            out.note = " ".join(str(note).replace("\0", " ").split()).encode("utf-8", "replace")[:400]
+        return out
+
+    def tell(
+        self,
+        trial: Union[Trial, int],
+        value: Any = None,
+        *,
+        state: Optional[str] = None,
+        constraints: Any = None,
+        cost: float = 0,
+        noise: float = 0,
+        note: Optional[str] = None,
+    ) -> None:
+        """What a trial came to: a number, one for each objective in order, or a dict by name, which may
+        hold the constraints too. None, NaN or an exception: it failed.
+
+        state: 'done', 'failed' or 'timeout' where it is not plain. cost: what it cost, for cost_budget.
+        noise: the standard deviation of the values, where it is known. note: why it failed."""
+        number = trial.number if isinstance(trial, Trial) else _whole("trial", trial)
+        o = self._outcome(value, state, constraints, cost, noise, note)
+        self._call(lib.cull_study_tell, number, byref(o))
+
+    def _report(self, trial: Trial, step: int, value: Any) -> bool:
+        values, _ = self._values(value)
+        go = c_bool(True)
+        at = (c_double * len(values))(*values)
+        self._call(lib.cull_study_report, trial.number, _whole("step", step), at, byref(go))
+        trial.stopped |= not go.value
+        return bool(go.value)
+
+    def enqueue(self, params: Mapping[str, Any]) -> None:
+        """A point to evaluate before any that the method proposes."""
+        self._call(lib.cull_study_enqueue, self.space.point(params).ctypes.data)
+
+    def add(
+        self,
+        params: Mapping[str, Any],
+        value: Any = None,
+        *,
+        state: Optional[str] = None,
+        constraints: Any = None,
+        cost: float = 0,
+        noise: float = 0,
+        note: Optional[str] = None,
+    ) -> int:
+        """A result from elsewhere, which counts as told and against no budget. Its number."""
+        o = self._outcome(value, state, constraints, cost, noise, note)
+        x, number = self.space.point(params), c_int64()
+        self._call(lib.cull_study_add, x.ctypes.data, byref(o), byref(number))
+        return number.value
+
+    def import_file(self, path: Union[str, "os.PathLike[str]"]) -> int:
+        """The same of every row of a csv, tsv or jsonl file of an earlier study. How many there were."""
+        added = c_int64()
+        self._call(lib.cull_study_import, _path(path), byref(added))
+        return added.value
+
+    def optimize(
+        self,
+        fn: Callable[[Trial], Any],
+        n_trials: Optional[int] = None,
+        n_jobs: int = 1,
+        catch: Tuple[Type[BaseException], ...] = (Exception,),
+    ) -> None:
+        """Evaluate `fn(trial)` until the study is done, or n_trials times. It gives back what `tell`
+        takes as value. One that raises what `catch` has is a trial that failed; any other exception ends
+        the call, as do 10 failures before the first success.
+
+        n_jobs: threads, each with a trial of its own. Without a budget and n_trials it goes on until all
+        points of the space were asked, or Ctrl-C. With n_jobs=1, Ctrl-C interrupts `fn`, and its trial is
+        the next to be asked; with more, evaluations that run are waited for, and told."""
+        from ._optimize import Optimizer
+
+        Optimizer(self, fn, n_trials, n_jobs, catch).run()
+
+    # ---- how it stands ----
+
+    @property
+    def done(self) -> bool:
+        """Nothing more is to be evaluated: the budget is spent, or all points were asked."""
+        with self._cx.lock:
+            return not self._back and bool(lib.cull_study_done(self._handle()))
+
+    def stop(self) -> None:
+        """No more is asked, by any process that shares the store, until it is opened with resume."""
+        self._call(lib.cull_study_stop)
+
+    def __len__(self) -> int:
+        """Trials asked so far, added ones too."""
+        with self._cx.lock:
+            return int(lib.cull_study_trials(self._handle()))
+
+    @property
+    def paid(self) -> int:
+        """Evaluations that count against the budget."""
+        with self._cx.lock:
+            return int(lib.cull_study_paid(self._handle()))
+
+    def _result(self, number: int) -> Result:
+        """With the lock held."""
+        t = _lib.TrialStruct()
+        self._cx.check(lib.cull_study_trial(self._handle(), number, byref(t)))
+        has = t.state in (1, 2)
+        return Result(
+            number=int(t.number),
+            params=self.space.params(self._copied(t)),
+            state=STATES[t.state],
+            values=_by_name(self._names, t.value) if has else None,
+            constraints=_by_name(self.constraints, t.violation) if has and t.violation else None,
+            mean=_by_name(self._names, t.mean) if not math.isnan(t.mean[0]) else None,
+            cost=float(t.cost),
+            began=float(t.began),
+            ended=float(t.ended),
+            steps=int(t.steps),
+            budget=int(t.budget) or None,
+            replicate=int(t.replicate),
+            point=int(t.point),
+        )
+
+    def _state(self, number: int) -> str:
+        t = _lib.TrialStruct()
+        self._call(lib.cull_study_trial, number, byref(t))
+        return STATES[t.state]
+
+    @property
+    def trials(self) -> List[Result]:
+        """All of them, by number."""
+        with self._cx.lock, _lib.Call(self._cx, None):
+            return [self._result(i) for i in range(lib.cull_study_trials(self._handle()))]
+
+    @property
+    def front(self) -> List[Result]:
+        """Trials that no other dominates, constraints first; of one objective the best alone."""
+        with self._cx.lock, _lib.Call(self._cx, None):
+            idx = np.empty(lib.cull_study_trials(self._handle()) + 1, np.int64)
+            n = c_int64()
+            self._cx.check(lib.cull_study_best(self._handle(), idx.ctypes.data, byref(n)))
+            return [self._result(int(i)) for i in idx[: n.value]]
+
+    @property
+    def best(self) -> Result:
+        """The best trial of one objective."""
+        if len(self._names) > 1:
+            raise InputError(f"a study of {len(self._names)} objectives has no best trial: see front")
+        found = self.front
+        if not found:
+            raise InputError("no trial has come to a result so far")
+        return found[0]
+
+    @property
+    def best_params(self) -> Params:
+        return self.best.params
+
+    @property
+    def best_value(self) -> float:
+        found = self.best.mean
+        assert found is not None
+        return next(iter(found.values()))
+
+    def columns(self) -> Dict[str, Any]:
+        """The trials as a dict of arrays: number, state, the parameters, the objectives, ..."""
+        trials = self.trials
+        out: Dict[str, Any] = {
+            "number": np.array([t.number for t in trials], np.int64),
+            "state": np.array([t.state for t in trials], object),
+        }
+        for name in self.space.names:
+            out[name] = _column([t.params.get(name) for t in trials])
+        for names, of in ((self._names, "values"), (self.constraints, "constraints")):
+            for name in names:
+                told = [(getattr(t, of) or {}).get(name, np.nan) for t in trials]
+                out[name] = np.array(told, np.float64)
+        # a parameter that has such a name keeps it
+        rest = {"cost": "cost", "began": "began", "ended": "ended", "steps": "steps"}
+        rest.update(replicate="replicate")
+        for name in rest:
+            out.setdefault(name, np.array([getattr(t, name) for t in trials]))
+        return out
+
+    def to_dataframe(self) -> Any:
+        """`columns` as a pandas.DataFrame; where pandas is not installed the dict itself."""
+        try:
+            import pandas
+        except ImportError:
+            warnings.warn(
+                "pandas is not installed, so to_dataframe gives a dict of arrays", stacklevel=2
+            )
+            return self.columns()
+        return pandas.DataFrame(self.columns())
+
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """All trials as .csv, .tsv, .jsonl or .json (.gz, .zst too)."""
+        at = _path(path)
+        self._handle()
+        with self._cx.lock, _lib.Call(self._cx, None):
+            n = lib.cull_study_trials(self._handle())
+            self._cx.check(lib.cull_study_write(self._cx.at, self._handle(), None, n, at))
+
+    # ---- trials that run ----
+
+    def running(self) -> List[Dict[str, Any]]:
+        """Trials that were asked and not told, by any process: number, seconds, silent, worker."""
+        with self._cx.lock, _lib.Call(self._cx, None):
+            n, cap = c_int64(), int(lib.cull_study_trials(self._handle())) + 1
+            row = (_lib.Running * cap)()
+            words = (self._cx.at, self._handle(), row, cap, byref(n))
+            self._cx.check(lib.cull_study_running(*words))
+            return [
+                {
+                    "number": int(r.number),
+                    "seconds": float(r.seconds),
+                    "silent": bool(r.silent),
+                    "worker": r.worker.decode("utf-8", "replace"),
+                }
+                for r in row[: n.value]
+            ]
+
+    def _adopt(self) -> None:
+        """Trials that run are the next to be asked here."""
+        for r in self.running():
+            with self._cx.lock, _lib.Call(self._cx, None):
+                t = _lib.TrialStruct()
+                self._cx.check(lib.cull_study_trial(self._handle(), r["number"], byref(t)))
+                self._back.append(Trial(self, t, self._copied(t)))
+
+    # ---- its end ----
+
+    def close(self) -> None:
+        """Let go of the store; nothing the second time."""
+        with self._cx.lock:
+            self._at = None
+        self._end()
+
+    def __enter__(self) -> "Study":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._at is None:
+            return "<Study, closed>"
+        ways = ", ".join(f"{way} {name}" for name, way in self.directions.items())
+        return f"<Study of {len(self)} trials: {ways}>"
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _float(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"'{name}' is {value!r}, which is no number") from None
+
+
+def _by_name(names: Sequence[str], at: Any) -> Dict[str, float]:
+    return {name: float(at[i]) for i, name in enumerate(names)}
+
+
+def _column(values: List[Any]) -> Any:
+    """Numbers as an array of them, NaN where not active; all else as objects."""
+    if all(v is None or type(v) in (int, float) for v in values):
+        if all(type(v) is int for v in values):
+            return np.array(values, np.int64) if values else np.array([], np.float64)
+        return np.array([np.nan if v is None else v for v in values], np.float64)
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
+# ---- opening ----
+
+
+def create(
+    space: Union[Space, str, "os.PathLike[str]", Mapping[str, Any]],
+    directions: Optional[Mapping[str, str]] = None,
+    *,
+    minimize: Optional[Names] = None,
+    maximize: Optional[Names] = None,
+    constraints: Names = (),
+    method: Optional[str] = None,
+    budget: Optional[int] = None,
+    cost_budget: Optional[float] = None,
+    time: Optional[float] = None,
+    seed: int = 1,
+    store: Union[str, "os.PathLike[str]", None] = None,
+    resume: bool = False,
+    widen: bool = False,
+    sync: bool = False,
+    adopt: bool = False,
+    again: str = "never",
+    replicates: int = 1,
+    retries: int = 0,
+    stop: Optional[str] = None,
+    rungs: Optional[Tuple[int, int]] = None,
+    eta: Optional[float] = None,
+    anew: bool = False,
+    id: Optional[str] = None,
+    threads: int = 1,
+    **options: Any,
+) -> Study:
+    """A study of points of a space, by the same rules as `cull search`.
+
+    space: a Space, or what it is made of.
+    directions: {"error": "minimize", "speed": "maximize"}; or minimize, maximize: names. Without any
+        one objective 'value' is minimised.
+    constraints: names of what is told beside them, fulfilled at 0 or below.
+    method: see cull.search.METHODS; None = regularized-evolution, of several objectives nsga2. Its
+        options are given by name.
+    budget: evaluations in all; cost_budget: the sum of what `tell` says they cost; time: seconds.
+    seed: of every draw.
+    store: where it is kept: a file, or postgresql://...; None = in memory. One that is there goes on.
+    resume: it must be there; also after stop. widen: the space may have grown. sync: what was told
+        survives a power failure. adopt: trials that run by the store are asked again here; only where
+        no other process is at work on it.
+    again: a point that was asked before is asked 'never', 'cached' (told what it was) or 'paid' for.
+    replicates: evaluations of each point, whose mean counts. retries: of one that failed.
+    stop: 'median', 'halving', 'asha' or 'hyperband', on what trials report; rungs: (first, last) steps;
+        eta: the share 1/eta goes on, 3; anew: evaluations begin anew at each rung, with trial.budget.
+    id: what the results depend on besides, kept in the store."""
+    at = space if isinstance(space, Space) else Space(space)
+    names = objectives_of(directions, minimize, maximize)
+    m = _method(method, len(names))
+    _catalogue.refuse("create", options, list(m.options))
+    beside = _listed(constraints)
+    for what, n in (("objectives", len(names)), ("constraints", len(beside))):
+        if n > 16:
+            raise OptionError(f"a study has at most 16 {what}, not {n}")
+    p = _lib.SearchProblem(
+        space=at.at,
+        objectives=len(names),
+        objective=(_lib.ObjectiveStruct * len(names))(*((n.encode(), up) for n, up in names)),
+        constraints=len(beside),
+        constraint=_strings(beside),
+        trials=0 if budget is None else _whole("budget", budget),
+        seconds=float(time or 0),
+        cost=float(cost_budget or 0),
+        again=_chosen("again", again, _AGAIN),
+        replicates=_whole("replicates", replicates),
+        retries=_whole("retries", retries),
+        stop=_stop(stop, rungs, eta, anew),
+        id=None if id is None else id.encode(),
+    )
+    o = _lib.StudyOpts(
+        size=ctypes.sizeof(_lib.StudyOpts),
+        store=None if store is None else _path(store),
+        resume=resume,
+        widen=widen,
+        sync=sync,
+    )
+    if store is None and (resume or widen or sync or adopt):
+        raise OptionError("resume, widen, sync and adopt are of a study that is kept: name its store")
+    cx = _context(seed, threads)
+    out = c_void_p()
+    with cx.lock, _lib.Call(cx, None):
+        opts = m.set(cx, options)
+        try:
+            cx.check(lib.cull_study_open(cx.at, byref(p), m.at, opts, byref(o), byref(out)))
+        finally:
+            lib.cull_opts_free(opts)
+    return _opened(cx, out, at, store is not None, adopt)
+
+
+def load(
+    store: Union[str, "os.PathLike[str]"], *, adopt: bool = False, threads: int = 1
+) -> Study:
+    """The study of a store, as it says itself: space, objectives, method, options, seed. It may go on;
+    a budget is not kept, so it has none."""
+    cx, out = _context(1, threads), c_void_p()
+    with cx.lock, _lib.Call(cx, None):
+        cx.check(lib.cull_study_reopen(cx.at, _path(store), byref(out)))
+    return _opened(cx, out, None, True, adopt)
+
+
+def _context(seed: int, threads: int) -> Context:
+    """The study's own: the handle must not outlive it."""
+    cx = Context((_catalogue._whole("threads", threads, 4096), 0, None, None))
+    lib.cull_ctx_reseed(cx.at, _catalogue._whole("seed", seed, (1 << 64) - 1))
+    return cx
+
+
+def _opened(cx: Context, out: c_void_p, space: Optional[Space], kept: bool, adopt: bool) -> Study:
+    assert out.value
+    study = Study(cx, out.value, space)
+    study._shared = kept
+    if adopt:
+        study._adopt()
+    return study

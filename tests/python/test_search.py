@@ -1,0 +1,707 @@
+"""cull.search: against the command, its own tables, and what a caller does wrong."""
+
+import csv
+import inspect
+import json
+import math
+import os
+import pickle
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import python
+
+import cull
+from cull import _catalogue
+from cull.search import Space, integer, one, ordinal, permutation, real, repeat, simplex, subset
+
+PLAIN = "a = int(0, 9)\nb = one(u, v, w)\nc = ordinal(1, 2, 4, 8)\n"
+TREE = {
+    "lr": real(1e-5, 0.1, log=True, default=0.001),
+    "opt": cull.search.either({"sgd": {"momentum": real(0, 0.99)}, "adam": None}, default="adam"),
+    "block": repeat(1, 3, {"width": integer(16, 256, log=True), "act": one("relu", None, 3, True)}),
+    "warm": cull.search.optional({"steps": integer(10, 1000, step=10)}, default=False),
+    "order": permutation("crop", "flip", "blur", default=["flip", "crop", "blur"]),
+    "keep": subset("p", "q", 7, least=0, most=2, default=[]),
+    "mix": simplex("a", "b", default=[0.25, 0.75]),
+    "batch": ordinal(16, 32, 64.5, default=32).when("opt == sgd"),
+    "note": one("two words", "a,b", "it's", "c=d"),
+}
+
+
+def value(a, b, c):
+    return (a - 6.5) ** 2 + {"u": 3.0, "v": 0.0, "w": 5.0}[b] + abs(c - 4) / 8
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A space and all its points with two objectives."""
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "space.cull").write_text(PLAIN)
+    with open(folder / "table.csv", "w", newline="") as f:
+        out = csv.writer(f)
+        out.writerow(["a", "b", "c", "error", "size"])
+        for a in range(10):
+            for b in "uvw":
+                for c in (1, 2, 4, 8):
+                    out.writerow([a, b, c, repr(value(a, b, c)), repr(float(c + a))])
+    return folder
+
+
+def error(trial):
+    return value(**trial.params)
+
+
+def both(trial):
+    return {"error": value(**trial.params), "size": trial["c"] + trial["a"]}
+
+
+# ---- spaces ----
+
+
+def test_a_dict_is_the_text(tmp_path):
+    forbid = ["opt == adam and lr > 0.01", "block >= 3 and warm"]
+    space = Space(TREE, forbid=forbid, require="not (mix.a > 0.9)")
+    text = str(space)
+    assert text.splitlines()[0] == "lr = real(1e-05, 0.1, log, default=0.001)"
+    (tmp_path / "s.cull").write_text(text)
+    for same in (Space(text), Space(tmp_path / "s.cull"), Space(str(tmp_path / "s.cull"))):
+        assert str(same) == text and same.names == space.names
+    assert str(Space(space.to_json())) == text
+    assert space.names[:4] == ["lr", "opt", "opt.sgd.momentum", "block"]
+    assert "block.3.act" in space.names and space.count is None
+    assert Space(PLAIN).count == 120
+
+
+def test_points_there_and_back():
+    space = Space(TREE, forbid="opt == adam and lr > 0.01")
+    points = space.sample(300, seed=3)
+    assert points == space.sample(300, seed=3) != space.sample(300, seed=4)
+    kinds = {}
+    for p in points:
+        again = space.parse(space.format(p))
+        assert again == p and list(again) == list(p)
+        assert all(type(u) is type(v) for u, v in zip(again.values(), p.values()))
+        assert not (p["opt"] == "adam" and p["lr"] > 0.01)
+        assert ("opt.sgd.momentum" in p) == (p["opt"] == "sgd") == ("batch" in p)
+        assert [k for k in p if k.endswith(".act")] == [f"block.{i + 1}.act" for i in range(p["block"])]
+        assert ("warm.steps" in p) == p["warm"]
+        for name, v in p.items():
+            kinds.setdefault(name, set()).add(type(v))
+    assert kinds["lr"] == {float} and kinds["block"] == kinds["block.1.width"] == {int}
+    assert kinds["block.1.act"] == {str, type(None), int, bool} and kinds["warm"] == {bool}
+    assert kinds["order"] == kinds["keep"] == {list} and kinds["mix"] == {dict}
+    assert kinds["batch"] == {int, float} and {len(p["keep"]) for p in points} == {0, 1, 2}
+    assert {x for p in points for x in p["keep"]} == {"p", "q", 7}
+    assert all(math.isclose(sum(p["mix"].values()), 1) for p in points)
+    copy = pickle.loads(pickle.dumps(space))
+    assert copy.sample(300, seed=3) == points
+
+
+def test_defaults():
+    found = Space(TREE).default
+    assert found["lr"] == 0.001 and found["opt"] == "adam" and found["warm"] is False
+    assert found["order"] == ["flip", "crop", "blur"] and found["keep"] == []
+    assert found["mix"] == {"a": 0.25, "b": 0.75} and found["note"] == "two words"
+    tied = Space({"n": repeat(2, 4, {"w": ordinal(1, 2, 4)}, tied=True, default=3), "k": subset(4, most=1)})
+    assert tied.default == {"n": 3, "n.w": 2, "k": []}
+
+
+def test_points_that_are_none():
+    space = Space(PLAIN)
+    for wrong, message in (
+        ({"a": 1, "b": "u"}, "c"),
+        ({"a": 10, "b": "u", "c": 1}, "a"),
+        ({"a": 1.5, "b": "u", "c": 1}, "a"),
+        ({"a": 1, "b": "x", "c": 1}, "b"),
+        ({"a": 1, "b": "u", "c": 3}, "c"),
+        ({"a": 1, "b": "u", "c": 1, "aa": 1}, "no parameter 'aa'; did you mean 'a'?"),
+    ):
+        with pytest.raises(cull.InputError, match=message.replace("?", r"\?")):
+            space.point(wrong)
+    assert space.params(space.point({"a": 1.0, "b": "u", "c": 4.0})) == {"a": 1, "b": "u", "c": 4}
+    mix = Space({"m": simplex("a", "b"), "o": permutation(3)})
+    for wrong in ({"m": {"a": 1}}, {"m": [0.5, 0.5], "o": 7}, {"m": [0.5, 0.6]}, {"o": [1, 1, 2]}):
+        with pytest.raises(cull.InputError):
+            mix.point(wrong)
+    x = mix.params(mix.point({"m": {"b": 0.25, "a": 0.75}, "o": [2, 3, 1]}))
+    assert x == {"m": {"a": 0.75, "b": 0.25}, "o": ["2", "3", "1"]}
+
+
+def test_spaces_that_are_none(tmp_path):
+    for what, kind, message in (
+        ("x = real(1, 0)", cull.InputError, "space:1"),
+        ({"x": 3}, cull.InputError, "x is of type int; it takes a parameter"),
+        ({"x": repeat(1, 2, {"y": "z"})}, cull.InputError, r"x\.y is of type str"),
+        ({"x": one("a", "a")}, cull.InputError, "x"),
+        (tmp_path / "none.cull", cull.FileError, "none.cull"),
+        (3, cull.InputError, "not int"),
+    ):
+        with pytest.raises(kind, match=message):
+            Space(what)
+    with pytest.raises(cull.OptionError, match="of a dict"):
+        Space(PLAIN, forbid="a == 1")
+    with pytest.raises(cull.InputError, match="forbid|zz"):
+        Space({"a": integer(0, 3)}, forbid="zz == 1")
+
+
+# ---- as the command ----
+
+
+@pytest.mark.parametrize("method", [*cull.search.METHODS, None])
+def test_the_same_trials_as_the_command(command, table, tmp_path, method):
+    words = [] if method is None else ["--method", method]
+    log = tmp_path / "log.csv"
+    said = command(
+        *("search", table / "space.cull", "--minimize", "error", "--budget", "40", "--seed", "5"),
+        *("--table", table / "table.csv", "--log", log, "--json", *words),
+    )
+    with cull.search.create(
+        table / "space.cull", minimize="error", method=method, budget=40, seed=5
+    ) as study:
+        study.optimize(error)
+        mine = study.trials
+        with open(log, newline="") as f:
+            theirs = list(csv.DictReader(f))
+        assert len(mine) == len(theirs) > 0
+        for m, t in zip(mine, theirs):
+            assert {k: str(v) for k, v in m.params.items()} == {k: t[k] for k in "abc"}
+            assert m.value == float(t["error"]) and m.state == t["state"] == "done"
+        assert study.best.value == min(m.value for m in mine) == study.best_value
+        assert study.best_params == study.best.params
+        assert str(study.best.number) in said
+
+
+def test_a_front_as_the_command(command, table, tmp_path):
+    out = tmp_path / "front.csv"
+    command(
+        *("search", table / "space.cull", "--minimize", "error,size", "--budget", "60", "--seed", "2"),
+        *("--table", table / "table.csv", "-o", out),
+    )
+    study = cull.search.create(Space(PLAIN), minimize=["error", "size"], budget=60, seed=2)
+    study.optimize(both)
+    front = study.front
+    with open(out, newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert {r.number for r in front} == {int(r["trial"]) for r in rows} and len(rows) == len(front) > 1
+    v = np.array([list(r.values.values()) for r in study.trials])
+    for r in front:
+        mine = np.array(list(r.values.values()))
+        assert not ((v <= mine).all(axis=1) & (v < mine).any(axis=1)).any()
+    with pytest.raises(cull.InputError, match="2 objectives has no best trial: see front"):
+        study.best
+
+
+def test_a_store_is_shared_with_the_command(command, table, tmp_path):
+    store, args = tmp_path / "s.db", {"minimize": "error", "method": "tpe", "seed": 9}
+    args["id"] = str(table / "table.csv")
+    with cull.search.create(table / "space.cull", store=store, budget=25, **args) as study:
+        study.optimize(error, n_trials=10)
+        assert len(study) == study.paid == 10 and not study.done
+    words = ("--minimize", "error", "--method", "tpe", "--seed", "9", "--store", store)
+    command("search", table / "space.cull", *words, "--budget", "20", "--table", table / "table.csv")
+    with cull.search.create(table / "space.cull", store=store, budget=25, **args) as study:
+        assert len(study) == 20
+        study.optimize(error)
+        mixed = [t.params for t in study.trials]
+    whole = cull.search.create(table / "space.cull", budget=25, **args)
+    whole.optimize(error)
+    assert mixed == [t.params for t in whole.trials]
+    with cull.search.load(store) as study:
+        assert [t.params for t in study.trials] == mixed
+        assert study.directions == {"error": "minimize"} and str(study.space) == str(whole.space)
+        study.optimize(error, n_trials=2)
+        assert len(study) == 27
+    rows = command("search", "export", store).splitlines()
+    assert len(rows) == 28
+    with pytest.raises(cull.InputError, match="seed"):
+        cull.search.create(table / "space.cull", store=store, **{**args, "seed": 1})
+
+
+# ---- ask and tell ----
+
+
+def test_what_tell_takes():
+    study = cull.search.create(
+        PLAIN, {"error": "minimize", "speed": "maximize"}, constraints=["memory"], method="random-search"
+    )
+    tell = [
+        ({"error": 1, "speed": 2, "memory": -1}, {}),
+        ((np.float32(1.5), 3), {"constraints": [0.5]}),
+        (np.array([2.0, 1.0]), {"constraints": {"memory": 0}, "cost": 2.5}),
+        (None, {}),
+        ((math.nan, 1), {}),
+        (ValueError("no luck"), {}),
+        (None, {"state": "timeout", "note": "too long"}),
+    ]
+    for v, more in tell:
+        study.tell(study.ask(), v, **more)
+    got = study.trials
+    assert [t.state for t in got] == ["done"] * 3 + ["failed"] * 3 + ["timeout"]
+    assert [t.values for t in got[:3]] == [
+        {"error": 1, "speed": 2},
+        {"error": 1.5, "speed": 3},
+        {"error": 2, "speed": 1},
+    ]
+    assert [t.constraints for t in got[:3]] == [{"memory": -1}, {"memory": 0.5}, {"memory": 0}]
+    assert got[2].cost == 2.5 and got[3].values is None and got[3].constraints is None
+    assert [t.number for t in study.front] == [0]  # 1 breaks a constraint, 2 is dominated
+    with pytest.raises(cull.InputError, match="2 values: see its values"):
+        got[0].value
+
+
+def test_what_tell_refuses():
+    study = cull.search.create(PLAIN, minimize=["error", "size"], constraints="memory")
+    trial = study.ask()
+    for v, more, message in (
+        (1, {}, "1 value for 2 objectives: error, size"),
+        ((1, 2, 3), {}, "3 values for 2"),
+        ({"error": 1}, {}, "no value of 'size'"),
+        ({"error": 1, "sise": 2}, {}, "no objective 'sise'; did you mean 'size'"),
+        ((1, "x"), {}, "'size' is 'x', which is no number"),
+        ((1, 2), {"constraints": [1, 2]}, "2 values for 1 constraints"),
+        ((1, 2), {"constraints": {"mem": 1}}, "no constraint 'mem'"),
+        ((1, 2), {"cost": -1}, "a cost is a finite number of at least 0"),
+        ((1, 2), {"state": "lost"}, "an outcome is done, failed or timeout, not lost"),
+        ((1, 2), {"state": "fine"}, "state 'fine' is none of"),
+        (None, {"state": "done"}, "there are none"),
+    ):
+        with pytest.raises((cull.InputError, cull.OptionError), match=message):
+            study.tell(trial, v, **more)
+    study.tell(trial, (1, 2))
+    with pytest.raises(cull.InputError, match="trial 0 is not running: it is done"):
+        study.tell(trial, (1, 2))
+    with pytest.raises(cull.InputError, match="7"):
+        study.tell(7, (1, 2))
+
+
+def test_trials_are_mappings():
+    study = cull.search.create(TREE, method="random-search")
+    while True:
+        trial = study.ask()
+        study.tell(trial, 0)
+        if trial["opt"] == "adam":
+            break
+    assert trial["lr"] == trial.params["lr"] and "batch" not in trial and trial.get("batch", 5) == 5
+    with pytest.raises(KeyError, match=f"batch is not active in trial {trial.number}"):
+        trial["batch"]
+    with pytest.raises(KeyError, match="no parameter 'ordre'; did you mean 'order'"):
+        trial["ordre"]
+
+
+def test_enqueue_and_add():
+    study = cull.search.create(PLAIN, minimize="error", budget=5)
+    known = {"a": 3, "b": "w", "c": 8}
+    study.enqueue(known)
+    assert study.add({"a": 6, "b": "v", "c": 4}, 0.25) == 0
+    trial = study.ask()
+    assert trial.params == known
+    study.tell(trial, error(trial))
+    assert study.paid == 1 and len(study) == 2 and study.best.number == 0
+    with pytest.raises(cull.InputError, match="b"):
+        study.enqueue({**known, "b": 3})
+
+
+def test_results_of_another_study(tmp_path):
+    first = cull.search.create(PLAIN, minimize="error", budget=12, method="random-search")
+    first.optimize(error)
+    first.save(tmp_path / "old.csv")
+    second = cull.search.create(PLAIN, minimize="error", budget=3)
+    assert second.import_file(tmp_path / "old.csv") == 12
+    assert second.best_params == first.best_params and second.paid == 0
+    with pytest.raises(cull.FileError):
+        second.import_file(tmp_path / "none.csv")
+
+
+def test_again_and_replicates():
+    space = {"a": integer(0, 2)}
+    study = cull.search.create(space, replicates=3, budget=9, method="random-search")
+    study.optimize(lambda t: t["a"] + t.replicate / 10)
+    assert [t.replicate for t in study.trials] == [0, 1, 2] * 3
+    best = study.best
+    assert best.params == {"a": 0} and math.isclose(study.best_value, 0.1) and best.value == 0
+    study = cull.search.create(space, method="random-search")
+    study.optimize(lambda t: t["a"])
+    assert len(study) == 3 and study.done
+    with pytest.raises(cull.search.NoTrial, match="every point of the space was asked"):
+        study.ask()
+    paid = cull.search.create(space, again="paid", budget=10, method="random-search")
+    paid.optimize(lambda t: t["a"])
+    assert len(paid) == 10
+
+
+# ---- stop rules ----
+
+
+def test_reports_stop():
+    study = cull.search.create(
+        {"q": real(0, 1)}, minimize="loss", stop="asha", rungs=(1, 9), budget=30, method="random-search"
+    )
+    went = {}
+
+    def fn(trial):
+        for step in range(1, 10):
+            went[trial.number] = step
+            if not trial.report(step, trial["q"] + 1 / step):
+                assert trial.stopped
+                return None
+        return trial["q"] + 1 / 9
+
+    study.optimize(fn)
+    states = [t.state for t in study.trials]
+    assert set(states) == {"done", "stopped"} and states.count("stopped") > 10
+    for t in study.trials:
+        assert t.steps == went[t.number] and t.value == t.params["q"] + 1 / t.steps
+        assert (t.state == "done") == (t.steps == 9)
+    assert study.best.state == "done"
+
+
+def test_rungs_that_begin_anew():
+    study = cull.search.create(
+        {"q": real(0, 1)}, stop="halving", rungs=(1, 9), budget=26, method="random-search"
+    )
+    study.optimize(lambda t: t["q"] + 1 / t.budget, n_jobs=2)
+    budgets = [t.budget for t in study.trials]
+    assert len(budgets) == 26 and set(budgets) == {1, 3, 9}
+    nines = [t for t in study.trials if t.budget == 9]
+    ones = sorted(t.params["q"] for t in study.trials if t.budget == 1)[:9]
+    assert all(t.params["q"] in ones for t in nines)
+
+
+def test_a_rung_waits():
+    study = cull.search.create(
+        {"q": real(0, 1)}, stop="halving", rungs=(1, 3), method="random-search"
+    )
+    asked = []
+    with pytest.raises(cull.search.NoTrial, match="a rung waits"):
+        while True:
+            asked.append(study.ask())
+    assert not study.done
+    study.optimize(lambda t: t["q"])  # nothing that it could do: it does not hang
+    assert len(study) == len(asked)
+
+
+# ---- optimize ----
+
+
+def test_threads():
+    study = cull.search.create(PLAIN, minimize="error", budget=60, method="random-search")
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def fn(trial):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.002)
+        with lock:
+            at_once -= 1
+        return error(trial)
+
+    study.optimize(fn, n_jobs=4)
+    assert 2 <= most <= 4
+    assert len(study) == 60 and {t.state for t in study.trials} == {"done"}
+    assert len({json.dumps(t.params) for t in study.trials}) == 60
+    assert all(t.value == value(**t.params) for t in study.trials)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_so_many_and_no_more(jobs):
+    study = cull.search.create(PLAIN, minimize="error", budget=30)
+    study.optimize(error, n_trials=7, n_jobs=jobs)
+    assert len(study) == 7
+    study.optimize(error, n_trials=0, n_jobs=jobs)
+    assert len(study) == 7
+    study.optimize(error, n_jobs=jobs)
+    assert len(study) == 30 and study.done
+    for wrong in ({"n_trials": -1}, {"n_jobs": 0}, {"n_jobs": "two"}):
+        with pytest.raises(cull.OptionError, match="n_"):
+            study.optimize(error, **wrong)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_failures(jobs):
+    study = cull.search.create(PLAIN, minimize="error", budget=40, method="random-search")
+
+    def fn(trial):
+        if trial["a"] % 2:
+            raise RuntimeError("odd")
+        return math.nan if trial["b"] == "u" else error(trial)
+
+    study.optimize(fn, n_jobs=jobs)
+    for t in study.trials:
+        bad = t.params["a"] % 2 or t.params["b"] == "u"
+        assert t.state == ("failed" if bad else "done")
+    with pytest.raises(ZeroDivisionError):
+        cull.search.create(PLAIN).optimize(lambda t: 1 // 0, n_jobs=jobs, catch=(KeyError,))
+    hopeless = cull.search.create(PLAIN, method="random-search")
+    sentence = "each of the first [0-9]+ evaluations failed, so no more is tried; the last: Zero"
+    with pytest.raises(cull.InputError, match=sentence) as told:
+        hopeless.optimize(lambda t: 1 // 0, n_jobs=jobs)
+    assert isinstance(told.value.__cause__, ZeroDivisionError)
+    assert 10 <= len(hopeless) < 10 + jobs
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_leaves_a_study(jobs):
+    study = cull.search.create(PLAIN, minimize="error", budget=20, seed=4)
+
+    def fn(trial):
+        if trial.number == 5:
+            if jobs == 1:
+                signal.raise_signal(signal.SIGINT)
+            else:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.3)
+        time.sleep(0.02)
+        return error(trial)
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(fn, n_jobs=jobs)
+    assert not study.done and 6 <= len(study) < 20
+    if jobs == 1:
+        assert [t.state for t in study.trials] == ["done"] * 5 + ["running"]
+        assert study.running()[0]["number"] == 5
+    else:
+        assert {t.state for t in study.trials} == {"done"}
+    study.optimize(error)
+    assert len(study) == 20 and {t.state for t in study.trials} == {"done"}
+    if jobs == 1:
+        whole = cull.search.create(PLAIN, minimize="error", budget=20, seed=4)
+        whole.optimize(error)
+        assert [t.params for t in whole.trials] == [t.params for t in study.trials]
+
+
+def test_a_process_that_was_killed(tmp_path):
+    code = (
+        "import cull, os, signal, sys\n"
+        "def fn(t):\n"
+        "    if t.number == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return t['a']\n"
+        "cull.search.create('a = int(0, 99)', store=sys.argv[1], budget=9, seed=3).optimize(fn)\n"
+    )
+    store = tmp_path / "s.db"
+    assert python(code, store).returncode == -signal.SIGKILL
+    args = {"store": store, "budget": 9, "seed": 3, "resume": True}
+    with cull.search.create("a = int(0, 99)", adopt=True, **args) as study:
+        assert [r["number"] for r in study.running()] == [4]
+        study.optimize(lambda t: t["a"])
+        mine = [t.params for t in study.trials]
+        assert {t.state for t in study.trials} == {"done"}
+    whole = cull.search.create("a = int(0, 99)", budget=9, seed=3)
+    whole.optimize(lambda t: t["a"])
+    assert [t.params for t in whole.trials] == mine
+
+
+# ---- the study ----
+
+
+def test_columns(monkeypatch):
+    study = cull.search.create(TREE, maximize="score", budget=20, method="random-search")
+    study.optimize(lambda t: None if t.number == 3 else t["lr"])
+    c = study.columns()
+    assert list(c)[:4] == ["number", "state", "lr", "opt"] and all(len(v) == 20 for v in c.values())
+    assert c["number"].dtype == np.int64 and c["lr"].dtype == np.float64
+    assert np.isnan(c["score"]).tolist() == [i == 3 for i in range(20)]
+    ok = ~np.isnan(c["score"])
+    assert (c["score"][ok] == c["lr"][ok]).all()
+    sgd = c["opt"] == "sgd"
+    assert (np.isnan(c["opt.sgd.momentum"]) == ~sgd).all()
+    assert c["number"][np.nanargmax(c["score"])] == study.best.number
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.warns(UserWarning, match="pandas is not installed"):
+        assert list(study.to_dataframe()) == list(c)
+
+
+def test_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    study = cull.search.create(PLAIN, minimize="error", budget=5)
+    study.optimize(error)
+    frame = study.to_dataframe()
+    assert isinstance(frame, pandas.DataFrame) and frame["error"].min() == study.best_value
+
+
+def test_closed_and_forked(tmp_path):
+    study = cull.search.create(PLAIN, store=tmp_path / "s.db")
+    assert "minimize value" in repr(study)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            study.ask()
+        except cull.InputError as e:
+            os._exit(0 if "a child opens its store anew" in str(e) else 2)
+        os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+    study.tell(study.ask(), 1)
+    study.close()
+    study.close()
+    for call in (study.ask, lambda: study.trials, lambda: study.done, lambda: len(study)):
+        with pytest.raises(cull.InputError, match="the study is closed"):
+            call()
+    assert repr(study) == "<Study, closed>"
+
+
+def test_stop_is_for_all(tmp_path):
+    store = tmp_path / "s.db"
+    study = cull.search.create(PLAIN, store=store)
+    study.tell(study.ask(), 1)
+    study.stop()
+    assert study.done
+    with pytest.raises(cull.search.NoTrial, match="stop was asked for"):
+        study.ask()
+    study.close()
+    with cull.search.create(PLAIN, store=store, resume=True) as again:
+        assert again.ask().number == 1
+
+
+def test_options_are_the_methods():
+    small = {"method": "regularized-evolution", "population": 5}
+    a, b = (cull.search.create(PLAIN, budget=40, **w) for w in (small, {}))
+    for s in (a, b):
+        s.optimize(error)
+    assert [t.params for t in a.trials] != [t.params for t in b.trials]
+    for method in cull.search.METHODS:
+        m = _catalogue.Method(next(f for f in _catalogue.CATALOGUE["methods"] if f["slug"] == method))
+        assert not set(m.options) & set(inspect.signature(cull.search.create).parameters), method
+        assert all(o + ": " in cull.search.describe(method) for o in m.options)
+
+
+@pytest.mark.parametrize(
+    "given, kind, message",
+    [
+        ({"method": "tpee"}, cull.OptionError, "no method 'tpee'; did you mean 'tpe'"),
+        ({"populaton": 3}, TypeError, "no argument 'populaton'; did you mean 'population'"),
+        ({"population": -1}, cull.OptionError, "population"),
+        ({"directions": {"e": "down"}}, cull.OptionError, "direction 'down' of 'e'"),
+        ({"minimize": ["e", "e"]}, cull.InputError, "called 'e'"),
+        ({"minimize": "a"}, cull.InputError, "'a' is a parameter of the space"),
+        ({"minimize": list("efghijklmnopqrstu")}, cull.OptionError, "at most 16 objectives, not 17"),
+        ({"budget": 1.5}, cull.OptionError, "budget 1.5 is no whole number"),
+        ({"budget": -1}, cull.InputError, "budget of trials is -1"),
+        ({"time": -1}, cull.InputError, "seconds is -1"),
+        ({"seed": -1}, cull.OptionError, "seed -1"),
+        ({"again": "sometimes"}, cull.OptionError, "again 'sometimes' is none of never, cached, paid"),
+        ({"stop": "asha"}, cull.OptionError, "stop wants rungs"),
+        ({"stop": "asha", "rungs": 3}, cull.OptionError, "stop wants rungs"),
+        ({"stop": "ash", "rungs": (1, 3)}, cull.OptionError, "stop 'ash' is none of median"),
+        ({"stop": "asha", "rungs": (3, 1)}, cull.InputError, "from step 3 to 1"),
+        ({"eta": 3}, cull.OptionError, "eta is of stop, which is not given"),
+        ({"resume": True}, cull.OptionError, "name its store"),
+        ({"store": "/no/such/folder/s.db"}, cull.Error, "/no/such/folder/s.db"),
+    ],
+)
+def test_wrong(given, kind, message):
+    with pytest.raises(kind, match=message):
+        cull.search.create(PLAIN, **given)
+
+
+def test_the_best_of_nothing():
+    with pytest.raises(cull.InputError, match="trial has come to a result"):
+        cull.search.create(PLAIN).best
+
+
+# ---- Optuna ----
+
+
+def test_without_optuna():
+    code = (
+        "import sys; sys.modules['optuna'] = None\nimport cull\n"
+        "try: cull.search.OptunaSampler\n"
+        "except ImportError as e: print(e)\n"
+    )
+    said = python(code)
+    assert "OptunaSampler is a sampler for Optuna, which cannot be imported" in said.stdout, said
+    assert "pip install optuna" in said.stdout
+
+
+@pytest.fixture
+def optuna():
+    found = pytest.importorskip("optuna", reason="optuna is not installed")
+    found.logging.set_verbosity(found.logging.WARNING)
+    return found
+
+
+def suggest(trial):
+    x = trial.suggest_float("x", -5, 5)
+    lr = trial.suggest_float("a/b c", 1e-4, 1, log=True)
+    k = trial.suggest_int("k", 1, 9, step=2)
+    w = trial.suggest_int("w", 1, 100, log=True)
+    q = trial.suggest_float("q", 0, 1, step=0.25)
+    c = trial.suggest_categorical("c", ["u", None, 3, 1.5])
+    one = trial.suggest_int("one", 4, 4)
+    assert one == 4 and k % 2 == 1 and q * 4 == int(q * 4) and type(w) is int
+    return x * x + math.log10(lr / 0.01) ** 2 + abs(k - 5) + w / 50 + q + (c != 3)
+
+
+@pytest.mark.parametrize("method", [*cull.search.METHODS, None])
+def test_optuna_by_every_method(optuna, method):
+    def run():
+        study = optuna.create_study(sampler=cull.search.OptunaSampler(method, seed=3))
+        study.optimize(suggest, n_trials=25)
+        return [(t.params, t.value) for t in study.trials]
+
+    trials = run()
+    assert trials == run() and len(trials) == 25
+    assert len({json.dumps(p) for p, _ in trials}) == 25
+
+
+def test_optuna_learns(optuna):
+    def best(sampler):
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(suggest, n_trials=150)
+        return study.best_value
+
+    mine = [best(cull.search.OptunaSampler("local-search", seed=s)) for s in range(5)]
+    theirs = [best(optuna.samplers.RandomSampler(seed=s)) for s in range(5)]
+    assert np.median(mine) < np.median(theirs)  # results come back to the method
+
+
+def test_optuna_spaces_that_change(optuna):
+    def fn(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if trial.number % 2:
+            x += trial.suggest_float("y", 0, 1)
+        if trial.number == 7:
+            raise optuna.TrialPruned
+        if trial.number == 11:
+            trial.report(0.5, 3)
+            raise optuna.TrialPruned
+        return math.nan if trial.number == 9 else x
+
+    sampler = cull.search.OptunaSampler("tpe", seed=1)
+    study = optuna.create_study(sampler=sampler)
+    study.add_trial(
+        optuna.trial.create_trial(
+            params={"x": 0.5},
+            distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
+            value=0.5,
+        )
+    )
+    study.optimize(fn, n_trials=30)
+    inner = sampler._inner.study
+    assert list(sampler._inner.space) == ["x"] and len(inner) == 31
+    states = [t.state for t in inner.trials]
+    assert states.count("failed") == 2 and states.count("done") == 29
+    assert inner.best_value == study.best_value
+    copy = pickle.loads(pickle.dumps(sampler))
+    study.sampler = copy
+    study.optimize(fn, n_trials=3)
+    assert len(copy._inner.study) == 34
+
+
+def test_optuna_fronts_and_ends(optuna):
+    study = optuna.create_study(
+        directions=["minimize", "maximize"], sampler=cull.search.OptunaSampler(population=8)
+    )
+    study.optimize(
+        lambda t: (t.suggest_float("x", 0, 4) ** 2, -((t.params["x"] - 2) ** 2)), n_trials=60, n_jobs=3
+    )
+    assert len(study.trials) == 60 and len(study.best_trials) > 5
+    small = optuna.create_study(sampler=cull.search.OptunaSampler("random-search"))
+    small.optimize(lambda t: t.suggest_int("k", 0, 3), n_trials=20)  # more than there are points
+    assert len(small.trials) == 20 and small.best_value == 0
+    with pytest.raises(cull.OptionError, match="did you mean 'tpe'"):
+        cull.search.OptunaSampler("tpee")
