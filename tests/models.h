@@ -149,7 +149,7 @@ static inline void holds_up(const char *method, const char *opts, int objectives
         if (t < 2) {
             ok(cx, run_study(cx, &r));
         } else {
-            for (long k = 1;; k += 1 + k / 7) {
+            for (long k = 1;; k += 1 + k / 4) {
                 h.calls = 0;
                 h.fail_at = k;
                 cull_status status = run_study(cx, &r);

@@ -2,11 +2,12 @@
 #include "search/sampler_model.h"
 
 #include "choose/choose.h"
+#include "num/num.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { EVEN_ATTEMPTS = 4, PAIR_VALUES = 32, BLOCK = 1024 };
+enum { EVEN_ATTEMPTS = 4, PAIR_VALUES = 32, BLOCK = 1024, BATCHES = 0x62617463 };
 static const double WITHIN = 0.01; /* a predicted violation this small is none */
 
 /* ---- first points ---- */
@@ -48,27 +49,45 @@ cull_status cull__model_start(cull_ctx *cx, const cull_search_view *v, bool even
     return cull__space_draw(cx, v->space, &r, x);
 }
 
-/* ---- points that were seen ---- */
-cull_status cull__seen_open(cull_ctx *cx, const cull_search_view *v, bool study, int64_t most,
-                            cull__seen *s)
+/* ---- sets of points ---- */
+/* The slot that has x, or where it would be. */
+static int64_t slot_of(const cull__seen *s, const double *x, cull_key *k)
 {
-    int64_t size = 64;
-    while (size < 2 * most) size *= 2;
-    *s = (cull__seen){.v = v, .study = study, .mask = size - 1};
-    return CULL_TMP0(cx, s->slot, size);
+    *k = cull_space_key(s->space, x);
+    if (!k->word[0] && !k->word[1]) k->word[0] = 1; /* 0, 0 is an empty slot */
+    int64_t i = (int64_t)(k->word[0] & (uint64_t)s->mask);
+    while ((s->slot[i].word[0] || s->slot[i].word[1]) &&
+           (s->slot[i].word[0] != k->word[0] || s->slot[i].word[1] != k->word[1]))
+        i = (i + 1) & s->mask;
+    return i;
+}
+
+bool cull__seen_has(const cull__seen *s, const double *x)
+{
+    cull_key k;
+    int64_t i = slot_of(s, x, &k);
+    return s->slot[i].word[0] || s->slot[i].word[1];
 }
 
 bool cull__seen_add(cull__seen *s, const double *x)
 {
-    if (s->study && cull_search_seen(s->v, x)) return false;
-    cull_key k = cull_space_key(s->v->space, x);
-    if (!k.word[0] && !k.word[1]) k.word[0] = 1; /* 0, 0 is an empty slot */
-    int64_t i = (int64_t)(k.word[0] & (uint64_t)s->mask);
-    for (; s->slot[i].word[0] || s->slot[i].word[1]; i = (i + 1) & s->mask)
-        if (s->slot[i].word[0] == k.word[0] && s->slot[i].word[1] == k.word[1]) return false;
+    cull_key k;
+    int64_t i = slot_of(s, x, &k);
+    if (s->slot[i].word[0] || s->slot[i].word[1]) return false;
     s->slot[i] = k;
     s->n++;
     return true;
+}
+
+cull_status cull__seen_open(cull_ctx *cx, const cull_search_view *v, int64_t known, int64_t more,
+                            cull__seen *s)
+{
+    int64_t size = 64;
+    while (size < 2 * (known + more)) size *= 2;
+    *s = (cull__seen){.space = v->space, .mask = size - 1};
+    CULL_TRY(CULL_TMP0(cx, s->slot, size));
+    for (int64_t t = 0; t < known; t++) cull__seen_add(s, v->x + t * v->width);
+    return CULL_OK;
 }
 
 /* ---- features ---- */
@@ -156,6 +175,21 @@ static double normal_quantile(double p)
     return p <= 0.5 ? x : -x;
 }
 
+static cull_status tame(cull_ctx *cx, const double *v, int64_t n, int stride, double *out)
+{
+    double middle, least = INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = v[i * stride];
+        least = fmin(least, out[i]);
+    }
+    CULL_TRY(cull__quantile(cx, out, n, 0.5, &middle));
+    double reach = middle - least;
+    for (int64_t i = 0; i < n && reach > 0; i++)
+        if (out[i] > middle) out[i] = middle + reach * log1p((out[i] - middle) / reach);
+    standardise(out, n, 1, out);
+    return CULL_OK;
+}
+
 /* Equal values have the mean of their places. */
 static cull_status normal_scores(cull_ctx *cx, const double *v, int64_t n, int stride, double *out)
 {
@@ -190,10 +224,13 @@ cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tel
     }
     fill_worst(out);
     for (int j = 0; j < m; j++) {
+        double *value = out->value + j, *y = out->y + j * tells;
         if (scale == CULL__AS_TOLD)
-            standardise(out->value + j, tells, m, out->y + j * tells);
+            standardise(value, tells, m, y);
+        else if (scale == CULL__TAMED)
+            CULL_TRY(tame(cx, value, tells, m, y));
         else
-            CULL_TRY(normal_scores(cx, out->value + j, tells, m, out->y + j * tells));
+            CULL_TRY(normal_scores(cx, value, tells, m, y));
     }
     return CULL_OK;
 }
@@ -207,6 +244,24 @@ int64_t cull__rows_best(const cull__rows *r)
         if (best < 0 || a < b || (a == b && r->value[i * r->m] < r->value[best * r->m])) best = i;
     }
     return best;
+}
+
+cull_status cull__rows_parents(cull_ctx *cx, const cull_search_view *v, const cull__rows *r,
+                               int64_t most, double **x, int64_t *n)
+{
+    double *violation = r->violation, *value;
+    int64_t *order;
+    CULL_TRY(CULL_TMP(cx, order, r->n));
+    CULL_TRY(CULL_TMP(cx, value, r->n));
+    if (!violation) CULL_TRY(CULL_TMP0(cx, violation, r->n));
+    for (int64_t i = 0; i < r->n; i++) value[i] = r->value[i * r->m];
+    CULL_TRY(cull__inner_order(cx, value, violation, r->n, order));
+    *n = r->n < most ? r->n : most;
+    CULL_TRY(CULL_TMP(cx, *x, *n * v->width));
+    for (int64_t i = 0; i < *n; i++)
+        memcpy(*x + i * v->width, v->x + r->told[order[i]] * v->width,
+               (size_t)v->width * sizeof **x);
+    return CULL_OK;
 }
 
 /* ---- predictors ---- */
@@ -286,6 +341,11 @@ bool cull__batch_made(const cull__batch *b, const cull_search_view *v, int64_t *
     *batch = v->trials / b->size;
     *tells = *batch == b->batch ? b->tells : v->tells;
     return b->made == *batch && b->made_tells == *tells;
+}
+
+cull_rng cull__batch_rng(const cull_search_view *v, int64_t batch)
+{
+    return cull__rng_seeded(v->seed, cull__hash64(&batch, sizeof batch, BATCHES));
 }
 
 cull_status cull__batch_room(cull_ctx *cx, cull__batch *b, const cull_search_view *v, int64_t n,

@@ -1,0 +1,378 @@
+/* gp - Bayesian optimisation by Gaussian processes (Jones et al. 1998; of several objectives as in Zhou et al. 2023, AutoPEFT)
+ *
+ * Chooses   the design that promises the largest gain, where a Gaussian process knows what it does not know.
+ * Idea      Fit a process to the values, huge ones tamed; ask where the expected improvement is largest, of two
+ *           objectives the expected gain in volume, of more the improvement of a random weighting (Knowles 2006). The
+ *           place is found by climbing over designs that differ in one value, from the best trials and from
+ *           random ones, then in ever smaller steps of the numbers.
+ * Reads     values and violations of all trials told (the best and the latest `rows`); points of those that run.
+ * Deviates  (a) Lengths of the kernel by maximum a posteriori, not by sampling; sparse = yes takes SAAS's priors.
+ *           (b) The gain in volume is exact, not drawn, for what the processes of the two objectives
+ *           say apart. (c) Trials that run have the values predicted for them. (d) 10 first points, not 100. (e) A
+ *           point that is predicted to break a constraint gains nothing. (f) scale = ranks is AutoPEFT's, normal scores of
+ *           the ranks: it blurs the bottom of a valley of reals. (g) Trials that failed have the worst value.
+ * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
+ * Example   cull search peft.cull --minimize loss,params --method gp --budget 60 -- ./tune {size} {layers}
+ */
+#include "search/sampler_gain.h"
+#include "search/sampler_model.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    int64_t startup, rows, looks, starts;
+    bool even, sparse, isotropic;
+    int scale;
+} opts;
+static const cull_opt table[] = {
+    CULL_OPT_I64(opts, startup, 10, 2, 100000, "trials told before anything is learnt"),
+    CULL_OPT_BOOL(opts, even, 1, "spread first points evenly; else they are drawn"),
+    CULL_OPT_I64(opts, rows, 300, 10, 5000, "trials that are learnt from at most"),
+    CULL_OPT_I64(opts, looks, 1000, 10, 1000000, "designs that are looked at for a question"),
+    CULL_OPT_I64(opts, starts, 10, 1, 10000, "places to climb from"),
+    CULL_OPT_BOOL(opts, sparse, 0, "expect few parameters to matter (SAAS)"),
+    CULL_OPT_BOOL(opts, isotropic, 0, "one length for all features"),
+    CULL_OPT_ENUM(opts, scale, CULL__TAMED, CULL__SCALES, "what is learnt of a value"),
+    CULL_OPT_END};
+
+enum { POLISH = 24, ROUNDS = 12, LONG = 32 };
+typedef struct {
+    opts o;
+    bool numbers; /* there are reals, or ints of many values */
+    cull__features f;
+} state;
+
+static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *o, void **out)
+{
+    state *s;
+    *out = NULL;
+    CULL_TRY(CULL_ALLOC(cx, s, 1));
+    s->o = *(const opts *)o;
+    for (int i = 0; i < cull_space_params(p->space); i++) {
+        const cull_space_param *q = cull_space_at(p->space, i);
+        s->numbers |= q->kind == CULL_SPACE_REAL || q->kind == CULL_SPACE_SIMPLEX ||
+                      (q->kind == CULL_SPACE_INT && q->n > LONG);
+    }
+    cull__features_open(p->space, CULL_ENCODE_ONEHOT, false, &s->f);
+    *out = s;
+    return CULL_OK;
+}
+
+/* ---- what is learnt from: a view of the trials told, the best and the latest ---- */
+static cull_status some_rows(cull_ctx *cx, const state *s, const cull_search_view *v,
+                             cull_search_view *out)
+{
+    int64_t *told, *idx, n, kept = 0, half = s->o.rows / 2;
+    uint8_t *in;
+    *out = *v;
+    if (v->tells <= s->o.rows) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, told, s->o.rows));
+    CULL_TRY(CULL_TMP(cx, idx, v->trials));
+    CULL_TRY(CULL_TMP0(cx, in, v->trials));
+    for (int j = 0; j < v->objectives; j++) { /* the best by each objective share a half */
+        CULL_TRY(cull__search_sorted(cx, v, j, idx, &n));
+        int64_t most = half / v->objectives;
+        for (int64_t i = 0; i < n && i < most; i++) in[idx[i]] = 1;
+    }
+    int64_t best = 0;
+    for (int64_t t = 0; t < v->trials; t++) best += in[t];
+    for (int64_t k = v->tells - 1; k >= 0 && best < s->o.rows; k--) {
+        best += !in[v->told[k]];
+        in[v->told[k]] = 1;
+    }
+    for (int64_t k = 0; k < v->tells; k++)
+        if (in[v->told[k]]) told[kept++] = v->told[k];
+    out->told = told;
+    out->tells = kept;
+    return CULL_OK;
+}
+
+/* Rows of one objective: a random weighting of all, each in 0..1. */
+static cull_status weigh(cull_ctx *cx, cull__rows *r, cull_rng *rng)
+{
+    double w[CULL_OBJECTIVES], total = 0, *unit, *out;
+    CULL_TRY(CULL_TMP(cx, unit, r->n * r->m));
+    CULL_TRY(CULL_TMP(cx, out, r->n));
+    for (int j = 0; j < r->m; j++) total += w[j] = -log(cull__rng_unit(rng));
+    for (int j = 0; j < r->m; j++) {
+        const double *y = r->y + j * r->n;
+        double lo = INFINITY, hi = -INFINITY;
+        w[j] /= total;
+        for (int64_t i = 0; i < r->n; i++) lo = fmin(lo, y[i]), hi = fmax(hi, y[i]);
+        for (int64_t i = 0; i < r->n; i++)
+            unit[i * r->m + j] = hi > lo ? (y[i] - lo) / (hi - lo) : 0;
+    }
+    cull__gain_scalar(unit, r->n, r->m, w, out);
+    r->m = 1;
+    r->y = out;
+    return CULL_OK;
+}
+
+/* Trials that run join as rows with the values predicted for them. */
+static cull_status believe(cull_ctx *cx, const state *s, const cull_search_view *v,
+                           const cull__surrogate *m, const cull__rows *r, cull__rows *out)
+{
+    int64_t *who, n = 0, d = s->f.d;
+    CULL_TRY(CULL_TMP(cx, who, v->trials));
+    for (int64_t t = 0; t < v->trials; t++) {
+        who[n] = t;
+        n += v->state[t] == CULL_TRIAL_RUNNING;
+    }
+    *out = *r;
+    if (n == 0) return CULL_OK;
+    double *x, *mean, *violation;
+    out->n = r->n + n;
+    CULL_TRY(CULL_TMP(cx, x, n * v->width));
+    CULL_TRY(CULL_TMP(cx, mean, n * r->m));
+    CULL_TRY(CULL_TMP(cx, violation, n));
+    CULL_TRY(CULL_TMP(cx, out->x, out->n * d));
+    CULL_TRY(CULL_TMP(cx, out->y, out->n * r->m));
+    for (int64_t i = 0; i < n; i++)
+        memcpy(x + i * v->width, v->x + who[i] * v->width, (size_t)v->width * sizeof *x);
+    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation));
+    memcpy(out->x, r->x, (size_t)(r->n * d) * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        cull__features_of(&s->f, x + i * v->width, out->x + (r->n + i) * d);
+    for (int j = 0; j < r->m; j++) {
+        memcpy(out->y + j * out->n, r->y + j * r->n, (size_t)r->n * sizeof *x);
+        for (int64_t i = 0; i < n; i++) out->y[j * out->n + r->n + i] = mean[i * r->m + j];
+    }
+    if (!r->violation) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, out->violation, out->n));
+    memcpy(out->violation, r->violation, (size_t)r->n * sizeof *x);
+    memcpy(out->violation + r->n, violation, (size_t)n * sizeof *x);
+    return CULL_OK;
+}
+
+/* ---- what a design gains ---- */
+typedef struct {
+    const cull_search_view *v;
+    const cull__surrogate *m;
+    int objectives;
+    double best, ref[2]; /* one; two */
+    double *front;
+    int64_t fronts;
+} gains;
+
+static cull_status open_gains(cull_ctx *cx, const cull__rows *r, gains *g)
+{
+    g->objectives = r->m;
+    g->best = INFINITY;
+    for (int64_t i = 0; i < r->n; i++) { /* of those within the limits, where there are any */
+        if (r->violation && r->violation[i] > 0) continue;
+        g->best = fmin(g->best, r->y[i]);
+    }
+    for (int64_t i = 0; i < r->n && g->best == INFINITY; i++) g->best = fmax(r->y[i], -1e9);
+    if (r->m != 2) return CULL_OK;
+    double *v;
+    int64_t n = 0;
+    CULL_TRY(CULL_TMP(cx, v, 2 * r->n));
+    CULL_TRY(CULL_TMP(cx, g->front, 2 * r->n));
+    for (int j = 0; j < 2; j++) {
+        double lo = INFINITY, hi = -INFINITY;
+        for (int64_t i = 0; i < r->n; i++) {
+            lo = fmin(lo, r->y[j * r->n + i]);
+            hi = fmax(hi, r->y[j * r->n + i]);
+        }
+        g->ref[j] = hi + 0.1 * (hi - lo) + 1e-9;
+    }
+    for (int64_t i = 0; i < r->n; i++) {
+        if (r->violation && r->violation[i] > 0) continue;
+        v[2 * n] = r->y[i];
+        v[2 * n++ + 1] = r->y[r->n + i];
+    }
+    return cull__gain_front(cx, v, n, g->ref, g->front, &g->fronts);
+}
+
+/* Gains (n) of n points; -violation where one is expected. */
+static cull_status gains_of(cull_ctx *cx, const gains *g, const double *x, int64_t n, double *out)
+{
+    double *mean, *spread, *violation;
+    int m = g->objectives;
+    CULL_TRY(CULL_TMP(cx, mean, n * m));
+    CULL_TRY(CULL_TMP(cx, spread, n * m));
+    CULL_TRY(CULL_TMP(cx, violation, n));
+    CULL_TRY(cull__surrogate_say(cx, g->m, x, n, mean, spread, violation));
+    for (int64_t i = 0; i < n; i++) {
+        if (violation[i] > 0)
+            out[i] = -violation[i];
+        else if (m == 1)
+            out[i] = cull__gain_below(g->best, mean[i], spread[i]);
+        else
+            out[i] = cull__gain_volume(g->front, g->fronts, g->ref, mean + 2 * i, spread + 2 * i);
+    }
+    return CULL_OK;
+}
+
+/* ---- climbing ---- */
+typedef struct {
+    double *x;
+    int64_t n, cap, width;
+    cull__seen *seen;
+} near_points;
+
+static bool collect(void *user, const double *y, int changed)
+{
+    (void)changed;
+    near_points *p = user;
+    if (!cull__seen_add(p->seen, y)) return true;
+    memcpy(p->x + p->n++ * p->width, y, (size_t)p->width * sizeof *y);
+    return p->n < p->cap;
+}
+
+typedef struct {
+    const gains *g;
+    cull__seen seen; /* trials, and what was looked at */
+    int64_t looks;
+    double *x, gain; /* the best so far */
+    bool any;
+} climber;
+
+/* Looks at n points: returns the best of them, which may be the best of all. */
+static cull_status look(cull_ctx *cx, climber *c, const double *x, int64_t n, int64_t *best,
+                        double *gain)
+{
+    double *out;
+    CULL_TRY(CULL_TMP(cx, out, n));
+    CULL_TRY(gains_of(cx, c->g, x, n, out));
+    *best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (out[i] > out[*best]) *best = i;
+    *gain = out[*best];
+    c->looks -= n;
+    if (c->any && !(*gain > c->gain)) return CULL_OK;
+    int64_t width = c->g->v->width;
+    c->any = true;
+    c->gain = *gain;
+    memcpy(c->x, x + *best * width, (size_t)width * sizeof *x);
+    return CULL_OK;
+}
+
+static cull_status climb(cull_ctx *cx, climber *c, double *at, double height)
+{
+    const cull_search_view *v = c->g->v;
+    near_points p = {.cap = 256, .width = v->width, .seen = &c->seen};
+    CULL_TRY(CULL_TMP(cx, p.x, p.cap * v->width));
+    while (c->looks > 0) {
+        int64_t best;
+        double gain;
+        p.n = 0;
+        p.cap = c->looks < 256 ? c->looks : 256;
+        CULL_TRY(cull__space_neighbours(cx, v->space, at, 2, collect, &p));
+        if (p.n == 0) break;
+        CULL_TRY(look(cx, c, p.x, p.n, &best, &gain));
+        if (!(gain > height)) break;
+        height = gain;
+        memcpy(at, p.x + best * v->width, (size_t)v->width * sizeof *at);
+    }
+    return CULL_OK;
+}
+
+/* Numbers go on in ever smaller steps from the best so far. */
+static cull_status polish(cull_ctx *cx, climber *c, cull_rng *r)
+{
+    const cull_search_view *v = c->g->v;
+    double *y;
+    CULL_TRY(CULL_TMP(cx, y, POLISH * v->width));
+    cull__mutation change = {.rate = 0.5, .sd = 0.05};
+    for (int k = 0; k < ROUNDS; k++) {
+        double before = c->gain, gain;
+        int64_t best, n = 0;
+        for (int t = 0; t < POLISH; t++) {
+            CULL_TRY(cull__space_mutate(cx, v->space, &change, r, c->x, y + n * v->width));
+            n += cull__seen_add(&c->seen, y + n * v->width);
+        }
+        if (n > 0) CULL_TRY(look(cx, c, y, n, &best, &gain));
+        if (!(c->gain > before)) change.sd *= 0.5;
+    }
+    return CULL_OK;
+}
+
+/* From the best trials and from the best of many random points, in turn. */
+static cull_status search(cull_ctx *cx, state *s, const gains *g, const cull__rows *r,
+                          cull_rng *rng, double *x, bool *found)
+{
+    const cull_search_view *v = g->v;
+    climber c = {.g = g, .looks = s->o.looks, .x = x};
+    double *from, *pool, *at, gain;
+    int64_t parents, n, best;
+    cull__rows told = *r;
+    CULL_TRY(cull__seen_open(cx, v, v->trials, 2 * s->o.looks + POLISH * ROUNDS, &c.seen));
+    CULL_TRY(cull__rows_parents(cx, v, &told, (s->o.starts + 1) / 2, &from, &parents));
+    CULL_TRY(cull__inner_some(cx, v, v->trials, s->o.looks / 4, s->o.looks / 8, from, parents, rng,
+                              &pool, &n));
+    if (n == 0) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, at, v->width));
+    CULL_TRY(look(cx, &c, pool, n, &best, &gain));
+    memcpy(at, pool + best * v->width, (size_t)v->width * sizeof *at);
+    for (int64_t k = 0; k <= parents && c.looks > 0; k++) {
+        cull__mark_t mark = cull__mark(cx);
+        cull_status status = climb(cx, &c, at, k ? -INFINITY : gain);
+        cull__release(cx, mark);
+        CULL_TRY(status);
+        if (k < parents) memcpy(at, from + k * v->width, (size_t)v->width * sizeof *at);
+    }
+    *found = c.any;
+    return s->numbers ? polish(cx, &c, rng) : CULL_OK;
+}
+
+static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, uint64_t stream,
+                       cull__surrogate *m)
+{
+    cull_predict_opts p = CULL_PREDICT_OPTS;
+    p.kind = CULL_PREDICT_GP;
+    p.sparse = s->o.sparse;
+    p.isotropic = s->o.isotropic;
+    return cull__surrogate_fit(cx, r, &s->f, &p, stream, m);
+}
+
+static cull_status propose(cull_ctx *cx, state *s, const cull_search_view *v, cull_rng *r,
+                           cull__surrogate *m, double *x, bool *found)
+{
+    cull_search_view some;
+    cull__rows told, all;
+    uint64_t stream = cull__rng_u64(r) >> 8;
+    CULL_TRY(some_rows(cx, s, v, &some));
+    CULL_TRY(cull__rows_open(cx, &some, some.tells, &s->f, (cull__scale)s->o.scale, &told));
+    cull__rows rows = told;
+    if (told.m > 2) CULL_TRY(weigh(cx, &rows, r));
+    CULL_TRY(fit(cx, s, &rows, stream, m));
+    CULL_TRY(believe(cx, s, v, m, &rows, &all));
+    if (all.n > rows.n) {
+        cull__surrogate_close(m);
+        CULL_TRY(fit(cx, s, &all, stream, m));
+    }
+    gains g = {.v = v, .m = m};
+    CULL_TRY(open_gains(cx, &all, &g));
+    return search(cx, s, &g, &told, r, x, found);
+}
+
+static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, int attempt,
+                       double *x)
+{
+    state *s = state_;
+    cull__surrogate m = {0};
+    bool found = false;
+    cull_rng r = cull__search_rng(v, attempt);
+    if (v->tells < s->o.startup) return cull__model_start(cx, v, s->o.even, attempt, x);
+    cull_status status = propose(cx, s, v, &r, &m, x, &found);
+    cull__surrogate_close(&m);
+    if (status != CULL_OK || found) return status;
+    return cull__model_start(cx, v, false, attempt, x);
+}
+
+static const cull_search_fns fns = {.open = open, .close = cull__free, .ask = ask};
+const cull_method cull__method_gp = {
+    .slug = "gp",
+    .title = "where a Gaussian process expects the largest gain",
+    .paper = "Jones, Schonlau and Welch 1998, Efficient Global Optimization of Expensive "
+             "Black-Box Functions",
+    .columns = "",
+    .task = CULL_TASK_SEARCH,
+    .rev = 1,
+    .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.search = &fns,
+};
