@@ -43,7 +43,7 @@ static inline cull_status answer(cull_study *st, study_run *r, const cull_space 
     o.violation = r->constraints ? violation : NULL;
     if (!r->fn(s, t.x, value, violation))
         o.state = CULL_TRIAL_FAILED;
-    else if (violation[0] <= 0 && value[0] < r->best)
+    else if ((!r->constraints || violation[0] <= 0) && value[0] < r->best)
         r->best = value[0];
     return cull_study_tell(st, number, &o);
 }

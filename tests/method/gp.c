@@ -85,9 +85,9 @@ static void better_than_random(void **state)
                    .fn = bowl};
     double drawn = mean_best(&r, 6);
     r.method = "gp";
-    assert_true(mean_best(&r, 6) < 0.1 * drawn);
+    assert_true(mean_best(&r, 6) < 0.01 * drawn);
     r.workers = 4;
-    assert_true(mean_best(&r, 6) < 0.2 * drawn);
+    assert_true(mean_best(&r, 6) < 0.1 * drawn);
     r.constraints = 1; /* the least value within is 0.0169 */
     assert_true(mean_best(&r, 6) < 0.02);
 }
