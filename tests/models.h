@@ -1,4 +1,5 @@
-/* models.h - what tests of search methods that learn share: a study of a function, run to its end. */
+/* models.h - what tests of search methods that learn share: a study of a function, run to its end.
+ * */
 #ifndef CULL_TESTS_MODELS_H
 #define CULL_TESTS_MODELS_H
 #include "test.h"
@@ -126,8 +127,8 @@ static inline bool any_value(const cull_space *s, const double *x, double *value
     return fabs(sin(1e3 * value[0])) > 0.1; /* some fail */
 }
 
-/* The same points whatever the number of threads; where an allocation fails the run fails and leaks nothing, or the study tries
- * that step again and the points are the same. */
+/* The same points whatever the number of threads; where an allocation fails the run fails and leaks
+ * nothing, or the study tries that step again and the points are the same. */
 static inline void holds_up(const char *method, const char *opts, int objectives, int64_t trials)
 {
     enum { WIDTH = 64 };

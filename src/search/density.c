@@ -28,7 +28,8 @@ static void table_kernel(const cull__density *d, cull__density_side *s)
     }
 }
 
-/* kernel[0 .. BINS) by distance, [BINS .. 2 BINS) its sums up to there: what of it lies within is told by those. */
+/* kernel[0 .. BINS) by distance, [BINS .. 2 BINS) its sums up to there: what of it lies within is
+ * told by those. */
 static void line_kernel(cull__density_side *s)
 {
     double h = line_width(s->level), total = 0;

@@ -1,4 +1,5 @@
-/* sampler_evolve.c - an evolution over what is predicted: many cheap looks for each design that is evaluated. */
+/* sampler_evolve.c - an evolution over what is predicted: many cheap looks for each design that is
+ * evaluated. */
 #include "choose/choose.h"
 #include "cull/front.h"
 #include "search/sampler_model.h"
@@ -148,7 +149,8 @@ static cull_status children(inner *s, int64_t *made)
     return CULL_OK;
 }
 
-/* The better half goes on; with several objectives those that do not are kept for want of others. */
+/* The better half goes on; with several objectives those that do not are kept for want of others.
+ * */
 static cull_status survive(inner *s, int64_t n)
 {
     int64_t *order, size = n < s->o->size ? n : s->o->size, width = s->v->width;

@@ -16,8 +16,9 @@ double cull__gain_below(double best, double m, double s)
     return s * (density + u * below);
 }
 
-/* The volume that y adds is the integral over what is not covered of whether y is below there: its mean is a sum
- * over strips of the products of integrals of distribution functions, and those are expected improvements. */
+/* The volume that y adds is the integral over what is not covered of whether y is below there: its
+ * mean is a sum over strips of the products of integrals of distribution functions, and those are
+ * expected improvements. */
 double cull__gain_volume(const double *front, int64_t n, const double *ref, const double *m,
                          const double *s)
 {

@@ -1,5 +1,5 @@
-/* sampler_model.h - what methods of search that learn from the trials share: rows of features and values, first
- * points, and an evolution over what a predictor says. */
+/* sampler_model.h - what methods of search that learn from the trials share: rows of features and
+ * values, first points, and an evolution over what a predictor says. */
 #ifndef CULL__SAMPLER_MODEL_H
 #define CULL__SAMPLER_MODEL_H
 #include "cull/predict.h"
@@ -7,8 +7,9 @@
 #include "search/sampler.h"
 
 /* ---- first points ---- */
-/* Trial v->trials before there is anything to learn from: of an additive recurrence (Roberts 2018), shifted by the seed,
- * that fills the space evenly (`even`), or drawn. After some attempts it is drawn anyway. */
+/* Trial v->trials before there is anything to learn from: of an additive recurrence (Roberts 2018),
+ * shifted by the seed, that fills the space evenly (`even`), or drawn. After some attempts it is
+ * drawn anyway. */
 cull_status cull__model_start(cull_ctx *cx, const cull_search_view *v, bool even, int attempt,
                               double *x);
 
@@ -26,8 +27,8 @@ bool cull__seen_has(const cull__seen *s, const double *x);
 bool cull__seen_add(cull__seen *s, const double *x);
 
 /* ---- rows to learn from ---- */
-/* Features of a point: cull_space_encode, and, with `pairs`, which pair of values each two parameters that follow one
- * another have. */
+/* Features of a point: cull_space_encode, and, with `pairs`, which pair of values each two
+ * parameters that follow one another have. */
 typedef struct {
     const cull_space *space;
     cull_encode encode;
@@ -37,11 +38,13 @@ typedef struct {
 void cull__features_open(const cull_space *s, cull_encode e, bool pairs, cull__features *f);
 void cull__features_of(const cull__features *f, const double *x, double *out);
 
-/* What is learnt: the values; those above the median as far as it is from the least and beyond by their logarithm, so that
- * huge ones do not matter and good ones are as they are; normal scores of the ranks. */
+/* What is learnt: the values; those above the median as far as it is from the least and beyond by
+ * their logarithm, so that huge ones do not matter and good ones are as they are; normal scores of
+ * the ranks. */
 typedef enum { CULL__AS_TOLD, CULL__TAMED, CULL__NORMAL_SCORES } cull__scale;
 #define CULL__SCALES "values|tamed|ranks" /* as choices of an option */
-/* The first `tells` trials told. Failed ones have the worst value of each objective. y is standardised. */
+/* The first `tells` trials told. Failed ones have the worst value of each objective. y is
+ * standardised. */
 typedef struct {
     int64_t n;
     int m;
@@ -56,11 +59,13 @@ cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tel
 #define CULL__PREDICTORS "auto|ridge|svr|boost|forest|mlp|gp"
 /* Row of the least first objective, feasible ones first; -1 = there are none. */
 int64_t cull__rows_best(const cull__rows *r);
-/* Points of the best by the first objective, `most` at most, the best first: x (n, width), scratch of cx. */
+/* Points of the best by the first objective, `most` at most, the best first: x (n, width), scratch
+ * of cx. */
 cull_status cull__rows_parents(cull_ctx *cx, const cull_search_view *v, const cull__rows *r,
                                int64_t most, double **x, int64_t *n);
 
-/* A predictor for each objective, and one of the violation. Fails where a fit does: close it in any case. */
+/* A predictor for each objective, and one of the violation. Fails where a fit does: close it in any
+ * case. */
 typedef struct {
     const cull__features *f;
     int m;
@@ -74,8 +79,8 @@ cull_status cull__surrogate_say(cull_ctx *cx, const cull__surrogate *s, const do
                                 double *mean, double *spread, double *violation);
 
 /* ---- batches: trials [k size, (k + 1) size) are of one model ---- */
-/* The first of a batch that is asked fixes how many tells it knows; so what a batch holds is a function of the events,
- * whoever makes it. The points are a cache. */
+/* The first of a batch that is asked fixes how many tells it knows; so what a batch holds is a
+ * function of the events, whoever makes it. The points are a cache. */
 typedef struct {
     int64_t size;
     int64_t batch, tells; /* of the last one begun; -1 */
@@ -113,8 +118,9 @@ typedef struct {
     const double *start; /* (starts, width): of the first generation, the rest is drawn */
     int64_t starts;
 } cull__inner;
-/* Up to `want` distinct points that are not known, the best first: with one objective of all that were looked at, with
- * several the last population and then those that left it last. Scratch is cx's. */
+/* Up to `want` distinct points that are not known, the best first: with one objective of all that
+ * were looked at, with several the last population and then those that left it last. Scratch is
+ * cx's. */
 cull_status cull__inner_run(cull_ctx *cx, const cull_search_view *v, const cull__inner *o, int m,
                             cull__inner_fn *fn, void *user, cull_rng *r, int64_t want, double *out,
                             int64_t *got);
@@ -123,7 +129,8 @@ bool cull__inner_few(cull_ctx *cx, const cull_space *space, int64_t most);
 /* All points but those of trials 0 .. known - 1, `most` at most: x (out, width), scratch of cx. */
 cull_status cull__inner_all(cull_ctx *cx, const cull_search_view *v, int64_t known, int64_t most,
                             double **x, int64_t *out);
-/* Distinct points but those, so many drawn and so many of `from` (n, width) changed, or fewer: the same. */
+/* Distinct points but those, so many drawn and so many of `from` (n, width) changed, or fewer: the
+ * same. */
 cull_status cull__inner_some(cull_ctx *cx, const cull_search_view *v, int64_t known, int64_t drawn,
                              int64_t changed, const double *from, int64_t n, cull_rng *r,
                              double **x, int64_t *out);

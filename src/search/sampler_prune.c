@@ -9,7 +9,7 @@ typedef struct {
     const cull__features *f;
     uint8_t *out;
     int64_t left;    /* how many may still be forbidden */
-    double *share; /* order 2: of each feature, its mean share where it is 1 */
+    double *share;   /* order 2: of each feature, its mean share where it is 1 */
     int64_t *values; /* of each parameter: those that are allowed */
 } pruner;
 

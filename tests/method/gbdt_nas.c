@@ -1,4 +1,5 @@
-/* gbdt-nas: what trees rank first is better than what is drawn, and what SHAP leaves out was worse. */
+/* gbdt-nas: what trees rank first is better than what is drawn, and what SHAP leaves out was worse.
+ * */
 #include "models.h"
 
 #include "search/sampler_prune.h"

@@ -41,7 +41,8 @@ static void better_than_random(void **state)
     assert_true(mean_best(&r, 10) < 0.7 * drawn);
 }
 
-/* A share of the points asked late lies near what is known to be best: the optimum of each objective. */
+/* A share of the points asked late lies near what is known to be best: the optimum of each
+ * objective. */
 static void several(void **state)
 {
     (void)state;

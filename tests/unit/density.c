@@ -10,7 +10,8 @@ static double kernel(double u, double mid, double h)
     return bell((u - mid) / h) / h / (below((1 - mid) / h) - below(-mid / h));
 }
 
-/* Those of BAD are in bins of 1/512: three parts in a hundred of a kernel at the ends, where the highest is 0.27. */
+/* Those of BAD are in bins of 1/512: three parts in a hundred of a kernel at the ends, where the
+ * highest is 0.27. */
 static void lines(void **state)
 {
     (void)state;

@@ -1,15 +1,18 @@
-/* cma-es - covariance matrix adaptation (Hansen and Ostermeier 2001), restarted with larger populations (Auger and Hansen 2005)
+/* cma-es - covariance matrix adaptation (Hansen and Ostermeier 2001), restarted with larger
+ * populations (Auger and Hansen 2005)
  *
- * Chooses   reals and ints near the mean of a normal distribution that learns the shape of the valley.
- * Idea      A generation is drawn from the distribution; when it has come back, its better half moves the mean, and the
- *           steps taken stretch the covariance and set the width. Where it gets stuck it starts anew elsewhere with
- *           twice the population (IPOP).
+ * Chooses   reals and ints near the mean of a normal distribution that learns the shape of the
+ *           valley.
+ * Idea      A generation is drawn from the distribution; when it has come back, its better half
+ *           moves the mean, and the steps taken stretch the covariance and set the width. Where it
+ *           gets stuck it starts anew elsewhere with twice the population (IPOP).
  * Reads     values and violations of a generation's trials.
- * Deviates  (a) Parameters are in 0..1 of their scale; what falls outside is reflected, and learnt as asked. (b) Ints
- *           are spread by a third of a step at least, lest all fall on one value. (c) Categories have chances: those of
- *           the better half, smoothed; mixed = best takes the best trial's. Other kinds are the best's, changed. (d) A
- *           parameter that is not active stands at the mean. (e) With workers, trials beyond a generation's
- *           size are of it too: the first to come back make it.
+ * Deviates  (a) Parameters are in 0..1 of their scale; what falls outside is reflected, and learnt
+ *           as asked. (b) Ints are spread by a third of a step at least, lest all fall on one
+ *           value. (c) Categories have chances: those of the better half, smoothed; mixed = best
+ *           takes the best trial's. Other kinds are the best's, changed. (d) A parameter that is
+ *           not active stands at the mean. (e) With workers, trials beyond a generation's size are
+ *           of it too: the first to come back make it.
  * Cost      O(d^2) a question, O(d^3) a generation of d numbers.
  * Example   cull search space.cull --minimize error --method cma-es --budget 1000 -- ./run {a} {b}
  */
@@ -248,7 +251,8 @@ static void weigh(born *b)
     b->eff = 1 / squares;
 }
 
-/* The mean moves by w, sigma's path in the axes' frame tells the width, and the covariance takes the steps in. */
+/* The mean moves by w, sigma's path in the axes' frame tells the width, and the covariance takes
+ * the steps in. */
 static void adapt(state *s, const born *b, double *w, double *turned)
 {
     int d = s->d;

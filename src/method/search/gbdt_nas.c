@@ -1,17 +1,21 @@
-/* gbdt-nas - boosted trees rank a space, and prune it by SHAP values (Luo et al. 2020, GBDT-NAS and GBDT-NAS-3S)
+/* gbdt-nas - boosted trees rank a space, and prune it by SHAP values (Luo et al. 2020, GBDT-NAS and
+ * GBDT-NAS-3S)
  *
- * Chooses   designs that boosted trees rank first, of a space without the values that make things worse.
- * Idea      Evaluate some random designs, fit boosted trees on their values, predict all designs (or many), evaluate
- *           the best; again. prune: SHAP values say what each value of a parameter does to the answers; the
- *           worst are left out of what is predicted.
+ * Chooses   designs that boosted trees rank first, of a space without the values that make things
+ *           worse.
+ * Idea      Evaluate some random designs, fit boosted trees on their values, predict all designs
+ *           (or many), evaluate the best; again. prune: SHAP values say what each value of a
+ *           parameter does to the answers; the worst are left out of what is predicted.
  * Reads     values and violations of the trials told when a batch begins.
- * Deviates  (a) Batches of 20 after 40 random trials, not 1000 and 1000: trees grow leaves of fewer rows where there
- *           are few. (b) No model knows the mean and spread of the whole benchmark: values are standardised over
- *           the trials. (c) prune: a parameter keeps a value, and a quarter of the values may go at most, found anew for
- *           each batch; of pairs, where the value's own share speaks against it too. None by default. (d) A space of more than `pool` designs is drawn from, half of that
- *           are the best trials changed. (e) Trials that failed have the worst value and stay.
+ * Deviates  (a) Batches of 20 after 40 random trials, not 1000 and 1000: trees grow leaves of fewer
+ *           rows where there are few. (b) No model knows the mean and spread of the whole
+ *           benchmark: values are standardised over the trials. (c) prune: a parameter keeps a
+ *           value, and a quarter of the values may go at most, found anew for each batch; of pairs,
+ *           where the value's own share speaks against it too. None by default. (d) A space of more
+ *           than `pool` designs is drawn from, half of that are the best trials changed. (e) Trials
+ *           that failed have the worst value and stay.
  * Cost      one fit and pool predictions a batch; pairs O(n d^2) walks of trees.
- * Example   cull search net.cull --maximize accuracy --method gbdt-nas --budget 200 -- ./test {arch}
+ * Example   cull search net.cull --maximize accuracy --method gbdt-nas --budget 200 -- ./test
  */
 #include "search/sampler_model.h"
 #include "search/sampler_prune.h"
@@ -164,7 +168,8 @@ static const cull_search_fns fns = {
 const cull_method cull__method_gbdt_nas = {
     .slug = "gbdt-nas",
     .title = "designs that boosted trees rank first, without values that SHAP speaks against",
-    .paper = "Luo et al. 2020, Neural Architecture Search with GBDT",
+    .paper = "Luo et al. 2020, Accuracy Prediction with Non-neural Model for Neural Architecture "
+             "Search",
     .columns = "",
     .task = CULL_TASK_SEARCH,
     .rev = 1,

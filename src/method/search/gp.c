@@ -1,18 +1,23 @@
-/* gp - Bayesian optimisation by Gaussian processes (Jones et al. 1998; of several objectives as in Zhou et al. 2023, AutoPEFT)
+/* gp - Bayesian optimisation by Gaussian processes (Jones et al. 1998; of several objectives as in
+ * Zhou et al. 2023, AutoPEFT)
  *
- * Chooses   the design that promises the largest gain, where a Gaussian process knows what it does not know.
- * Idea      Fit a process to the values, huge ones tamed; ask where the expected improvement is largest, of two
- *           objectives the expected gain in volume, of more the improvement of a random weighting (Knowles 2006). The
- *           place is found by climbing over designs that differ in one value, from the best trials and from
- *           random ones, then in ever smaller steps of the numbers.
- * Reads     values and violations of all trials told (the best and the latest `rows`); points of those that run.
- * Deviates  (a) Lengths of the kernel by maximum a posteriori, not by sampling; sparse = yes takes SAAS's priors.
- *           (b) The gain in volume is exact, not drawn, for what the processes of the two objectives
- *           say apart. (c) Trials that run have the values predicted for them. (d) 10 first points, not 100. (e) A
- *           point that is predicted to break a constraint gains nothing. (f) scale = ranks is AutoPEFT's, normal scores of
- *           the ranks: it blurs the bottom of a valley of reals. (g) Trials that failed have the worst value.
+ * Chooses   the design that promises the largest gain, where a Gaussian process knows what it does
+ *           not know.
+ * Idea      Fit a process to the values, huge ones tamed; ask where the expected improvement is
+ *           largest, of two objectives the expected gain in volume, of more the improvement of a
+ *           random weighting (Knowles 2006). The place is found by climbing over designs that
+ *           differ in one value, from the best trials and from random ones, then in ever smaller
+ *           steps of the numbers.
+ * Reads     values and violations of all trials told (the best and the latest `rows`); points of
+ *           those that run.
+ * Deviates  (a) Lengths of the kernel by maximum a posteriori, not by sampling; sparse = yes takes
+ *           SAAS's priors. (b) The gain in volume is exact, not drawn, for what the processes of
+ *           the two objectives say apart. (c) Trials that run have the values predicted for them.
+ *           (d) 10 first points, not 100. (e) A point that is predicted to break a constraint gains
+ *           nothing. (f) scale = ranks is AutoPEFT's, normal scores of the ranks: it blurs the
+ *           bottom of a valley of reals. (g) Trials that failed have the worst value.
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
- * Example   cull search peft.cull --minimize loss,params --method gp --budget 60 -- ./tune {size} {layers}
+ * Example   cull search peft.cull --minimize loss,params --method gp --budget 60 -- ./tune
  */
 #include "search/sampler_gain.h"
 #include "search/sampler_model.h"

@@ -1,17 +1,18 @@
 /* linas - predictors in the loop of an evolution (Cummings et al. 2022, DyNAS-T: LINAS)
  *
  * Chooses   designs that together cover much: a front of several objectives, or the best by one.
- * Idea      A population is evaluated; a predictor for each objective is fitted to all trials so far; NSGA-II
- *           with thousands of predicted evaluations makes the next population.
+ * Idea      A population is evaluated; a predictor for each objective is fitted to all trials so
+ *           far; NSGA-II with thousands of predicted evaluations makes the next population.
  * Reads     values and violations of the trials told when a population begins.
- * Deviates  (a) Populations of 25, not 50: more fits for the same number of trials. (b) novel: designs that were
- *           evaluated have no place in the predicted population, as they would be evaluated again. (c) Mutation
- *           draws another value at a rate of 1 / parameters and crossover is uniform; operators = binary is the paper's
- *           simulated binary crossover and polynomial mutation, which stands still with few choices. (d) Ridge
- *           by default, whose penalty cross-validation chooses; predictor = auto compares all kinds. (e) With workers
+ * Deviates  (a) Populations of 25, not 50: more fits for the same number of trials. (b) novel:
+ *           designs that were evaluated have no place in the predicted population, as they would be
+ *           evaluated again. (c) Mutation draws another value at a rate of 1 / parameters and
+ *           crossover is uniform; operators = binary is the paper's simulated binary crossover and
+ *           polynomial mutation, which stands still with few choices. (d) Ridge by default, whose
+ *           penalty cross-validation chooses; predictor = auto compares all kinds. (e) With workers
  *           a population begins before the last of the one before has come back.
  * Cost      one fit an objective and size rounds predictions a population.
- * Example   cull search net.cull --maximize accuracy --minimize latency --method linas --budget 250 -- ./test
+ * Example   cull search net.cull --maximize accuracy --minimize latency --method linas -- ./test
  */
 #include "search/sampler_model.h"
 

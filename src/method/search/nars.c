@@ -1,17 +1,19 @@
 /* nars - a network that predicts, taught by what costs nothing (Dai et al. 2021, FBNetV3: NARS)
  *
  * Chooses   architecture and recipe together, within limits.
- * Idea      A network is first taught numbers of many designs that nobody trained, then the values of those that
- *           were. Each batch is the best of a large pool by prediction, and some drawn ones; the last one comes from
- *           an evolution over predictions alone.
+ * Idea      A network is first taught numbers of many designs that nobody trained, then the values
+ *           of those that were. Each batch is the best of a large pool by prediction, and some
+ *           drawn ones; the last one comes from an evolution over predictions alone.
  * Reads     values and violations of the trials told when a batch begins.
- * Deviates  (a) What the network is taught first are counts of each value over the design's parameters (how often
- *           conv3x3, how deep), of which costs like FLOPs are made, for a study has no table of its space's costs. (b) One
- *           network sees all features; recipe and architecture are not told apart. (c) All its layers learn on
- *           from the first batch: to freeze some was slightly worse. (d) Batches of 20, not 48, and the spread over costs is
- *           left to the limits. (e) Evaluations are not cut short here: `stop` of the study does that.
+ * Deviates  (a) What the network is taught first are counts of each value over the design's
+ *           parameters (how often conv3x3, how deep), of which costs like FLOPs are made, for a
+ *           study has no table of its space's costs. (b) One network sees all features; recipe and
+ *           architecture are not told apart. (c) All its layers learn on from the first batch: to
+ *           freeze some was slightly worse. (d) Batches of 20, not 48, and the spread over costs is
+ *           left to the limits. (e) Evaluations are not cut short here: `stop` of the study does
+ *           that.
  * Cost      one fit and pool predictions a batch.
- * Example   cull search net.cull --maximize accuracy --limit 'flops<=300' --method nars --budget 200 -- ./train
+ * Example   cull search net.cull --maximize accuracy --method nars --budget 200 -- ./train {lr}
  */
 #include "search/sampler_model.h"
 
@@ -82,7 +84,8 @@ static cull_status asked(cull_ctx *cx, void *state_, const cull_search_view *v, 
 }
 
 /* ---- what costs nothing ---- */
-/* Columns of features that flag the k-th value of any parameter are counted together; numbers are added up. */
+/* Columns of features that flag the k-th value of any parameter are counted together; numbers are
+ * added up. */
 static int64_t count_of(const cull__features *f, int64_t j)
 {
     int64_t value;

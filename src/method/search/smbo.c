@@ -1,17 +1,19 @@
-/* smbo - sequential model-based search with a cheap predictor (Negrinho and Gordon 2017, DeepArchitect)
+/* smbo - sequential model-based search with a cheap predictor (Negrinho and Gordon 2017,
+ * DeepArchitect)
  *
  * Chooses   the design that a predictor likes best of some that are drawn.
- * Idea      Learn the value from the designs told so far: which values its parameters have and which pairs of
- *           values two parameters that follow one another have. Draw 50 designs and ask the one of the least
- *           predicted value; now and then ask any of them.
+ * Idea      Learn the value from the designs told so far: which values its parameters have and
+ *           which pairs of values two parameters that follow one another have. Draw 50 designs and
+ *           ask the one of the least predicted value; now and then ask any of them.
  * Reads     values and violations of all trials told.
- * Deviates  (a) Features are values and pairs of values, not names of modules and their n-grams: so two widths
- *           differ. (b) The ridge's penalty is 1, not 1000, which leaves little but the mean of 64 trials.
- *           (c) Beside the 50 there are 100 changes of the best trials, which draws never come near; one time in ten
- *           any is asked; the first 10 are drawn; the ranks' normal scores are learnt. changed = 0, epsilon = 0.25,
- *           startup = 2 and scale = values are the paper's. (d) Trials that failed have the worst value.
+ * Deviates  (a) Features are values and pairs of values, not names of modules and their n-grams: so
+ *           two widths differ. (b) The ridge's penalty is 1, not 1000, which leaves little but the
+ *           mean of 64 trials. (c) Beside the 50 there are 100 changes of the best trials, which
+ *           draws never come near; one time in ten any is asked; the first 10 are drawn; the ranks'
+ *           normal scores are learnt. changed = 0, epsilon = 0.25, startup = 2 and scale = values
+ *           are the paper's. (d) Trials that failed have the worst value.
  * Cost      one fit a question: ridge O(n d^2) for n trials and d features.
- * Example   cull search net.cull --maximize accuracy --method smbo --budget 64 -- ./train {op1} {op2}
+ * Example   cull search net.cull --maximize accuracy --method smbo --budget 64 -- ./train {op1}
  */
 #include "search/sampler_model.h"
 

@@ -1,19 +1,24 @@
-/* tpe - Tree-structured Parzen Estimator (Bergstra et al. 2011), several objectives as MOTPE (Ozaki et al. 2022)
+/* tpe - Tree-structured Parzen Estimator (Bergstra et al. 2011), several objectives as MOTPE (Ozaki
+ * et al. 2022)
  *
  * Chooses   designs like those that turned out well and unlike the others.
- * Idea      The best trials are good, the rest is bad. A density of each, kernels on whole points over the tree; some
- *           points are drawn from the good one's, from the top of the tree down, and the one with the largest
- *           good / bad is asked. joint = no is the paper's: densities of each parameter by itself over the trials
- *           in which it is active, and each value the best of some.
+ * Idea      The best trials are good, the rest is bad. A density of each, kernels on whole points
+ *           over the tree; some points are drawn from the good one's, from the top of the tree
+ *           down, and the one with the largest good / bad is asked. joint = no is the paper's:
+ *           densities of each parameter by itself over the trials in which it is active, and each
+ *           value the best of some.
  * Reads     values, violations and states of all trials told; points of those that run.
- * Deviates  (a) Whole points by default (Falkner et al. 2018 do that too): values go together. (b) Good are the best
- *           tenth, 25 at most, as in Optuna, not a quarter of the square root. (c) Of the bad ones 64 are compared
- *           with, evenly over time; with joint = no all, with kernels of one width added up in bins. So a question
- *           takes the same time after a hundred trials and after a million. (d) First points are spread evenly.
- *           (e) Trials that run count as bad until they are told. (f) A simplex or a permutation comes from a good
- *           trial's, changed. (g) Points seen before are passed over; in the end good ones are changed.
- * Cost      O(p candidates (good + kernels)) a question for p parameters, besides a look at a byte a trial;
- *           4 p + 40 bytes a trial. joint = no: O(p candidates good) a question, O(p bins) an answer.
+ * Deviates  (a) Whole points by default (Falkner et al. 2018 do that too): values go together. (b)
+ *           Good are the best tenth, 25 at most, as in Optuna, not a quarter of the square root.
+ *           (c) Of the bad ones 64 are compared with, evenly over time; with joint = no all, with
+ *           kernels of one width added up in bins. So a question takes the same time after a
+ *           hundred trials and after a million. (d) First points are spread evenly. (e) Trials that
+ *           run count as bad until they are told. (f) A simplex or a permutation comes from a good
+ *           trial's, changed. (g) Points seen before are passed over; in the end good ones are
+ *           changed.
+ * Cost      O(p candidates (good + kernels)) a question for p parameters, besides a look at a byte
+ *           a trial; 4 p + 40 bytes a trial. joint = no: O(p candidates good) a question, O(p bins)
+ *           an answer.
  * Example   cull search space.cull --minimize error --method tpe --budget 200 -- ./train {lr}
  */
 #include "search/density.h"
@@ -199,7 +204,8 @@ static cull_status was_told(cull_ctx *cx, state *s, const cull_search_view *v, i
     return cull__split_told(cx, s->split, v, number, move, &(mover){s, v});
 }
 
-/* The state of the first `tells` answers, made anew where values were revised or an event failed half way. */
+/* The state of the first `tells` answers, made anew where values were revised or an event failed
+ * half way. */
 static cull_status mend(cull_ctx *cx, state *s, const cull_search_view *v, int64_t tells)
 {
     if (!s->broken && s->revised == v->revised) return CULL_OK;
