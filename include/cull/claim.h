@@ -28,12 +28,12 @@ typedef struct {
     double lo, hi; /* 95 % interval of the mean over the seeds (Student's t) */
     bool below, holds;
 } cull_claim_line;
-/* A number beside it: the method's own or a baseline's, mean over the seeds and its interval. */
+/* A number beside it: the method's own or a baseline's, mean over the seeds and its interval (NaN: none). */
 typedef struct {
     const char *what;
     double value, lo, hi;
 } cull_claim_figure;
-enum { CULL_CLAIM_LINES = 8, CULL_CLAIM_FIGURES = 16 };
+enum { CULL_CLAIM_LINES = 8, CULL_CLAIM_FIGURES = 48 };
 typedef struct {
     const cull_claim *claim;
     bool reached; /* every line holds */
