@@ -56,6 +56,7 @@ typedef struct {
     /* {name} of a parameter, {trial}, {worker}, {seed}, {budget}, {dir} are replaced in every word; {{ is {. No word with a
      * parameter: the point is a JSON object on standard input. Inactive parameters: a word that is nothing but one is left out. */
     const char *const *argv; /* ends with NULL; no shell */
+    const char *path;        /* folders to seek argv[0] in, as in $PATH; NULL = /bin:/usr/bin */
     bool
         stay; /* one process a worker for many trials: a JSON object a line in, a result a line out */
     double

@@ -228,6 +228,7 @@ static int program(search *s)
     TRY(id_of(s, c->input + c->rest, n));
     c->input[c->inputs] = NULL; /* there is room: one more than words on the command line */
     o.argv = c->input + c->rest;
+    o.path = getenv("PATH");
     return check(c, cull_evaluate_command(c->cx, &s->p, &o, &s->evaluator));
 }
 

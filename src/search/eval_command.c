@@ -188,6 +188,7 @@ static void program_free(cull_evaluator *e)
     cull__free(p->argv);
     cull__free(p->file);
     cull__free(p->dir);
+    cull__free(p->path);
     cull__json_parser_free(p->json);
     cull__free(p);
 }
@@ -231,7 +232,7 @@ static cull_status find_program(cull_ctx *cx, cull__program *p)
 {
     char *file;
     if (strchr(p->argv[0], '{')) return CULL_OK;
-    CULL_TRY(cull__program_find(cx, p->argv[0], &file));
+    CULL_TRY(cull__program_find(cx, p->path, p->argv[0], &file));
     return copy(cx, file, &p->file);
 }
 
@@ -247,6 +248,7 @@ static cull_status fill(cull_ctx *cx, cull__program *p, const cull_command_opts 
     p->most = o->most ? o->most : 1 << 20;
     p->seed = cull_ctx_seed(cx);
     CULL_TRY(copy_words(cx, p, o->argv));
+    CULL_TRY(copy(cx, o->path ? o->path : "/bin:/usr/bin", &p->path));
     if (o->dir) CULL_TRY(copy(cx, o->dir, &p->dir));
     p->words = (cull__words){p->problem, (const char *const *)p->argv, p->dir, false};
     CULL_TRY(cull__words_check(cx, &p->words));

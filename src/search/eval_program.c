@@ -50,12 +50,11 @@ static cull_status no_program(cull_ctx *cx, const char *word, int why)
                             shown, shown);
 }
 
-cull_status cull__program_find(cull_ctx *cx, const char *word, char **out)
+cull_status cull__program_find(cull_ctx *cx, const char *path, const char *word, char **out)
 {
     int why = ENOENT;
     size_t n = strlen(word);
-    const char *path = strchr(word, '/') ? NULL : getenv("PATH");
-    if (!strchr(word, '/') && !path) path = "/bin:/usr/bin";
+    if (strchr(word, '/')) path = NULL;
     CULL_TRY(CULL_TMP(cx, *out, (int64_t)(n + (path ? strlen(path) : 0)) + 3));
     if (!path) {
         strcpy(*out, word);
@@ -162,7 +161,7 @@ static cull_status spawn(cull_ctx *cx, cull__program *p, cull__runner *w, const 
     CULL_TRY(cull__words_fill(cx, &p->words, f, &argv));
     if (!argv[0])
         argv[0] = p->argv[0], argv[1] = NULL; /* a program that is a parameter, inactive */
-    if (!file && cull__program_find(cx, argv[0], &file) != CULL_OK) {
+    if (!file && cull__program_find(cx, p->path, argv[0], &file) != CULL_OK) {
         not_run(w, argv[0], ENOENT);
         return CULL_OK;
     }

@@ -30,9 +30,9 @@ typedef struct {
     cull_evaluator base;
     const cull_search_problem *problem;
     cull__words words;
-    char **argv; /* copies */
-    char *file;  /* what argv[0] means; NULL: it has a parameter, and is sought each time */
-    char *dir;
+    char **argv;      /* copies */
+    char *file;       /* what argv[0] means; NULL: it has a parameter, and is sought each time */
+    char *dir, *path; /* path: folders to seek programs in */
     bool stay;
     double timeout, grace;
     int64_t most;
@@ -55,6 +55,7 @@ void cull__runner_stop(cull__program *p, cull__runner *w, double now);
 void cull__runner_answer(cull__program *p, cull__runner *w, bool go, double now);
 /* The next time that something is due. */
 double cull__runner_due(const cull__runner *w);
-/* The file that a word names, as execvp(3) seeks it; in the arena. EINPUT: there is none that can be run. */
-cull_status cull__program_find(cull_ctx *cx, const char *word, char **out);
+/* The file that a word names, as execvp(3) seeks it in the folders of `path`; in the arena. EINPUT: there is none that
+ * can be run. */
+cull_status cull__program_find(cull_ctx *cx, const char *path, const char *word, char **out);
 #endif
