@@ -1,7 +1,9 @@
-/* deeparchitect's check: a tree over the parameters finds better designs within 64 evaluations than draws do.
+/* deeparchitect's check: a tree over the parameters, and a ridge on values and pairs of them, find better designs within 64
+ * evaluations than draws do.
  *
  * NAS-Bench-Macro and CIFAR-10 of NAS-Bench-201, each digit a parameter. The paper's c is of accuracies from 0 to 1; that of `uct`
- * is in deviations of the values, so it is given as c over the deviation of the table. */
+ * is in deviations of the values, so it is given as c over the deviation of the table. `smbo` is set as the paper has it, but for its
+ * penalty (1, not 1000) and its features. */
 #include "claim/search_table.h"
 #include "cull/verdict.h"
 #include "num/num.h"
@@ -15,11 +17,12 @@ typedef struct {
     double best[MOST], mean[MOST]; /* of each seed */
 } answer;
 
+enum { DRAWS, TREE, OWN_TREE, RIDGE, OWN_RIDGE, SEARCHES };
 typedef struct {
     const cull__search_file *of;
-    double c; /* of accuracies from 0 to 1 */
-    double least;
-    const char *gain, *rises, *best, *own, *at_random, *exact;
+    double c;           /* of accuracies from 0 to 1 */
+    double tree, ridge; /* gains that are to be reached */
+    const char *gain[2], *rises[2], *best[SEARCHES], *exact;
 } part;
 
 static cull_status search(cull_ctx *cx, const cull__search_table *t, const char *method,
@@ -39,41 +42,47 @@ static cull_status exact_random(cull_ctx *cx, const cull__search_table *t, cull_
     return CULL_OK;
 }
 
+static void above(const double *a, const double *b, int seeds, const char *what, double least,
+                  cull_claim_result *out)
+{
+    double v[MOST];
+    for (int i = 0; i < seeds; i++) v[i] = a[i] - b[i];
+    cull__claim_line(out, what, v, false, least, false);
+}
+
 static cull_status measure(cull_ctx *cx, const cull__search_table *t, const part *p, int seeds,
                            cull_claim_result *out)
 {
-    answer *draws, *tree, *own;
-    double gain[MOST], rise[MOST];
-    char options[32];
-    CULL_TRY(CULL_TMP(cx, draws, 1));
-    CULL_TRY(CULL_TMP(cx, tree, 1));
-    CULL_TRY(CULL_TMP(cx, own, 1));
-    snprintf(options, sizeof options, "c=%.6f", 100 * p->c / cull__sd(t->value[0], t->designs));
-    CULL_TRY(search(cx, t, "random-search", "", seeds, draws));
-    CULL_TRY(search(cx, t, "uct", options, seeds, tree));
-    CULL_TRY(search(cx, t, "uct", "", seeds, own));
-    for (int i = 0; i < seeds; i++) {
-        gain[i] = tree->best[i] - draws->best[i];
-        rise[i] = tree->mean[i] - draws->mean[i];
-    }
-    cull__claim_line(out, p->gain, gain, false, p->least, false);
-    cull__claim_line(out, p->rises, rise, false, 0, false);
-    cull__claim_figure(out, p->best, tree->best);
-    cull__claim_figure(out, p->own, own->best);
-    cull__claim_figure(out, p->at_random, draws->best);
+    char c[32];
+    const char *const method[SEARCHES] = {"random-search", "uct", "uct", "smbo", "smbo"};
+    const char *const options[SEARCHES] = {"", c, "",
+                                           "startup=2 changed=0 epsilon=0.25 scale=values", ""};
+    answer *a;
+    CULL_TRY(CULL_TMP(cx, a, SEARCHES));
+    snprintf(c, sizeof c, "c=%.6f", 100 * p->c / cull__sd(t->value[0], t->designs));
+    for (int i = 0; i < SEARCHES; i++) CULL_TRY(search(cx, t, method[i], options[i], seeds, &a[i]));
+    above(a[TREE].best, a[DRAWS].best, seeds, p->gain[0], p->tree, out);
+    above(a[RIDGE].best, a[DRAWS].best, seeds, p->gain[1], p->ridge, out);
+    above(a[TREE].mean, a[DRAWS].mean, seeds, p->rises[0], 0, out);
+    above(a[RIDGE].mean, a[TREE].mean, seeds, p->rises[1], 0, out);
+    for (int i = 0; i < SEARCHES; i++) cull__claim_figure(out, p->best[i], a[i].best);
     return exact_random(cx, t, out, p->exact);
 }
 
-static const part parts[] = {
-    {&cull__macro, .05, .06, "Macro: best of 64 by uct (c .05) above random's",
-     "Macro: mean of all 64 by uct above random's", "Macro: best of 64, uct (c .05)",
-     "Macro: best of 64, uct as it comes (c of half a deviation)", "Macro: best of 64, random",
-     "Macro: best of 64, random, exactly"},
-    {&cull__nb201, .1, .2, "NB201: best of 64 by uct (c .1) above random's",
-     "NB201: mean of all 64 by uct above random's", "NB201: best of 64, uct (c .1)",
-     "NB201: best of 64, uct as it comes (c of half a deviation)", "NB201: best of 64, random",
-     "NB201: best of 64, random, exactly"},
-};
+#define PART(file, table, c, c_text, tree, ridge)                                                  \
+    {                                                                                              \
+        &file, c, tree, ridge,                                                                     \
+            {table ": best of 64 by uct (c " c_text ") above random's",                            \
+             table ": best of 64 by smbo above random's"},                                         \
+            {table ": mean of all 64 by uct above random's",                                       \
+             table ": mean of all 64 by smbo above uct's"},                                        \
+            {table ": best of 64, random", table ": best of 64, uct (c " c_text ")",               \
+             table ": best of 64, uct as it comes (c of half a deviation)",                        \
+             table ": best of 64, smbo", table ": best of 64, smbo as it comes"},                  \
+            table ": best of 64, random, exactly"                                                  \
+    }
+static const part parts[] = {PART(cull__macro, "Macro", .05, ".05", .06, .2),
+                             PART(cull__nb201, "NB201", .1, ".1", .2, .4)};
 
 static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim_result *out)
 {
@@ -86,8 +95,7 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
         CULL_TRY(s);
         cull__release(cx, mark);
     }
-    out->note = "percent of CIFAR-10; the paper's own spaces must be trained and are not checked, "
-                "nor is its search by a predictor here";
+    out->note = "percent of CIFAR-10; the paper's own spaces must be trained and are not checked";
     return CULL_OK;
 }
 
