@@ -4,6 +4,7 @@
 #define CULL_CULL_H
 #include "cull/arrow.h"
 #include "cull/base.h"
+#include "cull/bench.h"
 #include "cull/claim.h"
 #include "cull/cluster.h"
 #include "cull/corpus.h"

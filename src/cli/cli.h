@@ -144,6 +144,7 @@ int run_micro3(cli *c);
 int run_model(cli *c);
 int run_search(cli *c);
 int run_compare(cli *c);
+int run_bench(cli *c);
 int run_apply(cli *c);
 int run_replay(cli *c);
 int run_list(cli *c);

@@ -193,6 +193,17 @@ static const cull_input search_out[] = {
     {"out", "OUT...",
      "-o OUT: the best points: .json, .csv, .tsv or .jsonl; - = csv on standard output"},
     {NULL, NULL, NULL}};
+static const cull_input bench_own[] = {
+    {"methods", "A,B,...", "which methods of task search (all); random-search runs in any case"},
+    {"seeds", "N", "runs of each method, with --seed and the seeds after it (50)"},
+    {"at", "N,N,...", "evaluations after which the best so far counts (50,100,200)"},
+    {"data", "DIR", "where the tables lie (/usr/share/datasets)"},
+    {"list", NULL, "name the tables"},
+    {NULL, NULL, NULL}};
+static const cull_input bench_out[] = {
+    {"out", "OUT...",
+     "-o OUT: every run (.csv), the tables (.md); - = the tables as tsv on standard output"},
+    {NULL, NULL, NULL}};
 static const cull_input compare_own[] = {
     {"methods", "A,B,...",
      "which methods, each also with options of its own, as rds-plus:rule=mean; without it all "
@@ -224,6 +235,7 @@ static const cull_input *const layout_options[] = {layout_own, NULL};
 static const cull_input *const micro3_options[] = {micro3_own, out_file, NULL};
 static const cull_input *const model_options[] = {model_own, model_out, NULL};
 static const cull_input *const search_options[] = {search_own, search_out, NULL};
+static const cull_input *const bench_options[] = {bench_own, bench_out, NULL};
 static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
 static const cull_input *const info_options[] = {info_own, NULL};
 static const cull_input *const reproduce_options[] = {reproduce_own, NULL};
@@ -426,6 +438,26 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_compare},
+    {.name = "bench",
+     .usage = "cull bench search [TABLE...] [--methods A,B,...] [--seeds N] [--at N,N,...] "
+              "[--data DIR] [-o OUT]...",
+     .brief = "methods of search on tables of known results, over seeds",
+     .about = "A TABLE holds the result of every design of a space, so that regret is known: how "
+              "far the best design found is from the best there is, in points of accuracy, or as "
+              "log10 of the ratio to the least error. Without one, all whose data is here. Methods "
+              "ask no design twice; told are the mean over seeds with its 95 % interval "
+              "(bootstrap), the gain over random search with Welch's p, the value that the search "
+              "did not see (test), and the processor's microseconds of an ask, the only part "
+              "that is not the same twice.",
+     .examples = "cull bench search micro3\tall methods on the table that comes with cull\n"
+                 "cull bench search nb201-c10 fcnet-slice --methods tpe,regularized-evolution "
+                 "--data tables -o report.md -o runs.csv\ttwo methods on two tables, beside "
+                 "random search\n"
+                 "cull bench search --list\tthe tables, their units and files",
+     .options = bench_options,
+     .least = 1,
+     .most = -1,
+     .run = run_bench},
     {.name = "apply",
      .usage = "cull apply PICK INPUT... [-o OUT]...",
      .brief = "write the rows of a file that a pick names",

@@ -1,0 +1,213 @@
+/* search_bench_tables.c - the tables of cull bench, and how each is read. See search_bench.h. */
+#include "claim/search_bench.h"
+#include "claim/search_table.h"
+#include "cull/micro3.h"
+#include "cull/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what there is ---- */
+
+static const cull__search_file nb201_test = {
+    .file = "nasbench201/nb201_test_mean.csv",
+    .digits = 6,
+    .base = 5,
+    .columns = 3,
+    .column = {"c10_test200", "c100_test200", "in16_test200"}};
+
+typedef enum { MICRO3, DIGITS, FCNET } form;
+static const struct recipe {
+    cull_bench_table about;
+    form form;
+    const cull__search_file *value, *test; /* DIGITS; test NULL = none */
+    int at;                                /* DIGITS: the column of both; FCNET: the plane */
+} recipes[] = {
+    {{"fcnet-naval", "validation error of tuned nets, FCNet naval",
+      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
+     .form = FCNET,
+     .at = 0},
+    {{"fcnet-parkinsons", "validation error of tuned nets, FCNet parkinsons",
+      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
+     .form = FCNET,
+     .at = 1},
+    {{"fcnet-protein", "validation error of tuned nets, FCNet protein",
+      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
+     .form = FCNET,
+     .at = 2},
+    {{"fcnet-slice", "validation error of tuned nets, FCNet slice",
+      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
+     .form = FCNET,
+     .at = 3},
+    {{"micro3", "accuracy of 125 small nets in one training; test: in another", "", "points"},
+     .form = MICRO3},
+    {{"nas-bench-macro", "accuracy on CIFAR-10, mean of three trainings",
+      "macro/nasbench_macro_cifar10.csv", "points"},
+     .form = DIGITS,
+     .value = &cull__macro},
+    {{"nb201-c10", "validation accuracy on CIFAR-10; test: mean of three trainings",
+      "nasbench201/nb201.csv", "points"},
+     .form = DIGITS,
+     .value = &cull__nb201,
+     .test = &nb201_test,
+     .at = 0},
+    {{"nb201-c100", "validation accuracy on CIFAR-100; test: mean of three trainings",
+      "nasbench201/nb201.csv", "points"},
+     .form = DIGITS,
+     .value = &cull__nb201,
+     .test = &nb201_test,
+     .at = 1},
+    {{"nb201-in16", "validation accuracy on ImageNet16-120; test: mean of three trainings",
+      "nasbench201/nb201.csv", "points"},
+     .form = DIGITS,
+     .value = &cull__nb201,
+     .test = &nb201_test,
+     .at = 2},
+};
+enum { TABLES = sizeof recipes / sizeof *recipes };
+
+int cull_bench_count(void) { return TABLES; }
+
+const cull_bench_table *cull_bench_at(int i)
+{
+    return i >= 0 && i < TABLES ? &recipes[i].about : NULL;
+}
+
+const cull_bench_table *cull_bench_find(const char *name, const char **near)
+{
+    const char *names[TABLES];
+    for (int i = 0; i < TABLES; i++) {
+        names[i] = recipes[i].about.name;
+        if (cull__same_name(names[i], name)) return &recipes[i].about;
+    }
+    if (near) *near = cull__nearest(name, names, TABLES);
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static cull_status space_of(cull_ctx *cx, const char *text, cull__bench_problem *p)
+{
+    return cull_space_from(cx, text, strlen(text), p->about->name, &p->space);
+}
+
+static cull_status micro3(cull_ctx *cx, cull__bench_problem *p)
+{
+    char text[512];
+    double *v;
+    size_t n = 0;
+    for (int e = 0; e < CULL_MICRO3_EDGES; e++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "e%d = one(", e + 1);
+        for (int k = 0; k < CULL_MICRO3_OPS; k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", k ? ", " : "",
+                                  cull_micro3_op(k));
+        n += (size_t)snprintf(text + n, sizeof text - n, ")\n");
+    }
+    CULL_TRY(CULL_TMP(cx, v, 2 * CULL_MICRO3_COUNT));
+    for (int i = 0; i < CULL_MICRO3_COUNT; i++)
+        for (int j = 0; j < 2; j++)
+            v[j * CULL_MICRO3_COUNT + i] = cull__micro3_right[i][j] / 2000.0;
+    p->value = v, p->test = v + CULL_MICRO3_COUNT, p->scale = 100;
+    return space_of(cx, text, p);
+}
+
+static cull_status digits(cull_ctx *cx, const struct recipe *r, const char *dir,
+                          cull__bench_problem *p)
+{
+    cull__search_table t, test;
+    CULL_TRY(cull__search_table_open(cx, dir, r->value, &t));
+    p->space = t.space, p->value = t.value[r->at], p->scale = 1;
+    if (!r->test) return CULL_OK;
+    CULL_TRY(cull__search_table_open(cx, dir, r->test, &test));
+    p->test = test.value[r->at];
+    cull__search_table_close(&test);
+    return CULL_OK;
+}
+
+/* Klein and Hutter 2019: errors (data set, setting, seed), the first hyperparameter slowest. */
+static const char fcnet_space[] = "activation1 = one(relu, tanh)\n"
+                                  "activation2 = one(relu, tanh)\n"
+                                  "batch = ordinal(8, 16, 32, 64)\n"
+                                  "dropout1 = ordinal(0, 0.3, 0.6)\n"
+                                  "dropout2 = ordinal(0, 0.3, 0.6)\n"
+                                  "lr = ordinal(0.0005, 0.001, 0.005, 0.01, 0.05, 0.1)\n"
+                                  "schedule = one(cosine, const)\n"
+                                  "units1 = ordinal(16, 32, 64, 128, 256, 512)\n"
+                                  "units2 = ordinal(16, 32, 64, 128, 256, 512)\n";
+enum { FCNET_DESIGNS = 62208, FCNET_SEEDS = 4, FCNET_SETS = 4 };
+
+static cull_status planes(cull_ctx *cx, const cull_array *a, const char *path, int at,
+                          cull__bench_problem *p)
+{
+    double *v, *mean;
+    if (a->ndim != 3 || a->shape[0] != FCNET_SETS || a->shape[1] != FCNET_DESIGNS ||
+        a->shape[2] != FCNET_SEEDS)
+        return cull__fail(cx, CULL_EINPUT, "%s: the shape must be (%d, %d, %d)", path, FCNET_SETS,
+                          FCNET_DESIGNS, FCNET_SEEDS);
+    CULL_TRY(CULL_TMP(cx, v, FCNET_DESIGNS * FCNET_SEEDS));
+    CULL_TRY(CULL_TMP(cx, mean, FCNET_DESIGNS));
+    cull_array_f64(a, (int64_t)at * FCNET_DESIGNS * FCNET_SEEDS, FCNET_DESIGNS * FCNET_SEEDS, v);
+    for (int i = 0; i < FCNET_DESIGNS; i++) {
+        mean[i] = 0;
+        for (int k = 0; k < FCNET_SEEDS; k++) mean[i] += v[i * FCNET_SEEDS + k] / FCNET_SEEDS;
+    }
+    p->value = mean, p->minimize = p->ratio = true;
+    return space_of(cx, fcnet_space, p);
+}
+
+static cull_status fcnet(cull_ctx *cx, const struct recipe *r, const char *dir,
+                         cull__bench_problem *p)
+{
+    char path[512];
+    cull_array a;
+    CULL_TRY(cull__nas_path(cx, dir, r->about.file, path, sizeof path));
+    CULL_TRY(cull_array_open(cx, path, NULL, &a));
+    cull_status s = planes(cx, &a, path, r->at, p);
+    cull_array_free(&a);
+    return s;
+}
+
+cull_status cull__bench_open(cull_ctx *cx, const cull_bench_table *t, const char *dir,
+                             cull__bench_problem *p)
+{
+    const struct recipe *r = NULL;
+    for (int i = 0; i < TABLES; i++)
+        if (&recipes[i].about == t) r = &recipes[i];
+    *p = (cull__bench_problem){.about = t};
+    if (!r) return cull__fail(cx, CULL_EINTERNAL, "a table that is not listed");
+    switch (r->form) {
+    case MICRO3: CULL_TRY(micro3(cx, p)); break;
+    case DIGITS: CULL_TRY(digits(cx, r, dir, p)); break;
+    case FCNET: CULL_TRY(fcnet(cx, r, dir, p)); break;
+    }
+    return cull__bench_ready(cx, p);
+}
+
+/* clang-format off */
+const uint16_t cull__micro3_right[125][2] = {
+    {203, 203}, {203, 203}, {203, 203}, {203, 203}, {203, 203},
+    {1291, 1268}, {1291, 1268}, {1293, 1269}, {1293, 1269}, {1291, 1268},
+    {1396, 1389}, {1396, 1389}, {1398, 1385}, {1398, 1385}, {1396, 1389},
+    {1489, 1480}, {1489, 1480}, {1485, 1487}, {1485, 1487}, {1489, 1480},
+    {1257, 1252}, {1257, 1252}, {1261, 1278}, {1261, 1278}, {1257, 1252},
+    {203, 203}, {1291, 1268}, {1382, 1282}, {1467, 1470}, {1257, 1252},
+    {1291, 1268}, {1289, 1267}, {1379, 1355}, {1479, 1483}, {1309, 1209},
+    {1396, 1389}, {1354, 1310}, {1393, 1306}, {1480, 1452}, {1409, 1320},
+    {1489, 1480}, {1477, 1468}, {1467, 1473}, {1471, 1462}, {1500, 1460},
+    {1257, 1252}, {1309, 1209}, {1422, 1381}, {1508, 1481}, {1246, 1254},
+    {203, 203}, {1380, 1287}, {1313, 1366}, {1498, 1485}, {1424, 1450},
+    {1291, 1268}, {1356, 1327}, {1372, 1423}, {1547, 1510}, {1415, 1392},
+    {1396, 1389}, {1390, 1357}, {1394, 1380}, {1520, 1484}, {1426, 1416},
+    {1489, 1480}, {1470, 1426}, {1446, 1464}, {1511, 1487}, {1506, 1464},
+    {1257, 1252}, {1390, 1352}, {1396, 1411}, {1495, 1511}, {1433, 1451},
+    {203, 203}, {1514, 1467}, {1470, 1503}, {1542, 1532}, {1510, 1531},
+    {1291, 1268}, {1459, 1420}, {1460, 1466}, {1549, 1538}, {1482, 1419},
+    {1396, 1389}, {1485, 1461}, {1490, 1486}, {1554, 1547}, {1464, 1462},
+    {1489, 1480}, {1522, 1489}, {1534, 1519}, {1553, 1509}, {1487, 1492},
+    {1257, 1252}, {1459, 1450}, {1482, 1495}, {1543, 1551}, {1495, 1472},
+    {203, 203}, {1257, 1252}, {1384, 1354}, {1443, 1444}, {1286, 1316},
+    {1291, 1268}, {1309, 1209}, {1407, 1386}, {1507, 1456}, {1284, 1227},
+    {1396, 1389}, {1409, 1320}, {1424, 1399}, {1476, 1473}, {1423, 1345},
+    {1489, 1480}, {1500, 1460}, {1432, 1467}, {1473, 1501}, {1506, 1469},
+    {1257, 1252}, {1246, 1254}, {1399, 1376}, {1492, 1447}, {1284, 1269}};
+/* clang-format on */
