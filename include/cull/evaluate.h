@@ -100,6 +100,19 @@ typedef struct {
 CULL_API cull_status cull_study_run(cull_ctx *cx, cull_study *s, cull_evaluator *e,
                                     const cull_run_opts *o) CULL_CHECKED;
 
+/* ---- loops of the caller's own ---- */
+/* What cull_study_run does for those that share a store; without a store each does nothing. A loop begins with
+ * claim: trials asked from then on are known as this process's, and those of processes of this machine that are no more are
+ * asked again. */
+CULL_API cull_status cull_study_claim(cull_ctx *cx, cull_study *s) CULL_CHECKED;
+/* Every `heartbeat` seconds (0 = 5): trials number[0..n) are still evaluated here; those of others that were silent for
+ * ten of them are asked again. */
+CULL_API cull_status cull_study_beat(cull_ctx *cx, cull_study *s, const int64_t *number, int64_t n,
+                                     double heartbeat) CULL_CHECKED;
+/* A running trial whose evaluation was broken off is the next to be asked, under its number; it has not failed. Of studies
+ * in memory too. */
+CULL_API cull_status cull_study_give_back(cull_study *s, int64_t number) CULL_CHECKED;
+
 /* ---- a study in a store, looked at from outside ---- */
 /* Space, objectives, method, options and seed are the store's; cx takes the seed. It may go on. */
 CULL_API cull_status cull_study_reopen(cull_ctx *cx, const char *store,

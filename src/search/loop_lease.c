@@ -154,3 +154,32 @@ cull_status cull__lease_claim(cull__run *r)
     }
     return CULL_OK;
 }
+
+/* ---- for loops of the caller's own ---- */
+
+cull_status cull_study_claim(cull_ctx *cx, cull_study *s)
+{
+    cull__run r = {.cx = cx, .s = s};
+    if (!cull__study_store(s)) return CULL_OK;
+    CULL_TRY(cull__study_read(s));
+    cull__mark_t m = cull__mark(cx);
+    cull__lease_name(&r);
+    cull_status done = cull__lease_claim(&r);
+    cull__release(cx, m);
+    return done;
+}
+
+cull_status cull_study_beat(cull_ctx *cx, cull_study *s, const int64_t *number, int64_t n,
+                            double heartbeat)
+{
+    cull__run r = {.cx = cx, .s = s, .heartbeat = heartbeat > 0 ? heartbeat : 5};
+    cull__store *store = cull__study_store(s);
+    if (!store) return CULL_OK;
+    if (n) CULL_TRY(cull__store_beat(cx, store, number, n, s->worker));
+    return silent(&r, store);
+}
+
+cull_status cull_study_give_back(cull_study *s, int64_t number)
+{
+    return cull__study_give_back(s, number, false);
+}

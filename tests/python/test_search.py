@@ -464,7 +464,7 @@ def test_ctrl_c_leaves_a_study(jobs):
     assert not study.done and 6 <= len(study) < 20
     if jobs == 1:
         assert [t.state for t in study.trials] == ["done"] * 5 + ["running"]
-        assert study.running()[0]["number"] == 5
+        assert study.running() == []  # it waits to be asked again
     else:
         assert {t.state for t in study.trials} == {"done"}
     study.optimize(error)
@@ -486,8 +486,12 @@ def test_a_process_that_was_killed(tmp_path):
     store = tmp_path / "s.db"
     assert python(code, store).returncode == -signal.SIGKILL
     args = {"store": store, "budget": 9, "seed": 3, "resume": True}
-    with cull.search.create("a = int(0, 99)", adopt=True, **args) as study:
-        assert [r["number"] for r in study.running()] == [4]
+    with cull.search.create("a = int(0, 99)", **args) as study:
+        assert study.running() == [] and study._state(4) == "running"  # it is asked again
+        assert study.ask().number == 4
+        (mine,) = study.running()
+        assert mine["number"] == 4 and f":{os.getpid()}:" in mine["worker"] and not mine["silent"]
+        study.give_back(4)
         study.optimize(lambda t: t["a"])
         mine = [t.params for t in study.trials]
         assert {t.state for t in study.trials} == {"done"}
@@ -542,6 +546,28 @@ def test_closed_and_forked(tmp_path):
         with pytest.raises(cull.InputError, match="the study is closed"):
             call()
     assert repr(study) == "<Study, closed>"
+
+
+def test_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr("cull._study.BEAT", 0.05)
+    one, two = (cull.search.create(PLAIN, store=tmp_path / "s.db") for _ in range(2))
+    trial = one.ask()
+    time.sleep(1.5)  # the other would have taken it for lost after ten beats
+    with pytest.raises(cull.InputError, match="0 is not running|no such|7"):
+        two.tell(7, 1)
+    assert [r["number"] for r in two.running()] == [0] and two.ask().number == 1
+    one._mine.clear()  # as if it had gone
+    time.sleep(1.5)
+    assert two.ask().number == 0
+    two.close()  # what it has not told goes back
+    assert one.ask().number in (0, 1)
+
+
+def test_what_is_no_value_is_asked_again():
+    study = cull.search.create(PLAIN, minimize="error", budget=4)
+    with pytest.raises(cull.InputError, match="no value of 'error'"):
+        study.optimize(lambda t: {})
+    assert study.ask().number == 0
 
 
 def test_stop_is_for_all(tmp_path):

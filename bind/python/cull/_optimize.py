@@ -9,6 +9,7 @@ from ._lib import InputError, OptionError
 from ._study import NoTrial, Study, Trial, _said, _whole
 
 _GUARD = 10  # failures without a success, after which nothing more is tried
+_POOR = "it gave back no finite value"
 _LOOK = 0.2  # seconds before a study that waits for others is asked again
 
 
@@ -96,7 +97,7 @@ class Optimizer:
                 try:
                     trial = self.study.ask()
                 except NoTrial:
-                    if self.study.done or not (self.runs or self.study._shared):
+                    if self.study.done or not (self.runs or self.study.shared):
                         return None
                     self.turn.wait(_LOOK)
                     continue
@@ -108,28 +109,34 @@ class Optimizer:
 
     def evaluate(self, trial: Trial) -> None:
         try:
-            value = self.fn(trial)
-        except self.catch as e:
-            if not trial.stopped:
-                self.study.tell(trial, e)
-                self.count(False, _said(e), e)
-            return
-        except Exception as e:
-            if not trial.stopped:
-                self.study.tell(trial, e)
+            try:
+                value = self.fn(trial)
+            except self.catch as e:
+                value = e
+            except Exception as e:
+                self.tell(trial, e)
+                raise
+            self.tell(trial, value)
+        except BaseException:  # Ctrl-C, or what was given back is no value: it is asked again
+            if trial.number in self.study._mine:
+                self.study.give_back(trial)
             raise
-        except BaseException:
-            if not trial.stopped:
-                self.study._back.append(trial)
-            raise
-        if trial.stopped:
-            self.count(True)
-            return
-        self.study.tell(trial, value)
-        good = self.study._state(trial.number) == "done"
-        self.count(good, "None was given back" if value is None else "a value is not finite")
+        state = self.study._state(trial.number)
+        note = _said(value) if isinstance(value, BaseException) else _POOR
+        self.count(state in ("done", "stopped"), note, value)
 
-    def count(self, good: bool, note: str = "", cause: Optional[BaseException] = None) -> None:
+    def tell(self, trial: Trial, value: Any) -> None:
+        """One that was told by another process meanwhile, which took this one for lost, is passed over."""
+        if trial.stopped:
+            return
+        try:
+            self.study.tell(trial, value)
+        except InputError:
+            if not self.study.shared or self.study._state(trial.number) == "running":
+                raise
+            self.study._mine.discard(trial.number)
+
+    def count(self, good: bool, note: str, value: Any) -> None:
         with self.turn:
             self.good |= good
             self.failed += not good
@@ -138,5 +145,4 @@ class Optimizer:
         raise InputError(
             f"each of the first {self.failed} evaluations failed, so no more is tried; "
             f"the last: {note}"
-        ) from cause
-
+        ) from (value if isinstance(value, BaseException) else None)

@@ -24,9 +24,10 @@ except ImportError as e:
         "pip install optuna"
     ) from None
 
+from ._create import _method, create
 from ._lib import Error
 from ._space import Parameter, Space, integer, one, real
-from ._study import NoTrial, Study, _method, create
+from ._study import NoTrial, Study
 
 _OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -87,7 +88,9 @@ class _Inner:
         self.asked[number] = t.number
         return {name: _given(self.space[name], t[p]) for p, name in self.names.items()}
 
-    def tell(self, trial: FrozenTrial, state: TrialState, values: Optional[Sequence[float]]) -> None:
+    def tell(
+        self, trial: FrozenTrial, state: TrialState, values: Optional[Sequence[float]]
+    ) -> None:
         if trial.number in self.known:
             return
         self.known.add(trial.number)

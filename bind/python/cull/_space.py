@@ -29,8 +29,12 @@ class Parameter:
     """One parameter of a space that is written as a dict; what real(), one() and the others make."""
 
     facts: Dict[str, Any]  # as the JSON of a space has them, without the name
-    values: Tuple[Any, ...] = ()  # of one, ordinal, subset, permutation, simplex: as they were given
-    holds: Tuple[Tuple[Optional[str], "Entries"], ...] = ()  # of either (by branch), optional, repeat
+    values: Tuple[
+        Any, ...
+    ] = ()  # of one, ordinal, subset, permutation, simplex: as they were given
+    holds: Tuple[
+        Tuple[Optional[str], "Entries"], ...
+    ] = ()  # of either (by branch), optional, repeat
 
     def when(self, condition: str) -> "Parameter":
         """Active only where the condition is true: `one(16, 32).when("opt == sgd")`."""
@@ -53,7 +57,9 @@ def _word(value: Any) -> str:
     return str(value)
 
 
-def _made(facts: Dict[str, Any], default: Any, values: Sequence[Any] = (), join: str = "") -> Parameter:
+def _made(
+    facts: Dict[str, Any], default: Any, values: Sequence[Any] = (), join: str = ""
+) -> Parameter:
     if default is not None:
         many = join and not isinstance(default, str)
         facts["default"] = join.join(map(_word, default)) if many else _word(default)
@@ -127,7 +133,9 @@ def simplex(*items: Any, default: Any = None) -> Parameter:
     return _made({"simplex": _counted(items)}, default, items if len(items) > 1 else (), "/")
 
 
-def either(branches: Mapping[str, Optional[Entries]], *, default: Optional[str] = None) -> Parameter:
+def either(
+    branches: Mapping[str, Optional[Entries]], *, default: Optional[str] = None
+) -> Parameter:
     """One of the branches, each with parameters of its own or None:
     `either({"sgd": {"momentum": real(0, 0.99)}, "adam": None})`."""
     made = _made({}, default)
@@ -151,7 +159,9 @@ def repeat(
     return Parameter(made.facts, (), ((None, holds),))
 
 
-def _entries(entries: Entries, prefix: str, objects: Dict[str, Dict[str, Any]]) -> List[Dict[str, Any]]:
+def _entries(
+    entries: Entries, prefix: str, objects: Dict[str, Dict[str, Any]]
+) -> List[Dict[str, Any]]:
     """Entries as the JSON of a space has them; `objects` takes the values as they were given."""
     out = []
     for name, p in entries.items():
@@ -169,9 +179,7 @@ def _entries(entries: Entries, prefix: str, objects: Dict[str, Dict[str, Any]]) 
         elif "repeat" in facts:
             facts["holds"] = _entries(p.holds[0][1], at + ".", objects)
         elif p.holds:
-            facts["or"] = {
-                str(b): _entries(held, f"{at}.{b}.", objects) for b, held in p.holds
-            }
+            facts["or"] = {str(b): _entries(held, f"{at}.{b}.", objects) for b, held in p.holds}
         out.append(facts)
     return out
 
@@ -234,7 +242,8 @@ class _Read:
         except TypeError:
             raise InputError(f"{self.name} takes a list, not {value!r}") from None
         join = {_SUBSET: "+", _PERMUTATION: ">", _SIMPLEX: "/"}[self.kind]
-        return join.join(parts) or "+"
+        text: str = join.join(parts) or "+"
+        return text
 
     def _near(self, value: Any) -> str:
         """The word of a number that equals one of an ordinal's, as 16.0 and 16."""
@@ -341,7 +350,10 @@ class Space:
         return f"<Space of {n} parameter{'s' * (n != 1)}: {some}{', ...' if n > 4 else ''}>"
 
     def __reduce__(self) -> Any:
-        return _again, (str(self), {p.name: dict(zip(p.words, p.values)) for p in self._read if p.words})
+        return _again, (
+            str(self),
+            {p.name: dict(zip(p.words, p.values)) for p in self._read if p.words},
+        )
 
     # ---- points ----
 
@@ -376,7 +388,9 @@ class Space:
 
     def params(self, x: Point) -> Params:
         """A point of numbers as a dict of its active parameters."""
-        return {p.name: p.get(x) for p in self._read if not np.isnan(x[p.at])} if self._width else {}
+        return (
+            {p.name: p.get(x) for p in self._read if not np.isnan(x[p.at])} if self._width else {}
+        )
 
     def point(self, params: Mapping[str, Any]) -> Point:
         """The reverse, checked: InputError says which parameter is wrong, missing or not active."""

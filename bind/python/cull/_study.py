@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
-import difflib
 import math
 import operator
 import os
+import threading
+import time
 import warnings
 import weakref
-from ctypes import POINTER, byref, c_bool, c_double, c_int64, c_void_p
+from contextlib import contextmanager
+from ctypes import byref, c_bool, c_double, c_int64
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import (
     Any,
     Callable,
     Dict,
+    Iterator,
     List,
     Mapping,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Type,
     Union,
@@ -27,17 +30,12 @@ from typing import (
 
 import numpy as np
 
-from . import _catalogue, _lib
+from . import _lib
 from ._lib import Context, Error, InputError, OptionError, lib
 from ._space import Params, Point, Space, _free, _hint, _path
 
 STATES = ("running", "done", "stopped", "failed", "timeout", "lost")
-_AGAIN = ("never", "cached", "paid")
-_STOPS = ("none", "median", "halving", "asha", "hyperband")
 _NODATA = -6
-_DOUBLES = POINTER(c_double)
-
-Names = Union[str, Sequence[str]]
 
 
 class NoTrial(Error):
@@ -51,7 +49,9 @@ class Result:
     number: int
     params: Params = field(hash=False)
     state: str  # 'running', 'done', 'stopped', 'failed', 'timeout', 'lost'
-    values: Optional[Dict[str, float]] = field(hash=False)  # by objective; None where there are none
+    values: Optional[Dict[str, float]] = field(
+        hash=False
+    )  # by objective; None where there are none
     constraints: Optional[Dict[str, float]] = field(hash=False)  # fulfilled at 0 or below
     mean: Optional[Dict[str, float]] = field(hash=False)  # over the evaluations of its point
     cost: float  # as told
@@ -108,86 +108,32 @@ class Trial:
         return f"<Trial {self.number}: {self.params}>"
 
 
-# ---- what create takes ----
-
-
-def _listed(names: Optional[Names]) -> List[str]:
-    if names is None:
-        return []
-    return [names] if isinstance(names, str) else [str(n) for n in names]
-
-
-def objectives_of(
-    directions: Optional[Mapping[str, str]], minimize: Optional[Names], maximize: Optional[Names]
-) -> List[Tuple[str, bool]]:
-    """Names, and whether each is maximised. Without any, one that is called 'value'."""
-    found = []
-    for name, way in (directions or {}).items():
-        if way not in ("minimize", "maximize"):
-            raise OptionError(f"direction {way!r} of '{name}' is none of minimize, maximize")
-        found.append((str(name), way == "maximize"))
-    found += [(name, False) for name in _listed(minimize)]
-    found += [(name, True) for name in _listed(maximize)]
-    return found or [("value", False)]
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        found = operator.index(value)
-    except TypeError:
-        raise OptionError(f"{name} {value!r} is no whole number") from None
-    if abs(found) >= 1 << 62:
-        raise OptionError(f"{name} {value} is too large")
-    return found
-
-
-def _chosen(name: str, value: str, among: Sequence[str]) -> int:
-    if value not in among:
-        raise OptionError(f"{name} {value!r} is none of {', '.join(among)}")
-    return among.index(value)
-
-
-def _stop(
-    kind: Optional[str], rungs: Optional[Tuple[int, int]], eta: Optional[float], anew: bool
-) -> _lib.StopStruct:
-    if kind is None:
-        for name, value in (("rungs", rungs), ("eta", eta), ("anew", anew or None)):
-            if value is not None:
-                raise OptionError(f"{name} is of stop, which is not given")
-        return _lib.StopStruct()
-    found = _lib.StopStruct(kind=_chosen("stop", kind, _STOPS[1:]) + 1)
-    try:
-        first, last = rungs  # type: ignore[misc]
-    except (TypeError, ValueError):
-        raise OptionError("stop wants rungs=(first, last): steps, as (1, 81)") from None
-    found.first, found.last = _whole("rungs", first), _whole("rungs", last)
-    found.eta = 0 if eta is None else float(eta)
-    found.anew = anew or kind == "halving"
-    return found
-
-
-def _method(name: Optional[str], objectives: int) -> _catalogue.Method:
-    of = {m["slug"]: m for m in _catalogue.methods_of("search")}
-    slug = name or ("nsga2" if objectives > 1 else "regularized-evolution")
-    slug = slug.replace("_", "-")
-    if slug not in of:
-        near = difflib.get_close_matches(slug, of, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise OptionError(f"task search has no method '{name}'{hint}")
-    return _catalogue.Method(of[slug])
-
-
-def _strings(words: Sequence[str]) -> Any:
-    return (ctypes.c_char_p * max(1, len(words)))(*(w.encode() for w in words))
-
-
 # ---- the study ----
+
+BEAT = 5.0  # seconds between two signs of life
+
+
+class Beat(threading.Thread):
+    """Signs of life of a study whose store others share, as long as it is open."""
+
+    def __init__(self, study: "Study") -> None:
+        super().__init__(name="cull-search-beat", daemon=True)
+        self.of = weakref.ref(study)
+
+    def run(self) -> None:
+        while True:
+            time.sleep(BEAT)
+            study = self.of()
+            if study is None or study._at is None:
+                return
+            study._beat()
+            del study
 
 
 class Study:
     """What cull.search.create and cull.search.load give back."""
 
-    def __init__(self, cx: Context, at: int, space: Optional[Space]) -> None:
+    def __init__(self, cx: Context, at: int, space: Optional[Space], shared: bool) -> None:
         self._cx = cx
         self._at: Optional[int] = at
         self._end = weakref.finalize(self, _free, lib.cull_study_free, at, cx, space)
@@ -199,24 +145,35 @@ class Study:
         }
         self.constraints: List[str] = [p.constraint[i].decode() for i in range(p.constraints)]
         self._names = list(self.directions)
-        self._back: List[Trial] = []  # asked, and not evaluated: the next to be asked
-        self._shared = False
+        self._mine: Set[int] = set()  # asked here, and not told
+        self.shared = bool(shared)
+        if shared:
+            self._claim()
 
     # ---- calls ----
+
+    def _own(self) -> bool:
+        return self._cx.pid == os.getpid()
 
     def _handle(self) -> int:
         if self._at is None:
             raise InputError("the study is closed")
-        if self._cx.pid != os.getpid():
+        if not self._own():
             raise InputError(
                 "a study is of the process that opened it; a child opens its store anew"
             )
         return self._at
 
-    def _call(self, function: Any, *args: Any) -> None:
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """The handle, for a call. Asked for before the lock too, which a fork may have left locked."""
         self._handle()
         with self._cx.lock, _lib.Call(self._cx, None):
-            self._cx.check(function(self._handle(), *args))
+            yield self._handle()
+
+    def _call(self, function: Any, *args: Any) -> None:
+        with self._locked() as at:
+            self._cx.check(function(at, *args))
 
     def _copied(self, t: _lib.TrialStruct) -> Point:
         """Its point: the study's own until the next call."""
@@ -227,21 +184,26 @@ class Study:
 
     def ask(self) -> Trial:
         """The next trial to evaluate. NoTrial: there is none now; `done` says whether for good."""
-        self._handle()
+        t, trial = _lib.TrialStruct(), None
         try:
-            return self._back.pop(0)
-        except IndexError:
-            pass
-        t = _lib.TrialStruct()
-        with self._cx.lock, _lib.Call(self._cx, None):
-            status = lib.cull_study_ask(self._handle(), byref(t))
-            if status == _NODATA:
-                raise NoTrial(lib.cull_error(self._cx.at).decode("utf-8", "replace"))
-            self._cx.check(status)
-            trial = Trial(self, t, self._copied(t))
-            self._back.append(trial)  # it stays there if a signal's handler raises as the call ends
-        self._back.remove(trial)
+            with self._locked() as at:
+                status = lib.cull_study_ask(at, byref(t))
+                if status == _NODATA:
+                    raise NoTrial(lib.cull_error(self._cx.at).decode("utf-8", "replace"))
+                self._cx.check(status)
+                trial = Trial(self, t, self._copied(t))
+                self._mine.add(trial.number)
+        except BaseException:  # a signal's handler raised as the call ended: nobody has the trial
+            if trial is not None:
+                self.give_back(trial)
+            raise
         return trial
+
+    def give_back(self, trial: Union[Trial, int]) -> None:
+        """A trial whose evaluation was broken off is the next to be asked; it has not failed."""
+        number = _number_of(trial)
+        self._call(lib.cull_study_give_back, number)
+        self._mine.discard(number)
 
     def _values(self, value: Any) -> Tuple[List[float], Dict[str, float]]:
         """Objectives in order; constraints that a dict has beside them."""
@@ -250,7 +212,9 @@ class Study:
             for name in value:
                 if name not in names and name not in self.constraints:
                     known = [*names, *self.constraints]
-                    raise InputError(f"the study has no objective '{name}'{_hint(str(name), known)}")
+                    raise InputError(
+                        f"the study has no objective '{name}'{_hint(str(name), known)}"
+                    )
             missing = [n for n in names if n not in value]
             if missing:
                 raise InputError(f"there is no value of '{missing[0]}'")
@@ -310,7 +274,9 @@ class Study:
             if violation is not None:
                 out.violation = (c_double * len(violation))(*violation)
         if note:
-            out.note = " ".join(str(note).replace("\0", " ").split()).encode("utf-8", "replace")[:400]
+            out.note = " ".join(str(note).replace("\0", " ").split()).encode("utf-8", "replace")[
+                :400
+            ]
         return out
 
     def tell(
@@ -329,16 +295,19 @@ class Study:
 
         state: 'done', 'failed' or 'timeout' where it is not plain. cost: what it cost, for cost_budget.
         noise: the standard deviation of the values, where it is known. note: why it failed."""
-        number = trial.number if isinstance(trial, Trial) else _whole("trial", trial)
+        number = _number_of(trial)
         o = self._outcome(value, state, constraints, cost, noise, note)
         self._call(lib.cull_study_tell, number, byref(o))
+        self._mine.discard(number)
 
     def _report(self, trial: Trial, step: int, value: Any) -> bool:
         values, _ = self._values(value)
         go = c_bool(True)
         at = (c_double * len(values))(*values)
         self._call(lib.cull_study_report, trial.number, _whole("step", step), at, byref(go))
-        trial.stopped |= not go.value
+        if not go.value:
+            trial.stopped = True
+            self._mine.discard(trial.number)
         return bool(go.value)
 
     def enqueue(self, params: Mapping[str, Any]) -> None:
@@ -391,8 +360,8 @@ class Study:
     @property
     def done(self) -> bool:
         """Nothing more is to be evaluated: the budget is spent, or all points were asked."""
-        with self._cx.lock:
-            return not self._back and bool(lib.cull_study_done(self._handle()))
+        with self._locked() as at:
+            return bool(lib.cull_study_done(at))
 
     def stop(self) -> None:
         """No more is asked, by any process that shares the store, until it is opened with resume."""
@@ -400,14 +369,14 @@ class Study:
 
     def __len__(self) -> int:
         """Trials asked so far, added ones too."""
-        with self._cx.lock:
-            return int(lib.cull_study_trials(self._handle()))
+        with self._locked() as at:
+            return int(lib.cull_study_trials(at))
 
     @property
     def paid(self) -> int:
         """Evaluations that count against the budget."""
-        with self._cx.lock:
-            return int(lib.cull_study_paid(self._handle()))
+        with self._locked() as at:
+            return int(lib.cull_study_paid(at))
 
     def _result(self, number: int) -> Result:
         """With the lock held."""
@@ -438,23 +407,25 @@ class Study:
     @property
     def trials(self) -> List[Result]:
         """All of them, by number."""
-        with self._cx.lock, _lib.Call(self._cx, None):
-            return [self._result(i) for i in range(lib.cull_study_trials(self._handle()))]
+        with self._locked() as at:
+            return [self._result(i) for i in range(lib.cull_study_trials(at))]
 
     @property
     def front(self) -> List[Result]:
         """Trials that no other dominates, constraints first; of one objective the best alone."""
-        with self._cx.lock, _lib.Call(self._cx, None):
-            idx = np.empty(lib.cull_study_trials(self._handle()) + 1, np.int64)
+        with self._locked() as at:
+            idx = np.empty(lib.cull_study_trials(at) + 1, np.int64)
             n = c_int64()
-            self._cx.check(lib.cull_study_best(self._handle(), idx.ctypes.data, byref(n)))
+            self._cx.check(lib.cull_study_best(at, idx.ctypes.data, byref(n)))
             return [self._result(int(i)) for i in idx[: n.value]]
 
     @property
     def best(self) -> Result:
         """The best trial of one objective."""
         if len(self._names) > 1:
-            raise InputError(f"a study of {len(self._names)} objectives has no best trial: see front")
+            raise InputError(
+                f"a study of {len(self._names)} objectives has no best trial: see front"
+            )
         found = self.front
         if not found:
             raise InputError("no trial has come to a result so far")
@@ -503,21 +474,19 @@ class Study:
 
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """All trials as .csv, .tsv, .jsonl or .json (.gz, .zst too)."""
-        at = _path(path)
-        self._handle()
-        with self._cx.lock, _lib.Call(self._cx, None):
-            n = lib.cull_study_trials(self._handle())
-            self._cx.check(lib.cull_study_write(self._cx.at, self._handle(), None, n, at))
+        to = _path(path)
+        with self._locked() as at:
+            n = lib.cull_study_trials(at)
+            self._cx.check(lib.cull_study_write(self._cx.at, at, None, n, to))
 
     # ---- trials that run ----
 
     def running(self) -> List[Dict[str, Any]]:
         """Trials that were asked and not told, by any process: number, seconds, silent, worker."""
-        with self._cx.lock, _lib.Call(self._cx, None):
-            n, cap = c_int64(), int(lib.cull_study_trials(self._handle())) + 1
+        with self._locked() as at:
+            n, cap = c_int64(), int(lib.cull_study_trials(at)) + 1
             row = (_lib.Running * cap)()
-            words = (self._cx.at, self._handle(), row, cap, byref(n))
-            self._cx.check(lib.cull_study_running(*words))
+            self._cx.check(lib.cull_study_running(self._cx.at, at, row, cap, byref(n)))
             return [
                 {
                     "number": int(r.number),
@@ -528,19 +497,28 @@ class Study:
                 for r in row[: n.value]
             ]
 
-    def _adopt(self) -> None:
-        """Trials that run are the next to be asked here."""
-        for r in self.running():
-            with self._cx.lock, _lib.Call(self._cx, None):
-                t = _lib.TrialStruct()
-                self._cx.check(lib.cull_study_trial(self._handle(), r["number"], byref(t)))
-                self._back.append(Trial(self, t, self._copied(t)))
+    def _claim(self) -> None:
+        """Others that share the store see that this process is at work, and whether it still is."""
+        with self._locked() as at:
+            self._cx.check(lib.cull_study_claim(self._cx.at, at))
+        Beat(self).start()
+
+    def _beat(self) -> None:
+        with self._cx.lock:
+            if self._at is not None:
+                mine = np.array(sorted(self._mine), np.int64)
+                words = (self._cx.at, self._at, mine.ctypes.data, mine.size, BEAT)
+                lib.cull_study_beat(*words)  # one that fails is made up for by the next
 
     # ---- its end ----
 
     def close(self) -> None:
-        """Let go of the store; nothing the second time."""
+        """Let go of the store; nothing the second time. What was asked here and not told goes back."""
+        if not self._own():  # a child that was forked: the study is its parent's
+            return
         with self._cx.lock:
+            for number in sorted(self._mine) if self._at is not None else ():
+                lib.cull_study_give_back(self._at, number)  # another process may have told it
             self._at = None
         self._end()
 
@@ -560,6 +538,26 @@ class Study:
             return "<Study, closed>"
         ways = ", ".join(f"{way} {name}" for name, way in self.directions.items())
         return f"<Study of {len(self)} trials: {ways}>"
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        found = operator.index(value)
+    except TypeError:
+        raise OptionError(f"{name} {value!r} is no whole number") from None
+    if abs(found) >= 1 << 62:
+        raise OptionError(f"{name} {value} is too large")
+    return found
+
+
+def _chosen(name: str, value: str, among: Sequence[str]) -> int:
+    if value not in among:
+        raise OptionError(f"{name} {value!r} is none of {', '.join(among)}")
+    return among.index(value)
+
+
+def _number_of(trial: Union[Trial, int]) -> int:
+    return trial.number if isinstance(trial, Trial) else _whole("trial", trial)
 
 
 def _said(error: BaseException) -> str:
@@ -586,123 +584,3 @@ def _column(values: List[Any]) -> Any:
     out = np.empty(len(values), object)
     out[:] = values
     return out
-
-
-# ---- opening ----
-
-
-def create(
-    space: Union[Space, str, "os.PathLike[str]", Mapping[str, Any]],
-    directions: Optional[Mapping[str, str]] = None,
-    *,
-    minimize: Optional[Names] = None,
-    maximize: Optional[Names] = None,
-    constraints: Names = (),
-    method: Optional[str] = None,
-    budget: Optional[int] = None,
-    cost_budget: Optional[float] = None,
-    time: Optional[float] = None,
-    seed: int = 1,
-    store: Union[str, "os.PathLike[str]", None] = None,
-    resume: bool = False,
-    widen: bool = False,
-    sync: bool = False,
-    adopt: bool = False,
-    again: str = "never",
-    replicates: int = 1,
-    retries: int = 0,
-    stop: Optional[str] = None,
-    rungs: Optional[Tuple[int, int]] = None,
-    eta: Optional[float] = None,
-    anew: bool = False,
-    id: Optional[str] = None,
-    threads: int = 1,
-    **options: Any,
-) -> Study:
-    """A study of points of a space, by the same rules as `cull search`.
-
-    space: a Space, or what it is made of.
-    directions: {"error": "minimize", "speed": "maximize"}; or minimize, maximize: names. Without any
-        one objective 'value' is minimised.
-    constraints: names of what is told beside them, fulfilled at 0 or below.
-    method: see cull.search.METHODS; None = regularized-evolution, of several objectives nsga2. Its
-        options are given by name.
-    budget: evaluations in all; cost_budget: the sum of what `tell` says they cost; time: seconds.
-    seed: of every draw.
-    store: where it is kept: a file, or postgresql://...; None = in memory. One that is there goes on.
-    resume: it must be there; also after stop. widen: the space may have grown. sync: what was told
-        survives a power failure. adopt: trials that run by the store are asked again here; only where
-        no other process is at work on it.
-    again: a point that was asked before is asked 'never', 'cached' (told what it was) or 'paid' for.
-    replicates: evaluations of each point, whose mean counts. retries: of one that failed.
-    stop: 'median', 'halving', 'asha' or 'hyperband', on what trials report; rungs: (first, last) steps;
-        eta: the share 1/eta goes on, 3; anew: evaluations begin anew at each rung, with trial.budget.
-    id: what the results depend on besides, kept in the store."""
-    at = space if isinstance(space, Space) else Space(space)
-    names = objectives_of(directions, minimize, maximize)
-    m = _method(method, len(names))
-    _catalogue.refuse("create", options, list(m.options))
-    beside = _listed(constraints)
-    for what, n in (("objectives", len(names)), ("constraints", len(beside))):
-        if n > 16:
-            raise OptionError(f"a study has at most 16 {what}, not {n}")
-    p = _lib.SearchProblem(
-        space=at.at,
-        objectives=len(names),
-        objective=(_lib.ObjectiveStruct * len(names))(*((n.encode(), up) for n, up in names)),
-        constraints=len(beside),
-        constraint=_strings(beside),
-        trials=0 if budget is None else _whole("budget", budget),
-        seconds=float(time or 0),
-        cost=float(cost_budget or 0),
-        again=_chosen("again", again, _AGAIN),
-        replicates=_whole("replicates", replicates),
-        retries=_whole("retries", retries),
-        stop=_stop(stop, rungs, eta, anew),
-        id=None if id is None else id.encode(),
-    )
-    o = _lib.StudyOpts(
-        size=ctypes.sizeof(_lib.StudyOpts),
-        store=None if store is None else _path(store),
-        resume=resume,
-        widen=widen,
-        sync=sync,
-    )
-    if store is None and (resume or widen or sync or adopt):
-        raise OptionError("resume, widen, sync and adopt are of a study that is kept: name its store")
-    cx = _context(seed, threads)
-    out = c_void_p()
-    with cx.lock, _lib.Call(cx, None):
-        opts = m.set(cx, options)
-        try:
-            cx.check(lib.cull_study_open(cx.at, byref(p), m.at, opts, byref(o), byref(out)))
-        finally:
-            lib.cull_opts_free(opts)
-    return _opened(cx, out, at, store is not None, adopt)
-
-
-def load(
-    store: Union[str, "os.PathLike[str]"], *, adopt: bool = False, threads: int = 1
-) -> Study:
-    """The study of a store, as it says itself: space, objectives, method, options, seed. It may go on;
-    a budget is not kept, so it has none."""
-    cx, out = _context(1, threads), c_void_p()
-    with cx.lock, _lib.Call(cx, None):
-        cx.check(lib.cull_study_reopen(cx.at, _path(store), byref(out)))
-    return _opened(cx, out, None, True, adopt)
-
-
-def _context(seed: int, threads: int) -> Context:
-    """The study's own: the handle must not outlive it."""
-    cx = Context((_catalogue._whole("threads", threads, 4096), 0, None, None))
-    lib.cull_ctx_reseed(cx.at, _catalogue._whole("seed", seed, (1 << 64) - 1))
-    return cx
-
-
-def _opened(cx: Context, out: c_void_p, space: Optional[Space], kept: bool, adopt: bool) -> Study:
-    assert out.value
-    study = Study(cx, out.value, space)
-    study._shared = kept
-    if adopt:
-        study._adopt()
-    return study

@@ -14,6 +14,8 @@ from __future__ import annotations
 from typing import Any, List
 
 from . import _catalogue
+from ._create import create, load
+from ._lib import python_name
 from ._space import (
     Parameter,
     Space,
@@ -28,7 +30,7 @@ from ._space import (
     simplex,
     subset,
 )
-from ._study import NoTrial, Result, Study, Trial, create, load
+from ._study import NoTrial, Result, Study, Trial
 
 METHODS: List[str] = [m["slug"] for m in _catalogue.methods_of("search")]
 
@@ -58,10 +60,10 @@ __all__ = [
 
 def describe(method: str) -> str:
     """What a method does, its paper, its options: `print(cull.search.describe("nsga2"))`."""
-    from ._study import _method
+    from ._create import _method
 
     facts = next(m for m in _catalogue.methods_of("search") if m["slug"] == _method(method, 1).slug)
-    options = [f"{_catalogue.python_name(o['name'])}: {_catalogue.told(o)}" for o in facts["options"]]
+    options = [f"{python_name(o['name'])}: {_catalogue.told(o)}" for o in facts["options"]]
     return "\n".join([_catalogue.headline(facts), *([""] if options else []), *options])
 
 
@@ -74,5 +76,12 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'cull.search' has no attribute '{name}'")
 
 
-for _made in (NoTrial, Parameter, Result, Space, Study, Trial):  # what they are called in tracebacks
+for _made in (
+    NoTrial,
+    Parameter,
+    Result,
+    Space,
+    Study,
+    Trial,
+):  # what they are called in tracebacks
     _made.__module__ = __name__

@@ -1,0 +1,152 @@
+/* Loops of the caller's own on a store that is shared: who is gone, who is silent, what goes back. */
+#include "cull/evaluate.h"
+#include "test.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct {
+    cull_ctx *cx;
+    cull_space *space;
+    cull_search_problem p;
+    char dir[64], store[100];
+} fixture;
+
+static const cull_objective one[] = {{"error", false}};
+
+static int setup(void **state)
+{
+    static const char text[] = "a = int(0, 99)\n";
+    fixture *f = calloc(1, sizeof *f);
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.threads = 1;
+    f->cx = cull_ctx_new(&o);
+    ok(f->cx, cull_space_from(f->cx, text, strlen(text), "test.cull", &f->space));
+    f->p = (cull_search_problem){.space = f->space, .objectives = 1, .objective = one, .trials = 3};
+    snprintf(f->dir, sizeof f->dir, "/tmp/cull-lease-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->store, sizeof f->store, "%s/run.db", f->dir);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    char line[128];
+    snprintf(line, sizeof line, "rm -rf %s", f->dir);
+    assert_int_equal(system(line), 0);
+    cull_space_free(f->space);
+    cull_ctx_free(f->cx);
+    free(f);
+    return 0;
+}
+
+static cull_study *open_study(fixture *f, const char *store)
+{
+    cull_study *s;
+    cull_study_opts o = CULL_STUDY_OPTS;
+    o.store = store;
+    ok(f->cx, cull_study_open(f->cx, &f->p, cull_method_find("random-search", NULL), NULL, &o, &s));
+    return s;
+}
+
+static int64_t asked(fixture *f, cull_study *s)
+{
+    cull_trial t;
+    ok(f->cx, cull_study_ask(s, &t));
+    return t.number;
+}
+
+/* A child asks for trial 0 and ends. */
+static void ask_and_end(fixture *f, bool claims)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        cull_study *s = open_study(f, f->store);
+        if (claims) ok(f->cx, cull_study_claim(f->cx, s));
+        _exit(asked(f, s) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void gone(void **state)
+{
+    fixture *f = *state;
+    ask_and_end(f, true);
+    cull_study *s = open_study(f, f->store);
+    assert_int_equal(asked(f, s), 1);
+    ok(f->cx, cull_study_claim(f->cx, s));
+    assert_int_equal(asked(f, s), 0); /* under its number */
+    assert_int_equal(asked(f, s), 2);
+    cull_study *other = open_study(f, f->store);
+    ok(f->cx, cull_study_claim(f->cx, other)); /* of the same process, which is there */
+    refused(f->cx, cull_study_ask(other, &(cull_trial){0}), CULL_ENODATA, "budget is spent");
+    cull_study_free(other);
+    cull_study_free(s);
+}
+
+/* Of a worker that never said who it is nobody knows that it is gone, but that it is silent. */
+static void silent(void **state)
+{
+    fixture *f = *state;
+    ask_and_end(f, false);
+    cull_study *s = open_study(f, f->store), *other = open_study(f, f->store);
+    ok(f->cx, cull_study_claim(f->cx, s));
+    int64_t mine = asked(f, s), n;
+    assert_int_equal(mine, 1);
+    for (int i = 0; i < 12; i++) {
+        usleep(20000);
+        ok(f->cx, cull_study_beat(f->cx, s, &mine, 1, 0.01));
+    }
+    assert_int_equal(asked(f, s), 0);
+    cull_running r[3];
+    ok(f->cx, cull_study_beat(f->cx, other, NULL, 0, 10)); /* patient: neither is silent for it */
+    assert_int_equal(asked(f, other), 2);
+    ok(f->cx, cull_study_running(f->cx, other, r, 3, &n));
+    assert_int_equal(n, 3);
+    assert_true(*r[1].worker && strstr(r[1].worker, ":"));
+    cull_study_free(other);
+    cull_study_free(s);
+}
+
+static void given_back(void **state)
+{
+    fixture *f = *state;
+    for (int kept = 0; kept < 2; kept++) {
+        cull_study *s = open_study(f, kept ? f->store : NULL);
+        double x, value = 1;
+        cull_trial t;
+        cull_outcome o = {.state = CULL_TRIAL_DONE, .value = &value};
+        ok(f->cx, cull_study_claim(f->cx, s));
+        ok(f->cx, cull_study_beat(f->cx, s, NULL, 0, 0));
+        ok(f->cx, cull_study_ask(s, &t));
+        x = t.x[0];
+        for (int i = 0; i < 2; i++) assert_int_equal(asked(f, s), i + 1);
+        assert_true(cull_study_done(s)); /* the budget is spent */
+        ok(f->cx, cull_study_give_back(s, 0));
+        assert_false(cull_study_done(s));
+        refused(f->cx, cull_study_give_back(s, 0), CULL_EINPUT, "waits to be asked again");
+        refused(f->cx, cull_study_tell(s, 0, &o), CULL_EINPUT, "waits to be asked again");
+        ok(f->cx, cull_study_ask(s, &t));
+        assert_int_equal(t.number, 0);
+        assert_true(t.x[0] == x);
+        assert_int_equal(cull_study_paid(s), 3);
+        ok(f->cx, cull_study_tell(s, 0, &o));
+        refused(f->cx, cull_study_give_back(s, 0), CULL_EINPUT, "it is done");
+        refused(f->cx, cull_study_give_back(s, 7), CULL_EINPUT, "7");
+        cull_study_free(s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(silent, setup, teardown),
+        cmocka_unit_test_setup_teardown(given_back, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
