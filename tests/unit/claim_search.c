@@ -59,6 +59,57 @@ static void make(const kind *k, int less, const char *extra)
     assert_int_equal(fclose(f), 0);
 }
 
+/* A log of 240 runs: the time is the product of what three knobs do. `bad`: line 3's first cell, or NULL. */
+static void make_log(const char *bad)
+{
+    static const char *const words[] = {
+        "topologies-per-dim-1",      "topologies-per-dim-2",
+        "dimension-type-1",          "dimension-type-2",
+        "scheduling-policy",         "all-reduce-implementation",
+        "all-gather-implementation", "reduce-scatter-implementation",
+        "all-to-all-implementation", "collective-optimization"};
+    static const char *const numbers[] = {"units-count-1",
+                                          "units-count-2",
+                                          "link-latency-1",
+                                          "link-latency-2",
+                                          "link-bandwidth-1",
+                                          "link-bandwidth-2",
+                                          "nic-latency-1",
+                                          "nic-latency-2",
+                                          "router-latency-1",
+                                          "router-latency-2",
+                                          "hbm-latency-1",
+                                          "hbm-latency-2",
+                                          "hbm-bandwidth-1",
+                                          "hbm-bandwidth-2",
+                                          "hbm-scale-1",
+                                          "hbm-scale-2",
+                                          "links-count-1",
+                                          "links-count-2",
+                                          "endpoint-delay",
+                                          "active-chunks-per-dimension",
+                                          "preferred-dataset-splits",
+                                          "boost-mode"};
+    char path[160];
+    snprintf(path, sizeof path, "%s/archgym", dir);
+    (void)mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/archgym/astrasim_feasible.csv", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int j = 0; j < 10; j++) fprintf(f, "%s,", words[j]);
+    for (int j = 0; j < 22; j++) fprintf(f, "%s,", numbers[j]);
+    fprintf(f, "observation-1\n");
+    for (unsigned i = 0; i < 240; i++) {
+        unsigned r = (i + 1) * 2654435761U, word = r >> 20 & 1U, units = 1 + (r >> 8 & 7U);
+        fprintf(f, "%s,", i == 1 && bad ? bad : word ? "Ring" : "Switch");
+        for (int j = 1; j < 10; j++) fprintf(f, "w%u,", r >> j & 1U);
+        fprintf(f, "%u,", units);
+        for (int j = 1; j < 22; j++) fprintf(f, "%u,", (r >> j) % 5);
+        fprintf(f, "%g\n", 1e6 * (word ? 3 : 1) * units);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -76,6 +127,11 @@ static int end(void **state)
         snprintf(path, sizeof path, "%s/%s", dir, kinds[i]->folder);
         (void)rmdir(path);
     }
+    char path[160];
+    snprintf(path, sizeof path, "%s/archgym/astrasim_feasible.csv", dir);
+    (void)unlink(path);
+    snprintf(path, sizeof path, "%s/archgym", dir);
+    (void)rmdir(path);
     return rmdir(dir);
 }
 
@@ -268,9 +324,46 @@ static void nas_eval(void **state)
     cull_ctx_free(cx);
 }
 
+/* ---- archgym ---- */
+static void archgym(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_claim_result r;
+    refused(cx, cull_claim_run(cx, "archgym", dir, true, &r), CULL_ENODATA,
+            "archgym/astrasim_feasible.csv is not there");
+    make_log("");
+    refused(cx, cull_claim_run(cx, "archgym", dir, true, &r), CULL_EINPUT,
+            "line 3: topologies-per-dim-1 is ''; one of 8 words");
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+    make_log(NULL);
+    cx = hooked_ctx(&h, 1);
+    cull_status s = cull_claim_run(cx, "archgym", dir, true, &r);
+    if (s == CULL_ENODATA) { /* built without boosted trees */
+        cull_ctx_free(cx);
+        skip();
+    }
+    ok(cx, s);
+    assert_int_equal(r.lines, 8);
+    /* the methods' best: as far from random's as the lines say, and as far from one another as the figure says */
+    double top = r.line[2].value, bottom = r.line[2].value;
+    for (int i = 2; i < 7; i++)
+        top = fmax(top, r.line[i].value), bottom = fmin(bottom, r.line[i].value);
+    assert_true(fabs(r.figure[5].value - (top - bottom)) < 1e-9);
+    for (int i = 0; i < 2; i++)
+        assert_true(fabs(r.line[i].value - r.figure[i].value / (top - bottom)) < 1e-6);
+    assert_true(r.line[7].value > .9); /* trees learn a product of two knobs */
+    assert_true(r.figure[7].value < r.line[7].value);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(fbnetv5),
-                                       cmocka_unit_test(deeparchitect), cmocka_unit_test(nas_eval)};
+                                       cmocka_unit_test(deeparchitect), cmocka_unit_test(nas_eval),
+                                       cmocka_unit_test(archgym)};
     return cmocka_run_group_tests(tests, begin, end);
 }
