@@ -3,8 +3,12 @@
 
 #include "claim/search_bench.h"
 #include "cull/micro3.h"
+#include "cull/pool.h"
 #include "cull/search.h"
 #include "cull/verdict.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { DESIGNS = 3 * 4 * 5, SEEDS = 4, BUDGETS = 3 };
 static const char text[] = "a = one(u, v, w)\nb = ordinal(1, 2, 4, 8)\nc = one(p, q, r, s, t)\n";
@@ -259,12 +263,112 @@ static void micro3(void **state)
     cull_ctx_free(cx);
 }
 
+/* ---- tables of files ---- */
+
+static char dir[] = "/tmp/cull-bench-XXXXXX";
+static const char *const folder[] = {"macro", "nasbench201", "hpo_tables"};
+
+static const char *in(const char *file)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    return path;
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    if (!mkdtemp(dir)) return -1;
+    for (int i = 0; i < 3; i++)
+        if (mkdir(in(folder[i]), 0700)) return -1;
+    return 0;
+}
+
+static int drop_files(void **state)
+{
+    static const char *const file[] = {"macro/nasbench_macro_cifar10.csv", "nasbench201/nb201.csv",
+                                       "nasbench201/nb201_test_mean.csv",
+                                       "hpo_tables/fcnet_valmse_f32.npy"};
+    (void)state;
+    for (int i = 0; i < 4; i++) unlink(in(file[i]));
+    for (int i = 0; i < 3; i++) rmdir(in(folder[i]));
+    return rmdir(dir);
+}
+
+/* Every arch, the last first; column j holds (number + j) mod 90. */
+static void digits(const char *file, const char *head, int n, int base, int designs)
+{
+    FILE *f = fopen(in(file), "w");
+    assert_non_null(f);
+    fprintf(f, "%s\n", head);
+    for (int at = designs - 1; at >= 0; at--) {
+        char arch[16] = "";
+        for (int i = n - 1, rest = at; i >= 0; i--, rest /= base)
+            arch[i] = (char)('0' + rest % base);
+        fprintf(f, "%s,%d,%d,%d,%d\n", arch, at % 90, (at + 1) % 90, (at + 2) % 90, (at + 3) % 90);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+static void csv(void **state)
+{
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull__bench_problem p;
+    (void)state;
+    digits("macro/nasbench_macro_cifar10.csv", "arch,mean_acc,acc0,acc1,acc2", 8, 3, 6561);
+    ok(cx, cull__bench_open(cx, cull_bench_find("nas-bench-macro", NULL), dir, &p));
+    assert_int_equal(p.designs, 6561);
+    assert_true(p.best == 89 && p.value[6560] == 6560 % 90 && !p.test && !p.minimize);
+    assert_true(cull__bench_regret(&p, 88.5) == 0.5);
+    cull_space_free(p.space);
+    digits("nasbench201/nb201.csv", "arch,c10_val200,c100_val200,in16_val200,more", 6, 5, 15625);
+    refused(cx, cull__bench_open(cx, cull_bench_find("nb201-c100", NULL), dir, &p), CULL_ENODATA,
+            "nb201_test_mean.csv");
+    cull_space_free(p.space);
+    digits("nasbench201/nb201_test_mean.csv", "arch,more,c10_test200,c100_test200,in16_test200", 6,
+           5, 15625);
+    ok(cx, cull__bench_open(cx, cull_bench_find("nb201-c100", NULL), dir, &p));
+    assert_int_equal(p.designs, 15625);
+    for (int i = 0; i < 15625; i += 97)
+        assert_true(p.value[i] == (i + 1) % 90 && p.test[i] == (i + 2) % 90);
+    cull_space_free(p.space);
+    cull_ctx_free(cx);
+}
+
+/* Errors rise with the number of the setting, from 1 on, and the data set; seeds are about their mean. */
+static void npy(void **state)
+{
+    enum { N = 62208 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull__bench_problem p;
+    const char *file = "hpo_tables/fcnet_valmse_f32.npy";
+    float *v = malloc(sizeof(float) * 4 * N * 4);
+    (void)state;
+    assert_non_null(v);
+    for (int64_t i = 0; i < 4 * N * 4; i++)
+        v[i] = (float)(1 + i / 4 % N + i / 4 / N + (i % 4 - 1.5) / 2);
+    cull_array a = {.dtype = CULL_F32, .ndim = 3, .shape = {4, N, 4}, .at = v};
+    ok(cx, cull_array_write(cx, in(file), &a));
+    ok(cx, cull__bench_open(cx, cull_bench_find("fcnet-protein", NULL), dir, &p));
+    assert_int_equal(p.designs, N); /* the space has as many */
+    assert_true(p.minimize && p.ratio && p.best == 3 && p.value[N - 1] == N + 2);
+    /* log10(10) of exact numbers: one rounding */
+    assert_true(fabs(cull__bench_regret(&p, 30) - 1) < 1e-15);
+    cull_space_free(p.space);
+    a.shape[0] = 3;
+    ok(cx, cull_array_write(cx, in(file), &a));
+    refused(cx, cull__bench_open(cx, cull_bench_find("fcnet-protein", NULL), dir, &p), CULL_EINPUT,
+            "the shape must be (4, 62208, 4)");
+    free(v);
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(regret), cmocka_unit_test(runs),    cmocka_unit_test(whole),
         cmocka_unit_test(memory), cmocka_unit_test(stopped), cmocka_unit_test(wrong),
-        cmocka_unit_test(micro3),
+        cmocka_unit_test(micro3), cmocka_unit_test(csv),     cmocka_unit_test(npy),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_files, drop_files);
 }
