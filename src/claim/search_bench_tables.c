@@ -16,53 +16,77 @@ static const cull__search_file nb201_test = {
     .columns = 3,
     .column = {"c10_test200", "c100_test200", "in16_test200"}};
 
-typedef enum { MICRO3, DIGITS, FCNET } form;
+/* An array (data set, setting, seed) of results, settings in the order of a space, whose mean over seeds counts. */
+typedef struct {
+    int sets, designs, seeds;
+    bool errors; /* told are errors, that span decades; else shares that are right */
+    const char *space;
+} array_file;
+/* Klein and Hutter 2019: feed-forward nets for regression. */
+static const array_file fcnet = {4, 62208, 4, true,
+                                 "activation1 = one(relu, tanh)\n"
+                                 "activation2 = one(relu, tanh)\n"
+                                 "batch = ordinal(8, 16, 32, 64)\n"
+                                 "dropout1 = ordinal(0, 0.3, 0.6)\n"
+                                 "dropout2 = ordinal(0, 0.3, 0.6)\n"
+                                 "lr = ordinal(0.0005, 0.001, 0.005, 0.01, 0.05, 0.1)\n"
+                                 "schedule = one(cosine, const)\n"
+                                 "units1 = ordinal(16, 32, 64, 128, 256, 512)\n"
+                                 "units2 = ordinal(16, 32, 64, 128, 256, 512)\n"};
+/* Eggensperger et al. 2021, HPOBench: classifying nets; the place of each value on its grid. */
+#define TEN "ordinal(0, 1, 2, 3, 4, 5, 6, 7, 8, 9)\n"
+static const array_file hpobench = {8, 30000, 5, false,
+                                    "alpha = " TEN "batch = " TEN
+                                    "depth = ordinal(0, 1, 2)\nlr = " TEN "width = " TEN};
+#undef TEN
+
+typedef enum { MICRO3, DIGITS, ARRAY } form;
 static const struct recipe {
     cull_bench_table about;
     form form;
     const cull__search_file *value, *test; /* DIGITS; test NULL = none */
-    int at;                                /* DIGITS: the column of both; FCNET: the plane */
+    const array_file *array;               /* ARRAY */
+    int at;                                /* DIGITS: the column of both; ARRAY: the data set */
 } recipes[] = {
-    {{"fcnet-naval", "validation error of tuned nets, FCNet naval",
-      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
-     .form = FCNET,
-     .at = 0},
-    {{"fcnet-parkinsons", "validation error of tuned nets, FCNet parkinsons",
-      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
-     .form = FCNET,
-     .at = 1},
-    {{"fcnet-protein", "validation error of tuned nets, FCNet protein",
-      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
-     .form = FCNET,
-     .at = 2},
-    {{"fcnet-slice", "validation error of tuned nets, FCNet slice",
-      "hpo_tables/fcnet_valmse_f32.npy", "log10"},
-     .form = FCNET,
-     .at = 3},
+#define FCNET(name, i)                                                                             \
+    {                                                                                              \
+        {"fcnet-" name, "validation error of nets, FCNet " name,                                   \
+         "hpo_tables/fcnet_valmse_f32.npy", "log10"},                                              \
+            .form = ARRAY, .array = &fcnet, .at = i                                                \
+    }
+#define HPOBENCH(name, i)                                                                          \
+    {                                                                                              \
+        {"hpobench-" name, "balanced accuracy of nets, HPOBench " name,                            \
+         "hpo_tables/hpobench_mlp_balacc_f32.npy", "points"},                                      \
+            .form = ARRAY, .array = &hpobench, .at = i                                             \
+    }
+#define NB201(name, data, i)                                                                       \
+    {                                                                                              \
+        {"nb201-" name, "validation accuracy on " data "; test: mean of three trainings",          \
+         "nasbench201/nb201.csv", "points"},                                                       \
+            .form = DIGITS, .value = &cull__nb201, .test = &nb201_test, .at = i                    \
+    }
+    FCNET("naval", 0),
+    FCNET("parkinsons", 1),
+    FCNET("protein", 2),
+    FCNET("slice", 3),
+    HPOBENCH("australian", 0),
+    HPOBENCH("blood-transfusion", 1),
+    HPOBENCH("car", 2),
+    HPOBENCH("credit-g", 3),
+    HPOBENCH("kc1", 4),
+    HPOBENCH("phoneme", 5),
+    HPOBENCH("segment", 6),
+    HPOBENCH("vehicle", 7),
     {{"micro3", "accuracy of 125 small nets in one training; test: in another", "", "points"},
      .form = MICRO3},
     {{"nas-bench-macro", "accuracy on CIFAR-10, mean of three trainings",
       "macro/nasbench_macro_cifar10.csv", "points"},
      .form = DIGITS,
      .value = &cull__macro},
-    {{"nb201-c10", "validation accuracy on CIFAR-10; test: mean of three trainings",
-      "nasbench201/nb201.csv", "points"},
-     .form = DIGITS,
-     .value = &cull__nb201,
-     .test = &nb201_test,
-     .at = 0},
-    {{"nb201-c100", "validation accuracy on CIFAR-100; test: mean of three trainings",
-      "nasbench201/nb201.csv", "points"},
-     .form = DIGITS,
-     .value = &cull__nb201,
-     .test = &nb201_test,
-     .at = 1},
-    {{"nb201-in16", "validation accuracy on ImageNet16-120; test: mean of three trainings",
-      "nasbench201/nb201.csv", "points"},
-     .form = DIGITS,
-     .value = &cull__nb201,
-     .test = &nb201_test,
-     .at = 2},
+    NB201("c10", "CIFAR-10", 0),
+    NB201("c100", "CIFAR-100", 1),
+    NB201("in16", "ImageNet16-120", 2),
 };
 enum { TABLES = sizeof recipes / sizeof *recipes };
 
@@ -124,45 +148,34 @@ static cull_status digits(cull_ctx *cx, const struct recipe *r, const char *dir,
     return CULL_OK;
 }
 
-/* Klein and Hutter 2019: errors (data set, setting, seed), the first hyperparameter slowest. */
-static const char fcnet_space[] = "activation1 = one(relu, tanh)\n"
-                                  "activation2 = one(relu, tanh)\n"
-                                  "batch = ordinal(8, 16, 32, 64)\n"
-                                  "dropout1 = ordinal(0, 0.3, 0.6)\n"
-                                  "dropout2 = ordinal(0, 0.3, 0.6)\n"
-                                  "lr = ordinal(0.0005, 0.001, 0.005, 0.01, 0.05, 0.1)\n"
-                                  "schedule = one(cosine, const)\n"
-                                  "units1 = ordinal(16, 32, 64, 128, 256, 512)\n"
-                                  "units2 = ordinal(16, 32, 64, 128, 256, 512)\n";
-enum { FCNET_DESIGNS = 62208, FCNET_SEEDS = 4, FCNET_SETS = 4 };
-
-static cull_status planes(cull_ctx *cx, const cull_array *a, const char *path, int at,
-                          cull__bench_problem *p)
+static cull_status plane(cull_ctx *cx, const cull_array *a, const char *path,
+                         const struct recipe *r, cull__bench_problem *p)
 {
+    const array_file *f = r->array;
+    int64_t n = f->designs, seeds = f->seeds;
     double *v, *mean;
-    if (a->ndim != 3 || a->shape[0] != FCNET_SETS || a->shape[1] != FCNET_DESIGNS ||
-        a->shape[2] != FCNET_SEEDS)
-        return cull__fail(cx, CULL_EINPUT, "%s: the shape must be (%d, %d, %d)", path, FCNET_SETS,
-                          FCNET_DESIGNS, FCNET_SEEDS);
-    CULL_TRY(CULL_TMP(cx, v, FCNET_DESIGNS * FCNET_SEEDS));
-    CULL_TRY(CULL_TMP(cx, mean, FCNET_DESIGNS));
-    cull_array_f64(a, (int64_t)at * FCNET_DESIGNS * FCNET_SEEDS, FCNET_DESIGNS * FCNET_SEEDS, v);
-    for (int i = 0; i < FCNET_DESIGNS; i++) {
+    if (a->ndim != 3 || a->shape[0] != f->sets || a->shape[1] != n || a->shape[2] != seeds)
+        return cull__fail(cx, CULL_EINPUT, "%s: the shape must be (%d, %d, %d)", path, f->sets,
+                          f->designs, f->seeds);
+    CULL_TRY(CULL_TMP(cx, v, n * seeds));
+    CULL_TRY(CULL_TMP(cx, mean, n));
+    cull_array_f64(a, r->at * n * seeds, n * seeds, v);
+    for (int64_t i = 0; i < n; i++) {
         mean[i] = 0;
-        for (int k = 0; k < FCNET_SEEDS; k++) mean[i] += v[i * FCNET_SEEDS + k] / FCNET_SEEDS;
+        for (int64_t k = 0; k < seeds; k++) mean[i] += v[i * seeds + k] / (double)seeds;
     }
-    p->value = mean, p->minimize = p->ratio = true;
-    return space_of(cx, fcnet_space, p);
+    p->value = mean, p->minimize = p->ratio = f->errors, p->scale = 100;
+    return space_of(cx, f->space, p);
 }
 
-static cull_status fcnet(cull_ctx *cx, const struct recipe *r, const char *dir,
+static cull_status array(cull_ctx *cx, const struct recipe *r, const char *dir,
                          cull__bench_problem *p)
 {
     char path[512];
     cull_array a;
     CULL_TRY(cull__nas_path(cx, dir, r->about.file, path, sizeof path));
     CULL_TRY(cull_array_open(cx, path, NULL, &a));
-    cull_status s = planes(cx, &a, path, r->at, p);
+    cull_status s = plane(cx, &a, path, r, p);
     cull_array_free(&a);
     return s;
 }
@@ -178,7 +191,7 @@ cull_status cull__bench_open(cull_ctx *cx, const cull_bench_table *t, const char
     switch (r->form) {
     case MICRO3: CULL_TRY(micro3(cx, p)); break;
     case DIGITS: CULL_TRY(digits(cx, r, dir, p)); break;
-    case FCNET: CULL_TRY(fcnet(cx, r, dir, p)); break;
+    case ARRAY: CULL_TRY(array(cx, r, dir, p)); break;
     }
     return cull__bench_ready(cx, p);
 }

@@ -288,9 +288,10 @@ static int drop_files(void **state)
 {
     static const char *const file[] = {"macro/nasbench_macro_cifar10.csv", "nasbench201/nb201.csv",
                                        "nasbench201/nb201_test_mean.csv",
-                                       "hpo_tables/fcnet_valmse_f32.npy"};
+                                       "hpo_tables/fcnet_valmse_f32.npy",
+                                       "hpo_tables/hpobench_mlp_balacc_f32.npy"};
     (void)state;
-    for (int i = 0; i < 4; i++) unlink(in(file[i]));
+    for (int i = 0; i < 5; i++) unlink(in(file[i]));
     for (int i = 0; i < 3; i++) rmdir(in(folder[i]));
     return rmdir(dir);
 }
@@ -335,31 +336,50 @@ static void csv(void **state)
     cull_ctx_free(cx);
 }
 
-/* Errors rise with the number of the setting, from 1 on, and the data set; seeds are about their mean. */
+/* (sets, n, seeds): one more for each setting, from 1 on, and for each data set; seeds are about their mean. */
+static float *rising(int sets, int n, int seeds)
+{
+    int64_t all = (int64_t)sets * n * seeds;
+    float *v = malloc(sizeof *v * (size_t)all);
+    assert_non_null(v);
+    for (int64_t i = 0; i < all; i++)
+        v[i] = (float)(1 + i / seeds % n + i / seeds / n + (i % seeds - (seeds - 1) / 2.0) / 4);
+    return v;
+}
+
 static void npy(void **state)
 {
-    enum { N = 62208 };
+    static const struct {
+        const char *file, *name;
+        int sets, designs, seeds, at;
+        bool errors;
+    } is[] = {
+        {"hpo_tables/fcnet_valmse_f32.npy", "fcnet-protein", 4, 62208, 4, 2, true},
+        {"hpo_tables/hpobench_mlp_balacc_f32.npy", "hpobench-vehicle", 8, 30000, 5, 7, false}};
     cull_ctx *cx = cull_ctx_new(NULL);
     cull__bench_problem p;
-    const char *file = "hpo_tables/fcnet_valmse_f32.npy";
-    float *v = malloc(sizeof(float) * 4 * N * 4);
     (void)state;
-    assert_non_null(v);
-    for (int64_t i = 0; i < 4 * N * 4; i++)
-        v[i] = (float)(1 + i / 4 % N + i / 4 / N + (i % 4 - 1.5) / 2);
-    cull_array a = {.dtype = CULL_F32, .ndim = 3, .shape = {4, N, 4}, .at = v};
-    ok(cx, cull_array_write(cx, in(file), &a));
-    ok(cx, cull__bench_open(cx, cull_bench_find("fcnet-protein", NULL), dir, &p));
-    assert_int_equal(p.designs, N); /* the space has as many */
-    assert_true(p.minimize && p.ratio && p.best == 3 && p.value[N - 1] == N + 2);
-    /* log10(10) of exact numbers: one rounding */
-    assert_true(fabs(cull__bench_regret(&p, 30) - 1) < 1e-15);
-    cull_space_free(p.space);
-    a.shape[0] = 3;
-    ok(cx, cull_array_write(cx, in(file), &a));
-    refused(cx, cull__bench_open(cx, cull_bench_find("fcnet-protein", NULL), dir, &p), CULL_EINPUT,
-            "the shape must be (4, 62208, 4)");
-    free(v);
+    for (int k = 0; k < 2; k++) {
+        int n = is[k].designs, first = 1 + is[k].at;
+        float *v = rising(is[k].sets, n, is[k].seeds);
+        cull_array a = {
+            .dtype = CULL_F32, .ndim = 3, .shape = {is[k].sets, n, is[k].seeds}, .at = v};
+        const cull_bench_table *t = cull_bench_find(is[k].name, NULL);
+        ok(cx, cull_array_write(cx, in(is[k].file), &a));
+        ok(cx, cull__bench_open(cx, t, dir, &p));
+        assert_int_equal(p.designs, n); /* the space has as many */
+        assert_true(p.minimize == is[k].errors && p.ratio == is[k].errors);
+        /* a mean of quarters, each divided first: a few roundings of numbers below 2^16 */
+        assert_true(fabs(p.best - (is[k].errors ? first : first + n - 1)) < 1e-10);
+        assert_true(fabs(p.value[n - 1] - (first + n - 1)) < 1e-10);
+        if (is[k].errors) assert_true(fabs(cull__bench_regret(&p, 10 * first) - 1) < 1e-12);
+        if (!is[k].errors) assert_true(fabs(cull__bench_regret(&p, p.best - 0.5) - 50) < 1e-8);
+        cull_space_free(p.space);
+        a.shape[0]--;
+        ok(cx, cull_array_write(cx, in(is[k].file), &a));
+        refused(cx, cull__bench_open(cx, t, dir, &p), CULL_EINPUT, "the shape must be (");
+        free(v);
+    }
     cull_ctx_free(cx);
 }
 
