@@ -14,7 +14,7 @@
  *           not active stands at the mean. (e) With workers, trials beyond a generation's size are
  *           of it too: the first to come back make it.
  * Cost      O(d^2) a question, O(d^3) a generation of d numbers.
- * Example   cull search space.cull --minimize error --method cma-es --budget 1000 -- ./run {a} {b}
+ * Example   cull search space.cull --method cma-es --minimize error --budget 200 -- ./train {lr}
  */
 #include "num/num.h"
 #include "search/density_joint.h"
@@ -25,7 +25,7 @@
 
 typedef struct {
     int64_t population, restarts;
-    double sigma, grow;
+    double sigma, factor;
     int mixed;
 } opts;
 enum { CHANCES, BEST };
@@ -33,7 +33,7 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 0, 0, 100000, "of a generation; 0 = 4 + 3 log(numbers)"),
     CULL_OPT_F64(opts, sigma, 0.3, 0.001, 1, "width at first, as a share of the ranges"),
     CULL_OPT_I64(opts, restarts, 9, 0, 60, "times to start anew when stuck"),
-    CULL_OPT_F64(opts, grow, 2, 1, 10, "what a restart makes of the population"),
+    CULL_OPT_F64(opts, factor, 2, 1, 10, "what a restart makes of the population"),
     CULL_OPT_ENUM(opts, mixed, CHANCES, "chances|best",
                   "categories: by their chances among the better half, or the best trial's"),
     CULL_OPT_END};
@@ -96,7 +96,7 @@ static void start(state *s, uint64_t seed)
     int d = s->d;
     cull_rng r = cull__rng_seeded(seed, 0x636d61 + (uint64_t)s->restart);
     double size = s->o.population ? (double)s->o.population : 4 + floor(3 * log(d));
-    s->lambda = (int64_t)fmin(fmax(4, size * pow(s->o.grow, (double)s->restart)), 1e6);
+    s->lambda = (int64_t)fmin(fmax(4, size * pow(s->o.factor, (double)s->restart)), 1e6);
     s->sigma = s->o.sigma;
     s->best = INFINITY;
     s->stale = 0;

@@ -15,7 +15,7 @@
  *           than `pool` designs is drawn from, half of that are the best trials changed. (e) Trials
  *           that failed have the worst value and stay.
  * Cost      one fit and pool predictions a batch; pairs O(n d^2) walks of trees.
- * Example   cull search net.cull --maximize accuracy --method gbdt-nas --budget 200 -- ./test
+ * Example   cull search space.cull --method gbdt-nas --minimize error --budget 200 -- ./train {lr}
  */
 #include "search/sampler_model.h"
 #include "search/sampler_prune.h"
@@ -24,7 +24,7 @@
 
 typedef struct {
     int64_t startup, batch, pool, rounds, depth;
-    double rate, most;
+    double rate, pruned;
     int prune, scale;
 } opts;
 enum { NONE, VALUES, PAIRS };
@@ -37,7 +37,7 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, rate, 0.1, 1e-4, 1, "share of each tree's answer that counts"),
     CULL_OPT_ENUM(opts, prune, NONE, "none|values|pairs",
                   "leave out values by their SHAP values, or by those of pairs"),
-    CULL_OPT_F64(opts, most, 0.25, 0, 1, "prune: share of all values that may be left out"),
+    CULL_OPT_F64(opts, pruned, 0.25, 0, 1, "prune: share of all values that may be left out"),
     CULL_OPT_ENUM(opts, scale, CULL__NORMAL_SCORES, CULL__SCALES, "what is learnt of a value"),
     CULL_OPT_END};
 enum { PARENTS = 20 };
@@ -108,7 +108,7 @@ static cull_status rank(cull_ctx *cx, state *s, const cull__surrogate *m, const 
     CULL_TRY(CULL_TMP0(cx, out, s->f.d));
     CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation));
     if (s->o.prune != NONE) {
-        int64_t most = (int64_t)(s->o.most * (double)s->f.d);
+        int64_t most = (int64_t)(s->o.pruned * (double)s->f.d);
         CULL_TRY(cull__prune(cx, m->of[0], rows, &s->f, s->o.prune, most, out));
         for (int64_t i = 0; i < n; i++) {
             cull__features_of(&s->f, x + i * cull_space_width(s->f.space), row);

@@ -17,7 +17,7 @@
  *           nothing. (f) scale = ranks is AutoPEFT's, normal scores of the ranks: it blurs the
  *           bottom of a valley of reals. (g) Trials that failed have the worst value.
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
- * Example   cull search peft.cull --minimize loss,params --method gp --budget 60 -- ./tune
+ * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
  */
 #include "search/sampler_gain.h"
 #include "search/sampler_model.h"

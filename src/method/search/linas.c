@@ -12,7 +12,7 @@
  *           penalty cross-validation chooses; predictor = auto compares all kinds. (e) With workers
  *           a population begins before the last of the one before has come back.
  * Cost      one fit an objective and size rounds predictions a population.
- * Example   cull search net.cull --maximize accuracy --minimize latency --method linas -- ./test
+ * Example   cull search space.cull --method linas --minimize error,latency -- ./train {lr}
  */
 #include "search/sampler_model.h"
 

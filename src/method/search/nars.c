@@ -13,7 +13,7 @@
  *           left to the limits. (e) Evaluations are not cut short here: `stop` of the study does
  *           that.
  * Cost      one fit and pool predictions a batch.
- * Example   cull search net.cull --maximize accuracy --method nars --budget 200 -- ./train {lr}
+ * Example   cull search space.cull --method nars --minimize error --budget 200 -- ./train {lr}
  */
 #include "search/sampler_model.h"
 

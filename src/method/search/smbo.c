@@ -13,7 +13,7 @@
  *           normal scores are learnt. changed = 0, epsilon = 0.25, startup = 2 and scale = values
  *           are the paper's. (d) Trials that failed have the worst value.
  * Cost      one fit a question: ridge O(n d^2) for n trials and d features.
- * Example   cull search net.cull --maximize accuracy --method smbo --budget 64 -- ./train {op1}
+ * Example   cull search space.cull --method smbo --minimize error --budget 200 -- ./train {lr}
  */
 #include "search/sampler_model.h"
 

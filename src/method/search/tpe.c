@@ -16,10 +16,10 @@
  *           run count as bad until they are told. (f) A simplex or a permutation comes from a good
  *           trial's, changed. (g) Points seen before are passed over; in the end good ones are
  *           changed.
- * Cost      O(p candidates (good + kernels)) a question for p parameters, besides a look at a byte
- *           a trial; 4 p + 40 bytes a trial. joint = no: O(p candidates good) a question, O(p bins)
+ * Cost      O(p draws (good + kernels)) a question for p parameters, besides a look at a byte
+ *           a trial; 4 p + 40 bytes a trial. joint = no: O(p draws good) a question, O(p bins)
  *           an answer.
- * Example   cull search space.cull --minimize error --method tpe --budget 200 -- ./train {lr}
+ * Example   cull search space.cull --method tpe --minimize error --budget 200 -- ./train {lr}
  */
 #include "search/density.h"
 #include "search/density_joint.h"
@@ -28,14 +28,14 @@
 #include <math.h>
 
 typedef struct {
-    int64_t startup, candidates, most, kernels;
+    int64_t startup, draws, most, kernels;
     double gamma, prior;
     bool even, liar, joint;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, startup, 10, 1, 1000000, "trials told before densities are used"),
     CULL_OPT_BOOL(opts, even, 1, "spread first points evenly; else they are drawn"),
-    CULL_OPT_I64(opts, candidates, 24, 1, 10000, "values, or points, that the best is taken of"),
+    CULL_OPT_I64(opts, draws, 24, 1, 10000, "values, or points, that the best is taken of"),
     CULL_OPT_F64(opts, gamma, 0.1, 0.001, 0.9, "share of the trials that are good"),
     CULL_OPT_I64(opts, most, 25, 1, 10000, "good trials at most"),
     CULL_OPT_F64(opts, prior, 1, 1e-6, 1000, "trials that the flat density counts as"),
@@ -370,7 +370,7 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
                        double *x)
 {
     state *s = state_;
-    int64_t n, candidates = s->o.candidates >> (attempt < 32 ? attempt : 32);
+    int64_t n, candidates = s->o.draws >> (attempt < 32 ? attempt : 32);
     CULL_TRY(mend(cx, s, v, v->tells));
     cull__split_good(s->split, &n);
     if (v->tells < s->o.startup || n == 0) return cull__model_start(cx, v, s->o.even, attempt, x);
