@@ -475,6 +475,24 @@ def test_ctrl_c_leaves_a_study(jobs):
         assert [t.params for t in whole.trials] == [t.params for t in study.trials]
 
 
+def test_a_second_ctrl_c_does_not_wait():
+    """Evaluations that it leaves behind outlive neither the study nor the interpreter."""
+    code = (
+        "import cull, os, signal, threading, time\n"
+        "study = cull.search.create('a = int(0, 999)', budget=100)\n"
+        "def kill():\n"
+        "    time.sleep(0.3)\n"
+        "    for _ in range(2): os.kill(os.getpid(), signal.SIGINT); time.sleep(0.1)\n"
+        "threading.Thread(target=kill, daemon=True).start()\n"
+        "try: study.optimize(lambda t: time.sleep(5), n_jobs=4)\n"
+        "except KeyboardInterrupt: print(len(study), study.done)\n"
+    )
+    began = time.monotonic()
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "4 False\n", "")
+    assert time.monotonic() - began < 4
+
+
 def test_a_process_that_was_killed(tmp_path):
     code = (
         "import cull, os, signal, sys\n"

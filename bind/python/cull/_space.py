@@ -200,7 +200,7 @@ class _Read:
         self.name: str = p.name.decode()
         self.kind, self.role, self.at, self.width = p.kind, p.role, int(p.at), int(p.width)
         named = bool(p.value)
-        self.words = [p.value[k].decode() for k in range(p.n)] if named else []
+        self.words: List[str] = [p.value[k].decode() for k in range(p.n)] if named else []
         self.values: List[Any] = list(self.words)
         given = objects.get(self.name)
         if given is None:  # copies of a repeat share what they hold
@@ -242,8 +242,7 @@ class _Read:
         except TypeError:
             raise InputError(f"{self.name} takes a list, not {value!r}") from None
         join = {_SUBSET: "+", _PERMUTATION: ">", _SIMPLEX: "/"}[self.kind]
-        text: str = join.join(parts) or "+"
-        return text
+        return join.join(parts) or "+"
 
     def _near(self, value: Any) -> str:
         """The word of a number that equals one of an ordinal's, as 16.0 and 16."""
@@ -321,7 +320,8 @@ class Space:
 
     def _text(self, function: Any, *args: Any) -> str:
         with self._cx.lock:
-            return _lib.text_of(lambda to: int(function(self._cx.at, self.at, *args, to)), self._cx)
+            words = (self._cx.at, self.at, *args)
+            return _lib.text_of(lambda to: int(function(*words, to)), self._cx)
 
     # ---- of the space ----
 

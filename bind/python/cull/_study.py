@@ -156,7 +156,7 @@ class Study:
         return self._cx.pid == os.getpid()
 
     def _handle(self) -> int:
-        if self._at is None:
+        if self._at is None or not self._end.alive:  # the interpreter's end closes it too
             raise InputError("the study is closed")
         if not self._own():
             raise InputError(
@@ -505,7 +505,7 @@ class Study:
 
     def _beat(self) -> None:
         with self._cx.lock:
-            if self._at is not None:
+            if self._at is not None and self._end.alive:
                 mine = np.array(sorted(self._mine), np.int64)
                 words = (self._cx.at, self._at, mine.ctypes.data, mine.size, BEAT)
                 lib.cull_study_beat(*words)  # one that fails is made up for by the next
