@@ -194,9 +194,9 @@ static const cull_input search_out[] = {
      "-o OUT: the best points: .json, .csv, .tsv or .jsonl; - = csv on standard output"},
     {NULL, NULL, NULL}};
 static const cull_input bench_own[] = {
-    {"methods", "A,B,...", "which methods of task search (all); random-search runs in any case"},
+    {"methods", "NAMES", "which methods of task search (all); random-search runs in any case"},
     {"seeds", "N", "runs of each method, with --seed and the seeds after it (50)"},
-    {"at", "N,N,...", "evaluations after which the best so far counts (50,100,200)"},
+    {"at", "NUMBERS", "evaluations after which the best so far counts (50,100,200)"},
     {"data", "DIR", "where the tables lie (/usr/share/datasets)"},
     {"list", NULL, "name the tables"},
     {NULL, NULL, NULL}};
@@ -439,7 +439,7 @@ static const command table[] = {
      .most = -1,
      .run = run_compare},
     {.name = "bench",
-     .usage = "cull bench search [TABLE...] [--methods A,B,...] [--seeds N] [--at N,N,...] "
+     .usage = "cull bench search [TABLE...] [--methods NAMES] [--seeds N] [--at NUMBERS] "
               "[--data DIR] [-o OUT]...",
      .brief = "methods of search on tables of known results, over seeds",
      .about = "A TABLE holds the result of every design of a space, so that regret is known: how "
