@@ -30,6 +30,7 @@
 #include "cull/predict.h"
 #include "cull/report.h"
 #include "cull/search.h"
+#include "cull/search_report.h"
 #include "cull/space.h"
 #include "cull/store.h"
 #include "cull/table.h"

@@ -117,6 +117,9 @@ CULL_API cull_status cull_study_give_back(cull_study *s, int64_t number) CULL_CH
 /* Space, objectives, method, options and seed are the store's; cx takes the seed. It may go on. */
 CULL_API cull_status cull_study_reopen(cull_ctx *cx, const char *store,
                                        cull_study **out) CULL_CHECKED;
+/* Of what the study is, as it was opened: method, its options, seed. Any of the two may be NULL. */
+CULL_API const cull_method *cull_study_method(const cull_study *s, const cull_opts **opts,
+                                              uint64_t *seed);
 typedef struct {
     int64_t number;
     double seconds;  /* until the study's last event; it may run longer */

@@ -191,7 +191,8 @@ static const cull_input search_own[] = {
     {NULL, NULL, NULL}};
 static const cull_input search_out[] = {
     {"out", "OUT...",
-     "-o OUT: the best points: .json, .csv, .tsv or .jsonl; - = csv on standard output"},
+     "-o OUT: the best points: .json, .csv, .tsv or .jsonl; - = csv on standard output; .html: the "
+     "page of the search"},
     {NULL, NULL, NULL}};
 static const cull_input bench_own[] = {
     {"methods", "NAMES", "which methods of task search (all); random-search runs in any case"},
@@ -390,7 +391,7 @@ static const command table[] = {
     {.name = "search",
      .usage = "cull search SPACE --minimize NAMES [--budget N] [--OPTION VALUE]... [-o OUT]... -- "
               "PROGRAM WORD... | cull search SPACE ... --table FILE | cull search "
-              "status|best|export|stop STORE",
+              "status|best|export|report|stop STORE",
      .brief = "choose a design: evaluate points of a space, find the best",
      .about =
          "SPACE is a file of typed parameters (docs/space.md). PROGRAM is run for each point: "
@@ -402,7 +403,8 @@ static const command table[] = {
          "(docs/search.md).\n"
          "With --store a search that was stopped or killed goes on where it was, and several "
          "processes may share it. status says how it stands, best prints the best points or the "
-         "front, export every trial, stop asks all that search in it to finish.",
+         "front, export every trial, report writes a page (-o page.html), stop asks all that "
+         "search in it to finish.",
      .examples =
          "cull search space.cull --minimize error,latency --budget 200 --workers 4 --store run.db "
          "-- ./train {lr} {arch}\ttwo objectives, four at a time\n"

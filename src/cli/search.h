@@ -47,9 +47,10 @@ int say_best_json(cli *c, cull_study *st);
 /* Whether -o and --log can be written; and to write them. */
 int check_outputs(cli *c);
 int write_outputs(cli *c, cull_study *st);
+int write_page(cli *c, cull_study *st, const char *path); /* "-" = standard output */
 
 /* ---- search_verbs.c ---- */
-/* status, best, export, stop; -1 = it is none of them. */
+/* status, best, export, report, stop; -1 = it is none of them. */
 int search_verb(const char *word);
 int run_verb(cli *c, int verb);
 #endif

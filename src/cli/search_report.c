@@ -1,4 +1,5 @@
 /* search_report.c - what cull search says: the line while it runs, the best points, files. */
+#include "cull/search_report.h"
 #include "cull/report.h"
 #include "cull/text.h"
 #include "job.h"
@@ -262,12 +263,32 @@ static int check_form(cli *c, const char *option, const char *path)
     return fail(c, USAGE, "%s %s: trials are written as .csv, .tsv, .jsonl or .json", option, path);
 }
 
+static bool is_page(const char *path)
+{
+    char e[16];
+    cull_file_ending(path, e);
+    return !strcmp(e, "html");
+}
+
 int check_outputs(cli *c)
 {
     const char *log = value_of(c, "log", NULL);
     TRY(one_stdout(c));
-    for (int i = 0; i < c->outs; i++) TRY(check_form(c, "-o", c->out[i]));
+    for (int i = 0; i < c->outs; i++)
+        TRY(is_page(c->out[i]) ? check_writable(c, c->out[i]) : check_form(c, "-o", c->out[i]));
     return log ? check_form(c, "--log", log) : DONE;
+}
+
+int write_page(cli *c, cull_study *st, const char *path)
+{
+    cull_search_report r = CULL_SEARCH_REPORT;
+    double workers;
+    TRY(number_of(c, "workers", 0, 1, 1024, true, &workers));
+    r.study = st;
+    r.workers = (int)workers;
+    r.argv = (const char *const *)c->whole;
+    r.argc = c->wholes;
+    return check(c, cull_search_write(c->cx, &r, path));
 }
 
 int write_outputs(cli *c, cull_study *st)
@@ -278,7 +299,8 @@ int write_outputs(cli *c, cull_study *st)
         TRY(search_best(c, st, &idx, &n));
         int rc = sort_best(c, st, idx, n);
         for (int i = 0; rc == DONE && i < c->outs; i++)
-            rc = check(c, cull_study_write(c->cx, st, idx, n, c->out[i]));
+            rc = is_page(c->out[i]) ? write_page(c, st, c->out[i])
+                                    : check(c, cull_study_write(c->cx, st, idx, n, c->out[i]));
         free(idx);
         TRY(rc);
     }

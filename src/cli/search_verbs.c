@@ -1,4 +1,4 @@
-/* search_verbs.c - cull search status, best, export, stop: a study in a store, from outside. */
+/* search_verbs.c - cull search status, best, export, report, stop: a study in a store, from outside. */
 #include "cull/text.h"
 #include "job.h"
 #include "search.h"
@@ -74,7 +74,7 @@ static int status(cli *c, cull_study *st)
     return say_best(c, st);
 }
 
-/* ---- best, export, stop ---- */
+/* ---- best, export, report, stop ---- */
 
 static int best(cli *c, cull_study *st)
 {
@@ -91,6 +91,19 @@ static int export(cli *c, cull_study *st)
     return c->outs ? DONE : check(c, cull_study_write(c->cx, st, NULL, 0, "-"));
 }
 
+static int report(cli *c, cull_study *st)
+{
+    TRY(one_stdout(c));
+    for (int i = 0; i < c->outs; i++) {
+        char e[16];
+        cull_file_ending(c->out[i], e);
+        if (strcmp(c->out[i], "-") && strcmp(e, "html"))
+            return fail(c, USAGE, "-o %s: the page of a search is written as .html", c->out[i]);
+    }
+    for (int i = 0; i < c->outs; i++) TRY(write_page(c, st, c->out[i]));
+    return c->outs ? DONE : write_page(c, st, "-");
+}
+
 static int stop(cli *c, cull_study *st)
 {
     TRY(check(c, cull_study_stop(st)));
@@ -105,6 +118,7 @@ static const struct {
 } verbs[] = {{"status", status, true, false},
              {"best", best, true, true},
              {"export", export, false, true},
+             {"report", report, false, true},
              {"stop", stop, false, false}};
 
 int search_verb(const char *word)

@@ -171,6 +171,13 @@ cull_status cull_study_reopen(cull_ctx *cx, const char *store, cull_study **out)
     return st;
 }
 
+const cull_method *cull_study_method(const cull_study *s, const cull_opts **opts, uint64_t *seed)
+{
+    if (opts) *opts = s->opts;
+    if (seed) *seed = s->v.seed;
+    return s->method;
+}
+
 /* ---- who runs ---- */
 
 typedef struct {

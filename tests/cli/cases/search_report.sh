@@ -1,0 +1,11 @@
+# the page of a search: as an output, and of a store alone; nothing but a page may be asked of the verb
+cat >s.cull <<'END'
+a = int(1, 6)
+b = one(x, y, z)
+END
+awk 'BEGIN { print "a,b,error"; for (a = 1; a < 7; a++) for (b = 0; b < 3; b++) print a "," substr("xyz", b + 1, 1) "," (a - 4) ^ 2 + b }' >rows.csv
+cull search s.cull --minimize error --budget 18 --table rows.csv --method random-search --store run.db -q -o page.html | head -n 2
+grep -c '<svg' page.html
+cull search report run.db -o again.html && grep -o 'Search: 18 trials' again.html
+cull search report run.db | tail -n 1
+cull search report run.db -o page.csv 2>&1
