@@ -23,13 +23,13 @@ typedef struct {
      * limit a small relative gain may be a large one. NaN without a limit. */
     double reduction;
     double t, df, p; /* Welch's test that the means are equal, as cull_verdict_welch */
-} cull_verdict;
+} cull_search_verdict;
 /* a (n) results of a method, b (k) of random designs, n, k >= 2; limit: the best that could be (100 for an accuracy in
  * percent), NAN = none; draws of the bootstrap, 0 = 10000. EINPUT: a random mean of 0. */
 CULL_API cull_status cull_verdict_relative(cull_ctx *cx, const double *a, int64_t n,
                                            const double *b, int64_t k, bool maximize, double limit,
                                            int64_t draws, uint64_t stream,
-                                           cull_verdict *out) CULL_CHECKED;
+                                           cull_search_verdict *out) CULL_CHECKED;
 /* Welch's t (1947) of unequal variances s^2: t = (mean a - mean b) / sqrt(s_a^2 / n + s_b^2 / k), with df = (s_a^2 / n +
  * s_b^2 / k)^2 / ((s_a^2 / n)^2 / (n - 1) + (s_b^2 / k)^2 / (k - 1)); p of both sides. Without any variance: t infinite
  * and p 0, or NaN where the means are equal; df is NaN. */

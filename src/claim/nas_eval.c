@@ -43,7 +43,7 @@ static cull_status compare(cull_ctx *cx, const cull__search_table *t, const row 
                            const double *draws, int seeds, double *better, cull_claim_result *out)
 {
     double best[MOST];
-    cull_verdict v;
+    cull_search_verdict v;
     int64_t same;
     CULL_TRY(search(cx, t, r->method, seeds, best));
     CULL_TRY(cull_verdict_relative(cx, best, seeds, draws, seeds, true, 100, 0, 4100, &v));

@@ -100,7 +100,7 @@ static cull_status boot_all(cull_ctx *cx, boot *w, int64_t draws, double *lo, do
 
 cull_status cull_verdict_relative(cull_ctx *cx, const double *a, int64_t n, const double *b,
                                   int64_t k, bool maximize, double limit, int64_t draws,
-                                  uint64_t stream, cull_verdict *out)
+                                  uint64_t stream, cull_search_verdict *out)
 {
     memset(out, 0, sizeof *out);
     CULL_TRY(count_draws(cx, &draws));

@@ -617,8 +617,8 @@ def test_options_are_the_methods():
     "given, kind, message",
     [
         ({"method": "tpee"}, cull.OptionError, "no method 'tpee'; did you mean 'tpe'"),
-        ({"populaton": 3}, TypeError, "no argument 'populaton'; did you mean 'population'"),
-        ({"population": -1}, cull.OptionError, "population"),
+        ({"method": "regularized-evolution", "populaton": 3}, TypeError, "no argument 'populaton'; did you mean 'population'"),
+        ({"method": "regularized-evolution", "population": -1}, cull.OptionError, "population"),
         ({"directions": {"e": "down"}}, cull.OptionError, "direction 'down' of 'e'"),
         ({"minimize": ["e", "e"]}, cull.InputError, "called 'e'"),
         ({"minimize": "a"}, cull.InputError, "'a' is a parameter of the space"),
@@ -738,7 +738,7 @@ def test_optuna_spaces_that_change(optuna):
 
 def test_optuna_fronts_and_ends(optuna):
     study = optuna.create_study(
-        directions=["minimize", "maximize"], sampler=cull.search.OptunaSampler(population=8)
+        directions=["minimize", "maximize"], sampler=cull.search.OptunaSampler(method="nsga2", population=8)
     )
     study.optimize(
         lambda t: (t.suggest_float("x", 0, 4) ** 2, -((t.params["x"] - 2) ** 2)), n_trials=60, n_jobs=3

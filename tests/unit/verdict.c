@@ -39,7 +39,7 @@ static void relative(void **state)
 {
     (void)state;
     cull_ctx *cx = cull_ctx_new(NULL);
-    cull_verdict v, w;
+    cull_search_verdict v, w;
     ok(cx, cull_verdict_relative(cx, A, 9, B, 8, true, 100, 20000, 5, &v));
     assert_true(near(v.mean, 97.12333333333332, 1e-15) && near(v.sd, 0.1942935922772547, 1e-12));
     assert_true(near(v.random_mean, 96.82125, 1e-15) &&
@@ -287,7 +287,7 @@ static void lotteries(void **state)
 static void threads_and_memory(void **state)
 {
     (void)state;
-    cull_verdict v[2];
+    cull_search_verdict v[2];
     int64_t k;
     double mean, lo[2], hi, p, tau, curve[5];
     cull_lottery l;

@@ -60,9 +60,9 @@ def _stop(
     return found
 
 
-def _method(name: Optional[str], objectives: int) -> _catalogue.Method:
+def _method(name: Optional[str], trials: int) -> _catalogue.Method:
     of = {m["slug"]: m for m in _catalogue.methods_of("search")}
-    slug = name or ("nsga2" if objectives > 1 else "regularized-evolution")
+    slug = name or lib.cull_search_default(trials).decode()
     slug = slug.replace("_", "-")
     if slug not in of:
         near = difflib.get_close_matches(slug, of, 1)
@@ -111,7 +111,7 @@ def create(
     directions: {"error": "minimize", "speed": "maximize"}; or minimize, maximize: names. Without any
         one objective 'value' is minimised.
     constraints: names of what is told beside them, fulfilled at 0 or below.
-    method: see cull.search.METHODS; None = regularized-evolution, of several objectives nsga2. Its
+    method: see cull.search.METHODS; None = gp up to a budget of 300, else tpe. Its
         options are given by name.
     budget: evaluations in all; cost_budget: the sum of what `tell` says they cost; time: seconds.
     seed: of every draw.
@@ -125,7 +125,7 @@ def create(
     id: what the results depend on besides, kept in the store."""
     at = space if isinstance(space, Space) else Space(space)
     names = objectives_of(directions, minimize, maximize)
-    m = _method(method, len(names))
+    m = _method(method, 0 if budget is None else _whole("budget", budget))
     _catalogue.refuse("create", options, list(m.options))
     beside = _listed(constraints)
     for what, n in (("objectives", len(names)), ("constraints", len(beside))):

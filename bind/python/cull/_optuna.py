@@ -126,7 +126,7 @@ class OptunaSampler(BaseSampler):
     def __init__(self, method: Optional[str] = None, seed: int = 1, **options: Any) -> None:
         self._how = {"method": method, "seed": seed, **options}
         if method is not None:
-            _method(method, 1)
+            _method(method, 0)
         self._random = RandomSampler(seed=seed % (1 << 32))
         self._reset()
 

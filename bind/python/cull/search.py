@@ -62,7 +62,7 @@ def describe(method: str) -> str:
     """What a method does, its paper, its options: `print(cull.search.describe("nsga2"))`."""
     from ._create import _method
 
-    facts = next(m for m in _catalogue.methods_of("search") if m["slug"] == _method(method, 1).slug)
+    facts = next(m for m in _catalogue.methods_of("search") if m["slug"] == _method(method, 0).slug)
     options = [f"{python_name(o['name'])}: {_catalogue.told(o)}" for o in facts["options"]]
     return "\n".join([_catalogue.headline(facts), *([""] if options else []), *options])
 
