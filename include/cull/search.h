@@ -119,9 +119,10 @@ typedef struct {
 /* clang-format off */
 #define CULL_STUDY_OPTS {.size = sizeof(cull_study_opts)}
 /* clang-format on */
-/* The method that is taken where none is named, of a study of so many trials (0 = no limit): gp up to 300, whose questions
- * cost most and gain most; else tpe. Settled on NAS-Bench-201 CIFAR-10, NAS-Bench-Macro and FCNet protein. */
-CULL_API const char *cull_search_default(int64_t trials);
+/* The method to take where none is named, its slug: that of the study in `store` (NULL = none) if it is there; else, of a study
+ * of so many trials (0 = no limit), gp up to 300, whose questions cost most and gain most, and tpe above. Settled on
+ * NAS-Bench-201 CIFAR-10, NAS-Bench-Macro and FCNet protein. */
+CULL_API const char *cull_search_default(cull_ctx *cx, const char *store, int64_t trials);
 CULL_API cull_status cull_study_open(cull_ctx *cx, const cull_search_problem *p,
                                      const cull_method *m, const cull_opts *opts,
                                      const cull_study_opts *o, cull_study **out) CULL_CHECKED;

@@ -156,7 +156,7 @@ static const cull_input search_own[] = {
     {"cost-budget", "X", "the sum of what evaluations tell as their cost, in all"},
     {"time", "TIME", "seconds, or 15m, 2h, 1d, over all runs; what runs then comes to its end"},
     {"workers", "N", "evaluations at a time (1)"},
-    {"method", "NAME", "who proposes (gp up to a budget of 300, else tpe)"},
+    {"method", "NAME", "who proposes (that of the study in --store; gp up to a budget of 300, else tpe)"},
     {"store", "FILE", "keep the study here, as SQLite, or postgresql://...; it may be shared"},
     {"resume", NULL, "the store must be there; a search that was stopped goes on"},
     {"sync", NULL, "results survive a power failure"},

@@ -125,7 +125,7 @@ static int method_of_search(search *s)
 {
     cli *c = s->c;
     const char *near = NULL, *name = value_of(c, "method", NULL);
-    if (!name) name = cull_search_default(s->p.trials);
+    if (!name) name = cull_search_default(c->cx, value_of(c, "store", NULL), s->p.trials);
     s->method = cull_method_find(name, &near);
     if (!s->method && near)
         return fail(c, USAGE, "there is no method '%s'; did you mean %s?", name, near);

@@ -171,6 +171,23 @@ cull_status cull_study_reopen(cull_ctx *cx, const char *store, cull_study **out)
     return st;
 }
 
+const char *cull_search_default(cull_ctx *cx, const char *store, int64_t trials)
+{
+    const cull_method *m = cull_method_find(trials > 0 && trials <= 300 ? "gp" : "tpe", NULL);
+    cull__study_facts there = {0};
+    cull__store *s = NULL;
+    bool was = false;
+    if (!store || !*store) return m->slug;
+    cull__mark_t mark = cull__mark(cx);
+    if (cull__store_open(cx, store, false, false, NULL, &was, &there, &s) == CULL_OK && was) {
+        const cull_method *its = cull_method_find(there.method, NULL);
+        if (its) m = its;
+    }
+    cull__store_close(s);
+    cull__release(cx, mark);
+    return m->slug;
+}
+
 const cull_method *cull_study_method(const cull_study *s, const cull_opts **opts, uint64_t *seed)
 {
     if (opts) *opts = s->opts;

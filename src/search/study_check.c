@@ -89,11 +89,6 @@ static cull_status check_method(cull_ctx *cx, const cull_search_problem *p, cons
     return CULL_OK;
 }
 
-const char *cull_search_default(int64_t trials)
-{
-    return trials > 0 && trials <= 300 ? "gp" : "tpe";
-}
-
 cull_status cull__study_check(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                               const cull_opts *opts)
 {

@@ -749,3 +749,11 @@ def test_optuna_fronts_and_ends(optuna):
     assert len(small.trials) == 20 and small.best_value == 0
     with pytest.raises(cull.OptionError, match="did you mean 'tpe'"):
         cull.search.OptunaSampler("tpee")
+
+
+def test_a_store_keeps_its_method(tmp_path):
+    """A budget that would be another method's by default does not make it another study."""
+    for budget in (12, 301):
+        with cull.search.create("x = int(1, 1000)", minimize=["v"], budget=budget, store=tmp_path / "s.db") as study:
+            assert len(study.trials) == (0 if budget == 12 else 2)
+            study.optimize(lambda t: abs(t["x"] - 500), n_trials=2)

@@ -60,9 +60,9 @@ def _stop(
     return found
 
 
-def _method(name: Optional[str], trials: int) -> _catalogue.Method:
+def _method(name: Optional[str], trials: int, store: Optional[bytes] = None, cx: Optional[Context] = None) -> _catalogue.Method:
     of = {m["slug"]: m for m in _catalogue.methods_of("search")}
-    slug = name or lib.cull_search_default(trials).decode()
+    slug = name or lib.cull_search_default(cx.at if cx else None, store, trials).decode()
     slug = slug.replace("_", "-")
     if slug not in of:
         near = difflib.get_close_matches(slug, of, 1)
@@ -125,7 +125,11 @@ def create(
     id: what the results depend on besides, kept in the store."""
     at = space if isinstance(space, Space) else Space(space)
     names = objectives_of(directions, minimize, maximize)
-    m = _method(method, 0 if budget is None else _whole("budget", budget))
+    cx = _context(seed, threads)
+    with cx.lock, _lib.Call(cx, None):
+        m = _method(
+            method, 0 if budget is None else _whole("budget", budget), None if store is None else _path(store), cx
+        )
     _catalogue.refuse("create", options, list(m.options))
     beside = _listed(constraints)
     for what, n in (("objectives", len(names)), ("constraints", len(beside))):
@@ -157,7 +161,6 @@ def create(
     )
     if store is None and (resume or widen or sync):
         raise OptionError("resume, widen and sync are of a study that is kept: name its store")
-    cx = _context(seed, threads)
     out = c_void_p()
     with cx.lock, _lib.Call(cx, None):
         opts = m.set(cx, options)

@@ -546,7 +546,7 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         POINTER(StudyOpts),
         _OUT,
     ),
-    ("search_default", c_char_p, c_int64),
+    ("search_default", c_char_p, c_void_p, c_char_p, c_int64),
     ("study_reopen", c_int, c_void_p, c_char_p, _OUT),
     ("study_free", None, c_void_p),
     ("study_done", c_bool, c_void_p),
