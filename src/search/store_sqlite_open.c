@@ -252,7 +252,7 @@ static cull_status make_study(cull_ctx *cx, cull__sqlite *s, const cull__study_f
 static cull_status journal(cull_ctx *cx, cull__sqlite *s)
 {
     sqlite3_stmt *q = NULL;
-    double since = cull__now();
+    double since = s->since = cull__now(); /* the handler may not have been asked yet */
     for (int rc = SQLITE_BUSY; rc != SQLITE_ROW;) {
         s->cx = cx;
         rc = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode = WAL", -1, &q, NULL);
