@@ -15,7 +15,7 @@
     X(PQgetvalue) X(PQgetisnull) X(PQgetlength) X(PQclear)
 /* clang-format on */
 typedef struct {
-    void *library;
+    void *handle;
 #define X(f) __typeof__(&f) f;
     CULL__PQ_MAP(X)
 #undef X

@@ -125,11 +125,11 @@ cull_status cull__postgres_exec(cull_ctx *cx, cull__postgres *s, const char *sql
 static cull_status load(cull_ctx *cx, cull__postgres *s)
 {
     /* NODELETE: the libraries that it brings do not all survive being unloaded */
-    s->pq.library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    bool whole = s->pq.library != NULL;
+    s->pq.handle = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    bool whole = s->pq.handle != NULL;
 #define X(f)                                                                                       \
     if (whole) {                                                                                   \
-        void *at = dlsym(s->pq.library, #f);                                                       \
+        void *at = dlsym(s->pq.handle, #f);                                                       \
         memcpy(&s->pq.f, &at, sizeof at);                                                          \
         whole = at != NULL;                                                                        \
     }
@@ -419,7 +419,7 @@ void cull__postgres_close(void *v)
     cull__postgres *s = v;
     if (!s) return;
     if (s->conn) s->pq.PQfinish(s->conn);
-    if (s->pq.library) dlclose(s->pq.library);
+    if (s->pq.handle) dlclose(s->pq.handle);
     cull__free(s->url);
     cull__free(s->shown);
     cull__free(s->name);

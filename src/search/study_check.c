@@ -76,8 +76,9 @@ static cull_status check_method(cull_ctx *cx, const cull_search_problem *p, cons
         return cull__fail(cx, CULL_EINPUT, "these options are of %s, not of %s",
                           cull_opts_method(opts)->slug, m->slug);
     if (p->objectives > 1 && !(m->flags & CULL_MANY_OBJECTIVES))
-        return cull__fail(cx, CULL_EINPUT, "%s takes one objective, not %d", m->slug,
-                          p->objectives);
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s takes one objective, not %d; tpe, linas and nsga2 take several",
+                          m->slug, p->objectives);
     for (int i = 0; i < cull_space_params(p->space) && (m->flags & CULL_FINITE_ONLY); i++) {
         const cull_space_param *q = cull_space_at(p->space, i);
         if (q->kind == CULL_SPACE_REAL || q->kind == CULL_SPACE_SIMPLEX)

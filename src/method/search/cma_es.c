@@ -67,9 +67,6 @@ static bool is_choice(const cull_space_param *p)
 static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *o)
 {
     (void)o;
-    if (p->objectives != 1)
-        return cull__fail(cx, CULL_EINPUT, "cma-es takes one objective, not %d; tpe takes several",
-                          p->objectives);
     for (int i = 0; i < cull_space_params(p->space); i++)
         if (is_number(cull_space_at(p->space, i))) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT,

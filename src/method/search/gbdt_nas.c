@@ -49,14 +49,6 @@ typedef struct {
     cull__batch batch;
 } state;
 
-static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *o)
-{
-    (void)o;
-    if (p->objectives == 1) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "gbdt-nas takes one objective, not %d; linas takes several",
-                      p->objectives);
-}
-
 static void close(void *state_)
 {
     state *s = state_;
@@ -163,8 +155,7 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
     return cull__model_start(cx, v, false, attempt, x);
 }
 
-static const cull_search_fns fns = {
-    .open = open, .close = close, .ask = ask, .asked = asked, .fits = fits};
+static const cull_search_fns fns = {.open = open, .close = close, .ask = ask, .asked = asked};
 const cull_method cull__method_gbdt_nas = {
     .slug = "gbdt-nas",
     .title = "designs that boosted trees rank first, without values that SHAP speaks against",

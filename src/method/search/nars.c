@@ -48,14 +48,6 @@ typedef struct {
     cull__batch batch;
 } state;
 
-static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *o)
-{
-    (void)o;
-    if (p->objectives == 1) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "nars takes one objective, not %d; linas takes several",
-                      p->objectives);
-}
-
 static void close(void *state_)
 {
     state *s = state_;
@@ -203,8 +195,7 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
     return cull__model_start(cx, v, false, attempt, x);
 }
 
-static const cull_search_fns fns = {
-    .open = open, .close = close, .ask = ask, .asked = asked, .fits = fits};
+static const cull_search_fns fns = {.open = open, .close = close, .ask = ask, .asked = asked};
 const cull_method cull__method_nars = {
     .slug = "nars",
     .title = "batches by a network that first learns what costs nothing (FBNetV3)",

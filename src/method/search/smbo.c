@@ -44,14 +44,6 @@ typedef struct {
     cull__features f;
 } state;
 
-static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *o)
-{
-    (void)o;
-    if (p->objectives == 1) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "smbo takes one objective, not %d; linas takes several",
-                      p->objectives);
-}
-
 static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *o, void **out)
 {
     state *s;
@@ -111,7 +103,7 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
     return learn_and_choose(cx, s, v, attempt, &r, x);
 }
 
-static const cull_search_fns fns = {.open = open, .close = cull__free, .ask = ask, .fits = fits};
+static const cull_search_fns fns = {.open = open, .close = cull__free, .ask = ask};
 const cull_method cull__method_smbo = {
     .slug = "smbo",
     .title = "the best of some drawn designs, by a predictor learnt from the trials",
