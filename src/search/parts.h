@@ -113,14 +113,14 @@ typedef struct {
     int64_t n, keep;         /* rows; how many stay */
     const double *value;     /* (n, m) */
     const double *violation; /* n */
-} cull__rows;
+} cull__contest;
 /* NSGA-II (Deb et al. 2002): by crowding distance. idx (keep): ascending; rank and crowd (keep) of
  * those kept, among themselves. */
-cull_status cull__survive_crowded(cull_ctx *cx, const cull__rows *r, int64_t *idx, int32_t *rank,
+cull_status cull__survive_crowded(cull_ctx *cx, const cull__contest *r, int64_t *idx, int32_t *rank,
                                   double *crowd);
 /* NSGA-III (Deb and Jain 2014): by niches about k reference points (k, m) of the normalised front.
  * */
-cull_status cull__survive_niches(cull_ctx *cx, const cull__rows *r, const double *ref, int64_t k,
+cull_status cull__survive_niches(cull_ctx *cx, const cull__contest *r, const double *ref, int64_t k,
                                  cull_rng *rng, int64_t *idx);
 
 /* A population that is renewed when `size` more trials have come to an end. */
@@ -139,7 +139,7 @@ void cull__generation_told(cull__generation *g, const cull_search_view *v, int64
                            bool *due);
 /* Values and violations of members and comers, as rows (scratch). */
 cull_status cull__generation_rows(cull_ctx *cx, const cull__generation *g,
-                                  const cull_search_view *v, cull__rows *out);
+                                  const cull_search_view *v, cull__contest *out);
 /* Members become the rows idx (n, ascending). */
 void cull__generation_set(cull__generation *g, const int64_t *idx, int64_t n);
 #endif

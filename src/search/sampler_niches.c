@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct {
-    const cull__rows *r;
+    const cull__contest *r;
     const double *ref;
     int64_t k;
     int32_t *rank;
@@ -149,7 +149,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-cull_status cull__survive_niches(cull_ctx *cx, const cull__rows *r, const double *ref, int64_t k,
+cull_status cull__survive_niches(cull_ctx *cx, const cull__contest *r, const double *ref, int64_t k,
                                  cull_rng *rng, int64_t *idx)
 {
     cull__mark_t mark = cull__mark(cx);

@@ -26,8 +26,8 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Rows of ranks that fit whole go to idx; *last is the rank that does not. Returns how many. */
-static int64_t whole_ranks(const cull__rows *r, const int32_t *rank, int32_t ranks, int64_t *count,
-                           int64_t *idx, int32_t *last)
+static int64_t whole_ranks(const cull__contest *r, const int32_t *rank, int32_t ranks,
+                           int64_t *count, int64_t *idx, int32_t *last)
 {
     for (int64_t i = 0; i < r->n; i++) count[rank[i]]++;
     int64_t k = 0;
@@ -38,7 +38,7 @@ static int64_t whole_ranks(const cull__rows *r, const int32_t *rank, int32_t ran
     return k;
 }
 
-cull_status cull__survive_crowded(cull_ctx *cx, const cull__rows *r, int64_t *idx, int32_t *rank,
+cull_status cull__survive_crowded(cull_ctx *cx, const cull__contest *r, int64_t *idx, int32_t *rank,
                                   double *crowd)
 {
     cull__mark_t mark = cull__mark(cx);
@@ -100,7 +100,7 @@ void cull__generation_told(cull__generation *g, const cull_search_view *v, int64
 }
 
 cull_status cull__generation_rows(cull_ctx *cx, const cull__generation *g,
-                                  const cull_search_view *v, cull__rows *out)
+                                  const cull_search_view *v, cull__contest *out)
 {
     double *value, *violation;
     int64_t n = g->n + g->come;
@@ -111,7 +111,7 @@ cull_status cull__generation_rows(cull_ctx *cx, const cull__generation *g,
         memcpy(value + i * m, v->value + g->member[i] * m, (size_t)m * sizeof *value);
         violation[i] = v->violation[g->member[i]];
     }
-    *out = (cull__rows){m, n, n < g->size ? n : g->size, value, violation};
+    *out = (cull__contest){m, n, n < g->size ? n : g->size, value, violation};
     return CULL_OK;
 }
 

@@ -74,7 +74,7 @@ static void survivors(void **state)
         }
         judge(&q);
         int keep = 1 + (int)cull__rng_below(&r, q.n), kept = 0;
-        cull__rows rows = {q.m, q.n, keep, value, q.violation};
+        cull__contest rows = {q.m, q.n, keep, value, q.violation};
         ok(cx, cull__survive_crowded(cx, &rows, idx, rank, crowd));
         for (int k = 0; k < keep; k++) {
             int i = (int)idx[k];

@@ -35,7 +35,7 @@ static void one_in_each_niche(void **state)
             }
             if (i < 15) own[i] = order[i];
         }
-        cull__rows rows = {3, 75, 15, value, violation};
+        cull__contest rows = {3, 75, 15, value, violation};
         ok(cx, cull__survive_niches(cx, &rows, w, 15, &r, idx));
         for (int i = 0; i < 15; i++) assert_true(kept(idx, 15, own[i]));
     }
@@ -55,7 +55,7 @@ static void whole_ranks_first(void **state)
         for (int j = 0; j < 3; j++) /* three planes, each dominated by the one below */
             value[i * 3 + j] = w[i % 10 * 3 + j] + (double)(i / 10);
     for (int keep = 1; keep <= 30; keep++) {
-        cull__rows rows = {3, 30, keep, value, violation};
+        cull__contest rows = {3, 30, keep, value, violation};
         ok(cx, cull__survive_niches(cx, &rows, w, 15, &r, idx));
         for (int k = 1; k < keep; k++) assert_true(idx[k] > idx[k - 1]);
         for (int i = 0; i < 30; i++)
@@ -63,7 +63,7 @@ static void whole_ranks_first(void **state)
         for (int k = 0; k < keep; k++) assert_true(idx[k] / 10 * 10 < keep);
     }
     for (int i = 0; i < 30; i++) violation[i] = i < 10 ? 0.5 : i < 20 ? 0 : 2;
-    cull__rows rows = {3, 30, 12, value, violation};
+    cull__contest rows = {3, 30, 12, value, violation};
     ok(cx, cull__survive_niches(cx, &rows, w, 15, &r, idx));
     for (int i = 10; i < 20; i++) assert_true(kept(idx, 12, i));
     assert_true(idx[0] < 10 && idx[1] < 10);

@@ -109,7 +109,7 @@ static cull_status told(cull_ctx *cx, void *state, const cull_search_view *v, in
     cull__generation_told(b->now, v, number, &due);
     if (!due) return CULL_OK;
     cull__mark_t mark = cull__mark(cx);
-    cull__rows rows;
+    cull__contest rows;
     CULL_TRY(cull__generation_rows(cx, b->now, v, &rows));
     if (rows.n) CULL_TRY(cull__survive_crowded(cx, &rows, b->idx, b->rank, b->crowd));
     cull__release(cx, mark);

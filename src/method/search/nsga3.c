@@ -131,7 +131,7 @@ static cull_status told(cull_ctx *cx, void *state, const cull_search_view *v, in
     cull__generation_told(b->now, v, number, &due);
     if (!due) return CULL_OK;
     cull__mark_t mark = cull__mark(cx);
-    cull__rows rows;
+    cull__contest rows;
     cull_rng r = cull__event_rng(v, 5, b->now->number);
     CULL_TRY(cull__generation_rows(cx, b->now, v, &rows));
     if (rows.n) CULL_TRY(cull__survive_niches(cx, &rows, b->direction, b->directions, &r, b->idx));
