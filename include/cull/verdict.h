@@ -68,6 +68,13 @@ CULL_API void cull_verdict_regret(const double *v, int64_t n, double best, bool 
 CULL_API cull_status cull_verdict_tau(cull_ctx *cx, const double *a, const double *b, int64_t n,
                                       const double *by, double top, bool maximize,
                                       double *tau) CULL_CHECKED;
+/* How short trainings may be: v (n, epochs) are learning curves of n designs, tau[e] the rank correlation (tau-b) of epoch
+ * e + 1 with the last one (NaN where either has no two different values), *epoch the first, counted from 1, with tau of at
+ * least `threshold` (0 to 1); where none is before it, the last (FBNetV3, Dai et al. 2021). Noise takes a tau across a
+ * threshold and back: look at tau behind *epoch too. tau (epochs) may be NULL. O(epochs n log n). */
+CULL_API cull_status cull_verdict_stop_epoch(cull_ctx *cx, const double *v, int64_t n,
+                                             int64_t epochs, double threshold, int64_t *epoch,
+                                             double *tau) CULL_CHECKED;
 typedef struct {
     double mean,
         noise; /* over settings' means; standard deviation of seeds within a setting, pooled (NaN for one seed) */

@@ -199,6 +199,60 @@ cull_status cull_verdict_tau(cull_ctx *cx, const double *a, const double *b, int
     return s;
 }
 
+typedef struct {
+    const double *v, *last;
+    int64_t n, epochs;
+    double *tau;
+} curves;
+
+static cull_status tau_of_epochs(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const curves *c = arg;
+    double *at;
+    (void)chunk;
+    CULL_TRY(CULL_TMP(cx, at, c->n));
+    for (int64_t e = lo; e < hi; e++) {
+        cull__mark_t mark = cull__mark(cx);
+        for (int64_t i = 0; i < c->n; i++) at[i] = c->v[i * c->epochs + e];
+        CULL_TRY(cull__kendall(cx, at, c->last, c->n, c->tau + e));
+        cull__release(cx, mark);
+        CULL_TRY(cull__tick(cx, (double)(e + 1), (double)c->epochs));
+    }
+    return CULL_OK;
+}
+
+static cull_status stop_epoch(cull_ctx *cx, curves *c, double threshold, int64_t *epoch)
+{
+    double *last;
+    CULL_TRY(CULL_TMP(cx, last, c->n));
+    if (!c->tau) CULL_TRY(CULL_TMP(cx, c->tau, c->epochs));
+    for (int64_t i = 0; i < c->n; i++) last[i] = c->v[(i + 1) * c->epochs - 1];
+    c->last = last;
+    CULL_TRY(cull__for(cx, c->epochs, 16, tau_of_epochs, c));
+    *epoch = 1;
+    while (*epoch < c->epochs && !(c->tau[*epoch - 1] >= threshold)) ++*epoch;
+    return CULL_OK;
+}
+
+cull_status cull_verdict_stop_epoch(cull_ctx *cx, const double *v, int64_t n, int64_t epochs,
+                                    double threshold, int64_t *epoch, double *tau)
+{
+    *epoch = epochs;
+    if (!(threshold >= 0 && threshold <= 1))
+        return cull__fail(cx, CULL_EINPUT, "a threshold of %g for tau; it must be 0 to 1",
+                          threshold);
+    if (n < 2 || epochs < 1 || n > INT64_MAX / 16 / epochs)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%lld curves of %lld epochs; at least 2 curves of 1 epoch are needed",
+                          (long long)n, (long long)epochs);
+    CULL_TRY(cull__results_fit(cx, "values of the curves", v, n * epochs, 1));
+    cull__mark_t mark = cull__mark(cx);
+    curves c = {.v = v, .n = n, .epochs = epochs, .tau = tau};
+    cull_status s = stop_epoch(cx, &c, threshold, epoch);
+    cull__release(cx, mark);
+    return s;
+}
+
 /* ---- settings ---- */
 static cull_status lottery(cull_ctx *cx, const double *v, int64_t n, int64_t seeds, bool maximize,
                            cull_lottery *out)

@@ -224,6 +224,73 @@ static void rankings(void **state)
     cull_ctx_free(cx);
 }
 
+/* tau-b of two columns by its definition; NaN where one has no two different values. */
+static double plain_tau(const double *v, int n, int epochs, int a, int b)
+{
+    double agree = 0, one = 0, two = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++) {
+            double p = v[i * epochs + a] - v[j * epochs + a],
+                   q = v[i * epochs + b] - v[j * epochs + b];
+            agree += ((p > 0) - (p < 0)) * ((q > 0) - (q < 0));
+            one += p != 0, two += q != 0;
+        }
+    return one > 0 && two > 0 ? agree / sqrt(one * two) : NAN;
+}
+
+/* Curves that begin alike and part: noise that falls, values in steps so that there are ties. */
+static void short_trainings(void **state)
+{
+    (void)state;
+    enum { N = 37, EPOCHS = 53 };
+    static double v[N * EPOCHS];
+    double tau[2][EPOCHS];
+    int64_t epoch;
+    cull_rng r = cull__rng_seeded(5, 1);
+    for (int i = 0; i < N; i++)
+        for (int e = 0; e < EPOCHS; e++) {
+            double at = i / (double)N + 4 * (EPOCHS - 1 - e) / (double)EPOCHS * cull__rng_unit(&r);
+            v[i * EPOCHS + e] = e == 0 ? 1 : floor(50 * at) / 50;
+        }
+    for (int t = 0; t < 2; t++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, t + 1);
+        for (int k = 0; k <= 20; k++) {
+            int64_t want = 1;
+            ok(cx, cull_verdict_stop_epoch(cx, v, N, EPOCHS, k / 20., &epoch, tau[t]));
+            while (want < EPOCHS &&
+                   !(plain_tau(v, N, EPOCHS, (int)want - 1, EPOCHS - 1) >= k / 20. - 1e-14))
+                want++;
+            assert_int_equal(epoch, want);
+        }
+        for (int e = 0; e < EPOCHS; e++) {
+            double want = plain_tau(v, N, EPOCHS, e, EPOCHS - 1);
+            assert_true(isnan(want) ? isnan(tau[t][e]) : near(tau[t][e], want, 1e-13));
+        }
+        assert_true(isnan(tau[t][0]) && near(tau[t][EPOCHS - 1], 1, 1e-15));
+        ok(cx, cull_verdict_stop_epoch(cx, v, 2, 1, .5, &epoch, NULL)); /* of one epoch: it */
+        assert_int_equal(epoch, 1);
+        refused(cx, cull_verdict_stop_epoch(cx, v, N, EPOCHS, 1.5, &epoch, NULL), CULL_EINPUT,
+                "threshold of 1.5");
+        refused(cx, cull_verdict_stop_epoch(cx, v, N, EPOCHS, NAN, &epoch, NULL), CULL_EINPUT,
+                "threshold of nan");
+        refused(cx, cull_verdict_stop_epoch(cx, v, 1, EPOCHS, .5, &epoch, NULL), CULL_EINPUT,
+                "1 curves of 53");
+        refused(cx, cull_verdict_stop_epoch(cx, v, N, 0, .5, &epoch, NULL), CULL_EINPUT,
+                "of 0 epochs");
+        refused(cx, cull_verdict_stop_epoch(cx, v, N, INT64_MAX / 2, .5, &epoch, NULL), CULL_EINPUT,
+                "37 curves");
+        double kept = v[7];
+        v[7] = INFINITY;
+        refused(cx, cull_verdict_stop_epoch(cx, v, N, EPOCHS, .5, &epoch, NULL), CULL_EINPUT,
+                "number 7 is inf");
+        v[7] = kept;
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+    assert_memory_equal(tau[0] + 1, tau[1] + 1, sizeof tau[0] - sizeof tau[0][0]);
+}
+
 /* All 6561 designs of NAS-Bench-Macro, three seeds each: seeds agree over all, and hardly among the best tenth. Figures by
  * scipy.stats.kendalltau, and by order statistics with lgamma in numpy. */
 static void macro(void **state)
@@ -313,6 +380,7 @@ static void threads_and_memory(void **state)
         if (s == CULL_OK) s = cull_verdict_equivalent(cx, A, 9, 97, true, false, &k);
         if (s == CULL_OK) s = cull_verdict_random(cx, A, 9, true, true, 5, curve);
         if (s == CULL_OK) s = cull_verdict_tau(cx, A, B, 8, NULL, 1, true, &tau);
+        if (s == CULL_OK) s = cull_verdict_stop_epoch(cx, A, 3, 3, .9, &k, NULL);
         if (s == CULL_OK) s = cull_verdict_lottery(cx, A, 3, 3, true, &l);
         assert_int_equal(s, at ? CULL_ENOMEM : CULL_OK);
         if (at == 0) calls = h.calls;
@@ -324,16 +392,12 @@ static void threads_and_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(welch),
-                                       cmocka_unit_test(relative),
-                                       cmocka_unit_test(pairs),
-                                       cmocka_unit_test(reached),
-                                       cmocka_unit_test(best_of_draws),
-                                       cmocka_unit_test(equivalents),
-                                       cmocka_unit_test(regrets),
-                                       cmocka_unit_test(macro),
-                                       cmocka_unit_test(rankings),
-                                       cmocka_unit_test(lotteries),
-                                       cmocka_unit_test(threads_and_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(welch),           cmocka_unit_test(relative),
+        cmocka_unit_test(short_trainings), cmocka_unit_test(pairs),
+        cmocka_unit_test(reached),         cmocka_unit_test(best_of_draws),
+        cmocka_unit_test(equivalents),     cmocka_unit_test(regrets),
+        cmocka_unit_test(macro),           cmocka_unit_test(rankings),
+        cmocka_unit_test(lotteries),       cmocka_unit_test(threads_and_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
