@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { DRAW_TRIES = 20, CHILD_TRIES = 10 };
-static const double ETA_CROSS = 15, ETA_MUTATE = 20;
+static const cull__sbx on_integers = {15, 20, 0.02, true}; /* as DyNAS-T's */
 
 typedef struct {
     cull_ctx *cx;
@@ -126,9 +126,10 @@ static cull_status child(inner *s, double *y, double *held)
 {
     const cull__mutation change = {.rate = s->o->rate, .sd = 0.1, .near = true};
     const double *a = s->x + parent(s) * s->v->width, *b = s->x + parent(s) * s->v->width;
-    if (s->o->binary)
-        return cull__space_sbx(s->cx, s->v->space, ETA_CROSS, ETA_MUTATE, s->r, a, b, y);
-    if (cull__rng_unit(s->r) < s->o->cross) {
+    bool both = cull__rng_unit(s->r) < s->o->cross;
+    if (s->o->rounded)
+        return cull__space_sbx(s->cx, s->v->space, &on_integers, s->r, a, both ? b : a, y);
+    if (both) {
         CULL_TRY(cull__space_cross(s->cx, s->v->space, s->r, a, b, held));
         a = held;
     }

@@ -114,7 +114,8 @@ typedef struct {
     double rate;          /* of mutation; 0 = 1 / active */
     int64_t known;        /* trials 0 .. known - 1 are not handed out; */
     bool fresh;           /* and have no place in the population either */
-    bool binary; /* simulated binary crossover and polynomial mutation; else uniform and reset */
+    bool rounded; /* simulated binary crossover and polynomial mutation on integers, as DyNAS-T
+                     has them; else uniform and reset */
     const double *start; /* (starts, width): of the first generation, the rest is drawn */
     int64_t starts;
 } cull__inner;

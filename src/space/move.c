@@ -170,8 +170,8 @@ typedef struct {
     const cull_space *s;
     cull_rng *r;
     const double *x, *z;
-    double eta_cross, eta_mutate; /* of SBX; eta_cross 0 = uniform crossover */
-    uint8_t *used;                /* items of the longest permutation */
+    const cull__sbx *sbx; /* NULL = uniform crossover */
+    uint8_t *used;        /* items of the longest permutation */
 } mating;
 
 /* Order crossover (Davis 1985): a run of x's, the rest in z's order from behind it. */
@@ -218,11 +218,11 @@ static double polynomial(cull_rng *r, double eta, double v)
     return v < 0 ? 0 : v > 1 ? 1 : v;
 }
 
-static bool ordered(const cull_space_param *p)
+static bool moves(const mating *m, const cull_space_param *p)
 {
-    return p->role == CULL_SPACE_LEAF && can_change(p) &&
-           (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT ||
-            p->kind == CULL_SPACE_ORDINAL);
+    if (p->role != CULL_SPACE_LEAF || !can_change(p)) return false;
+    return p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT ||
+           p->kind == CULL_SPACE_ORDINAL || (p->kind == CULL_SPACE_CATEGORY && m->sbx->rounded);
 }
 
 /* Whose parameter i is: x's (0) or z's (1); who has it not gives way. -1 = neither has. */
@@ -242,7 +242,8 @@ static void mate(const mating *m, double *y)
         for (int64_t j = 0; j < p->width; j++) y[p->at + j] = NAN;
         if (!cull__is_active(s, y, i)) continue;
         bool whole = i < until;
-        int from = owner(m, i, whole ? of : (int)cull__rng_below(m->r, 2));
+        int want = m->sbx && m->sbx->rounded ? 0 : (int)cull__rng_below(m->r, 2);
+        int from = owner(m, i, whole ? of : want);
         if (from < 0) {
             cull__space_draw_value(p, m->r, y + p->at);
             continue;
@@ -251,9 +252,9 @@ static void mate(const mating *m, double *y)
         copy(p, from ? m->z : m->x, y);
         if (both && p->kind == CULL_SPACE_PERMUTATION) {
             cross_order(m, p, y);
-        } else if (both && m->eta_cross > 0 && ordered(p)) {
+        } else if (both && m->sbx && moves(m, p)) {
             if (cull__rng_below(m->r, 2))
-                y[p->at] = cull__space_from_unit(p, sbx(m->r, m->eta_cross,
+                y[p->at] = cull__space_from_unit(p, sbx(m->r, m->sbx->eta_cross,
                                                         cull__space_to_unit(p, m->x[p->at]),
                                                         cull__space_to_unit(p, m->z[p->at])));
         } else if (both && p->role != CULL_SPACE_LEAF && m->x[p->at] != m->z[p->at]) {
@@ -263,7 +264,12 @@ static void mate(const mating *m, double *y)
     }
 }
 
-/* Each changeable parameter by chance 1 / their number. */
+static bool mutates(const mating *m, int n)
+{
+    double rate = m->sbx->rate;
+    return rate > 0 ? cull__rng_unit(m->r) < rate : cull__rng_below(m->r, n) == 0;
+}
+
 static void mutate_polynomial(const mating *m, double *y)
 {
     enum { SHORT = 8 }; /* values at most that are reset rather than moved */
@@ -271,10 +277,10 @@ static void mutate_polynomial(const mating *m, double *y)
     int n = changeable(m->s, y);
     for (int i = 0; i < m->s->params; i++) {
         const cull_space_param *p = m->s->param + i;
-        if (!has(p, y) || !can_change(p) || cull__rng_below(m->r, n)) continue;
-        if (ordered(p) && (p->kind == CULL_SPACE_REAL || p->n > SHORT))
+        if (!has(p, y) || !can_change(p) || !mutates(m, n)) continue;
+        if (moves(m, p) && (m->sbx->rounded || p->kind == CULL_SPACE_REAL || p->n > SHORT))
             y[p->at] = cull__space_from_unit(
-                p, polynomial(m->r, m->eta_mutate, cull__space_to_unit(p, y[p->at])));
+                p, polynomial(m->r, m->sbx->eta_mutate, cull__space_to_unit(p, y[p->at])));
         else
             change(p, &plain, m->r, y + p->at);
     }
@@ -290,7 +296,7 @@ static cull_status cross(cull_ctx *cx, mating *m, double *y)
     CULL_TRY(CULL_TMP(cx, m->used, most + 1));
     for (int tries = 0; tries < TRIES; tries++) {
         mate(m, y);
-        if (m->eta_cross > 0) mutate_polynomial(m, y);
+        if (m->sbx) mutate_polynomial(m, y);
         if (cull__space_mend(s, m->r, y)) return CULL_OK;
     }
     memcpy(y, cull__rng_below(m->r, 2) ? m->z : m->x, (size_t)s->width * sizeof *y);
@@ -307,10 +313,10 @@ cull_status cull__space_cross(cull_ctx *cx, const cull_space *s, cull_rng *r, co
     return st;
 }
 
-cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, double eta_cross, double eta_mutate,
-                            cull_rng *r, const double *x, const double *z, double *y)
+cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, const cull__sbx *o, cull_rng *r,
+                            const double *x, const double *z, double *y)
 {
-    mating m = {.s = s, .r = r, .x = x, .z = z, .eta_cross = eta_cross, .eta_mutate = eta_mutate};
+    mating m = {.s = s, .r = r, .x = x, .z = z, .sbx = o};
     cull__mark_t mark = cull__mark(cx);
     cull_status st = cross(cx, &m, y);
     cull__release(cx, mark);

@@ -41,9 +41,15 @@ cull_status cull__space_mutate(cull_ctx *cx, const cull_space *s, const cull__mu
 cull_status cull__space_cross(cull_ctx *cx, const cull_space *s, cull_rng *r, const double *x,
                               const double *z, double *y);
 /* Simulated binary crossover and polynomial mutation (Deb and Agrawal 1995) of parameters with an order; reals and
- * long ints keep the spirit, discrete ones are reset by chance 1 / active. */
-cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, double eta_cross, double eta_mutate,
-                            cull_rng *r, const double *x, const double *z, double *y);
+ * long ints keep the spirit, discrete ones of few values are drawn anew where they are mutated. `rounded`: as papers do on
+ * integers, all discrete values move and are rounded, categories by their numbers, and what does not cross is x's. */
+typedef struct {
+    double eta_cross, eta_mutate; /* larger: children are nearer, mutations smaller */
+    double rate;                  /* of mutation; 0 = 1 / active ones */
+    bool rounded;
+} cull__sbx;
+cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, const cull__sbx *o, cull_rng *r,
+                            const double *x, const double *z, double *y);
 
 /* All points that differ in one parameter's value (what becomes active takes its default: the middle, or the first),
  * of reals, simplexes and ints of more than 32 values the `steps` nearest steps of 1/16 of the range either way; those that

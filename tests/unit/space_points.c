@@ -345,6 +345,7 @@ static void test_moves(void **state)
     double x[64], z[64], y[64];
     cull_rng r = cull__rng_seeded(1, 1);
     int changed[64] = {0};
+    const cull__sbx bred[] = {{15, 20, 0, false}, {0, 0, 0.5, true}, {15, 20, 0.02, true}};
     for (int k = 0; k < 4000; k++) {
         const cull__mutation o = {.rate = k % 3 ? 0 : 0.5, .sd = 0.1, .near = k % 2};
         ok(cx, cull__space_draw(cx, s, &r, x));
@@ -367,7 +368,7 @@ static void test_moves(void **state)
         }
         ok(cx, cull__space_cross(cx, s, &r, x, x, y));
         assert_true(same(x, y, width));
-        ok(cx, cull__space_sbx(cx, s, 15, 20, &r, x, z, y));
+        ok(cx, cull__space_sbx(cx, s, &bred[k % 3], &r, x, z, y));
         ok(cx, cull_space_check(cx, s, y));
     }
     for (int i = 0; i < cull_space_params(s); i++) assert_true(changed[i] > 40);
@@ -389,11 +390,12 @@ static void test_sbx(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_space *s = from(cx, "a = real(0, 1)");
     cull_rng r = cull__rng_seeded(2, 1);
+    const cull__sbx by = {15, 1e9, 0, false};
     const double x = 0.45, z = 0.55;
     double y, sum = 0, square = 0;
     enum { N = 20000 };
     for (int k = 0; k < N; k++) {
-        ok(cx, cull__space_sbx(cx, s, 15, 1e9, &r, &x, &z, &y));
+        ok(cx, cull__space_sbx(cx, s, &by, &r, &x, &z, &y));
         sum += y;
         square += (y - 0.5) * (y - 0.5);
     }
@@ -401,6 +403,42 @@ static void test_sbx(void **state)
     assert_true(fabs(sum / N - 0.5) < 4 * sd / sqrt(N)); /* four standard errors */
     assert_true(sd > 0.045 && sd < 0.06);                /* eta 15: children near parents */
     cull_space_free(s);
+    cull_ctx_free(cx);
+}
+
+/* On integers, categories too: steps that stay within a third of the range come to nothing. */
+static void test_rounded(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(3, 1);
+    const char *const text[] = {"a = one(p, q, r)", "a = ordinal(1, 2, 4)", "a = int(0, 2)"};
+    for (int k = 0; k < 3; k++) {
+        cull_space *s = from(cx, text[k]);
+        cull__sbx by = {15, 20, 1, true};
+        int count[3][3] = {0}, crossed[3] = {0};
+        double y;
+        for (int i = 0; i < N; i++)
+            for (int from = 0; from < 3; from++) {
+                double x = from;
+                ok(cx, cull__space_sbx(cx, s, &by, &r, &x, &x, &y));
+                count[from][(int)y]++;
+            }
+        by.rate = 1e-9;
+        for (int i = 0; i < N; i++) {
+            ok(cx, cull__space_sbx(cx, s, &by, &r, &(double){0}, &(double){2}, &y));
+            crossed[(int)y]++;
+        }
+        /* a step of more than a sixth: (1 - 1/6)^(20 + 1), half of them either way */
+        double p = pow(5. / 6, 21) / 2, sd = sqrt(N * p);
+        assert_true(count[0][2] == 0 && count[2][0] == 0);
+        assert_true(fabs(count[0][1] - N * p) < 4 * sd && fabs(count[2][1] - N * p) < 4 * sd);
+        assert_true(fabs(count[1][0] - N * p) < 4 * sd && fabs(count[1][2] - N * p) < 4 * sd);
+        /* crossed half the time, and then near either parent */
+        assert_true(crossed[1] < N / 100 && fabs(crossed[2] - N / 4.) < 4 * sqrt(N * 3. / 16));
+        cull_space_free(s);
+    }
     cull_ctx_free(cx);
 }
 
@@ -540,11 +578,12 @@ static void test_scale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),   cmocka_unit_test(test_large_counts),
-        cmocka_unit_test(test_draws),    cmocka_unit_test(test_truth),
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_sbx),      cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_features), cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_counts),     cmocka_unit_test(test_large_counts),
+        cmocka_unit_test(test_draws),      cmocka_unit_test(test_truth),
+        cmocka_unit_test(test_keys),       cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_sbx),        cmocka_unit_test(test_rounded),
+        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_features),
+        cmocka_unit_test(test_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
  * Deviates  (a) Populations of 25, not 50: more fits for the same number of trials. (b) novel:
  *           designs that were evaluated have no place in the predicted population, as they would be
  *           evaluated again. (c) Mutation draws another value at a rate of 1 / parameters and
- *           crossover is uniform; operators = binary is the paper's simulated binary crossover and
- *           polynomial mutation, which stands still with few choices. (d) Ridge by default, whose
+ *           crossover is uniform; operators = rounded is the paper's simulated binary crossover
+ *           and polynomial mutation, which stands still with few choices. (d) Ridge by default, whose
  *           penalty cross-validation chooses; predictor = auto compares all kinds. (e) With workers
  *           a population begins before the last of the one before has come back.
  * Cost      one fit an objective and size rounds predictions a population.
@@ -24,13 +24,13 @@ typedef struct {
     bool novel, pairs, even;
     int scale;
 } opts;
-enum { RESET, BINARY };
+enum { RESET, ROUNDED };
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 25, 2, 100000, "designs evaluated between two fits"),
     CULL_OPT_ENUM(opts, predictor, CULL_PREDICT_RIDGE, CULL__PREDICTORS, "what learns the values"),
     CULL_OPT_I64(opts, size, 50, 4, 100000, "of the predicted population"),
     CULL_OPT_I64(opts, rounds, 100, 1, 1000000, "generations of it"),
-    CULL_OPT_ENUM(opts, operators, RESET, "reset|binary", "how a design is made of two"),
+    CULL_OPT_ENUM(opts, operators, RESET, "reset|rounded", "how a design is made of two"),
     CULL_OPT_BOOL(opts, novel, 1, "leave out designs that were evaluated"),
     CULL_OPT_BOOL(opts, pairs, 0, "learn from pairs of values too"),
     CULL_OPT_ENUM(opts, scale, CULL__NORMAL_SCORES, CULL__SCALES, "what is learnt of a value"),
@@ -78,7 +78,7 @@ static cull_status evolve(cull_ctx *cx, state *s, const cull_search_view *v, int
                            .cross = 0.9,
                            .known = batch * s->o.population,
                            .fresh = s->o.novel,
-                           .binary = s->o.operators == BINARY};
+                           .rounded = s->o.operators == ROUNDED};
     double *out, *x;
     int64_t got;
     CULL_TRY(CULL_TMP(cx, out, 2 * s->o.population * v->width));

@@ -13,8 +13,9 @@
  *           worker this is the paper's. (b) Failed trials count for the boundary and never enter.
  *           (c) One child of each crossover; without one (1 - `mate`) it is its first parent,
  *           mutated. (d) Rounding steps on a short scale comes back to the parent; so discrete
- *           values are drawn anew, as the paper's binary strings are flipped. (e) The paper's 100
- *           members stand from a budget of 800 on, for the first generation is random.
+ *           values are drawn anew, as the paper's binary strings are flipped. rounded = yes steps
+ *           and rounds. (e) The paper's 100 members stand from a budget of 800 on, for the first
+ *           generation is random.
  * Cost      O(1) and a crossover for a design, O(population log^(objectives-1) population) at a
  *           boundary; 16 bytes a member.
  * Example   cull search space.cull --method nsga2 --minimize error,latency -- ./train {lr}
@@ -25,7 +26,8 @@
 
 typedef struct {
     int64_t population;
-    double mate, eta_cross, eta_mutate;
+    double mate, mutate, eta_cross, eta_mutate;
+    bool rounded;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 0, 0, 1e6,
@@ -34,6 +36,9 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, eta_cross, 15, 0, 1000,
                  "how near a child is to its parents: larger is nearer"),
     CULL_OPT_F64(opts, eta_mutate, 20, 0, 1000, "how small mutations are: larger is smaller"),
+    CULL_OPT_F64(opts, mutate, 0, 0, 1, "chance that a value is mutated; 0 = 1 / parameters"),
+    CULL_OPT_BOOL(opts, rounded, 0,
+                  "discrete values move and are rounded, as integers do; else few are drawn anew"),
     CULL_OPT_END};
 
 typedef struct {
@@ -99,7 +104,8 @@ static cull_status ask(cull_ctx *cx, void *state, const cull_search_view *v, int
     if (b->now->n == 0) return cull__space_draw(cx, v->space, &r, x);
     const double *first = v->x + tournament(b, &r) * v->width, *second = first;
     if (cull__rng_unit(&r) < b->o.mate) second = v->x + tournament(b, &r) * v->width;
-    return cull__space_sbx(cx, v->space, b->o.eta_cross, b->o.eta_mutate, &r, first, second, x);
+    const cull__sbx by = {b->o.eta_cross, b->o.eta_mutate, b->o.mutate, b->o.rounded};
+    return cull__space_sbx(cx, v->space, &by, &r, first, second, x);
 }
 
 static cull_status told(cull_ctx *cx, void *state, const cull_search_view *v, int64_t number)

@@ -21,7 +21,8 @@
 
 typedef struct {
     int64_t population, parts;
-    double mate, eta_cross, eta_mutate;
+    double mate, mutate, eta_cross, eta_mutate;
+    bool rounded;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 0, 0, 1e6,
@@ -32,6 +33,9 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, eta_cross, 30, 0, 1000,
                  "how near a child is to its parents: larger is nearer"),
     CULL_OPT_F64(opts, eta_mutate, 20, 0, 1000, "how small mutations are: larger is smaller"),
+    CULL_OPT_F64(opts, mutate, 0, 0, 1, "chance that a value is mutated; 0 = 1 / parameters"),
+    CULL_OPT_BOOL(opts, rounded, 0,
+                  "discrete values move and are rounded, as integers do; else few are drawn anew"),
     CULL_OPT_END};
 
 enum { FEWEST = 20 }; /* of a generation, unless it is said */
@@ -121,7 +125,8 @@ static cull_status ask(cull_ctx *cx, void *state, const cull_search_view *v, int
     if (b->now->n == 0) return cull__space_draw(cx, v->space, &r, x);
     const double *first = parent(b, v, &r), *second = first;
     if (cull__rng_unit(&r) < b->o.mate) second = parent(b, v, &r);
-    return cull__space_sbx(cx, v->space, b->o.eta_cross, b->o.eta_mutate, &r, first, second, x);
+    const cull__sbx by = {b->o.eta_cross, b->o.eta_mutate, b->o.mutate, b->o.rounded};
+    return cull__space_sbx(cx, v->space, &by, &r, first, second, x);
 }
 
 static cull_status told(cull_ctx *cx, void *state, const cull_search_view *v, int64_t number)
