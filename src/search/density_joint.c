@@ -1,25 +1,28 @@
 /* density_joint.c - kernels over whole points. */
 #include "search/density_joint.h"
+#include "num/num.h"
 
 #include <math.h>
 
 enum { VALUES = 32, PLACES = 64 };
 static const double LEAST = 0.01, ROOT_2PI = 2.5066282746310002, FLIP = 0.1;
-static const float FAR = -30; /* logarithms this far below the largest add nothing */
 
 struct cull__joint {
     const cull_space *space;
+    const cull__kern *kern;
     int params, level; /* of n: kernels change their width when it does */
     double prior, sd;
     float **table;   /* params: logarithms (values, values) of a table's kernels; NULL = a line */
     double **chance; /* and sums of their weights, to draw by */
+    double *flat;    /* params: the logarithm of the flat density */
     float inside[PLACES + 1]; /* log of what of a line's kernel lies within 0..1, by its middle */
-    int64_t n, cap_unit, cap_base, cap_term, cap_who;
+    int64_t n, cap_unit, cap_scale, cap_base, cap_term, cap_who;
     const double *x;
     int64_t *who;
-    float *unit; /* (params, n) */
-    float *base; /* (params, n): of lines, what is taken off */
-    float *term; /* n */
+    float *unit;  /* (params, n); 0 where the trial has not the parameter */
+    float *scale; /* (params, n): of lines, of the squared distance; 0 where it has not */
+    float *base;  /* (params, n): of lines, what is taken off */
+    float *term;  /* (batch, n + 1), the last of each row the flat density's; and a row more */
 };
 
 bool cull__density_table(const cull_space_param *p)
@@ -85,6 +88,12 @@ static cull_status open_all(cull_ctx *cx, cull__joint *j)
 {
     CULL_TRY(CULL_ALLOC(cx, j->table, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->chance, j->params));
+    CULL_TRY(CULL_ALLOC(cx, j->flat, j->params));
+    for (int i = 0; i < j->params; i++) {
+        const cull_space_param *p = cull_space_at(j->space, i);
+        if (cull__density_table(p)) j->flat[i] = -log((double)p->n);
+        if (p->kind == CULL_SPACE_SUBSET) j->flat[i] = (double)p->n * log(0.5);
+    }
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
         if (!cull__density_table(p)) continue;
@@ -104,6 +113,7 @@ cull_status cull__joint_open(cull_ctx *cx, const cull_space *space, double prior
     *out = NULL;
     CULL_TRY(CULL_ALLOC(cx, j, 1));
     j->space = space;
+    j->kern = cull__kernels(cx);
     j->params = cull_space_params(space);
     j->prior = prior;
     j->level = -1;
@@ -124,8 +134,10 @@ void cull__joint_close(cull__joint *j)
     }
     cull__free(j->table);
     cull__free(j->chance);
+    cull__free(j->flat);
     cull__free(j->who);
     cull__free(j->unit);
+    cull__free(j->scale);
     cull__free(j->base);
     cull__free(j->term);
     cull__free(j);
@@ -139,26 +151,40 @@ void cull__joint_unit(const cull__joint *j, const double *x, float *unit)
     }
 }
 
+static cull_status reserve(cull_ctx *cx, cull__joint *j, int64_t kept)
+{
+    CULL_TRY(CULL_GROW(cx, j->who, &j->cap_who, kept));
+    CULL_TRY(CULL_GROW(cx, j->unit, &j->cap_unit, kept * j->params));
+    CULL_TRY(CULL_GROW(cx, j->scale, &j->cap_scale, kept * j->params));
+    CULL_TRY(CULL_GROW(cx, j->base, &j->cap_base, kept * j->params));
+    return CULL_GROW(cx, j->term, &j->cap_term, (kept + 1) * (CULL__JOINT_BATCH + 1));
+}
+
+/* Of parameter i what the kernels need. */
+static void lay_out(cull__joint *j, int i, const float *from)
+{
+    bool line = is_line(cull_space_at(j->space, i));
+    float scale = (float)(0.5 / (j->sd * j->sd));
+    for (int64_t t = 0, at = i * j->n; t < j->n; t++, at++) {
+        float u = from[j->who[t] * j->params + i];
+        bool has = !isnan(u);
+        j->unit[at] = has ? u : 0;
+        j->scale[at] = has ? -scale : 0;
+        if (line) j->base[at] = has ? j->inside[(int)(u * PLACES + 0.5f)] : 0;
+    }
+}
+
 cull_status cull__joint_set(cull_ctx *cx, cull__joint *j, const double *x, const float *unit,
                             const int64_t *who, int64_t n, int64_t most)
 {
     int64_t kept = n < most ? n : most;
-    CULL_TRY(CULL_GROW(cx, j->who, &j->cap_who, kept));
-    CULL_TRY(CULL_GROW(cx, j->unit, &j->cap_unit, kept * j->params));
-    CULL_TRY(CULL_GROW(cx, j->base, &j->cap_base, kept * j->params));
-    CULL_TRY(CULL_GROW(cx, j->term, &j->cap_term, kept));
+    CULL_TRY(reserve(cx, j, kept));
     widths(j, n);
     j->n = kept;
     j->x = x;
-    for (int64_t t = 0; t < kept; t++) {
+    for (int64_t t = 0; t < kept; t++)
         j->who[t] = who[kept == n ? t : (int64_t)((double)t * (double)n / (double)kept)];
-        for (int i = 0; i < j->params; i++) j->unit[i * kept + t] = unit[j->who[t] * j->params + i];
-    }
-    for (int i = 0; i < j->params; i++) {
-        if (!is_line(cull_space_at(j->space, i))) continue;
-        for (int64_t t = i * kept; t < (i + 1) * kept; t++)
-            j->base[t] = isnan(j->unit[t]) ? 0 : j->inside[(int)(j->unit[t] * PLACES + 0.5f)];
-    }
+    for (int i = 0; i < j->params; i++) lay_out(j, i, unit);
     return CULL_OK;
 }
 
@@ -185,7 +211,19 @@ typedef struct {
     cull__joint *j;
     int64_t kernel; /* -1 = the flat density */
     cull_rng *r;
+    double spare; /* a normal number that is left; NAN = none */
 } drawer;
+
+/* Box-Muller gives two at a time, and here many are needed. */
+static double normal(drawer *d)
+{
+    double held = d->spare;
+    d->spare = NAN;
+    if (!isnan(held)) return held;
+    double u = cull__rng_unit(d->r), v = cull__rng_unit(d->r), far = sqrt(-2 * log(u));
+    d->spare = far * sin(6.283185307179586 * v);
+    return far * cos(6.283185307179586 * v);
+}
 
 static int64_t draw_value(const double *chance, int64_t n, cull_rng *r)
 {
@@ -201,15 +239,15 @@ static void fill(void *user, const cull_space *s, int i, const double *x, double
     drawer *d = user;
     cull__joint *j = d->j;
     const cull_space_param *p = cull_space_at(s, i);
-    float mid = d->kernel < 0 ? NAN : j->unit[i * j->n + d->kernel];
-    if (isnan(mid)) return; /* drawn */
+    int64_t at = i * j->n + d->kernel;
+    if (d->kernel < 0 || j->scale[at] == 0) return; /* drawn */
+    float mid = j->unit[at];
     if (j->table[i]) {
         const double *chance = j->chance[i] + (int64_t)mid * p->n;
         v[0] = cull__density_value(p, draw_value(chance, p->n, d->r));
     } else if (is_line(p)) {
         double u = -1;
-        for (int t = 0; t < 32 && !(u >= 0 && u <= 1); t++)
-            u = mid + j->sd * cull__rng_normal(d->r);
+        for (int t = 0; t < 32 && !(u >= 0 && u <= 1); t++) u = mid + j->sd * normal(d);
         v[0] = cull__space_from_unit(p, fmin(fmax(u, 0), 1));
     } else {
         const double *from = j->x + j->who[d->kernel] * cull_space_width(s) + p->at;
@@ -223,59 +261,93 @@ static void fill(void *user, const cull_space *s, int i, const double *x, double
 bool cull__joint_draw(cull__joint *j, cull_rng *r, double *x)
 {
     double which = cull__rng_unit(r) * ((double)j->n + j->prior);
-    drawer d = {j, which < (double)j->n ? (int64_t)which : -1, r};
+    drawer d = {j, which < (double)j->n ? (int64_t)which : -1, r, NAN};
     return cull__space_make(j->space, fill, &d, r, x);
 }
 
-/* ---- how dense it is: of each kernel the logarithm, a parameter at a time ---- */
-static void add_line(const cull__joint *j, int i, float u)
+/* ---- how dense it is: of each kernel the logarithm, a parameter at a time, of some points at once ---- */
+static void add_line(const cull__joint *j, int i, float u, float *restrict term)
 {
-    const float *mid = j->unit + i * j->n, *base = j->base + i * j->n;
-    float scale = (float)(0.5 / (j->sd * j->sd));
+    const float *restrict mid = j->unit + i * j->n, *restrict scale = j->scale + i * j->n,
+                          *restrict base = j->base + i * j->n;
     for (int64_t t = 0; t < j->n; t++) {
-        float z = u - mid[t], log = -scale * z * z - base[t];
-        j->term[t] += z == z ? log : 0; /* not active there: flat */
+        float z = u - mid[t];
+        term[t] += scale[t] * z * z - base[t]; /* not active there: flat */
     }
 }
 
-static void add_table(const cull__joint *j, int i, int64_t values, float u)
+static void look_up(const cull__joint *j, int i, int64_t values, int64_t u, float *restrict out)
 {
-    const float *mid = j->unit + i * j->n, flat = -(float)log((double)values);
+    const float *mid = j->unit + i * j->n, *scale = j->scale + i * j->n;
+    const float *table = j->table[i] + u;
+    float flat = (float)j->flat[i];
     for (int64_t t = 0; t < j->n; t++)
-        j->term[t] += isnan(mid[t]) ? flat : j->table[i][(int64_t)mid[t] * values + (int64_t)u];
+        out[t] = scale[t] == 0 ? flat : table[(int64_t)mid[t] * values];
 }
 
-static void add_subset(const cull__joint *j, const cull_space_param *p, const double *x)
+static void add_all(float *restrict term, const float *restrict from, int64_t n)
 {
-    double differ = log(FLIP), same = log(1 - FLIP), flat = (double)p->n * log(0.5);
+    for (int64_t t = 0; t < n; t++) term[t] += from[t];
+}
+
+/* Points share few values: each is looked up once for all that have it. */
+static void add_table(const cull__joint *j, int i, const float *unit, int64_t n, float *row)
+{
+    int64_t values = cull_space_at(j->space, i)->n, stride = j->n + 1;
+    bool done[CULL__JOINT_BATCH] = {0};
+    for (int64_t k = 0; k < n; k++) {
+        float u = unit[k * j->params + i];
+        if (done[k] || isnan(u)) continue;
+        look_up(j, i, values, (int64_t)u, row);
+        for (int64_t l = k; l < n; l++) {
+            if (unit[l * j->params + i] != u) continue;
+            done[l] = true;
+            add_all(j->term + l * stride, row, j->n);
+        }
+    }
+}
+
+static void add_subset(const cull__joint *j, int i, const double *x, float *term)
+{
+    const cull_space_param *p = cull_space_at(j->space, i);
+    double differ = log(FLIP), same = log(1 - FLIP);
     for (int64_t t = 0; t < j->n; t++) {
         const double *y = j->x + j->who[t] * cull_space_width(j->space) + p->at;
-        double sum = isnan(y[0]) ? flat : 0;
+        double sum = isnan(y[0]) ? j->flat[i] : 0;
         for (int64_t k = 0; k < p->n && !isnan(y[0]); k++)
             sum += (x[p->at + k] > 0.5) == (y[k] > 0.5) ? same : differ;
-        j->term[t] += (float)sum;
+        term[t] += (float)sum;
     }
 }
 
-double cull__joint_log(cull__joint *j, const double *x, const float *unit)
+static void add_param(const cull__joint *j, int i, const double *x, const float *unit, int64_t n,
+                      double *flat, float *row)
 {
-    double flat = 0, sum = 0;
-    for (int64_t t = 0; t < j->n; t++) j->term[t] = 0;
-    for (int i = 0; i < j->params; i++) {
-        const cull_space_param *p = cull_space_at(j->space, i);
-        if (isnan(unit[i])) continue;
-        if (is_line(p)) add_line(j, i, unit[i]);
-        if (j->table[i]) add_table(j, i, p->n, unit[i]);
-        if (p->kind == CULL_SPACE_SUBSET) add_subset(j, p, x);
-        if (j->table[i]) flat -= log((double)p->n);
-        if (p->kind == CULL_SPACE_SUBSET) flat += (double)p->n * log(0.5);
+    const cull_space_param *p = cull_space_at(j->space, i);
+    int64_t stride = j->n + 1, width = cull_space_width(j->space);
+    for (int64_t k = 0; k < n; k++) {
+        float u = unit[k * j->params + i];
+        if (isnan(u)) continue;
+        if (is_line(p)) add_line(j, i, u, j->term + k * stride);
+        if (p->kind == CULL_SPACE_SUBSET) add_subset(j, i, x + k * width, j->term + k * stride);
+        flat[k] += j->flat[i];
     }
-    float top = (float)flat;
-    for (int64_t t = 0; t < j->n; t++) top = j->term[t] > top ? j->term[t] : top;
-    for (int64_t t = 0; t < j->n; t++) {
-        float z = j->term[t] - top;
-        if (z > FAR) sum += expf(z);
+    if (j->table[i]) add_table(j, i, unit, n, row);
+}
+
+void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t n, double *out)
+{
+    int64_t stride = j->n + 1;
+    float *row = j->term + n * stride;
+    double flat[CULL__JOINT_BATCH] = {0};
+    for (int64_t t = 0; t < n * stride; t++) j->term[t] = 0;
+    for (int i = 0; i < j->params; i++) add_param(j, i, x, unit, n, flat, row);
+    for (int64_t k = 0; k < n; k++) {
+        float *term = j->term + k * stride, top[2]; /* the largest; exponentials below it */
+        term[j->n] = (float)flat[k];
+        for (int64_t t = 0; t < stride; t++) row[t] = 0;
+        j->kern->soft(row, term, 0, false, stride, top);
+        double sum = top[1] + (j->prior - 1) * row[j->n];
+        out[k] = top[0] + log(sum / ((double)j->n + j->prior));
     }
-    sum += j->prior * exp(flat - top);
-    return top + log(sum / ((double)j->n + j->prior));
 }

@@ -20,9 +20,10 @@ cull_status cull__joint_set(cull_ctx *cx, cull__joint *j, const double *x, const
                             const int64_t *who, int64_t n, int64_t most);
 /* A point; false: it breaks constraints. */
 bool cull__joint_draw(cull__joint *j, cull_rng *r, double *x);
-/* Logarithm of the density at the point x with the floats `unit`; permutations and simplexes do not
- * count. */
-double cull__joint_log(cull__joint *j, const double *x, const float *unit);
+/* Logarithms of the density at n <= CULL__JOINT_BATCH points x with the floats `unit`, rows after each other;
+ * permutations and simplexes do not count. */
+enum { CULL__JOINT_BATCH = 32 };
+void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t n, double *out);
 
 /* y is x, a value of a permutation, subset or simplex, with a little changed. */
 void cull__joint_change(const cull_space_param *p, const double *x, cull_rng *r, double *y);

@@ -237,7 +237,8 @@ static void joint(void **state)
     const double x[4 * 4] = {0.5, 0, 2, NAN, 1.9, 1, NAN, 0, 0.1, 0, 0, NAN, 1, 1, NAN, 2};
     const double ask[2 * 4] = {0.7, 0, 2, NAN, 1.3, 1, NAN, 1};
     const int64_t who[3] = {0, 1, 2};
-    float unit[4 * 4], at[4];
+    float unit[4 * 4], at[4], units[CULL__JOINT_BATCH * 4];
+    double apart[2], together[CULL__JOINT_BATCH], same[CULL__JOINT_BATCH * 4];
     cull__joint *j;
     ok(cx, cull__joint_open(cx, sp, 2, &j));
     for (int t = 0; t < 4; t++) cull__joint_unit(j, x + 4 * t, unit + 4 * t);
@@ -263,10 +264,18 @@ static void joint(void **state)
             sum += w;
         }
         cull__joint_unit(j, y, at);
-        double got = cull__joint_log(j, y, at);
+        double got;
+        cull__joint_log(j, y, at, 1, &got);
         if (fabs(got - log(sum / 5)) > 0.02) /* what lies within goes by a table of 64 places */
             fail_msg("%g, not %g", got, log(sum / 5));
+        apart[q] = got;
     }
+    for (int k = 0; k < CULL__JOINT_BATCH; k++) { /* at once as one by one, to the bit */
+        memcpy(same + 4 * k, ask + 4 * (k % 3 == 1), 4 * sizeof *same);
+        cull__joint_unit(j, same + 4 * k, units + 4 * k);
+    }
+    cull__joint_log(j, same, units, CULL__JOINT_BATCH, together);
+    for (int k = 0; k < CULL__JOINT_BATCH; k++) assert_true(together[k] == apart[k % 3 == 1]);
     cull_rng r = cull__rng(cx, 1);
     int p = 0;
     for (int t = 0; t < 4000; t++) {

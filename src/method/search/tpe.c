@@ -344,23 +344,44 @@ static cull_status set_joint(cull_ctx *cx, state *s, const cull_search_view *v)
     return cull__joint_set(cx, s->bad, v->x, s->unit, who, bads, s->o.kernels);
 }
 
+/* Some points drawn at once: y (CULL__JOINT_BATCH, width). `tries` goes down with each draw. */
+typedef struct {
+    double *y, good[CULL__JOINT_BATCH], bad[CULL__JOINT_BATCH];
+    float *unit;
+    int64_t n, tries;
+} batch;
+
+static void draw_some(const state *s, const cull_search_view *v, int64_t want, cull_rng *r,
+                      batch *b)
+{
+    for (b->n = 0; b->n < want && b->n < CULL__JOINT_BATCH && b->tries > 0; b->tries--) {
+        double *y = b->y + b->n * v->width;
+        if (!cull__joint_draw(s->good, r, y)) continue;
+        cull__joint_unit(s->good, y, b->unit + b->n * s->params);
+        b->n++;
+    }
+    cull__joint_log(s->good, b->y, b->unit, b->n, b->good);
+    cull__joint_log(s->bad, b->y, b->unit, b->n, b->bad);
+}
+
 static cull_status ask_joint(cull_ctx *cx, state *s, const cull_search_view *v, int64_t candidates,
                              cull_rng *r, double *x)
 {
+    batch b = {.tries = 4 * candidates};
+    double best = -INFINITY;
     CULL_TRY(set_joint(cx, s, v));
-    double *y, best = -INFINITY;
-    float *unit;
-    CULL_TRY(CULL_TMP(cx, y, v->width));
-    CULL_TRY(CULL_TMP(cx, unit, s->params));
-    int64_t made = 0;
-    for (int64_t t = 0; t < candidates * 4 && made < candidates; t++) {
-        if (!cull__joint_draw(s->good, r, y)) continue;
-        made++;
-        cull__joint_unit(s->good, y, unit);
-        double gain = cull__joint_log(s->good, y, unit) - cull__joint_log(s->bad, y, unit);
-        if (!(gain > best) || cull_search_seen(v, y)) continue;
-        best = gain;
-        for (int64_t j = 0; j < v->width; j++) x[j] = y[j];
+    int64_t rows = candidates < CULL__JOINT_BATCH ? candidates : CULL__JOINT_BATCH;
+    CULL_TRY(CULL_TMP(cx, b.y, rows * v->width));
+    CULL_TRY(CULL_TMP(cx, b.unit, rows * s->params));
+    for (int64_t made = 0; made < candidates && b.tries > 0; made += b.n) {
+        draw_some(s, v, candidates - made, r, &b);
+        for (int64_t k = 0; k < b.n; k++) {
+            const double *y = b.y + k * v->width;
+            double gain = b.good[k] - b.bad[k];
+            if (!(gain > best) || cull_search_seen(v, y)) continue;
+            best = gain;
+            for (int64_t j = 0; j < v->width; j++) x[j] = y[j];
+        }
     }
     if (best > -INFINITY) return CULL_OK;
     return change_good(cx, s, v, r, x);
@@ -394,7 +415,7 @@ const cull_method cull__method_tpe = {
     .paper = "Bergstra et al. 2011, Algorithms for Hyper-Parameter Optimization",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
