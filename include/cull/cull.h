@@ -23,6 +23,7 @@
 #include "cull/micro3.h"
 #include "cull/model.h"
 #include "cull/nn.h"
+#include "cull/nn_decoder.h"
 #include "cull/nn_image.h"
 #include "cull/nn_ops.h"
 #include "cull/nn_random.h"

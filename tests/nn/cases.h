@@ -3,11 +3,13 @@
  * family in `cases_X`, ended by a case without a name, and is named in LISTS. */
 #ifndef CULL_NN_CASES_H
 #define CULL_NN_CASES_H
+#include "cull/nn_decoder.h"
 #include "cull/nn_image.h"
 #include "cull/nn_ops.h"
 #include "test.h"
 
 #define LISTS(X)                                                                                   \
+    X(attention)                                                                                   \
     X(binary)                                                                                      \
     X(elem)                                                                                        \
     X(fields)                                                                                      \
