@@ -33,7 +33,7 @@ typedef struct {
     const char *what;
     double value, lo, hi;
 } cull_claim_figure;
-enum { CULL_CLAIM_LINES = 8, CULL_CLAIM_FIGURES = 48 };
+enum { CULL_CLAIM_LINES = 12, CULL_CLAIM_FIGURES = 48 };
 typedef struct {
     const cull_claim *claim;
     bool reached; /* every line holds */

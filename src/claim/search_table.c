@@ -138,6 +138,7 @@ static cull_status evaluate(cull_study *s, const cull__search_table *t, const cu
         for (int j = 0; j < p->objectives; j++) v[j] = t->value[p->first + j][at];
         best = fmax(best, v[0]), sum += v[0];
         if (out->last && last >= 0) out->last[seed * p->objectives + last] = at;
+        if (out->log) out->log[seed * p->trials + i] = at;
         CULL_TRY(
             cull_study_tell(s, k.number, &(cull_outcome){.state = CULL_TRIAL_DONE, .value = v}));
     }

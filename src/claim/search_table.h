@@ -37,10 +37,10 @@ typedef struct {
     cull_again again;
 } cull__search_plan;
 /* Seed i is that of cx and i more. best, mean (seeds): of the first objective over what was evaluated; last (seeds,
- * objectives): the last designs, in order. Each may be NULL. */
+ * objectives): the last designs, in order; log (seeds, trials): all of them. Each may be NULL. */
 typedef struct {
     double *best, *mean;
-    int64_t *last;
+    int64_t *last, *log;
 } cull__search_runs;
 cull_status cull__search_table_run(cull_ctx *cx, const cull__search_table *t,
                                    const cull__search_plan *p, int seeds,
