@@ -4,9 +4,11 @@
  *     o.data_dir = "data";
  *     status = cull_bench_search(cx, "nb201-c10", &o, &b);    // b->line[i].cell[j]: method i after b->at[j] evaluations
  *
- * A run asks no design twice, and is that of `cull search --seed S --method M` on the table. What counts after so many
- * evaluations is the design that is best by the value that was told: its regret is how far that value is from the
- * table's best, in points (100 of the value where it is a share) or, of errors that span decades, log10 of the ratio. */
+ * A run asks no design twice, and is that of `cull search --seed S --method M` on the table. A point that the table does
+ * not have fails, which is an evaluation as well. What counts after so many evaluations is the design that is best by the
+ * value that was told: its regret is how far that value is from the table's best, in points (100 of the value where it is
+ * a share) or, of errors and times that span decades, log10 of the ratio. Where all have failed, it is that of the
+ * table's worst. */
 #ifndef CULL_BENCH_H
 #define CULL_BENCH_H
 #include "cull/method.h"
@@ -31,7 +33,10 @@ typedef struct {
     size_t size;
     const char *data_dir; /* NULL = "/usr/share/datasets"; its folder nas is looked into as well */
     const cull_method *const
-        *method; /* NULL = all of task search; random-search runs in any case */
+        *method;                  /* NULL = all of task search; random-search runs in any case */
+    const cull_opts *const *opts; /* of each method; NULL, or one that is NULL: as by default */
+    const char *const
+        *name; /* what to call each, "tpe:gamma=0.2"; NULL = its slug. Two of one name are one */
     int methods;
     int seeds; /* the ctx's and those after it: 2 or more */
     int budgets;
@@ -50,8 +55,10 @@ typedef struct {
      * so some draws, which makes the test a cautious one. NaN of random search itself. */
     double gain, p;
 } cull_bench_cell;
+enum { CULL_BENCH_NAME = 120 };
 typedef struct {
     const cull_method *method;
+    char name[CULL_BENCH_NAME];
     char why[240]; /* it does not fit the table; "" = it ran */
     double
         ask_us; /* processor's microseconds of an ask and a tell, mean over all: not the same twice */
@@ -60,8 +67,8 @@ typedef struct {
 } cull_bench_line;
 typedef struct {
     const cull_bench_table *table;
-    int64_t designs;
-    double best; /* the table's, as told */
+    int64_t designs; /* that the table has */
+    double best;     /* the table's, as told */
     int seeds, budgets, lines;
     int64_t at[CULL_BENCH_BUDGETS];
     cull_bench_line *line; /* random search first, then in the order asked for */
@@ -72,6 +79,11 @@ typedef struct {
 CULL_API cull_status cull_bench_search(cull_ctx *cx, const char *table, const cull_bench_opts *o,
                                        cull_bench **out) CULL_CHECKED;
 CULL_API void cull_bench_free(cull_bench *b);
+/* A table itself as one line of JSON, for programs that are compared on it: name, unit, space (text), parameters (name,
+ * kind, values), whether it is minimised, whether regret is a ratio, else times what, best, worst; value and test of
+ * every point of the space, the first parameter slowest, null where it has none. Free with cull_text_free. */
+CULL_API cull_status cull_bench_json(cull_ctx *cx, const char *table, const char *data_dir,
+                                     char **out) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
-/* search_bench.c - methods of task search on tables of every design, over seeds. See cull/bench.h. */
+/* search_bench.c - methods of task search on tables of known results, over seeds. See cull/bench.h. */
 #define _GNU_SOURCE
 #include "claim/search_bench.h"
+#include "cull/report.h"
 #include "cull/search.h"
 #include "cull/verdict.h"
 #include "num/num.h"
@@ -14,12 +15,28 @@ enum { DRAWS = 10000, MOST_SEEDS = 10000 };
 
 /* ---- the table ---- */
 
+int64_t cull__bench_points(const cull_space *s)
+{
+    int64_t n = 1;
+    for (int i = 0; i < cull_space_params(s); i++) n *= cull_space_at(s, i)->n;
+    return n;
+}
+
+int64_t cull__bench_point(const cull_space *s, const double *x)
+{
+    int64_t at = 0;
+    for (int i = 0; i < cull_space_params(s); i++) {
+        const cull_space_param *q = cull_space_at(s, i);
+        at = at * q->n + (int64_t)x[q->at];
+    }
+    return at;
+}
+
 cull_status cull__bench_ready(cull_ctx *cx, cull__bench_problem *p)
 {
-    p->designs = 1;
-    for (int i = 0; i < cull_space_params(p->space); i++)
-        p->designs *= cull_space_at(p->space, i)->n;
-    p->best = p->value[0];
+    p->points = cull__bench_points(p->space);
+    if (!p->row) p->designs = p->points;
+    p->best = p->worst = p->value[0];
     for (int64_t i = 0; i < p->designs; i++) {
         double v = p->value[i];
         if (!isfinite(v) || (p->ratio && !(v > 0)))
@@ -27,6 +44,7 @@ cull_status cull__bench_ready(cull_ctx *cx, cull__bench_problem *p)
                               p->about->name, (long long)i, v,
                               p->ratio ? "finite and above 0" : "finite");
         p->best = p->minimize ? fmin(p->best, v) : fmax(p->best, v);
+        p->worst = p->minimize ? fmax(p->worst, v) : fmin(p->worst, v);
     }
     return CULL_OK;
 }
@@ -42,7 +60,9 @@ double cull__bench_regret(const cull__bench_problem *p, double value)
 typedef struct {
     const cull__bench_problem *p;
     cull_search_problem problem;
-    const cull_method **method; /* lines */
+    const cull_method **method; /* lines: with these options, called so */
+    const cull_opts **opts;
+    const char **name;
     cull_bench *b;
     double *us; /* of an ask and a tell: (lines, seeds) */
     uint64_t seed;
@@ -55,12 +75,11 @@ static double processor(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* -1: the table has no such design. */
 static int64_t design_of(const cull__bench_problem *p, const double *x)
 {
-    int64_t at = 0;
-    for (int i = 0; i < cull_space_params(p->space); i++)
-        at = at * cull_space_at(p->space, i)->n + (int64_t)x[cull_space_at(p->space, i)->at];
-    return at;
+    int64_t at = cull__bench_point(p->space, x);
+    return p->row ? p->row[at] : at;
 }
 
 static bool better(const cull__bench_problem *p, int64_t a, int64_t b)
@@ -68,12 +87,13 @@ static bool better(const cull__bench_problem *p, int64_t a, int64_t b)
     return p->minimize ? p->value[a] < p->value[b] : p->value[a] > p->value[b];
 }
 
-/* One more evaluation; *best is the first of the best so far. ENODATA: the space has no more. */
+/* One more evaluation; *best is the first of the best so far, -1 where all failed. ENODATA: the space has no more. */
 static cull_status step(cull_study *s, const cull__bench_problem *p, int64_t *best)
 {
     cull_trial t;
     CULL_TRY(cull_study_ask(s, &t));
     int64_t at = design_of(p, t.x);
+    if (at < 0) return cull_study_tell(s, t.number, &(cull_outcome){.state = CULL_TRIAL_FAILED});
     if (*best < 0 || better(p, at, *best)) *best = at;
     return cull_study_tell(s, t.number,
                            &(cull_outcome){.state = CULL_TRIAL_DONE, .value = &p->value[at]});
@@ -93,11 +113,12 @@ static cull_status run(cull_ctx *cx, const bench *w, cull_study *s, int line, in
             CULL_TRY(st);
             if (done % 64 == 0) CULL_TRY(cull__tick(cx, 0, 0));
         }
-        if (best < 0)
+        if (done == 0)
             return cull__fail(cx, CULL_EINPUT, "%s proposes nothing on %s", l->method->slug,
                               w->p->about->name);
-        l->regret[j * b->seeds + seed] = cull__bench_regret(w->p, w->p->value[best]);
-        l->test[j * b->seeds + seed] = w->p->test ? w->p->test[best] : NAN;
+        l->regret[j * b->seeds + seed] =
+            cull__bench_regret(w->p, best < 0 ? w->p->worst : w->p->value[best]);
+        l->test[j * b->seeds + seed] = w->p->test && best >= 0 ? w->p->test[best] : NAN;
     }
     w->us[line * b->seeds + seed] = 1e6 * (processor() - began) / (double)done;
     return CULL_OK;
@@ -111,7 +132,7 @@ static cull_status run_one(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
     cull_study *s;
     (void)lo, (void)hi;
     if (*w->b->line[line].why) return CULL_OK;
-    CULL_TRY(cull_study_open(cx, &w->problem, w->b->line[line].method, NULL, NULL, &s));
+    CULL_TRY(cull_study_open(cx, &w->problem, w->method[line], w->opts[line], NULL, &s));
     s->v.seed = w->seed + (uint64_t)seed; /* draws are of it alone, and cx is shared by all seeds */
     cull_status st = run(cx, w, s, line, seed);
     cull_study_free(s);
@@ -145,36 +166,47 @@ static cull_status sum_up(cull_ctx *cx, const bench *w, int line)
 /* ---- methods ---- */
 
 /* *why stays "" where it fits. */
-static cull_status look_at(cull_ctx *cx, const bench *w, cull_bench_line *l)
+static cull_status look_at(cull_ctx *cx, const bench *w, int line)
 {
     cull_study *s;
-    cull_status st = cull_study_open(cx, &w->problem, l->method, NULL, NULL, &s);
+    cull_bench_line *l = &w->b->line[line];
+    cull_status st = cull_study_open(cx, &w->problem, l->method, w->opts[line], NULL, &s);
     cull_study_free(s);
     if (st != CULL_EINPUT && st != CULL_EOPTION) return st;
     strncpy(l->why, cull_error(cx), sizeof l->why - 1);
     return CULL_OK;
 }
 
-static cull_status add(cull_ctx *cx, bench *w, const cull_method *m, int *n)
+static cull_status add(cull_ctx *cx, bench *w, const cull_method *m, const cull_opts *o,
+                       const char *name, int *n)
 {
     if (m->task != CULL_TASK_SEARCH)
         return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s", m->slug,
                           cull_task_name(m->task));
+    if (!name) name = m->slug;
+    if (strlen(name) >= CULL_BENCH_NAME)
+        return cull__fail(cx, CULL_EINPUT, "the name '%.40s...' is longer than %d bytes", name,
+                          CULL_BENCH_NAME - 1);
     for (int i = 0; i < *n; i++)
-        if (w->method[i] == m) return CULL_OK;
-    w->method[(*n)++] = m;
+        if (!strcmp(w->name[i], name)) return CULL_OK;
+    w->method[*n] = m, w->opts[*n] = o, w->name[(*n)++] = name;
     return CULL_OK;
 }
 
 static cull_status choose(cull_ctx *cx, bench *w, const cull_bench_opts *o, int *n)
 {
-    int all = cull_method_count();
+    int all = o->method ? o->methods : cull_method_count();
     *n = 0;
     CULL_TRY(CULL_TMP(cx, w->method, all + 1));
-    CULL_TRY(add(cx, w, cull_method_find("random-search", NULL), n));
-    for (int i = 0; o->method && i < o->methods; i++) CULL_TRY(add(cx, w, o->method[i], n));
+    CULL_TRY(CULL_TMP(cx, w->opts, all + 1));
+    CULL_TRY(CULL_TMP(cx, w->name, all + 1));
+    CULL_TRY(add(cx, w, cull_method_find("random-search", NULL), NULL, NULL, n));
+    for (int i = 0; o->method && i < all; i++)
+        CULL_TRY(
+            add(cx, w, o->method[i], o->opts ? o->opts[i] : NULL, o->name ? o->name[i] : NULL, n));
     for (int i = 0; !o->method && i < all; i++)
-        if (cull_method_at(i)->task == CULL_TASK_SEARCH) CULL_TRY(add(cx, w, cull_method_at(i), n));
+        if (cull_method_at(i)->task == CULL_TASK_SEARCH)
+            CULL_TRY(add(cx, w, cull_method_at(i), NULL, NULL, n));
     return CULL_OK;
 }
 
@@ -218,6 +250,7 @@ static cull_status make(cull_ctx *cx, const bench *w, const cull_bench_opts *o, 
     double *v = (double *)(void *)(b->line + lines);
     for (int i = 0; i < lines; i++, v += 2 * each) {
         b->line[i] = (cull_bench_line){.method = w->method[i], .ask_us = NAN};
+        strcpy(b->line[i].name, w->name[i]); /* `add` knows that it fits */
         b->line[i].regret = v, b->line[i].test = v + each;
     }
     *out = b;
@@ -229,7 +262,7 @@ static cull_status run_all(cull_ctx *cx, bench *w)
     const cull_bench *b = w->b;
     const char *phase = cull__phase(cx, b->table->name);
     cull_status s = CULL_TMP(cx, w->us, (int64_t)b->lines * b->seeds);
-    for (int i = 0; s == CULL_OK && i < b->lines; i++) s = look_at(cx, w, &b->line[i]);
+    for (int i = 0; s == CULL_OK && i < b->lines; i++) s = look_at(cx, w, i);
     if (s == CULL_OK) s = cull__for(cx, (int64_t)b->lines * b->seeds, 1, run_one, w);
     for (int i = 0; s == CULL_OK && i < b->lines; i++)
         if (!*b->line[i].why) s = sum_up(cx, w, i);
@@ -260,25 +293,108 @@ cull_status cull__bench_run(cull_ctx *cx, const cull__bench_problem *p, const cu
     return s;
 }
 
+/* ---- by name ---- */
+
+static cull_status find(cull_ctx *cx, const char *table, const cull_bench_table **t)
+{
+    const char *near = NULL;
+    *t = cull_bench_find(table, &near);
+    if (*t) return CULL_OK;
+    if (near)
+        return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; did you mean %s?", table,
+                          near);
+    return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; the first of %d is %s", table,
+                      cull_bench_count(), cull_bench_at(0)->name);
+}
+
+static cull_status open_table(cull_ctx *cx, const char *table, const char *dir,
+                              cull__bench_problem *p)
+{
+    const cull_bench_table *t;
+    CULL_TRY(find(cx, table, &t));
+    return cull__bench_open(cx, t, dir ? dir : "/usr/share/datasets", p);
+}
+
 cull_status cull_bench_search(cull_ctx *cx, const char *table, const cull_bench_opts *o,
                               cull_bench **out)
 {
     const cull_bench_opts none = CULL_BENCH_OPTS;
-    const char *near = NULL;
-    const cull_bench_table *t = cull_bench_find(table, &near);
-    cull__bench_problem p = {.about = t};
+    const cull_bench_table *t;
+    cull__bench_problem p = {0};
     *out = NULL;
     if (!o) o = &none;
-    if (!t && near)
-        return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; did you mean %s?", table,
-                          near);
-    if (!t)
-        return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; the first of %d is %s",
-                          table, cull_bench_count(), cull_bench_at(0)->name);
+    CULL_TRY(find(cx, table, &t));
     CULL_TRY(check(cx, o)); /* before minutes of reading */
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = cull__bench_open(cx, t, o->data_dir ? o->data_dir : "/usr/share/datasets", &p);
+    cull_status s = open_table(cx, table, o->data_dir, &p);
     if (s == CULL_OK) s = cull__bench_run(cx, &p, o, out);
+    cull_space_free(p.space);
+    cull__release(cx, mark);
+    return s;
+}
+
+/* ---- a table as JSON ---- */
+
+static void json_params(cull_json *j, const cull_space *s)
+{
+    cull__json_open(j, '[');
+    for (int i = 0; i < cull_space_params(s); i++) {
+        const cull_space_param *q = cull_space_at(s, i);
+        cull__json_open(j, '{');
+        cull__json_key(j, "name"), cull__json_str(j, q->name);
+        cull__json_key(j, "kind");
+        cull__json_str(j, q->kind == CULL_SPACE_ORDINAL ? "ordinal" : "category");
+        cull__json_key(j, "values"), cull__json_open(j, '[');
+        for (int64_t k = 0; k < q->n; k++) cull__json_str(j, q->value[k]);
+        cull__json_close(j, ']'), cull__json_close(j, '}');
+    }
+    cull__json_close(j, ']');
+}
+
+static void json_values(cull_json *j, const cull__bench_problem *p, const double *v)
+{
+    cull__json_open(j, '[');
+    for (int64_t i = 0; i < p->points; i++) {
+        int64_t at = p->row ? p->row[i] : i;
+        cull__json_f64(j, at < 0 ? NAN : v[at]);
+    }
+    cull__json_close(j, ']');
+}
+
+static cull_status json_table(cull_ctx *cx, const cull__bench_problem *p, char **out)
+{
+    cull_json j = {.b = CULL_BUF(cx)};
+    char *space;
+    CULL_TRY(cull_space_text(cx, p->space, false, &space));
+    cull__json_open(&j, '{');
+    cull__json_key(&j, "table"), cull__json_str(&j, p->about->name);
+    cull__json_key(&j, "unit"), cull__json_str(&j, p->about->unit);
+    cull__json_key(&j, "space"), cull__json_str(&j, space);
+    cull__json_key(&j, "parameters"), json_params(&j, p->space);
+    cull__json_key(&j, "minimize"), cull__json_bool(&j, p->minimize);
+    cull__json_key(&j, "ratio"), cull__json_bool(&j, p->ratio);
+    cull__json_key(&j, "scale"), cull__json_f64(&j, p->scale);
+    cull__json_key(&j, "best"), cull__json_f64(&j, p->best);
+    cull__json_key(&j, "worst"), cull__json_f64(&j, p->worst);
+    cull__json_key(&j, "value"), json_values(&j, p, p->value);
+    if (p->test) cull__json_key(&j, "test"), json_values(&j, p, p->test);
+    cull__json_close(&j, '}');
+    cull_text_free(space);
+    cull_status status = j.b.status;
+    if (status == CULL_OK)
+        *out = j.b.at;
+    else
+        cull__buf_free(&j.b);
+    return status;
+}
+
+cull_status cull_bench_json(cull_ctx *cx, const char *table, const char *data_dir, char **out)
+{
+    cull__bench_problem p = {0};
+    cull__mark_t mark = cull__mark(cx);
+    *out = NULL;
+    cull_status s = open_table(cx, table, data_dir, &p);
+    if (s == CULL_OK) s = json_table(cx, &p, out);
     cull_space_free(p.space);
     cull__release(cx, mark);
     return s;

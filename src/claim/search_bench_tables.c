@@ -40,13 +40,61 @@ static const array_file hpobench = {8, 30000, 5, false,
                                     "depth = ordinal(0, 1, 2)\nlr = " TEN "width = " TEN};
 #undef TEN
 
-typedef enum { MICRO3, DIGITS, ARRAY } form;
+/* Gautier et al. 2016, Spector: circuits by high-level synthesis on a field-programmable gate array. Combinations that the
+ * authors did not build, or that did not fit, have no row. */
+static const char bfs_dense[] = "unroll = ordinal(1, 4, 6, 8, 10, 12, 16)\n"
+                                "compute_units2 = ordinal(1, 2, 4, 8, 10)\n"
+                                "simd = ordinal(2, 4, 8)\n"
+                                "branch = one(0, 1)\n"
+                                "mask_type = one(1, 2, 3)\n";
+static const char dct[] = "block_dim_x = ordinal(8, 16, 32, 64)\n"
+                          "block_dim_y = ordinal(8, 16, 32, 64)\n"
+                          "manual_simd_type = one(0, 1)\n"
+                          "manual_simd_size = ordinal(1, 2, 4)\n"
+                          "block_size = ordinal(1, 2)\n"
+                          "unroll = one(0, 1)\n"
+                          "DCT_unroll = one(0, 1)\n"
+                          "simd = ordinal(1, 2, 4, 8)\n"
+                          "compute_units = ordinal(1, 2)\n";
+static const char hist[] =
+    "knob0 = ordinal(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)\n"
+    "knob1 = ordinal(256, 257)\n"
+    "knob2 = ordinal(1, 2, 4, 8, 16, 32, 64)\n"
+    "knob3 = ordinal(1, 2, 4, 8, 16, 32, 64)\n"
+    "knob4 = ordinal(1, 2, 4, 8)\n"
+    "knob5 = one(0, 1)\n"
+    "knob6 = ordinal(1, 2)\n";
+static const char mergesort[] = "work_items = ordinal(1, 2, 4, 8, 16)\n"
+                                "local_sort_log = ordinal(0, 2, 3, 4, 5, 7, 8)\n"
+                                "local_use_ptr = one(0, 1)\n"
+                                "enable_sort_2 = one(0, 1)\n"
+                                "work_groups = ordinal(1, 2, 4, 8)\n"
+                                "compute_units = ordinal(1, 2)\n"
+                                "unroll = ordinal(1, 2, 4, 16)\n";
+static const char mm[] = "block = ordinal(2, 4, 8, 16, 32)\n"
+                         "sub_dim_x = ordinal(1, 2, 4, 8)\n"
+                         "sub_dim_y = ordinal(1, 2, 4, 8)\n"
+                         "manual_simd_x = ordinal(1, 2, 4, 8)\n"
+                         "manual_simd_y = ordinal(1, 2, 4, 8)\n"
+                         "simd = ordinal(1, 2, 4, 8)\n"
+                         "compute_units = ordinal(1, 2, 4)\n"
+                         "enable_unroll = one(0, 1)\n"
+                         "unroll_factor = ordinal(2, 4, 8, 16, 32)\n";
+static const char spmv[] = "block_dim = ordinal(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)\n"
+                           "compute_units = ordinal(1, 2, 3, 4)\n"
+                           "unroll = ordinal(1, 2, 4, 8, 16, 32)\n"
+                           "manual_simd_size = ordinal(1, 2, 4, 8, 16)\n";
+
+typedef enum { MICRO3, DIGITS, ARRAY, LISTED, GRAPH } form;
 static const struct recipe {
     cull_bench_table about;
     form form;
     const cull__search_file *value, *test; /* DIGITS; test NULL = none */
     const array_file *array;               /* ARRAY */
     int at;                                /* DIGITS: the column of both; ARRAY: the data set */
+    const char *space;                     /* LISTED */
+    const char *column[2];                 /* GRAPH: of the value and the test */
+    bool few;                              /* GRAPH: five operations */
 } recipes[] = {
 #define FCNET(name, i)                                                                             \
     {                                                                                              \
@@ -66,6 +114,21 @@ static const struct recipe {
          "nasbench201/nb201.csv", "points"},                                                       \
             .form = DIGITS, .value = &cull__nb201, .test = &nb201_test, .at = i                    \
     }
+#define GRAPHS(name, data)                                                                         \
+    {                                                                                              \
+        {"nb-graph-" name, "validation accuracy of graph nets, NAS-Bench-Graph " name "; test",    \
+         "nasbench_graph/nasbench_graph.csv", "points"},                                           \
+            .form = GRAPH, .column = {                                                             \
+                data "_val",                                                                       \
+                data "_test"                                                                       \
+            }                                                                                      \
+    }
+#define SPECTOR(name, its_file, its_space)                                                         \
+    {                                                                                              \
+        {"spector-" name, "milliseconds of a circuit, Spector " name, "spector/" its_file ".csv",  \
+         "log10"},                                                                                 \
+            .form = LISTED, .space = its_space                                                     \
+    }
     FCNET("naval", 0),
     FCNET("parkinsons", 1),
     FCNET("protein", 2),
@@ -84,9 +147,28 @@ static const struct recipe {
       "macro/nasbench_macro_cifar10.csv", "points"},
      .form = DIGITS,
      .value = &cull__macro},
+    GRAPHS("arxiv", "arxiv"),
+    GRAPHS("citeseer", "citeseer"),
+    GRAPHS("computers", "computers"),
+    GRAPHS("cora", "cora"),
+    GRAPHS("cs", "cs"),
+    GRAPHS("photo", "photo"),
+    GRAPHS("physics", "physics"),
+    {{"nb-graph-proteins", "validation score of graph nets, NAS-Bench-Graph proteins; test",
+      "nasbench_graph/nasbench_graph_proteins.csv", "points"},
+     .form = GRAPH,
+     .column = {"val", "test"},
+     .few = true},
+    GRAPHS("pubmed", "pubmed"),
     NB201("c10", "CIFAR-10", 0),
     NB201("c100", "CIFAR-100", 1),
     NB201("in16", "ImageNet16-120", 2),
+    SPECTOR("bfs-dense", "bfs_dense", bfs_dense),
+    SPECTOR("dct", "dct", dct),
+    SPECTOR("hist", "hist", hist),
+    SPECTOR("mergesort", "mergesort", mergesort),
+    SPECTOR("mm", "mm", mm),
+    SPECTOR("spmv", "spmv_500000", spmv),
 };
 enum { TABLES = sizeof recipes / sizeof *recipes };
 
@@ -180,6 +262,15 @@ static cull_status array(cull_ctx *cx, const struct recipe *r, const char *dir,
     return s;
 }
 
+static cull_status rows(cull_ctx *cx, const struct recipe *r, const char *dir,
+                        cull__bench_problem *p)
+{
+    char path[512];
+    CULL_TRY(cull__nas_path(cx, dir, r->about.file, path, sizeof path));
+    if (r->form == LISTED) return cull__bench_listed(cx, path, r->space, "time_ms", p);
+    return cull__bench_graph(cx, path, r->few, r->column[0], r->column[1], p);
+}
+
 cull_status cull__bench_open(cull_ctx *cx, const cull_bench_table *t, const char *dir,
                              cull__bench_problem *p)
 {
@@ -192,6 +283,8 @@ cull_status cull__bench_open(cull_ctx *cx, const cull_bench_table *t, const char
     case MICRO3: CULL_TRY(micro3(cx, p)); break;
     case DIGITS: CULL_TRY(digits(cx, r, dir, p)); break;
     case ARRAY: CULL_TRY(array(cx, r, dir, p)); break;
+    case LISTED:
+    case GRAPH: CULL_TRY(rows(cx, r, dir, p)); break;
     }
     return cull__bench_ready(cx, p);
 }

@@ -1,6 +1,7 @@
 /* bench.c - cull bench search: methods of task search on tables of known results. */
 #include "cull/bench.h"
 #include "cli.h"
+#include "cull/report.h"
 #include "cull/text.h"
 #include "job.h"
 
@@ -16,6 +17,8 @@ typedef enum { FORM_TSV, FORM_CSV, FORM_MD } out_form;
 typedef struct {
     cull_bench_opts o;
     const cull_method *method[METHODS];
+    cull_opts *opts[METHODS];
+    char *name[METHODS]; /* "tpe:gamma=0.2" */
     int tables;
     const cull_bench_table *table[TABLES];
     int done;
@@ -25,19 +28,47 @@ typedef struct {
 
 /* ---- what is asked for ---- */
 
+/* m with the options of `spec`: "name=value:name=value". */
+static int add_variant(cli *c, work *w, const cull_method *m, const char *spec)
+{
+    size_t room = strlen(m->slug) + strlen(spec) + 2;
+    if (w->o.methods == METHODS) return fail(c, USAGE, "more than %d methods", METHODS);
+    int at = w->o.methods++;
+    char *name = w->name[at] = malloc(room);
+    if (!name) return fail(c, FAILED, "out of memory");
+    snprintf(name, room, "%s%s%s", m->slug, *spec ? ":" : "", spec);
+    w->method[at] = m;
+    TRY(check(c, cull_opts_new(c->cx, m, &w->opts[at])));
+    while (*spec) {
+        char one[CULL_BENCH_NAME], *value;
+        size_t n = strcspn(spec, ":");
+        if (n >= sizeof one) return fail(c, USAGE, "--methods: '%.40s...' is too long", spec);
+        memcpy(one, spec, n);
+        one[n] = 0;
+        spec += n + (spec[n] == ':');
+        value = strchr(one, '=');
+        if (!value || value == one)
+            return fail(c, USAGE, "--methods: '%s' of %s is no option; write %s:NAME=VALUE", one,
+                        name, m->slug);
+        *value++ = 0;
+        TRY(check(c, cull_opts_set(c->cx, w->opts[at], one, value)));
+    }
+    return DONE;
+}
+
 static int add_method(cli *c, const char *part, void *arg)
 {
     work *w = arg;
     const char *near = NULL;
-    const cull_method *m = cull_method_find(part, &near);
-    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", part, near);
-    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list search", part);
+    char slug[64];
+    size_t n = strcspn(part, ":");
+    snprintf(slug, sizeof slug, "%.*s", n < sizeof slug ? (int)n : (int)sizeof slug - 1, part);
+    const cull_method *m = cull_method_find(slug, &near);
+    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", slug, near);
+    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list search", slug);
     if (m->task != CULL_TASK_SEARCH)
         return fail(c, USAGE, "%s is a method of task %s", m->slug, cull_task_name(m->task));
-    if (w->o.methods == METHODS) return fail(c, USAGE, "more than %d methods", METHODS);
-    w->method[w->o.methods++] = m;
-    w->o.method = w->method;
-    return DONE;
+    return add_variant(c, w, m, part[n] ? part + n + 1 : part + n);
 }
 
 static int add_budget(cli *c, const char *part, void *arg)
@@ -106,7 +137,12 @@ static int read_options(cli *c, work *w)
     w->o.data_dir = value_of(c, "data", NULL);
     TRY(number_of(c, "seeds", w->o.seeds, 2, 10000, true, &seeds));
     w->o.seeds = (int)seeds;
-    if (methods) TRY(each_part(c, methods, add_method, w));
+    if (methods) {
+        TRY(each_part(c, methods, add_method, w));
+        w->o.method = w->method;
+        w->o.opts = (const cull_opts *const *)w->opts;
+        w->o.name = (const char *const *)w->name;
+    }
     if (at) {
         w->o.budgets = 0;
         TRY(each_part(c, at, add_budget, w));
@@ -135,7 +171,7 @@ static void tsv(FILE *f, const work *w)
                 const cull_bench_line *l = &b->line[i];
                 const cull_bench_cell *e = &l->cell[j];
                 if (*l->why) continue;
-                fprintf(f, "%s\t%s\t%lld\t%.4f\t%.4f\t%.4f\t", b->table->name, l->method->slug,
+                fprintf(f, "%s\t%s\t%lld\t%.4f\t%.4f\t%.4f\t", b->table->name, l->name,
                         (long long)b->at[j], e->regret, e->lo, e->hi);
                 number(f, "%.4f", e->test), putc('\t', f);
                 number(f, "%.4f", e->gain), putc('\t', f);
@@ -156,7 +192,7 @@ static void csv(FILE *f, const work *w)
                     const cull_bench_line *l = &b->line[i];
                     if (*l->why) continue;
                     double test = l->test[j * b->seeds + s];
-                    fprintf(f, "%s,%s,%d,%lld,%.9g,", b->table->name, l->method->slug, s,
+                    fprintf(f, "%s,%s,%d,%lld,%.9g,", b->table->name, l->name, s,
                             (long long)b->at[j], l->regret[j * b->seeds + s]);
                     if (!isnan(test)) fprintf(f, "%.9g", test);
                     putc('\n', f);
@@ -165,7 +201,7 @@ static void csv(FILE *f, const work *w)
 
 static void md_line(FILE *f, const cull_bench *b, const cull_bench_line *l)
 {
-    fprintf(f, "| %s |", l->method->slug);
+    fprintf(f, "| %s |", l->name);
     for (int j = 0; j < b->budgets; j++)
         fprintf(f, " %.3f [%.3f, %.3f] |", l->cell[j].regret, l->cell[j].lo, l->cell[j].hi);
     const cull_bench_cell *e = &l->cell[b->budgets - 1];
@@ -198,8 +234,7 @@ static void md(FILE *f, const work *w)
             if (!*b->line[i].why) md_line(f, b, &b->line[i]);
         putc('\n', f);
         for (int i = 0; i < b->lines; i++)
-            if (*b->line[i].why)
-                fprintf(f, "- not %s: %s\n", b->line[i].method->slug, b->line[i].why);
+            if (*b->line[i].why) fprintf(f, "- not %s: %s\n", b->line[i].name, b->line[i].why);
     }
 }
 
@@ -229,7 +264,7 @@ static void json(const work *w)
         fputs(",\"methods\":[", stdout);
         for (int i = 0; i < b->lines; i++) {
             const cull_bench_line *l = &b->line[i];
-            printf("%s{\"method\":", i ? "," : ""), say_json(stdout, l->method->slug);
+            printf("%s{\"method\":", i ? "," : ""), say_json(stdout, l->name);
             if (*l->why) {
                 fputs(",\"why_not\":", stdout), say_json(stdout, l->why), putchar('}');
                 continue;
@@ -292,8 +327,7 @@ static int run_table(cli *c, work *w, const cull_bench_table *t)
     w->bench[w->done++] = b;
     progress_end();
     for (int i = 0; i < b->lines; i++)
-        if (*b->line[i].why)
-            talk(c, "%s: not %s: %s", t->name, b->line[i].method->slug, b->line[i].why);
+        if (*b->line[i].why) talk(c, "%s: not %s: %s", t->name, b->line[i].name, b->line[i].why);
     return DONE;
 }
 
@@ -302,6 +336,22 @@ static int list(cli *c)
     for (int i = 0; i < cull_bench_count(); i++) {
         const cull_bench_table *t = cull_bench_at(i);
         printf("%s\t%s\t%s\t%s\n", t->name, t->unit, *t->file ? t->file : "-", t->about);
+    }
+    return flush_out(c);
+}
+
+/* The tables themselves, a line of JSON each. */
+static int dump(cli *c, const work *w)
+{
+    if (c->outs || c->json) return fail(c, USAGE, "--dump writes to standard output alone");
+    for (int i = 0; i < w->tables; i++) {
+        char *text;
+        cull_status s = cull_bench_json(c->cx, w->table[i]->name, value_of(c, "data", NULL), &text);
+        if (s == CULL_ENODATA && c->inputs == 1) continue;
+        if (s == CULL_ENODATA) return fail(c, NO_DATA, "%s", cull_error(c->cx));
+        TRY(check(c, s));
+        puts(text);
+        cull_text_free(text);
     }
     return flush_out(c);
 }
@@ -316,6 +366,7 @@ static int bench(cli *c, work *w)
         return list(c);
     }
     TRY(read_options(c, w));
+    if (has(c, "dump")) return dump(c, w);
     for (int i = 0; i < w->tables; i++) TRY(run_table(c, w, w->table[i]));
     return show(c, w);
 }
@@ -325,6 +376,10 @@ int run_bench(cli *c)
     work *w = calloc(1, sizeof *w);
     int rc = w ? bench(c, w) : fail(c, FAILED, "out of memory");
     for (int i = 0; w && i < w->done; i++) cull_bench_free(w->bench[i]);
+    for (int i = 0; w && i < METHODS; i++) {
+        cull_opts_free(w->opts[i]);
+        free(w->name[i]);
+    }
     free(w);
     return rc;
 }

@@ -196,11 +196,15 @@ static const cull_input search_out[] = {
      "page of the search"},
     {NULL, NULL, NULL}};
 static const cull_input bench_own[] = {
-    {"methods", "NAMES", "which methods of task search (all); random-search runs in any case"},
+    {"methods", "NAMES",
+     "which methods of task search (all), each also with options of its own, as tpe:gamma=0.2; "
+     "random-search runs in any case"},
     {"seeds", "N", "runs of each method, with --seed and the seeds after it (50)"},
     {"at", "NUMBERS", "evaluations after which the best so far counts (50,100,200)"},
     {"data", "DIR", "where the tables lie (/usr/share/datasets)"},
     {"list", NULL, "name the tables"},
+    {"dump", NULL,
+     "write the tables themselves instead, a line of JSON each: for other programs to run on"},
     {NULL, NULL, NULL}};
 static const cull_input bench_out[] = {
     {"out", "OUT...",
@@ -445,9 +449,10 @@ static const command table[] = {
      .usage = "cull bench search [TABLE...] [--methods NAMES] [--seeds N] [--at NUMBERS] "
               "[--data DIR] [-o OUT]...",
      .brief = "methods of search on tables of known results, over seeds",
-     .about = "A TABLE holds the result of every design of a space, so that regret is known: how "
-              "far the best design found is from the best there is, in points of accuracy, or as "
-              "log10 of the ratio to the least error. Without one, all whose data is here. Methods "
+     .about = "A TABLE holds the results of a space's designs, so that regret is known: how far "
+              "the best design found is from the best there is, in points of accuracy, or as log10 "
+              "of the ratio to the least error or time. A design that has no result fails. Without "
+              "a TABLE all whose data is here. Methods "
               "ask no design twice; told are the mean over seeds with its 95 % interval "
               "(bootstrap), the gain over random search with Welch's p, the value that the search "
               "did not see (test), and the processor's microseconds of an ask, the only part "
