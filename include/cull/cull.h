@@ -29,6 +29,7 @@
 #include "cull/nn_random.h"
 #include "cull/pool.h"
 #include "cull/predict.h"
+#include "cull/prompt.h"
 #include "cull/report.h"
 #include "cull/search.h"
 #include "cull/search_report.h"
