@@ -63,8 +63,9 @@ typedef struct {
         timeout; /* seconds of one evaluation; 0 = none. Its process group is killed: SIGTERM, then SIGKILL after `grace` */
     double grace; /* 0 = 5 */
     const char
-        *dir;     /* a folder for each trial (out, err, point.json) in here; NULL = none is kept */
-    int64_t most; /* bytes of output that are kept of a trial; 0 = 1 MiB; more is passed over */
+        *dir; /* a folder for each trial (out, err, point.json) in here; NULL = none is kept */
+    int64_t
+        most; /* bytes of each output that are kept of a trial, 0 = 1 MiB: of more the beginning and the end */
 } cull_command_opts;
 /* clang-format off */
 #define CULL_COMMAND_OPTS {.size = sizeof(cull_command_opts)}

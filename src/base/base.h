@@ -179,9 +179,10 @@ const char *cull__format_bytes(uint64_t b, char buf[32]); /* "1.5 GiB" */
 /* ---- strings ---- */
 /* The candidate nearest to s by edit distance when that is at most a third of its length and one, else NULL. */
 const char *cull__nearest(const char *s, const char *const *cand, int n);
-bool cull__same_name(const char *a, const char *b);       /* '_' and '-' are one */
+bool cull__same_name(const char *a, const char *b); /* '_' and '-' are one */
+size_t cull__utf8_one(const char *s, size_t n); /* bytes of its first character; 0 = it is none */
 bool cull__utf8_ok(const char *s, size_t n, size_t *bad); /* *bad = first wrong byte */
-/* s shortened to fit an error sentence, control bytes as '?'. Returns buf. */
+/* s shortened to fit an error sentence, as UTF-8: control bytes and what is no character as '?'. Returns buf. */
 const char *cull__quote(const char *s, size_t n, char *buf, size_t size);
 typedef struct {
     cull_ctx *cx;

@@ -35,10 +35,16 @@ void cull__json_strn(cull_json *j, const char *s, size_t n)
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c >= 32 && c != '"' && c != '\\') continue;
+        size_t one = c < 128 ? 1 : cull__utf8_one(s + i, n - i);
+        if (one && c >= 32 && c != '"' && c != '\\') {
+            i += one - 1;
+            continue;
+        }
         cull__buf_add(&j->b, s + from, i - from);
         from = i + 1;
-        if (c == '"' || c == '\\')
+        if (!one) /* names of files and last words may be of any bytes */
+            cull__buf_add(&j->b, "\\ufffd", 6);
+        else if (c == '"' || c == '\\')
             cull__buf_printf(&j->b, "\\%c", c);
         else if (c == '\n')
             cull__buf_add(&j->b, "\\n", 2);

@@ -190,42 +190,48 @@ const char *cull__nearest(const char *s, const char *const *cand, int n)
     return best;
 }
 
+size_t cull__utf8_one(const char *s, size_t n)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    const unsigned char *p = (const unsigned char *)s;
+    if (!n) return 0;
+    if (*p < 0x80) return 1;
+    size_t more = *p >= 0xF0 ? 3 : *p >= 0xE0 ? 2 : 1;
+    uint32_t v = *p & (0x3Fu >> more);
+    if (*p < 0xC2 || *p > 0xF4 || n <= more) return 0;
+    for (size_t k = 1; k <= more; k++) {
+        if ((p[k] & 0xC0) != 0x80) return 0;
+        v = v << 6 | (p[k] & 0x3F);
+    }
+    return v < least[more] || v > 0x10FFFF || (v >= 0xD800 && v <= 0xDFFF) ? 0 : more + 1;
+}
+
 bool cull__utf8_ok(const char *s, size_t n, size_t *bad)
 {
-    const unsigned char *p = (const unsigned char *)s;
-    size_t i = 0;
-    while (i < n) {
-        if (p[i] < 0x80) {
-            i++;
-            continue;
-        }
-        int more = p[i] >= 0xF0 ? 3 : p[i] >= 0xE0 ? 2 : 1;
-        uint32_t v = p[i] & (0x3Fu >> more);
-        bool ok = p[i] >= 0xC2 && p[i] <= 0xF4 && n - i > (size_t)more;
-        for (int k = 1; ok && k <= more; k++) {
-            ok = (p[i + (size_t)k] & 0xC0) == 0x80;
-            v = v << 6 | (p[i + (size_t)k] & 0x3F);
-        }
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        if (!ok || v < least[more] || v > 0x10FFFF || (v >= 0xD800 && v <= 0xDFFF)) {
+    for (size_t i = 0, one; i < n; i += one) {
+        one = cull__utf8_one(s + i, n - i);
+        if (!one) {
             if (bad) *bad = i;
             return false;
         }
-        i += (size_t)more + 1;
     }
     return true;
 }
 
 const char *cull__quote(const char *s, size_t n, char *buf, size_t size)
 {
-    size_t k = 0, room = size - 4;
-    for (size_t i = 0; i < n && k < room; i++)
-        buf[k++] = (unsigned char)s[i] < 32 || s[i] == 127 ? '?' : s[i];
-    if (k < n) {
-        while (k && ((unsigned char)buf[k - 1] & 0xC0) == 0x80) k--; /* not inside a character */
-        if (k && (unsigned char)buf[k - 1] >= 0xC0) k--;
-        memcpy(buf + k, "...", 3), k += 3;
+    size_t k = 0, i = 0, room = size - 4;
+    while (i < n) {
+        size_t one = cull__utf8_one(s + i, n - i);
+        bool shown = one && (unsigned char)s[i] >= 32 && s[i] != 127;
+        if (k + (one ? one : 1) > room) break; /* not inside a character */
+        if (shown)
+            memcpy(buf + k, s + i, one);
+        else
+            buf[k] = '?';
+        k += one ? one : 1, i += one ? one : 1;
     }
+    if (i < n) memcpy(buf + k, "...", 3), k += 3;
     buf[k] = 0;
     return buf;
 }

@@ -65,16 +65,21 @@ typedef struct {
     size_t lo, hi;
     bool passing; /* over a line that is too long */
     bool ended;
-    int file;         /* where it is kept, -1 = nowhere */
-    int64_t left;     /* bytes that may still be kept */
-    bool any;         /* something was printed */
+    int file;     /* where it is kept, -1 = nowhere */
+    int64_t left; /* bytes that may still be kept as they come */
+    char *ring;   /* the last ones beyond those; NULL where nothing is kept */
+    int64_t ring_size, ring_n, ring_cap; /* ring_n: bytes that have gone through it */
+    bool any;                            /* something was printed */
     const char *tail; /* the last line that is not blank, while it is in the buffer */
     size_t tail_n;
     char last[120]; /* the last line that is not blank, shortened */
 } cull__printed;
-cull_status cull__printed_new(cull_ctx *cx, cull__printed *s);
+cull_status cull__printed_new(cull_ctx *cx, cull__printed *s, bool kept);
 void cull__printed_free(cull__printed *s);
-void cull__printed_reset(cull__printed *s, int file, int64_t most);
+void cull__printed_reset(cull__printed *s); /* another process prints */
+/* From now on it goes to `file` as well: of more than `most` bytes the beginning, and at the end the last ones. */
+void cull__printed_keep(cull__printed *s, int file, int64_t most);
+void cull__printed_kept(cull__printed *s); /* that is all; the file is closed */
 /* Read once from fd, where there is room. */
 void cull__printed_fill(cull__printed *s, int fd);
 const char *cull__printed_last(cull__printed *s); /* its last line that is not blank; "" = none */
@@ -83,11 +88,13 @@ bool cull__printed_line(cull__printed *s, const char **line, size_t *n);
 
 /* What a line says of a trial. */
 typedef struct {
-    bool result;                      /* all objectives and constraints, or `failed` */
-    bool report;                      /* a step and all objectives */
-    bool some;                        /* an objective or a constraint */
-    bool broken;                      /* it begins as JSON and is none */
-    bool failed;                      /* {"failed": "why"} */
+    bool result; /* all objectives and constraints, or `failed` */
+    bool report; /* a step and all objectives */
+    bool some;   /* an objective or a constraint */
+    bool
+        answer; /* it is meant as one: a number, JSON or what begins as it, an objective's name and = */
+    bool failed; /* {"failed": "why"} */
+    int not_finite; /* which objective, then constraint, of a result; -1 = none. Then `why` is the line */
     int64_t step, trial;              /* -1 = not told */
     uint32_t objectives, constraints; /* bits of those told */
     double value[CULL_OBJECTIVES], violation[CULL_OBJECTIVES], cost, noise;

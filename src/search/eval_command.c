@@ -174,8 +174,8 @@ static cull_status start(cull_ctx *cx, cull_evaluator *e, int workers)
         w->deadline = w->kill_at = w->drain = INFINITY;
     }
     for (int i = 0; i < workers; i++) {
-        CULL_TRY(cull__printed_new(cx, &p->w[i].out));
-        CULL_TRY(cull__printed_new(cx, &p->w[i].err));
+        CULL_TRY(cull__printed_new(cx, &p->w[i].out, p->dir));
+        CULL_TRY(cull__printed_new(cx, &p->w[i].err, p->dir));
     }
     return CULL_OK;
 }

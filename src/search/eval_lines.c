@@ -3,40 +3,87 @@
 #include "search/eval.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- lines ---- */
+enum {
+    RING = 1 << 14,   /* bytes of the end of what is kept */
+    RENAMED = 1 << 12 /* bytes of a line in which NaN and Infinity are understood */
+};
 
-cull_status cull__printed_new(cull_ctx *cx, cull__printed *s)
+/* ---- what is kept ---- */
+
+cull_status cull__printed_new(cull_ctx *cx, cull__printed *s, bool kept)
 {
     *s = (cull__printed){.file = -1};
+    if (kept) CULL_TRY(CULL_ALLOC(cx, s->ring, RING));
     return CULL_ALLOC(cx, s->buf, CULL__LINE + 64);
 }
 
 void cull__printed_free(cull__printed *s)
 {
-    cull__close_fd(&s->file);
+    cull__printed_kept(s);
     cull__free(s->buf);
-    s->buf = NULL;
+    cull__free(s->ring);
+    s->buf = s->ring = NULL;
 }
 
-void cull__printed_reset(cull__printed *s, int file, int64_t most)
+void cull__printed_reset(cull__printed *s)
 {
-    cull__close_fd(&s->file);
-    *s = (cull__printed){.buf = s->buf, .file = file, .left = most};
+    cull__printed_kept(s);
+    *s = (cull__printed){.buf = s->buf, .ring = s->ring, .file = -1};
+}
+
+void cull__printed_keep(cull__printed *s, int file, int64_t most)
+{
+    cull__printed_kept(s);
+    s->file = file;
+    s->ring_n = 0;
+    s->ring_size = most / 2 < RING ? most / 2 : RING;
+    s->left = most - s->ring_size;
+}
+
+static void keep_last(cull__printed *s, const char *at, size_t n)
+{
+    size_t size = (size_t)s->ring_size, skip = n > size ? n - size : 0;
+    if (!size) return;
+    s->ring_n += (int64_t)skip;
+    for (at += skip, n -= skip; n;) {
+        size_t from = (size_t)s->ring_n % size, k = size - from < n ? size - from : n;
+        memcpy(s->ring + from, at, k);
+        s->ring_n += (int64_t)k;
+        at += k, n -= k;
+    }
 }
 
 /* A full disk loses what is kept of the output, not the trial. */
 static void keep(cull__printed *s, const char *at, size_t n)
 {
-    if (s->file < 0 || s->left <= 0) return;
-    if ((int64_t)n > s->left) n = (size_t)s->left;
-    s->left -= (int64_t)n;
-    if (!cull__write_all(s->file, at, n)) s->left = 0;
+    if (s->file < 0) return;
+    size_t k = (int64_t)n < s->left ? n : (size_t)s->left;
+    s->left -= (int64_t)k;
+    if (k && !cull__write_all(s->file, at, k)) cull__close_fd(&s->file);
+    keep_last(s, at + k, n - k);
 }
+
+void cull__printed_kept(cull__printed *s)
+{
+    int64_t size = s->ring_size, n = s->ring_n;
+    char gap[80];
+    if (s->file >= 0 && n > size) {
+        int k = snprintf(gap, sizeof gap, "\n[%" PRId64 " bytes are left out here]\n", n - size);
+        (void)!cull__write_all(s->file, gap, (size_t)k);
+        (void)!cull__write_all(s->file, s->ring + n % size, (size_t)(size - n % size));
+        n %= size;
+    }
+    if (s->file >= 0 && n) (void)!cull__write_all(s->file, s->ring, (size_t)n);
+    cull__close_fd(&s->file);
+}
+
+/* ---- lines ---- */
 
 /* Lines are many, and the last one alone is wanted: it is copied when the buffer moves. */
 const char *cull__printed_last(cull__printed *s)
@@ -125,6 +172,17 @@ static void put(const cull_search_problem *p, const char *key, size_t n, double 
     if (whole) *(which ? &s->trial : &s->step) = (int64_t)v;
 }
 
+/* A value that is no number, as null, is told all the same: it is not finite. */
+static bool put_none(const cull_search_problem *p, const char *key, size_t n, cull__said *s)
+{
+    double other[3];
+    int which;
+    double *to = place_of(p, key, n, s, other, &which);
+    if (!to || which >= 0) return false;
+    *to = NAN;
+    return true;
+}
+
 struct into {
     const cull_search_problem *p;
     cull__said *s;
@@ -136,6 +194,8 @@ static bool member(void *arg, const char *key, size_t n, cull__json_value v)
     double number;
     if (cull__json_kind(v) == CULL__JSON_NUMBER && cull__json_number(v, &number)) {
         put(g->p, key, n, number, g->s);
+    } else if (put_none(g->p, key, n, g->s)) {
+        return true;
     } else if (n == 6 && !memcmp(key, "failed", 6)) {
         size_t len = 0;
         const char *why = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &len) : "";
@@ -145,17 +205,51 @@ static bool member(void *arg, const char *key, size_t n, cull__json_value v)
     return true;
 }
 
+/* What many write that is no JSON: NaN, Infinity and -Infinity become null. false: there is none, or no room. */
+static bool rename_numbers(const char *at, size_t n, char to[RENAMED], size_t *out)
+{
+    static const char *const word[] = {"NaN", "Infinity", "-Infinity"};
+    bool text = false, any = false;
+    size_t k = 0;
+    for (size_t i = 0, len; i < n; i += len) {
+        int w = text ? 3 : 0;
+        while (w < 3 && (n - i < strlen(word[w]) || memcmp(at + i, word[w], strlen(word[w])))) w++;
+        if (k + 64 + 4 > RENAMED) return false;
+        if (w < 3) {
+            memcpy(to + k, "null", 4);
+            k += 4, len = strlen(word[w]), any = true;
+            continue;
+        }
+        len = text && at[i] == '\\' && i + 1 < n ? 2 : 1;
+        if (at[i] == '"') text = !text;
+        memcpy(to + k, at + i, len);
+        k += len;
+    }
+    *out = k;
+    return any;
+}
+
 static void from_json(const cull_search_problem *p, cull__json_parser *json, const char *at,
                       size_t n, cull__said *s)
 {
     struct into g = {p, s};
     cull__json_value root;
     const char *why;
-    size_t where;
-    if (!cull__json_parse(json, at, n, &root, &why, &where))
-        s->broken = true;
-    else
-        (void)cull__json_each(root, member, &g);
+    char renamed[RENAMED];
+    size_t where, k;
+    bool read = cull__json_parse(json, at, n, &root, &why, &where);
+    if (!read && rename_numbers(at, n, renamed, &k))
+        read = cull__json_parse(json, renamed, k, &root, &why, &where);
+    s->answer = read || *at == '{'; /* "[info] ..." is none */
+    if (read && *at == '{') (void)cull__json_each(root, member, &g);
+}
+
+static bool names_value(const cull_search_problem *p, const char *key, size_t n)
+{
+    cull__said none = {0};
+    double other[3];
+    int which;
+    return place_of(p, key, n, &none, other, &which) && which < 0;
 }
 
 /* "error=0.2 latency=3", separated by blanks or commas. */
@@ -168,35 +262,56 @@ static void from_pairs(const cull_search_problem *p, const char *at, size_t n, c
         double v;
         for (; at < end && *at != ' ' && *at != '\t' && *at != ','; at++)
             if (*at == '=' && !eq) eq = at;
-        if (eq && eq + 1 < at && cull__parse_f64(eq + 1, (size_t)(at - eq - 1), &v))
+        if (!eq) continue;
+        if (eq + 1 < at && cull__parse_f64(eq + 1, (size_t)(at - eq - 1), &v))
             put(p, word, (size_t)(eq - word), v, s);
+        else
+            s->answer |= names_value(p, word, (size_t)(eq - word));
     }
+}
+
+static void from_number(const cull_search_problem *p, double v, cull__said *s)
+{
+    s->answer = true;
+    if (p->objectives == 1 && !p->constraints) s->value[0] = v, s->objectives = 1;
+}
+
+static void look_for_numbers(const cull_search_problem *p, const char *line, size_t n,
+                             cull__said *s)
+{
+    for (int i = p->constraints - 1; i >= 0; i--)
+        if (isnan(s->violation[i])) s->not_finite = p->objectives + i;
+    for (int i = p->objectives - 1; i >= 0; i--)
+        if (!isfinite(s->value[i])) s->not_finite = i;
+    if (s->not_finite >= 0) cull__quote(line, n, s->why, sizeof s->why);
 }
 
 bool cull__said_something(const char *line, size_t n)
 {
     while (n && (*line == ' ' || *line == '\t')) line++, n--;
-    return n && (strchr("{+-.0123456789iInN", *line) || memchr(line, '=', n));
+    return n && (strchr("{[+-.0123456789iInN", *line) || memchr(line, '=', n));
 }
 
 void cull__said_of(const cull_search_problem *p, cull__json_parser *json, const char *line,
                    size_t n, cull__said *s)
 {
     double v;
-    *s = (cull__said){.step = -1, .trial = -1};
+    *s = (cull__said){.step = -1, .trial = -1, .not_finite = -1};
     while (n && (*line == ' ' || *line == '\t')) line++, n--;
     while (n && (line[n - 1] == ' ' || line[n - 1] == '\t' || line[n - 1] == '\r')) n--;
     if (!n) return;
-    if (*line == '{')
+    if (*line == '{' || *line == '[' || (n == 4 && !memcmp(line, "null", 4)))
         from_json(p, json, line, n, s);
     else if (memchr(line, '=', n))
         from_pairs(p, line, n, s);
-    else if (p->objectives == 1 && !p->constraints && cull__parse_f64(line, n, &v))
-        s->value[0] = v, s->objectives = 1;
+    else if (cull__parse_f64(line, n, &v))
+        from_number(p, v, s);
     bool values = s->objectives == (1u << p->objectives) - 1;
     s->some = s->objectives || s->constraints;
     s->result = s->failed || (values && s->constraints == (1u << p->constraints) - 1);
     s->report = values && s->step >= 0 && !s->failed;
+    s->answer |= s->some || s->failed;
+    if (s->result && !s->failed) look_for_numbers(p, line, n, s);
 }
 
 static size_t name_list(const cull_search_problem *p, uint32_t objectives, uint32_t constraints,

@@ -105,10 +105,8 @@ static cull_status keep_trial(cull_ctx *cx, const cull__program *p, cull__runner
         close(out);
         return s;
     }
-    cull__close_fd(&w->out.file);
-    cull__close_fd(&w->err.file);
-    w->out.file = out, w->err.file = err;
-    w->out.left = w->err.left = p->most;
+    cull__printed_keep(&w->out, out, p->most);
+    cull__printed_keep(&w->err, err, p->most);
     return CULL_OK;
 }
 
@@ -148,7 +146,10 @@ static void not_run(cull__runner *w, const char *file, int why)
     char shown[120];
     cull__quote(file, strlen(file), shown, sizeof shown);
     snprintf(w->note, sizeof w->note, "%s: cannot be run: %s%s", shown, strerror(why),
-             why == ENOEXEC ? "; has its first line a #!?" : "");
+             why == ENOEXEC ? "; has its first line a #!?"
+             : why == ENOENT && !access(file, F_OK)
+                 ? "; is the program there that its first line names?"
+                 : "");
     w->said = (cull__said){.failed = true};
     w->has = true;
     w->again = passes(why);
@@ -208,15 +209,15 @@ cull_status cull__runner_begin(cull_ctx *cx, cull__program *p, int worker, const
     if (w->child.pid && (cull__child_look(&w->child) || w->out.ended)) cull__child_close(&w->child);
     bool fresh = !w->child.pid;
     w->trial = *t, w->trial.x = NULL;
-    w->stopping = w->waits = w->late = w->has = w->has_part = w->again = false;
+    w->stopping = w->waits = w->late = w->malformed = w->has = w->has_part = w->again = false;
     w->reports = 0;
     w->kill_at = INFINITY;
     w->note[0] = 0;
     if (fresh) {
         w->drain = INFINITY;
         w->sent = w->send_n = 0;
-        cull__printed_reset(&w->out, -1, 0);
-        cull__printed_reset(&w->err, -1, 0);
+        cull__printed_reset(&w->out);
+        cull__printed_reset(&w->err);
     }
     cull__mark_t m = cull__mark(cx);
     cull_status s = begin(cx, p, worker, t, &point);
@@ -269,12 +270,29 @@ double cull__runner_due(const cull__runner *w)
 
 /* ---- how it went ---- */
 
+/* What one that stays prints goes to the trial's files until the next one begins. */
+static void over(const cull__program *p, cull__runner *w)
+{
+    w->busy = false;
+    if (p->stay) return;
+    cull__printed_kept(&w->out);
+    cull__printed_kept(&w->err);
+}
+
 static void done(cull__program *p, cull__runner *w, cull_trial_state state, cull__eval_event *ev)
 {
     const cull__said *s = &w->said;
+    const cull_search_problem *q = p->problem;
+    int bad = state == CULL_TRIAL_DONE ? s->not_finite : -1;
+    if (bad >= 0) {
+        state = CULL_TRIAL_FAILED;
+        snprintf(w->note, sizeof w->note, "%.80s is no finite number: %s",
+                 bad < q->objectives ? q->objective[bad].name : q->constraint[bad - q->objectives],
+                 s->why);
+    }
     ev->kind = CULL__EVAL_DONE;
     ev->outcome = (cull_outcome){.state = state, .note = *w->note ? w->note : NULL};
-    w->busy = false;
+    over(p, w);
     if (state != CULL_TRIAL_DONE) return;
     memcpy(p->value, s->value, sizeof p->value);
     memcpy(p->violation, s->violation, sizeof p->violation);
@@ -337,8 +355,10 @@ static void finish(cull__program *p, cull__runner *w, cull__eval_event *ev)
     } else if (c->dead && !c->by_signal && c->status == TRY_AGAIN && !w->stopping) {
         why_ended(p, w, w->note, sizeof w->note);
         ev->outcome.note = w->note;
-        w->busy = false;
+        over(p, w);
         ev->kind = CULL__EVAL_AGAIN;
+    } else if (w->malformed) {
+        /* the note says what it told */
     } else if (!well || p->stay) {
         why_ended(p, w, w->note, sizeof w->note);
     } else if (w->has && w->said.failed) {
@@ -370,21 +390,24 @@ static bool report(cull__program *p, int worker, const cull__said *s, double now
     return true;
 }
 
-/* Of one that stays: a line that is no report is a result as soon as it is meant as one. */
-static bool stay_result(cull__program *p, cull__runner *w, const cull__said *s,
+/* Of one that stays: a line that is no report is a result as soon as it is meant as one. Whether what is neither waits for an
+ * answer cannot be known, so who printed that is ended. */
+static bool stay_result(cull__program *p, cull__runner *w, const cull__said *s, double now,
                         cull__eval_event *ev)
 {
     if (w->stopping) {
-        if (s->result || s->some || s->broken) done(p, w, CULL_TRIAL_STOPPED, ev);
+        if (s->answer) done(p, w, CULL_TRIAL_STOPPED, ev);
     } else if (s->failed) {
         snprintf(w->note, sizeof w->note, "%s", s->why);
         done(p, w, CULL_TRIAL_FAILED, ev);
     } else if (s->result) {
         w->said = *s;
         done(p, w, CULL_TRIAL_DONE, ev);
-    } else if (s->some || s->broken) {
+    } else if (s->answer) {
         without_result(p, w);
-        done(p, w, CULL_TRIAL_FAILED, ev);
+        w->malformed = true;
+        w->deadline = INFINITY;
+        end(p, w, now);
     }
     return !w->busy;
 }
@@ -401,7 +424,7 @@ static bool take_line(cull__program *p, int worker, const char *line, size_t n, 
     if (s.result && !(p->stay && s.report)) w->said = s, w->has = true;
     if (s.some && !s.result && !s.report) w->part = s, w->has_part = true;
     if (s.report) return report(p, worker, &s, now, ev);
-    return p->stay && stay_result(p, w, &s, ev);
+    return p->stay && stay_result(p, w, &s, now, ev);
 }
 
 /* Deadlines that have come. */

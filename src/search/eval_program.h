@@ -11,6 +11,7 @@ typedef struct {
     bool stopping;    /* it was told to stop, and its result is not wanted */
     bool waits;       /* stay: it waits for the answer to a report */
     bool late;        /* its time was over */
+    bool malformed;   /* stay: it printed what is no answer, and is ended; the note is made */
     double deadline;  /* when it is, INFINITY = never */
     double asked;     /* stay: since when it waits */
     double kill_at;   /* SIGKILL follows SIGTERM; INFINITY = not sent */

@@ -213,6 +213,11 @@ static void names(void **state)
     assert_false(cull__utf8_ok("\xed\xa0\x80", 3, &bad)); /* a surrogate */
     assert_false(cull__utf8_ok("\xc0\xaf", 2, &bad));     /* overlong */
     assert_false(cull__utf8_ok("\xf4\x90\x80\x80", 4, &bad));
+    char shown[16]; /* 12 bytes and dots at most, whole characters */
+    assert_string_equal(cull__quote("a\xff\x01\xc3\xa9\xe2\x82", 7, shown, sizeof shown),
+                        "a??\xc3\xa9??");
+    assert_string_equal(cull__quote("0123456789a\xc3\xa9 and more", 21, shown, sizeof shown),
+                        "0123456789a...");
 }
 
 static void json(void **state)
@@ -227,12 +232,15 @@ static void json(void **state)
     cull__json_f64(&j, INFINITY);
     cull__json_i64(&j, -5);
     cull__json_str(&j, "x\n\x01");
+    cull__json_str(&j, "\xc3\xa9\xc3\"\xff");
     cull__json_close(&j, ']');
     cull__json_key(&j, "c");
     cull__json_bool(&j, true);
     cull__json_close(&j, '}');
     assert_int_equal(j.b.status, CULL_OK);
-    assert_string_equal(j.b.at, "{\"a\\\"b\":[0.1,null,-5,\"x\\n\\u0001\"],\"c\":true}");
+    assert_string_equal(
+        j.b.at,
+        "{\"a\\\"b\":[0.1,null,-5,\"x\\n\\u0001\",\"\xc3\xa9\\ufffd\\\"\\ufffd\"],\"c\":true}");
     cull__buf_free(&j.b);
     cull_ctx_free(cx);
 }

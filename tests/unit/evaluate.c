@@ -188,7 +188,15 @@ static void results(void **state)
     is_failed(run(f, "true"), "it printed nothing");
     is_failed(run(f, "echo; echo"), "blank");
     is_failed(run(f, "echo what is this"), "'what is this'");
-    is_failed(run(f, "echo '{\"error\": NaN}'"), "{\"error\": NaN}");
+    is_failed(run(f, "echo '{\"error\": NaN}'"), "error is no finite number: {\"error\": NaN}");
+    is_failed(run(f, "echo '{\"note\": \"NaN \\\" \", \"error\": [-Infinity]}'"),
+              "no finite number");
+    is_failed(run(f, "echo 0.5; echo '{\"error\": null}'"), "error is no finite number");
+    is_failed(run(f, "echo '{\"error\": \"0.5\"}'"), "error is no finite number");
+    is_failed(run(f, "echo error=inf"), "error is no finite number: error=inf");
+    is_done(run(f, "echo 0.5; echo null; echo '[1, 2]'; echo '{'; echo error=none; echo []"), 0.5);
+    is_failed(run(f, "printf '\\377\\303\\251\\000\\033[1m\\342\\202' >&2; exit 1"),
+              "exit status 1: ?\303\251??[1m??");
     is_failed(run(f, "echo 0.5; echo no space left >&2; exit 3"), "exit status 3: no space left");
     is_failed(run(f, "echo 0.5; kill -SEGV $$"), "killed by signal 11");
 }
@@ -283,7 +291,11 @@ static void point_on_input(void **state)
     struct stat st;
     snprintf(path, sizeof path, "%s/000007/out", f->dir);
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, 10); /* `most` */
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = 0;
+    fclose(in);
+    assert_string_equal(text, "12345\n[2 bytes are left out here]\n89\n2\n"); /* `most` */
     snprintf(path, sizeof path, "%s/000007/err", f->dir);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, 3);
@@ -373,18 +385,33 @@ static void again(void **state)
     assert_string_equal(a.note, "exit status 75: busy");
 }
 
+/* A gigabyte of output: memory stays as it is, the kept file is bounded and has the beginning and the end. */
 static void flood(void **state)
 {
     fixture *f = *state;
     struct rusage before, after;
+    struct stat st;
+    char path[120], tail[64] = "";
+    cull_command_opts o = {.dir = f->dir};
     getrusage(RUSAGE_SELF, &before);
-    is_done(
-        run(f,
-            "head -c 30000000 /dev/zero; echo; yes | head -c 30000000; yes | head -c 3000000 >&2; "
-            "echo 7"),
-        7.0);
+    is_done(run_with(f,
+                     "echo first; head -c 1000000000 /dev/zero; echo; yes | head -c 30000000; "
+                     "yes | head -c 3000000 >&2; echo last; echo 7",
+                     o),
+            7.0);
     getrusage(RUSAGE_SELF, &after);
     assert_true(after.ru_maxrss - before.ru_maxrss < 4096); /* KiB */
+    snprintf(path, sizeof path, "%s/000007/out", f->dir);
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_size, 1 << 20, (1 << 20) + 80);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    assert_int_equal(fread(tail, 1, 6, in), 6);
+    assert_string_equal(tail, "first\n");
+    fseek(in, -9, SEEK_END);
+    assert_int_equal(fread(tail, 1, 9, in), 9);
+    assert_string_equal(tail, "y\nlast\n7\n");
+    fclose(in);
 }
 
 static void stops(void **state)
@@ -474,6 +501,41 @@ static answer on(fixture *f, cull_evaluator *e, int64_t number, bool go)
     return a;
 }
 
+/* What is meant as an answer and is none fails the trial at once, without a timeout, and the worker is another one then. */
+static void stays_with_rubbish(fixture *f)
+{
+    static const char *const told[][2] = {
+        {"echo '{\"error\": 0.'; continue;;", "its last line was '{\"error\": 0.'"},
+        {"echo '{\"eror\": 0.5}'; continue;;", "its last line was '{\"eror\": 0.5}'"},
+        {"echo '{}'; continue;;", "'{}'"},
+        {"echo null; continue;;", "'null'"},
+        {"echo [0.5]; continue;;", "'[0.5]'"},
+        {"echo error=oops; continue;;", "'error=oops'"},
+        {"echo '{\"step\": 1, \"loss\": 2}'; read -r a; continue;;", "\"loss\": 2"},
+    };
+    cull_command_opts o = {.grace = 0.3};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        cull_evaluator *e = stay(f, told[i][0], o);
+        is_done(on(f, e, 1, true), 1.0);
+        answer a = on(f, e, 9, true);
+        is_failed(a, told[i][1]);
+        assert_true(a.took < 3);
+        is_done(on(f, e, 3, true), 1.0);
+        cull_evaluator_free(e);
+    }
+    /* a report of what is no number is one, and is answered */
+    cull_evaluator *e = stay(f, "echo '{\"step\": 1, \"error\": NaN}'; read -r a;;", o);
+    answer a = on(f, e, 9, true);
+    assert_int_equal(a.reports, 1);
+    is_done(a, 1.0);
+    cull_evaluator_free(e);
+    f->p.objectives = 2;
+    e = stay(f, "echo 0.5; continue;;", o);
+    is_failed(on(f, e, 9, true), "'0.5'");
+    cull_evaluator_free(e);
+    f->p.objectives = 1;
+}
+
 static void stays(void **state)
 {
     fixture *f = *state;
@@ -518,6 +580,7 @@ static void stays(void **state)
     is_failed(on(f, e, 9, true), "NaN");
     is_done(on(f, e, 3, true), 2.0);
     cull_evaluator_free(e);
+    stays_with_rubbish(f);
     e = stay(f, "echo '{\"trial\": 8, \"error\": 5}'; echo log;;", o);
     is_done(on(f, e, 9, true), 1.0);
     cull_evaluator_free(e);
