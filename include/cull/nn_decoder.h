@@ -1,4 +1,4 @@
-/* cull/nn_decoder.h - attention, and small causal transformers on a tape (cull/nn.h).
+/* cull/nn_decoder.h - attention, small causal transformers on a tape (cull/nn.h), adapters for them.
  *
  *     cull_decoder_opts o = CULL_DECODER_OPTS;
  *     o.vocab = 65;
@@ -61,6 +61,26 @@ CULL_API const cull_decoder_opts *cull_decoder_options(const cull_decoder *d); /
 CULL_API cull_var *cull_decoder_tokens(cull_tape *t, const cull_decoder *d, const int32_t *id,
                                        int64_t n, int64_t length);
 CULL_API cull_var *cull_decoder_vectors(cull_tape *t, const cull_decoder *d, cull_var *x);
+
+/* ---- adapters: few numbers are trained, and the decoder's own stay ---- */
+typedef struct {
+    int64_t serial;    /* numbers of the bottleneck behind the feed-forward network; 0 = none */
+    int64_t parallel;  /* so of the one beside it, which reads what the network reads */
+    int64_t prefix;    /* learned keys and values in front of each sequence's own */
+    const bool *layer; /* which layers (of all) have them; NULL = all */
+} cull_adapter_opts;
+/* Every tensor of d is frozen, and those of the adapters are added behind all others of its params:
+ *
+ *     layers.0.serial_adapter.down_proj.weight (serial, width) and .up_proj.weight (width, serial): what the
+ *     network made, y, becomes y + up relu(down y) (Houlsby et al. 2019)
+ *     layers.0.parallel_adapter, likewise: up relu(down x) is added, x being the network's input (He et al. 2022)
+ *     layers.0.self_attn.prefix_key (prefix, width) and .prefix_value (Li and Liang 2021)
+ *
+ * up and prefix_value begin at 0. CULL_EINPUT: d has adapters already. */
+CULL_API cull_status cull_decoder_adapt(cull_ctx *cx, cull_decoder *d,
+                                        const cull_adapter_opts *o) CULL_CHECKED;
+/* What those come to: 2 width (serial + parallel + prefix) for each layer that has them. */
+CULL_API int64_t cull_adapter_numbers(const cull_decoder_opts *d, const cull_adapter_opts *o);
 
 #ifdef __cplusplus
 }

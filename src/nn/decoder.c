@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { NAME = 200 };
 static const double DEVIATION = 0.02, NORM_EPS = 1e-5;
 
 /* ---- sizes ---- */
@@ -71,32 +71,39 @@ static const part parts[CULL__BLOCK_PARTS] = {
     [CULL__FC2_B] = {"fc2.bias", 'w'},
 };
 
-/* Normal weights (out, in), or with in 0 a vector of zeros or ones. */
-static cull_status add(cull_params *p, const char *prefix, const char *name, int64_t out,
-                       int64_t in, double deviation, bool one, int *at)
+cull_status cull__decoder_name(const cull_decoder *d, const char *name, char full[CULL__NAME])
 {
-    char full[NAME];
+    const char *prefix = d->o.prefix ? d->o.prefix : "";
+    if (snprintf(full, CULL__NAME, "%s%s", prefix, name) < CULL__NAME) return CULL_OK;
+    return cull__fail(cull__params_ctx(d->p), CULL_EOPTION, "the prefix '%.40s...' is too long",
+                      prefix);
+}
+
+/* Normal weights (out, in), or with in 0 a vector of zeros or ones. */
+static cull_status add(cull_decoder *d, const char *name, int64_t out, int64_t in, double deviation,
+                       bool one, int *at)
+{
+    char full[CULL__NAME];
     const int64_t dim[] = {out, in};
-    const int n = snprintf(full, sizeof full, "%s%s", prefix ? prefix : "", name);
-    if (n >= NAME)
-        return cull__fail(cull__params_ctx(p), CULL_EOPTION, "the prefix '%.40s...' is too long",
-                          prefix);
-    if (in) return cull_params_add(p, full, 2, dim, CULL_INIT_NORMAL, deviation, 0, 0, at);
-    return cull_params_add(p, full, 1, dim, one ? CULL_INIT_ONE : CULL_INIT_ZERO, 0, 0,
+    CULL_TRY(cull__decoder_name(d, name, full));
+    if (in) return cull_params_add(d->p, full, 2, dim, CULL_INIT_NORMAL, deviation, 0, 0, at);
+    return cull_params_add(d->p, full, 1, dim, one ? CULL_INIT_ONE : CULL_INIT_ZERO, 0, 0,
                            CULL_PARAM_NO_DECAY, at);
 }
 
-static cull_status add_block(cull_params *p, const cull_decoder_opts *o, int64_t layer,
-                             cull__block *b)
+static cull_status add_block(cull_decoder *d, int64_t layer)
 {
+    const cull_decoder_opts *o = &d->o;
+    cull__block *b = d->block + layer;
     const double small = DEVIATION / sqrt(2 * (double)o->layers);
     snprintf(b->attention, sizeof b->attention, "layers.%d.self_attn", (int)layer);
     snprintf(b->ffn, sizeof b->ffn, "layers.%d", (int)layer);
+    for (int i = 0; i < CULL__ADAPTER_PARTS; i++) b->adapter[i] = -1;
     for (int i = 0; i < CULL__BLOCK_PARTS; i++) {
         char name[64];
         const part *q = parts + i;
         snprintf(name, sizeof name, "layers.%d.%s", (int)layer, q->name);
-        CULL_TRY(add(p, o->prefix, name, q->out == 'w' ? o->width : o->hidden,
+        CULL_TRY(add(d, name, q->out == 'w' ? o->width : o->hidden,
                      !q->in         ? 0
                      : q->in == 'w' ? o->width
                                     : o->hidden,
@@ -105,27 +112,37 @@ static cull_status add_block(cull_params *p, const cull_decoder_opts *o, int64_t
     return CULL_OK;
 }
 
-static cull_status add_all(cull_params *p, cull_decoder *d)
+static cull_status add_all(cull_decoder *d)
 {
     const cull_decoder_opts *o = &d->o;
     const int64_t w = o->width;
     const double even = 1 / sqrt((double)(o->inputs ? o->inputs : 1));
     d->token = d->in_w = d->in_b = -1;
     if (o->vocab) {
-        CULL_TRY(
-            add(p, o->prefix, "embed_tokens.weight", o->vocab, w, DEVIATION, false, &d->token));
+        CULL_TRY(add(d, "embed_tokens.weight", o->vocab, w, DEVIATION, false, &d->token));
     } else {
-        CULL_TRY(add(p, o->prefix, "project_in.weight", w, o->inputs, even, false, &d->in_w));
-        CULL_TRY(add(p, o->prefix, "project_in.bias", w, 0, 0, false, &d->in_b));
+        CULL_TRY(add(d, "project_in.weight", w, o->inputs, even, false, &d->in_w));
+        CULL_TRY(add(d, "project_in.bias", w, 0, 0, false, &d->in_b));
     }
-    CULL_TRY(
-        add(p, o->prefix, "embed_positions.weight", o->context, w, DEVIATION, false, &d->position));
-    for (int64_t i = 0; i < o->layers; i++) CULL_TRY(add_block(p, o, i, d->block + i));
-    CULL_TRY(add(p, o->prefix, "final_layer_norm.weight", w, 0, 0, true, &d->norm_w));
-    CULL_TRY(add(p, o->prefix, "final_layer_norm.bias", w, 0, 0, false, &d->norm_b));
+    CULL_TRY(add(d, "embed_positions.weight", o->context, w, DEVIATION, false, &d->position));
+    for (int64_t i = 0; i < o->layers; i++) CULL_TRY(add_block(d, i));
+    CULL_TRY(add(d, "final_layer_norm.weight", w, 0, 0, true, &d->norm_w));
+    CULL_TRY(add(d, "final_layer_norm.bias", w, 0, 0, false, &d->norm_b));
     d->head = d->token;
     if (o->tied) return CULL_OK;
-    return add(p, o->prefix, "lm_head.weight", o->outs, w, DEVIATION, false, &d->head);
+    return add(d, "lm_head.weight", o->outs, w, DEVIATION, false, &d->head);
+}
+
+static cull_status own_prefix(cull_ctx *cx, cull_decoder *d)
+{
+    const char *from = d->o.prefix;
+    char *to;
+    const int64_t bytes = (int64_t)strlen(from) + 1;
+    d->o.prefix = NULL;
+    CULL_TRY(CULL_ALLOC(cx, to, bytes));
+    memcpy(to, from, (size_t)bytes);
+    d->o.prefix = to;
+    return CULL_OK;
 }
 
 cull_status cull_decoder_new(cull_ctx *cx, cull_params *p, const cull_decoder_opts *o,
@@ -137,9 +154,12 @@ cull_status cull_decoder_new(cull_ctx *cx, cull_params *p, const cull_decoder_op
     d->o = *o;
     if (!d->o.hidden) d->o.hidden = 4 * o->width;
     if (!d->o.outs) d->o.outs = o->vocab;
-    cull_status s = CULL_ALLOC(cx, d->block, o->layers);
-    if (s == CULL_OK) s = add_all(p, d);
-    d->o.prefix = NULL; /* the caller's */
+    d->p = p;
+    d->from = cull_params_count(p);
+    cull_status s = o->prefix ? own_prefix(cx, d) : CULL_OK;
+    if (s == CULL_OK) s = CULL_ALLOC(cx, d->block, o->layers);
+    if (s == CULL_OK) s = add_all(d);
+    d->to = cull_params_count(p);
     if (s != CULL_OK) {
         cull_decoder_free(d);
         return s;
@@ -151,6 +171,7 @@ cull_status cull_decoder_new(cull_ctx *cx, cull_params *p, const cull_decoder_op
 void cull_decoder_free(cull_decoder *d)
 {
     if (!d) return;
+    cull__free((void *)d->o.prefix);
     cull__free(d->block);
     cull__free(d);
 }
@@ -175,6 +196,8 @@ static cull_var *attend(cull_tape *t, const cull_decoder *d, const cull__block *
     cull_tape_scope(t, b->attention);
     cull_var *q = linear(t, b, CULL__Q_W, x), *k = linear(t, b, CULL__K_W, x),
              *v = linear(t, b, CULL__V_W, x);
+    k = cull__prefixed(t, b, CULL__PREFIX_KEY, k);
+    v = cull__prefixed(t, b, CULL__PREFIX_VALUE, v);
     return linear(t, b, CULL__OUT_W, cull_nn_attention(t, q, k, v, d->o.heads, true));
 }
 
@@ -184,7 +207,7 @@ static cull_var *feed_forward(cull_tape *t, const cull_decoder *d, const cull__b
     cull_tape_scope(t, b->ffn);
     cull_var *h = linear(t, b, CULL__FC1_W, x);
     h = d->o.act == CULL_DECODER_RELU ? cull_nn_relu(t, h) : cull_nn_gelu(t, h);
-    return linear(t, b, CULL__FC2_W, h);
+    return cull__adapted(t, b, x, linear(t, b, CULL__FC2_W, h));
 }
 
 static cull_var *block(cull_tape *t, const cull_decoder *d, const cull__block *b, cull_var *x)

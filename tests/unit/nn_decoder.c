@@ -27,6 +27,7 @@ typedef struct {
     cull_params *p;
     cull_decoder *d;
     const char *prefix;
+    cull_adapter_opts a;
     double *w; /* all numbers of p */
 } net;
 
@@ -69,21 +70,21 @@ static void normed(double *y, const double *x, const double *w, const double *b,
     }
 }
 
-/* Position i of y attends to the keys 0 .. i. */
+/* Position i of y attends to the keys 0 .. front + i. */
 static void attended(double *y, const double *q, const double *k, const double *v, int64_t n,
-                     int64_t width, int64_t heads)
+                     int64_t width, int64_t heads, int64_t front)
 {
     const int64_t d = width / heads;
     memset(y, 0, (size_t)(n * width) * sizeof *y);
     for (int64_t i = 0; i < n; i++)
         for (int64_t h = 0; h < width; h += d) {
             double p[64], sum = 0;
-            for (int64_t j = 0; j <= i; j++) {
+            for (int64_t j = 0; j <= front + i; j++) {
                 double dot = 0;
                 for (int64_t c = h; c < h + d; c++) dot += q[i * width + c] * k[j * width + c];
                 sum += p[j] = exp(dot / sqrt((double)d));
             }
-            for (int64_t j = 0; j <= i; j++)
+            for (int64_t j = 0; j <= front + i; j++)
                 for (int64_t c = h; c < h + d; c++)
                     y[i * width + c] += p[j] / sum * v[j * width + c];
         }
@@ -92,6 +93,23 @@ static void attended(double *y, const double *q, const double *k, const double *
 static void added(double *x, const double *y, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) x[i] += y[i];
+}
+
+/* x += up relu(down y) */
+static void bottleneck(double *x, const double *y, const double *down, const double *up, int64_t n,
+                       int64_t width, int64_t size)
+{
+    static double mid[4096], out[4096];
+    affine(mid, y, down, NULL, n, width, size);
+    for (int64_t i = 0; i < n * size; i++) mid[i] = fmax(mid[i], 0);
+    affine(out, mid, up, NULL, n, size, width);
+    added(x, out, n * width);
+}
+
+static void put_in_front(double *k, const double *rows, int64_t front, int64_t n)
+{
+    memmove(k + front, k, (size_t)n * sizeof *k);
+    memcpy(k, rows, (size_t)front * sizeof *k);
 }
 
 enum { ROOM = 4096 };
@@ -105,15 +123,25 @@ static void layer_of(const net *m, int64_t l, double *x, int64_t n)
     affine(q, h, T("self_attn.q_proj.weight"), T("self_attn.q_proj.bias"), n, w, w);
     affine(k, h, T("self_attn.k_proj.weight"), T("self_attn.k_proj.bias"), n, w, w);
     affine(v, h, T("self_attn.v_proj.weight"), T("self_attn.v_proj.bias"), n, w, w);
-    attended(a, q, k, v, n, w, o->heads);
+    const bool has = !m->a.layer || m->a.layer[l];
+    const int64_t front = has ? m->a.prefix : 0;
+    if (front) put_in_front(k, T("self_attn.prefix_key"), front * w, n * w);
+    if (front) put_in_front(v, T("self_attn.prefix_value"), front * w, n * w);
+    attended(a, q, k, v, n, w, o->heads, front);
     affine(h, a, T("self_attn.out_proj.weight"), T("self_attn.out_proj.bias"), n, w, w);
     added(x, h, n * w);
     normed(h, x, T("final_layer_norm.weight"), T("final_layer_norm.bias"), n, w);
     affine(a, h, T("fc1.weight"), T("fc1.bias"), n, w, o->hidden);
     for (int64_t i = 0; i < n * o->hidden; i++)
         a[i] = o->act == CULL_DECODER_RELU ? fmax(a[i], 0) : a[i] * .5 * erfc(-a[i] / sqrt(2));
-    affine(h, a, T("fc2.weight"), T("fc2.bias"), n, o->hidden, w);
-    added(x, h, n * w);
+    affine(k, a, T("fc2.weight"), T("fc2.bias"), n, o->hidden, w);
+    added(x, k, n * w);
+    if (has && m->a.serial)
+        bottleneck(x, k, T("serial_adapter.down_proj.weight"), T("serial_adapter.up_proj.weight"),
+                   n, w, m->a.serial);
+    if (has && m->a.parallel)
+        bottleneck(x, h, T("parallel_adapter.down_proj.weight"),
+                   T("parallel_adapter.up_proj.weight"), n, w, m->a.parallel);
 #undef T
 }
 
@@ -184,8 +212,24 @@ static const cull_decoder_opts kinds[] = {
      .prefix = "model.decoder."},
     {.layers = 2, .width = 9, .heads = 1, .context = 8, .inputs = INPUTS, .outs = OUTS},
     {.layers = 1, .width = 6, .heads = 6, .context = 8, .vocab = VOCAB, .outs = OUTS},
+    {.layers = 2, .width = 12, .heads = 3, .context = 9, .vocab = VOCAB, .prefix = "base."},
+    {.layers = 2, .width = 8, .heads = 2, .context = 9, .inputs = INPUTS, .outs = OUTS},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
+static const bool second[] = {false, true};
+static const cull_adapter_opts adapters[KINDS] = {
+    [4] = {.serial = 3, .parallel = 5, .prefix = 4, .layer = second},
+    [5] = {.serial = 1, .prefix = 2},
+};
+
+static net net_of_kind(int k)
+{
+    net m = net_of(cx, kinds + k);
+    m.a = adapters[k];
+    if (m.a.serial) ok(cx, cull_decoder_adapt(cx, m.d, &m.a));
+    stir(&m);
+    return m;
+}
 
 static cull_var *forward(cull_tape *t, const net *m, int64_t n, int64_t length)
 {
@@ -215,8 +259,7 @@ static void values(void **state)
     (void)state;
     fill_vectors();
     for (int k = 0; k < KINDS; k++) {
-        net m = net_of(cx, kinds + k);
-        stir(&m);
+        net m = net_of_kind(k);
         const int64_t outs = cull_decoder_options(m.d)->outs;
         double y[N * LENGTH * VOCAB], top = 0;
         cull_tape *t;
@@ -254,9 +297,8 @@ static void gradients(void **state)
     fill_vectors();
     for (int i = 0; i < N * LENGTH * VOCAB; i++) w[i] = (float)sin(i);
     for (int k = 0; k < KINDS; k++) {
-        net m = net_of(cx, kinds + k);
+        net m = net_of_kind(k);
         cull_tape *t;
-        stir(&m);
         ok(cx, cull_tape_new(cx, m.p, &t));
         cull_tape_reset(t, cx, CULL_TAPE_GRAD, 0);
         ok(cx, cull_tape_backward(t, cull_nn_weighted_sum(t, forward(t, &m, N, LENGTH), w)));
@@ -265,6 +307,10 @@ static void gradients(void **state)
             const float *g = cull_tape_grad(t) + q->at;
             double scale = 1e-2; /* keys' biases have none: softmax does not see them */
             for (int64_t j = 0; j < q->n; j++) scale = fmax(scale, fabs((double)g[j]));
+            if (q->flags & CULL_PARAM_FROZEN) {
+                for (int64_t j = 0; j < q->n; j++) assert_true(g[j] == 0);
+                continue;
+            }
             for (int64_t j = 0; j < q->n; j += q->n / 7 + 1) {
                 const double at = m.w[q->at + j], h = 1e-5;
                 m.w[q->at + j] = at + h;
@@ -288,13 +334,12 @@ static void causal(void **state)
     (void)state;
     fill_vectors();
     for (int k = 0; k < KINDS; k++) {
-        net m = net_of(cx, kinds + k);
+        net m = net_of_kind(k);
         const bool tokens = cull_decoder_options(m.d)->vocab;
         const int64_t outs = cull_decoder_options(m.d)->outs;
         float first[LENGTH * VOCAB];
         int32_t other[LENGTH];
         cull_tape *t;
-        stir(&m);
         ok(cx, cull_tape_new(cx, m.p, &t));
         cull_tape_reset(t, cx, 0, 0);
         memcpy(first, cull_var_value(forward(t, &m, 1, LENGTH)),
@@ -318,6 +363,67 @@ static void causal(void **state)
         cull_tape_free(t);
         drop(&m);
     }
+}
+
+/* ---- adapters ---- */
+
+/* As many numbers as the formula says are trained; a frozen decoder keeps its bits; bottlenecks begin as
+ * nothing at all. */
+static void adapted(void **state)
+{
+    (void)state;
+    static const cull_adapter_opts a[] = {
+        {.serial = 3},
+        {.parallel = 6},
+        {.prefix = 5},
+        {.serial = 2, .parallel = 1, .prefix = 7},
+        {.serial = 2, .parallel = 4, .prefix = 1, .layer = second},
+        {0}};
+    for (size_t k = 0; k < sizeof a / sizeof *a; k++) {
+        net m = net_of(cx, kinds);
+        const int64_t size = cull_params_size(m.p);
+        stir(&m);
+        float *base = malloc((size_t)size * sizeof *base), first[N * LENGTH * VOCAB];
+        memcpy(base, cull_params_value(m.p), (size_t)size * sizeof *base);
+        cull_tape *t;
+        ok(cx, cull_tape_new(cx, m.p, &t));
+        cull_tape_reset(t, cx, 0, 0);
+        memcpy(first, cull_var_value(forward(t, &m, N, LENGTH)), sizeof first);
+        ok(cx, cull_decoder_adapt(cx, m.d, a + k));
+        const int64_t numbers = a[k].serial + a[k].parallel + a[k].prefix;
+        const int64_t want = (a[k].layer ? 1 : 2) * 2 * 12 * numbers;
+        assert_int_equal(cull_params_trained(m.p), want);
+        assert_int_equal(cull_adapter_numbers(cull_decoder_options(m.d), a + k), want);
+        assert_memory_equal(base, cull_params_value(m.p), (size_t)size * sizeof *base);
+        cull_tape_reset(t, cx, CULL_TAPE_GRAD, 0);
+        cull_var *y = forward(t, &m, N, LENGTH);
+        if (!a[k].prefix) assert_memory_equal(first, cull_var_value(y), sizeof first);
+        if (numbers) {
+            ok(cx, cull_tape_backward(t, cull_nn_mean(t, cull_nn_square(t, y), 0, false)));
+            cull_optim_opts o = CULL_OPTIM_OPTS;
+            cull_optim *w;
+            const float *g = cull_tape_grad(t);
+            ok(cx, cull_optim_new(cx, m.p, &o, &w));
+            ok(cx, cull_optim_step(cx, w, &g, NULL, 1, .1));
+            cull_optim_free(w);
+        }
+        assert_memory_equal(base, cull_params_value(m.p), (size_t)size * sizeof *base);
+        cull_tape_reset(t, cx, 0, 0);
+        y = forward(t, &m, N, LENGTH);
+        if (numbers) assert_memory_not_equal(first, cull_var_value(y), sizeof first);
+        cull_tape_free(t);
+        free(base);
+        drop(&m);
+    }
+    net m = net_of_kind(4);
+    cull_adapter_opts bad = {.serial = -1};
+    assert_true(cull_params_find(m.p, "base.layers.0.serial_adapter.down_proj.weight") < 0);
+    const cull_param *q =
+        cull_params_at(m.p, cull_params_find(m.p, "base.layers.1.parallel_adapter.up_proj.weight"));
+    assert_true(q && q->dim[0] == 12 && q->dim[1] == 5);
+    refused(cx, cull_decoder_adapt(cx, m.d, a), CULL_EINPUT, "has adapters already");
+    refused(cx, cull_decoder_adapt(cx, m.d, &bad), CULL_EOPTION, "serial is -1");
+    drop(&m);
 }
 
 /* ---- names, first weights, options ---- */
@@ -466,7 +572,8 @@ static void memory_fails(void **state)
         cull_decoder *d = NULL;
         cull_tape *t = NULL;
         cull_status s = c ? cull_params_new(c, &p) : CULL_ENOMEM;
-        if (s == CULL_OK) s = cull_decoder_new(c, p, kinds, &d);
+        if (s == CULL_OK) s = cull_decoder_new(c, p, kinds + 4, &d);
+        if (s == CULL_OK) s = cull_decoder_adapt(c, d, adapters + 4);
         if (s == CULL_OK) s = cull_tape_new(c, p, &t);
         if (s == CULL_OK) {
             cull_tape_reset(t, c, CULL_TAPE_GRAD, 0);
@@ -534,9 +641,9 @@ static void trains_alike(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values),       cmocka_unit_test(gradients),    cmocka_unit_test(causal),
-        cmocka_unit_test(tensors),      cmocka_unit_test(wrong),        cmocka_unit_test(memory),
-        cmocka_unit_test(memory_fails), cmocka_unit_test(trains_alike),
+        cmocka_unit_test(values),  cmocka_unit_test(gradients),    cmocka_unit_test(causal),
+        cmocka_unit_test(adapted), cmocka_unit_test(tensors),      cmocka_unit_test(wrong),
+        cmocka_unit_test(memory),  cmocka_unit_test(memory_fails), cmocka_unit_test(trains_alike),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
