@@ -1,67 +1,65 @@
 /* sampler_survive.c - who of a generation goes on. */
+#include "choose/front.h"
 #include "cull/front.h"
 #include "search/parts.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- by crowding ---- */
-typedef struct {
-    double by;
-    int64_t row;
-} ranked;
 
-static int farther(const void *a, const void *b)
+/* The rank that does not fit whole; *left: how many of it do. */
+static int32_t last_rank(const cull__contest *r, const int32_t *rank, int32_t ranks, int64_t *count,
+                         int64_t *left)
 {
-    const ranked *x = a, *y = b;
-    if (x->by != y->by) return x->by > y->by ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Rows of ranks that fit whole go to idx; *last is the rank that does not. Returns how many. */
-static int64_t whole_ranks(const cull__contest *r, const int32_t *rank, int32_t ranks,
-                           int64_t *count, int64_t *idx, int32_t *last)
-{
+    int32_t last = 0;
     for (int64_t i = 0; i < r->n; i++) count[rank[i]]++;
-    int64_t k = 0;
-    for (*last = 0; *last < ranks && k + count[*last] <= r->keep; ++*last) k += count[*last];
-    k = 0;
-    for (int64_t i = 0; i < r->n; i++)
-        if (rank[i] < *last) idx[k++] = i;
-    return k;
+    for (*left = r->keep; last < ranks && count[last] <= *left; last++) *left -= count[last];
+    return last;
+}
+
+/* Marks those `left` of a rank that are farthest from their neighbours, of equal ones the first. */
+static cull_status mark_far(cull_ctx *cx, const cull__contest *r, const int32_t *rank, int32_t last,
+                            int64_t count, int64_t left, uint8_t *stays)
+{
+    double *far, *value;
+    cull__place *p, *room;
+    int64_t n = 0;
+    CULL_TRY(CULL_TMP(cx, p, count));
+    CULL_TRY(CULL_TMP(cx, room, count));
+    CULL_TRY(CULL_TMP(cx, far, count));
+    CULL_TRY(CULL_TMP(cx, value, count * r->m));
+    for (int64_t i = 0; i < r->n; i++) {
+        if (rank[i] != last) continue;
+        memcpy(value + n * r->m, r->value + i * r->m, (size_t)r->m * sizeof *value);
+        p[n++].i = i;
+    }
+    CULL_TRY(cull_front_crowding(cx, value, n, r->m, NULL, far));
+    for (int64_t i = 0; i < n; i++) p[i].v = -far[i];
+    cull__places_sort(p, room, n);
+    for (int64_t i = 0; i < left; i++) stays[p[i].i] = 1;
+    return CULL_OK;
 }
 
 cull_status cull__survive_crowded(cull_ctx *cx, const cull__contest *r, int64_t *idx, int32_t *rank,
                                   double *crowd)
 {
     cull__mark_t mark = cull__mark(cx);
-    int32_t *of, ranks, last;
-    double *far, *value;
-    int64_t *count;
-    ranked *rest;
+    int32_t *of, ranks;
+    double *value;
+    int64_t *count, left, k = 0;
+    uint8_t *stays;
     CULL_TRY(CULL_TMP(cx, of, r->n));
-    CULL_TRY(CULL_TMP(cx, far, r->n));
-    CULL_TRY(CULL_TMP(cx, rest, r->n));
+    CULL_TRY(CULL_TMP0(cx, stays, r->n));
     CULL_TRY(CULL_TMP0(cx, count, r->n + 1));
     CULL_TRY(CULL_TMP(cx, value, r->keep * r->m));
     CULL_TRY(cull_front_ranks(cx, r->value, r->n, r->m, r->violation, of, &ranks));
-    CULL_TRY(cull_front_crowding(cx, r->value, r->n, r->m, of, far));
-    int64_t k = whole_ranks(r, of, ranks, count, idx, &last), n = 0;
-    for (int64_t i = 0; i < r->n && last < ranks; i++)
-        if (of[i] == last) rest[n++] = (ranked){far[i], i};
-    if (n) qsort(rest, (size_t)n, sizeof *rest, farther);
-    for (int64_t i = 0; k < r->keep && i < n; i++) idx[k++] = rest[i].row;
-    qsort(idx, (size_t)k, sizeof *idx, ascending);
-    for (int64_t i = 0; i < k; i++) {
-        rank[i] = of[idx[i]];
-        memcpy(value + i * r->m, r->value + idx[i] * r->m, (size_t)r->m * sizeof *value);
+    int32_t last = last_rank(r, of, ranks, count, &left);
+    if (left > 0) CULL_TRY(mark_far(cx, r, of, last, count[last], left, stays));
+    for (int64_t i = 0; i < r->n; i++) {
+        if (of[i] >= last && !stays[i]) continue;
+        memcpy(value + k * r->m, r->value + i * r->m, (size_t)r->m * sizeof *value);
+        rank[k] = of[i];
+        idx[k++] = i;
     }
     CULL_TRY(cull_front_crowding(cx, value, k, r->m, rank, crowd));
     cull__release(cx, mark);

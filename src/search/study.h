@@ -60,7 +60,8 @@ struct cull_study {
     cull__caps cap;
     int32_t *slot; /* of the set of keys: point + 1, 0 = free */
     int64_t slots, keys;
-    cull_key key; /* of the event's point, from reserve to apply */
+    cull_key key;        /* of the event's point, from reserve to apply */
+    const double *keyed; /* the point that `key` is of already; NULL = none */
 
     int64_t *again; /* trials to be handed out again, from again_head */
     int64_t again_n, again_head;

@@ -58,10 +58,16 @@ cull_status cull_study_stop(cull_study *s)
 
 /* ---- new points ---- */
 
-static bool seen(const cull_study *s, const double *x)
+/* The first point that is the same design as x; -1 = none. The key of what is asked in the end need not be
+ * made again. */
+static int64_t find(cull_study *s, const double *x)
 {
-    return cull__keys_find(s, cull_space_key(s->p.space, x)) >= 0;
+    s->key = cull_space_key(s->p.space, x);
+    s->keyed = x;
+    return cull__keys_find(s, s->key);
 }
+
+static bool seen(cull_study *s, const double *x) { return find(s, x) >= 0; }
 
 static cull_status draw(cull_study *s, int attempt, double *x)
 {
@@ -119,7 +125,7 @@ static cull_status propose(cull_study *s, int attempt, double *x)
 }
 
 /* The first of the queue that may be asked; *have = false: there is none. */
-static void from_queue(const cull_study *s, double *x, bool *have)
+static void from_queue(cull_study *s, double *x, bool *have)
 {
     *have = false;
     for (int64_t i = s->queue_head; i < s->queue_n && !*have; i++) {
@@ -146,10 +152,10 @@ static cull_status new_point(cull_study *s, int64_t again, double *x, bool *foun
     return other_point(s, x, found);
 }
 
-static void number_again(const cull_study *s, cull__event *e)
+static void number_again(cull_study *s, cull__event *e)
 {
     if (s->p.again == CULL_AGAIN_NEVER) return; /* it is a new one */
-    int64_t like = cull__keys_find(s, cull_space_key(s->p.space, e->x));
+    int64_t like = find(s, e->x);
     if (like < 0) return;
     e->replicate = s->point[like].times;
     if (s->p.again == CULL_AGAIN_CACHED) e->state = CULL_TRIAL_DONE;
@@ -165,8 +171,9 @@ static cull_status no_more(cull_study *s)
                                  : "every point of the space was asked");
 }
 
-static void same_point(const cull_study *s, int32_t i, int64_t budget, double *x, cull__event *e)
+static void same_point(cull_study *s, int32_t i, int64_t budget, double *x, cull__event *e)
 {
+    s->keyed = NULL;
     e->x = memcpy(x, s->x + (int64_t)i * s->v.width, (size_t)s->v.width * sizeof *x);
     e->step = (int64_t)i + 1;
     e->budget = budget;
@@ -203,6 +210,7 @@ static cull_status rung_or_new(cull_study *s, int64_t again, double *x, cull__ev
 static cull_status next_event(cull_study *s, int64_t again, double *x, cull__event *e)
 {
     bool found;
+    s->keyed = NULL;
     *e = (cull__event){.kind = CULL__ASKED, .trial = s->trials};
     if (s->ended) return no_more(s);
     if (s->again_head < s->again_n) {

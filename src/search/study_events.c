@@ -35,7 +35,8 @@ cull_status cull__study_reserve(cull_study *s, const cull__event *e)
 {
     cull_ctx *cx = s->cx;
     CULL_TRY(reserve_owed(s));
-    if (e->x) s->key = cull_space_key(s->p.space, e->x);
+    if (e->x && e->x != s->keyed) s->key = cull_space_key(s->p.space, e->x);
+    s->keyed = NULL;
     switch (e->kind) {
     case CULL__ASKED:
         if (!e->x) return CULL_OK;
@@ -357,6 +358,7 @@ cull_status cull__study_put(cull_study *s, cull__event *e)
 
 cull_status cull__study_let_go(cull_study *s, cull_status r)
 {
+    s->keyed = NULL;
     if (s->store) cull__store_abort(s->store);
     return r;
 }

@@ -10,7 +10,10 @@ static bool has(const cull_space_param *p, const double *x) { return !isnan(x[p-
 
 static void copy(const cull_space_param *p, const double *from, double *to)
 {
-    memcpy(to + p->at, from + p->at, (size_t)p->width * sizeof *to);
+    if (p->width == 1)
+        to[p->at] = from[p->at];
+    else
+        memcpy(to + p->at, from + p->at, (size_t)p->width * sizeof *to);
 }
 
 /* ---- one value ---- */
@@ -172,6 +175,8 @@ typedef struct {
     const double *x, *z;
     const cull__sbx *sbx; /* NULL = uniform crossover */
     uint8_t *used;        /* items of the longest permutation */
+    uint64_t bits;
+    int coins; /* that are left of them */
 } mating;
 
 /* Order crossover (Davis 1985): a run of x's, the rest in z's order from behind it. */
@@ -194,16 +199,34 @@ static void cross_order(const mating *m, const cull_space_param *p, double *y)
     }
 }
 
-/* Simulated binary crossover within 0 .. 1: one of the two children of a and b. */
-static double sbx(cull_rng *r, double eta, double a, double b)
+/* Draws are what a child costs: 64 coins are one of them. */
+static bool coin(mating *m)
 {
-    double lo = fmin(a, b), hi = fmax(a, b);
+    if (!m->coins--) m->bits = cull__rng_u64(m->r), m->coins = 63;
+    bool heads = m->bits & 1;
+    m->bits >>= 1;
+    return heads;
+}
+
+/* v^k, quicker than pow where k is a small whole number. */
+static double power(double v, double k)
+{
+    if (k < 0 || k > 64 || k != floor(k)) return pow(v, k);
+    double all = 1;
+    for (int left = (int)k; left; left /= 2, v *= v)
+        if (left % 2) all *= v;
+    return all;
+}
+
+/* Simulated binary crossover within 0 .. 1: one of the two children of a and b. */
+static double sbx(mating *m, double a, double b)
+{
+    double eta = m->sbx->eta_cross, lo = a < b ? a : b, hi = a < b ? b : a;
     if (hi - lo < 1e-14) return a;
-    bool low = cull__rng_below(r, 2) != 0;
+    bool low = coin(m);
     double beta = 1 + 2 * (low ? lo : 1 - hi) / (hi - lo);
-    double alpha = 2 - pow(beta, -(eta + 1)), u = cull__rng_unit(r);
-    double q =
-        u <= 1 / alpha ? pow(u * alpha, 1 / (eta + 1)) : pow(1 / (2 - u * alpha), 1 / (eta + 1));
+    double t = cull__rng_unit(m->r) * (2 - 1 / power(beta, eta + 1));
+    double q = pow(t <= 1 ? t : 1 / (2 - t), 1 / (eta + 1));
     double c = 0.5 * (lo + hi + (low ? -q : q) * (hi - lo));
     return c < 0 ? 0 : c > 1 ? 1 : c;
 }
@@ -212,7 +235,7 @@ static double sbx(cull_rng *r, double eta, double a, double b)
 static double polynomial(cull_rng *r, double eta, double v)
 {
     double u = cull__rng_unit(r), to = u < 0.5 ? v : 1 - v;
-    double near = pow(1 - to, eta + 1), w = u < 0.5 ? 2 * u : 2 * (1 - u);
+    double near = power(1 - to, eta + 1), w = u < 0.5 ? 2 * u : 2 * (1 - u);
     double q = 1 - pow(w + (1 - w) * near, 1 / (eta + 1));
     v += u < 0.5 ? -q : q;
     return v < 0 ? 0 : v > 1 ? 1 : v;
@@ -225,15 +248,15 @@ static bool moves(const mating *m, const cull_space_param *p)
            p->kind == CULL_SPACE_ORDINAL || (p->kind == CULL_SPACE_CATEGORY && m->sbx->rounded);
 }
 
-/* Whose parameter i is: x's (0) or z's (1); who has it not gives way. -1 = neither has. */
-static int owner(const mating *m, int i, int want)
+/* Whose parameter p is: x's (0) or z's (1); who has it not gives way. -1 = neither has. */
+static int owner(const mating *m, const cull_space_param *p, int want)
 {
-    const cull_space_param *p = m->s->param + i;
-    if (has(p, want ? m->z : m->x)) return want;
-    return has(p, want ? m->x : m->z) ? !want : -1;
+    bool x = has(p, m->x), z = has(p, m->z);
+    if (x && z) return want;
+    return x ? 0 : z ? 1 : -1;
 }
 
-static void mate(const mating *m, double *y)
+static void mate(mating *m, double *y)
 {
     const cull_space *s = m->s;
     int until = 0, of = 0; /* parameters below `until` lie in a structure that was taken whole */
@@ -242,8 +265,8 @@ static void mate(const mating *m, double *y)
         for (int64_t j = 0; j < p->width; j++) y[p->at + j] = NAN;
         if (!cull__is_active(s, y, i)) continue;
         bool whole = i < until;
-        int want = m->sbx && m->sbx->rounded ? 0 : (int)cull__rng_below(m->r, 2);
-        int from = owner(m, i, whole ? of : want);
+        int want = m->sbx && m->sbx->rounded ? 0 : coin(m);
+        int from = owner(m, p, whole ? of : want);
         if (from < 0) {
             cull__space_draw_value(p, m->r, y + p->at);
             continue;
@@ -253,9 +276,8 @@ static void mate(const mating *m, double *y)
         if (both && p->kind == CULL_SPACE_PERMUTATION) {
             cross_order(m, p, y);
         } else if (both && m->sbx && moves(m, p)) {
-            if (cull__rng_below(m->r, 2))
-                y[p->at] = cull__space_from_unit(p, sbx(m->r, m->sbx->eta_cross,
-                                                        cull__space_to_unit(p, m->x[p->at]),
+            if (coin(m))
+                y[p->at] = cull__space_from_unit(p, sbx(m, cull__space_to_unit(p, m->x[p->at]),
                                                         cull__space_to_unit(p, m->z[p->at])));
         } else if (both && p->role != CULL_SPACE_LEAF && m->x[p->at] != m->z[p->at]) {
             until = s->more[i].end;
@@ -264,10 +286,10 @@ static void mate(const mating *m, double *y)
     }
 }
 
-static bool mutates(const mating *m, int n)
+/* How many are passed over before the next that mutates, each by chance `rate`. */
+static double passed(cull_rng *r, double rate)
 {
-    double rate = m->sbx->rate;
-    return rate > 0 ? cull__rng_unit(m->r) < rate : cull__rng_below(m->r, n) == 0;
+    return rate < 1 ? floor(log(cull__rng_unit(r)) / log1p(-rate)) : 0;
 }
 
 static void mutate_polynomial(const mating *m, double *y)
@@ -275,14 +297,16 @@ static void mutate_polynomial(const mating *m, double *y)
     enum { SHORT = 8 }; /* values at most that are reset rather than moved */
     const cull__mutation plain = {.sd = 0.1};
     int n = changeable(m->s, y);
+    double rate = m->sbx->rate > 0 ? m->sbx->rate : n > 0 ? 1.0 / n : 1, wait = passed(m->r, rate);
     for (int i = 0; i < m->s->params; i++) {
         const cull_space_param *p = m->s->param + i;
-        if (!has(p, y) || !can_change(p) || !mutates(m, n)) continue;
+        if (!has(p, y) || !can_change(p) || wait-- > 0) continue;
         if (moves(m, p) && (m->sbx->rounded || p->kind == CULL_SPACE_REAL || p->n > SHORT))
             y[p->at] = cull__space_from_unit(
                 p, polynomial(m->r, m->sbx->eta_mutate, cull__space_to_unit(p, y[p->at])));
         else
             change(p, &plain, m->r, y + p->at);
+        wait = passed(m->r, rate);
     }
 }
 
@@ -299,7 +323,7 @@ static cull_status cross(cull_ctx *cx, mating *m, double *y)
         if (m->sbx) mutate_polynomial(m, y);
         if (cull__space_mend(s, m->r, y)) return CULL_OK;
     }
-    memcpy(y, cull__rng_below(m->r, 2) ? m->z : m->x, (size_t)s->width * sizeof *y);
+    memcpy(y, coin(m) ? m->z : m->x, (size_t)s->width * sizeof *y);
     return CULL_OK;
 }
 
