@@ -143,6 +143,17 @@ static cull_status outcome(cull_ctx *cx, const import *t, double *value, double 
     return CULL_OK;
 }
 
+/* In a store all rows are one group. */
+static cull_status add(import *t, const cull_outcome *o, int64_t k)
+{
+    cull__event e = {.kind = CULL__ADDED, .x = t->x, .trial = t->s->trials + k};
+    if (!t->s->store) return cull_study_add(t->s, t->x, o, NULL);
+    if (e.trial >= INT32_MAX - 1)
+        return cull__fail(t->s->cx, CULL_EINPUT, "a study has at most 2^31 - 2 trials");
+    CULL_TRY(cull__study_outcome(t->s, o, &e));
+    return cull__study_write(t->s, &e, k);
+}
+
 static cull_status row(cull_ctx *cx, void *user, int64_t line, const cull__cell *cell)
 {
     import *t = user;
@@ -155,19 +166,18 @@ static cull_status row(cull_ctx *cx, void *user, int64_t line, const cull__cell 
     if (r == CULL_OK) r = point(cx, t);
     if (r == CULL_EINPUT) return at_line(cx, t, line);
     CULL_TRY(r);
-    t->rows++;
-    return t->add ? cull_study_add(t->s, t->x, &o, NULL) : CULL_OK;
+    return t->add ? add(t, &o, t->rows++) : CULL_OK;
 }
 
 static cull_status read_all(cull_ctx *cx, import *t)
 {
     CULL_TRY(find_columns(cx, t));
-    for (int pass = 0; pass < 2; pass++) {
-        t->add = pass == 1;
-        t->rows = 0;
-        CULL_TRY(cull__rows_read(cx, t->path, t->column, t->columns, row, t));
-    }
-    return CULL_OK;
+    CULL_TRY(cull__rows_read(cx, t->path, t->column, t->columns, row, t));
+    t->add = true;
+    bool group = t->s->store != NULL;
+    if (group) CULL_TRY(cull__study_begin(t->s));
+    cull_status r = cull__rows_read(cx, t->path, t->column, t->columns, row, t);
+    return group ? cull__study_end_group(t->s, r) : r;
 }
 
 cull_status cull_study_import(cull_study *s, const char *path, int64_t *added)

@@ -98,6 +98,10 @@ cull_status cull__study_begin(cull_study *s);
 cull_status cull__study_put(cull_study *s, cull__event *e);
 /* r OK: commit, apply e and notify the method. Else let go. */
 cull_status cull__study_end(cull_study *s, cull_status r, const cull__event *e);
+/* With a store, many events as one group, all or none: after begin a `write` of each, k = 0, 1, ..., and this. They are
+ * applied when they are read back. */
+cull_status cull__study_write(cull_study *s, cull__event *e, int64_t k);
+cull_status cull__study_end_group(cull_study *s, cull_status r);
 cull_status cull__study_let_go(cull_study *s, cull_status r); /* nothing is to be written; r */
 cull_status cull__study_read(cull_study *s); /* what is in the store and was not read yet */
 cull_status cull__study_reserve(cull_study *s, const cull__event *e);
@@ -114,6 +118,9 @@ void cull__points_told(cull_study *s, int64_t trial, double noise);
 /* Point i is told what point `like` was, or waits for it. */
 void cull__points_copy(cull_study *s, int32_t i, int32_t like);
 double cull__badness(const double *violation, int n);
+
+/* An outcome as an event: what is not finite has failed (study_tell.c). */
+cull_status cull__study_outcome(cull_study *s, const cull_outcome *o, cull__event *e);
 
 /* ---- opening (study_open.c, study_facts.c) ---- */
 /* As cull_study_open, on a store in memory that outlives the study: *store, or a new one where that is NULL. */

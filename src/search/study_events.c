@@ -342,18 +342,23 @@ cull_status cull__study_begin(cull_study *s)
     return r;
 }
 
-cull_status cull__study_put(cull_study *s, cull__event *e)
+cull_status cull__study_write(cull_study *s, cull__event *e, int64_t k)
 {
-    CULL_TRY(cull__study_reserve(s, e));
     e->at = cull__study_clock(s);
     if (*s->worker) e->worker = s->worker;
     e->width = e->x ? s->v.width : 0;
-    e->seq = s->seq + 1;
+    e->seq = s->seq + 1 + k;
     if (!s->store) return CULL_OK;
     CULL_TRY(cull__store_append(s->cx, s->store, e));
-    if (e->seq == s->seq + 1) return CULL_OK;
+    if (e->seq == s->seq + 1 + k) return CULL_OK;
     return cull__fail(s->cx, CULL_EINTERNAL, "the store gave event %lld the number %lld",
-                      (long long)s->seq + 1, (long long)e->seq);
+                      (long long)(s->seq + 1 + k), (long long)e->seq);
+}
+
+cull_status cull__study_put(cull_study *s, cull__event *e)
+{
+    CULL_TRY(cull__study_reserve(s, e));
+    return cull__study_write(s, e, 0);
 }
 
 cull_status cull__study_let_go(cull_study *s, cull_status r)
@@ -369,6 +374,16 @@ cull_status cull__study_end(cull_study *s, cull_status r, const cull__event *e)
     if (r != CULL_OK) return cull__study_let_go(s, r);
     if (s->store) CULL_TRY(cull__store_commit(s->cx, s->store));
     cull__study_apply(s, e);
+    if (cull__study_deliver(s) != CULL_OK) cull__fail(s->cx, CULL_OK, "%s", "");
+    return CULL_OK;
+}
+
+/* What was written follows from what is in memory as what another process wrote does. */
+cull_status cull__study_end_group(cull_study *s, cull_status r)
+{
+    if (r != CULL_OK) return cull__study_let_go(s, r);
+    CULL_TRY(cull__store_commit(s->cx, s->store));
+    CULL_TRY(cull__study_read(s));
     if (cull__study_deliver(s) != CULL_OK) cull__fail(s->cx, CULL_OK, "%s", "");
     return CULL_OK;
 }

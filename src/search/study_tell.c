@@ -24,8 +24,7 @@ static cull_status running(cull_study *s, int64_t number)
     return CULL_OK;
 }
 
-/* An outcome as an event: what is not finite has failed. */
-static cull_status outcome(cull_study *s, const cull_outcome *o, cull__event *e)
+cull_status cull__study_outcome(cull_study *s, const cull_outcome *o, cull__event *e)
 {
     cull_ctx *cx = s->cx;
     if (o->state != CULL_TRIAL_DONE && o->state != CULL_TRIAL_FAILED &&
@@ -63,7 +62,7 @@ cull_status cull_study_tell(cull_study *s, int64_t number, const cull_outcome *o
     cull__event e = {.kind = CULL__TOLD, .trial = number};
     CULL_TRY(cull__study_begin(s));
     cull_status r = running(s, number);
-    if (r == CULL_OK) r = outcome(s, o, &e);
+    if (r == CULL_OK) r = cull__study_outcome(s, o, &e);
     if (r == CULL_OK && e.state != CULL_TRIAL_DONE && s->trial[number].tries < s->p.retries)
         e.kind = CULL__RETRIED;
     if (r == CULL_OK) r = cull__study_put(s, &e);
@@ -132,7 +131,7 @@ cull_status cull_study_add(cull_study *s, const double *x, const cull_outcome *o
     CULL_TRY(cull_space_check(s->cx, s->p.space, x));
     CULL_TRY(cull__study_begin(s));
     e.trial = s->trials;
-    cull_status r = outcome(s, o, &e);
+    cull_status r = cull__study_outcome(s, o, &e);
     if (r == CULL_OK) r = cull__study_put(s, &e);
     r = cull__study_end(s, r, &e);
     if (r == CULL_OK && number) *number = e.trial;

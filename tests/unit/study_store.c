@@ -414,12 +414,46 @@ static void imports(void **state)
     end(&f);
 }
 
+/* All rows or none, whichever of them the store refuses. */
+static void imports_refused(void **state)
+{
+    (void)state;
+    fixture f;
+    char csv[64];
+    snprintf(csv, sizeof csv, "/tmp/cull-import-%d.csv", (int)getpid());
+    write_file(csv, "a,b,error\n1,q,1\n2,q,2\n3,q,3\n");
+    start(&f, SPACE, NULL);
+    cull__store_kind kind = cull__store_memory;
+    kind.commit = commit;
+    kind.append = append;
+    cull_study *s = open_(&f);
+    f.store->kind = &kind;
+    int64_t n;
+    for (int at = 1; at <= 4; at++) {
+        *(at < 4 ? &fail_append : &fail_commit) = at < 4 ? at : 1;
+        refused(f.cx, cull_study_import(s, csv, &n), CULL_EIO, "disk is full");
+        assert_int_equal(cull_study_trials(s), 0);
+        cull_study *u = open_(&f);
+        assert_int_equal(cull_study_trials(u), 0);
+        cull_study_free(u);
+    }
+    ok(f.cx, cull_study_import(s, csv, &n));
+    assert_true(n == 3 && cull_study_trials(s) == 3);
+    cull_trial a = ask(&f, s); /* it goes on, and who opens it sees the same */
+    ok(f.cx, tell(s, a.number, 4));
+    cull_study *u = open_(&f);
+    same(f.cx, s, u);
+    cull_study_free(s), cull_study_free(u);
+    remove(csv);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shared),   cmocka_unit_test(differences), cmocka_unit_test(widened),
-        cmocka_unit_test(refusing), cmocka_unit_test(damaged),     cmocka_unit_test(no_memory),
-        cmocka_unit_test(imports),
+        cmocka_unit_test(shared),   cmocka_unit_test(differences),     cmocka_unit_test(widened),
+        cmocka_unit_test(refusing), cmocka_unit_test(damaged),         cmocka_unit_test(no_memory),
+        cmocka_unit_test(imports),  cmocka_unit_test(imports_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
