@@ -3,6 +3,7 @@
 #include "claim/search_table.h"
 #include "search/eval_rows.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,12 @@ const cull__search_file cull__macro = {.file = "macro/nasbench_macro_cifar10.csv
                                        .base = 3,
                                        .columns = 4,
                                        .column = {"mean_acc", "acc0", "acc1", "acc2"}};
+const cull__search_file cull__macro_costs = {.file = "macro/nasbench_macro_cifar10.csv",
+                                             .digits = 8,
+                                             .base = 3,
+                                             .columns = 3,
+                                             .costs = 2,
+                                             .column = {"mean_acc", "params", "flops"}};
 const cull__search_file cull__nb201 = {.file = "nasbench201/nb201.csv",
                                        .digits = 6,
                                        .base = 5,
@@ -65,12 +72,13 @@ static cull_status take_row(cull_ctx *cx, void *user, int64_t line, const cull__
         return cull__fail(cx, CULL_EINPUT,
                           "%s, line %" PRId64 ": arch is %d digits below %d, and no two are alike",
                           r->path, line, f->digits, f->base);
-    for (int j = 0; j < f->columns; j++)
+    for (int j = 0; j < f->columns; j++) {
+        bool cost = j >= f->columns - f->costs;
         if (!cull__parse_f64(cell[1 + j].s, cell[1 + j].n, &r->t->value[j][at]) ||
-            !(r->t->value[j][at] >= 0 && r->t->value[j][at] <= 100))
-            return cull__fail(cx, CULL_EINPUT,
-                              "%s, line %" PRId64 ": %s must be an accuracy in percent", r->path,
-                              line, f->column[j]);
+            !(r->t->value[j][at] >= 0 && r->t->value[j][at] <= (cost ? DBL_MAX : 100)))
+            return cull__fail(cx, CULL_EINPUT, "%s, line %" PRId64 ": %s must be %s", r->path, line,
+                              f->column[j], cost ? "a number from 0" : "an accuracy in percent");
+    }
     r->rows++;
     return CULL_OK;
 }
