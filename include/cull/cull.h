@@ -30,6 +30,7 @@
 #include "cull/pool.h"
 #include "cull/predict.h"
 #include "cull/prompt.h"
+#include "cull/prompt_text.h"
 #include "cull/report.h"
 #include "cull/search.h"
 #include "cull/search_report.h"

@@ -81,6 +81,7 @@ const cull_method *method_of(const command *k,
                              int i);  /* the i-th that it takes; NULL past the end */
 const char *task_names(char buf[64]); /* "data, feature" */
 extern const cull_input common_options[];
+extern const cull_input prompt_own[]; /* prompt.c */
 
 /* ---- options.c: argv against the tables ---- */
 int parse(cli *c, int argc, char **argv); /* argv[0] = the command's name */
@@ -142,6 +143,7 @@ int run_cluster(cli *c);
 int run_layout(cli *c);
 int run_micro3(cli *c);
 int run_model(cli *c);
+int run_prompt(cli *c);
 int run_search(cli *c);
 int run_compare(cli *c);
 int run_bench(cli *c);

@@ -241,6 +241,7 @@ static const cull_input *const layout_options[] = {layout_own, NULL};
 static const cull_input *const micro3_options[] = {micro3_own, out_file, NULL};
 static const cull_input *const model_options[] = {model_own, model_out, NULL};
 static const cull_input *const search_options[] = {search_own, search_out, NULL};
+static const cull_input *const prompt_options[] = {prompt_own, out_file, NULL};
 static const cull_input *const bench_options[] = {bench_own, bench_out, NULL};
 static const cull_input *const apply_options[] = {apply_own, out_file, NULL};
 static const cull_input *const info_options[] = {info_own, NULL};
@@ -422,6 +423,33 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_search},
+    {.name = "prompt",
+     .usage =
+         "cull prompt search VAL.jsonl [--OPTION VALUE]... [-o BEST.json] -- PROGRAM [WORD]... "
+         "| show BEST.json --input TEXT",
+     .brief = "choose a prompt's instruction and exemplars for a model",
+     .about =
+         "PROGRAM is the model: it reads a prompt on standard input and prints the answer. VAL has "
+         "rows with an input and a target. First a part of the budget goes to the instruction, "
+         "where there are several; what the model answered rightly on the way, in its own words, "
+         "are exemplars that cost nothing, and the rest goes to choosing among them. A row is "
+         "never shown as an exemplar of itself, and no prompt is asked twice: the budget counts "
+         "calls.\n"
+         "Told are the score on the validation rows with its 95 % interval (bootstrap over rows), "
+         "what can be expected on rows that the choice was not made on, and with --test the score "
+         "on those, and the difference. BEST.json has instruction and exemplars as they are; show "
+         "prints the prompt that they make.",
+     .examples =
+         "cull prompt search val.jsonl --instructions instructions.txt --test test.jsonl --cache "
+         "answers.db -o best.json -- ./llm.sh\tthe best prompt in 32 validations; a search that "
+         "was stopped goes on\n"
+         "cull prompt search val.jsonl --strategy nearest --k 5 --workers 8 --stay -- ./llm.py\t"
+         "the five examples most like each query\n"
+         "cull prompt show best.json --input 'Is it raining?'\tthe prompt for one query",
+     .options = prompt_options,
+     .least = 1,
+     .most = -1,
+     .run = run_prompt},
     {.name = "compare",
      .usage =
          "cull compare data|feature --budget N|P%|COST [--OPTION VALUE]... POOL... [-o OUT]...",

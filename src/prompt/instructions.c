@@ -167,8 +167,11 @@ static int64_t limit_of(const cull__prompt_run *r)
 {
     bool several = r->instructions > 1 || r->m.propose;
     if (!several || r->o.strategy == CULL_PROMPT_NONE) return r->budget;
+    /* no less than it takes at all */
     int64_t part = (int64_t)(r->o.share * (double)r->budget);
-    return part > r->n ? part : r->n;
+    int64_t least = cost_of(r->instructions, r->n, 0);
+    if (part < least) part = least;
+    return part < r->budget ? part : r->budget;
 }
 
 static cull_status contest_run(cull__prompt_run *r, contest *c)
