@@ -3,7 +3,6 @@
 #include "claim/search_table.h"
 #include "search/eval_rows.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,11 +20,19 @@ const cull__search_file cull__macro_costs = {.file = "macro/nasbench_macro_cifar
                                              .columns = 3,
                                              .costs = 2,
                                              .column = {"mean_acc", "params", "flops"}};
+const cull__search_file cull__macro_flops = {.file = "macro/nasbench_macro_cifar10.csv",
+                                             .digits = 8,
+                                             .base = 3,
+                                             .columns = 2,
+                                             .column = {"mean_acc", "flops"},
+                                             .costs = 1};
 const cull__search_file cull__nb201 = {.file = "nasbench201/nb201.csv",
                                        .digits = 6,
                                        .base = 5,
                                        .columns = 3,
                                        .column = {"c10_val200", "c100_val200", "in16_val200"}};
+const cull__search_file cull__nb201_short = {
+    .file = "nasbench201/nb201.csv", .digits = 6, .base = 5, .columns = 1, .column = {"c10_val12"}};
 
 /* ---- reading ---- */
 
@@ -63,6 +70,14 @@ static int64_t number_of(const cull__search_file *f, const cull__cell *arch)
     return at;
 }
 
+static bool is_cost(const cull__search_file *f, int j) { return j >= f->columns - f->costs; }
+
+static bool take_cell(const cull__search_file *f, int j, const cull__cell *c, double *v)
+{
+    if (!cull__parse_f64(c->s, c->n, v) || !isfinite(*v)) return false;
+    return *v >= 0 && (is_cost(f, j) || *v <= 100);
+}
+
 static cull_status take_row(cull_ctx *cx, void *user, int64_t line, const cull__cell *cell)
 {
     reading *r = user;
@@ -72,13 +87,11 @@ static cull_status take_row(cull_ctx *cx, void *user, int64_t line, const cull__
         return cull__fail(cx, CULL_EINPUT,
                           "%s, line %" PRId64 ": arch is %d digits below %d, and no two are alike",
                           r->path, line, f->digits, f->base);
-    for (int j = 0; j < f->columns; j++) {
-        bool cost = j >= f->columns - f->costs;
-        if (!cull__parse_f64(cell[1 + j].s, cell[1 + j].n, &r->t->value[j][at]) ||
-            !(r->t->value[j][at] >= 0 && r->t->value[j][at] <= (cost ? DBL_MAX : 100)))
+    for (int j = 0; j < f->columns; j++)
+        if (!take_cell(f, j, &cell[1 + j], &r->t->value[j][at]))
             return cull__fail(cx, CULL_EINPUT, "%s, line %" PRId64 ": %s must be %s", r->path, line,
-                              f->column[j], cost ? "a number from 0" : "an accuracy in percent");
-    }
+                              f->column[j],
+                              is_cost(f, j) ? "a number from 0" : "an accuracy in percent");
     r->rows++;
     return CULL_OK;
 }
@@ -168,7 +181,8 @@ static cull_status run_one(cull_ctx *cx, const cull__search_table *t, const cull
     cull_opts *o = NULL;
     cull_study *s = NULL;
     for (int j = 0; j < p->objectives; j++)
-        objective[j] = (cull_objective){t->of->column[p->first + j], .maximize = true};
+        objective[j] = (cull_objective){t->of->column[p->first + j],
+                                        .maximize = !is_cost(t->of, p->first + j)};
     cull_status st = cull_opts_new(cx, m, &o);
     if (st == CULL_OK) st = cull__claim_options(cx, o, p->options);
     if (st == CULL_OK) st = cull_study_open(cx, &problem, m, o, NULL, &s);

@@ -10,14 +10,17 @@ typedef struct {
     const char *file; /* within the data folder, or its folder `nas` */
     int digits, base, columns, costs;
     const char *column
-        [CULL__TABLE_COLUMNS]; /* accuracies in percent; the last `costs` are numbers from 0 */
+        [CULL__TABLE_COLUMNS]; /* accuracies in percent; the last `costs` are numbers from 0, minimised */
 } cull__search_file;
 /* NAS-Bench-Macro (Su et al. 2021): accuracy of the mean, then of each of three seeds. */
 extern const cull__search_file cull__macro;
 /* The same: accuracy of the mean, then number of parameters and FLOPs. */
 extern const cull__search_file cull__macro_costs;
-/* NAS-Bench-201 (Dong and Yang 2020): validation accuracy on CIFAR-10, CIFAR-100, ImageNet16-120. */
-extern const cull__search_file cull__nb201;
+/* The same: accuracy of the mean, FLOPs. */
+extern const cull__search_file cull__macro_flops;
+/* NAS-Bench-201 (Dong and Yang 2020): validation accuracy on CIFAR-10, CIFAR-100, ImageNet16-120; on CIFAR-10 after 12
+ * epochs. */
+extern const cull__search_file cull__nb201, cull__nb201_short;
 
 typedef struct {
     const cull__search_file *of;
