@@ -1,7 +1,6 @@
 /* claim_search: the checks of search papers, on tables made here; what their tables must be. */
-#include "test.h"
+#include "claiming.h"
 
-#include "cull/claim.h"
 #include "cull/predict.h"
 #include "cull/search.h"
 
@@ -18,7 +17,6 @@ static const kind nb201 = {
 static const kind macro = {
     "macro", "nasbench_macro_cifar10.csv", "arch,mean_acc,acc0,acc1,acc2", 8, 3, 4};
 static const kind *const kinds[] = {&nb201, &macro};
-static char dir[64];
 
 static void path_of(const kind *k, char *path, size_t size)
 {
@@ -135,67 +133,6 @@ static int end(void **state)
     snprintf(path, sizeof path, "%s/archgym", dir);
     (void)rmdir(path);
     return rmdir(dir);
-}
-
-/* ---- what every check keeps ---- */
-static void same(const cull_claim_result *a, const cull_claim_result *b)
-{
-    assert_int_equal(a->lines, b->lines);
-    assert_int_equal(a->figures, b->figures);
-    for (int i = 0; i < a->lines; i++) {
-        assert_memory_equal(&a->line[i].value, &b->line[i].value, sizeof(double));
-        assert_memory_equal(&a->line[i].lo, &b->line[i].lo, sizeof(double));
-    }
-    for (int i = 0; i < a->figures; i++)
-        assert_memory_equal(&a->figure[i].value, &b->figure[i].value, sizeof(double));
-}
-
-static void keeps(const char *slug)
-{
-    cull_claim_result one, two;
-    for (int threads = 1; threads <= 2; threads++) {
-        hooks h = {0};
-        cull_ctx *cx = hooked_ctx(&h, threads);
-        cull_ctx_reseed(cx, 7);
-        ok(cx, cull_claim_run(cx, slug, dir, true, threads == 1 ? &one : &two));
-        assert_int_equal(cull_ctx_seed(cx), 7);
-        h.ticks = 0, h.stop_at = 2;
-        refused(cx, cull_claim_run(cx, slug, dir, true, &two), CULL_ECANCEL, "stopped");
-        h.stop_at = 0;
-        ok(cx, cull_claim_run(cx, slug, dir, true, &two));
-        cull_ctx_free(cx);
-        assert_int_equal(h.live, 0);
-        same(&one, &two);
-    }
-    assert_true(one.seeds == 3 && one.lines > 0 && *one.note);
-    for (int i = 0; i < one.lines; i++) {
-        const cull_claim_line *l = &one.line[i];
-        assert_true(isfinite(l->value) && !(l->lo > l->hi));
-        assert_int_equal(l->holds, l->below ? l->value <= l->threshold : l->value >= l->threshold);
-    }
-}
-
-/* One allocation fails, each time a later one, wider and wider apart: the check says so and leaves nothing; or a study came
- * over it (what a method could not take in is told it again), and the figures are what they would have been. */
-static void fails_well(const char *slug, long most)
-{
-    cull_claim_result whole, r;
-    for (long at = 0, step = 1; at < most; at += step, step += at ? step / 4 + 1 : 0) {
-        hooks h = {.fail_at = at}; /* 0: none fails */
-        cull_ctx *cx = hooked_ctx(&h, 1);
-        if (!cx) {
-            assert_int_equal(h.live, 0);
-            continue;
-        }
-        cull_status s = cull_claim_run(cx, slug, dir, true, at ? &r : &whole);
-        if (s == CULL_OK && at)
-            same(&whole, &r);
-        else if (s != CULL_OK)
-            refused(cx, s, CULL_ENOMEM, "memory");
-        assert_true(s == CULL_OK ? true : at > 0 && r.lines == 0);
-        cull_ctx_free(cx);
-        assert_int_equal(h.live, 0);
-    }
 }
 
 static void bad_table(const char *slug, const kind *k, int less, const char *extra,
