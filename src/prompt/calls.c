@@ -87,7 +87,7 @@ static cull_status begin(cull_ctx *cx, run *r, caller *w, int64_t job, int *why)
         if (*why) return CULL_OK;
         w->ended = false;
         w->drain = w->kill_at = INFINITY;
-        cull__printed_reset(&w->err, -1, 0);
+        cull__printed_reset(&w->err);
     }
     w->out_n = 0;
     w->late = w->over = false;
@@ -393,10 +393,9 @@ static cull_status fill(cull_ctx *cx, cull__calls *c, const cull__calls_opts *o)
         caller *w = &c->w[i];
         w->child = (cull__child){.fd = -1, .in = -1, .out = -1, .err = -1};
         w->job = -1;
-        w->err.file = -1;
         w->deadline = w->kill_at = w->drain = INFINITY;
     }
-    for (int i = 0; i < c->workers; i++) CULL_TRY(cull__printed_new(cx, &c->w[i].err));
+    for (int i = 0; i < c->workers; i++) CULL_TRY(cull__printed_new(cx, &c->w[i].err, false));
     return CULL_OK;
 }
 
