@@ -2,11 +2,13 @@
 
 usage: search_optuna.py ask [SAMPLER ...]           microseconds of an ask and a tell, after 100 and 1000 trials
        search_optuna.py zdt1                        NSGA-II, 100 x 250 on ZDT1: milliseconds, volume within (1.1, 1.1)
+       search_optuna.py told FILE N                 a trial asked and told into an SQLite file, and into a journal beside it
        search_optuna.py table CSV COLUMN SAMPLER EVALS SEEDS
 In memory, the same spaces as bench_search; times are of the processor, on one thread. SAMPLER: random, tpe, qmc,
 nsga2, nsga3."""
 import csv
 import math
+import os
 import statistics
 import sys
 import time
@@ -61,6 +63,24 @@ def zdt1():
     print(f"seed,ms,volume\n1,{ms:.1f},{compute_hypervolume(v, np.array([1.1, 1.1])):.5f}")
 
 
+def told(path, n):
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+    print("case,tool,n,cpu_us,wall_us")
+    for tool, name in (("optuna sqlite", path), ("optuna journal", path + ".log")):
+        if os.path.exists(name):
+            os.remove(name)
+        store = JournalStorage(JournalFileBackend(name)) if name != path else RDBStorage("sqlite:///" + path)
+        study = optuna.create_study(storage=store, sampler=S.RandomSampler(seed=1))
+        t, w = time.process_time(), time.time()
+        for _ in range(n):
+            trial = study.ask()
+            x = mixed(trial)
+            study.tell(trial, math.sin(x[0]) + x[1])
+        print(f"told kill-safe,{tool},{n},{1e6 * (time.process_time() - t) / n:.1f},{1e6 * (time.time() - w) / n:.1f}")
+        os.remove(name)
+
+
 def table(path, column, name, evals, seeds):
     with open(path, newline="") as f:
         value = {r["arch"]: float(r[column]) for r in csv.DictReader(f)}
@@ -81,6 +101,8 @@ if len(sys.argv) > 1 and sys.argv[1] == "ask":
     ask(sys.argv[2:])
 elif sys.argv[1:] == ["zdt1"]:
     zdt1()
+elif len(sys.argv) == 4 and sys.argv[1] == "told":
+    told(sys.argv[2], int(sys.argv[3]))
 elif len(sys.argv) == 7 and sys.argv[1] == "table":
     table(*sys.argv[2:5], *map(int, sys.argv[5:]))
 else:
