@@ -6,8 +6,8 @@
  * Idea      Fit a process to the values, huge ones tamed; ask where the expected improvement is
  *           largest, of two objectives the expected gain in volume, of more the improvement of a
  *           random weighting (Knowles 2006). The place is found by climbing over designs that
- *           differ in one value, from the best trials and from random ones, then in ever smaller
- *           steps of the numbers.
+ *           differ in one value, from the best trials (of several objectives: from the front) and from
+ *           random ones, then in ever smaller steps of the numbers.
  * Reads     values and violations of all trials told (the best and the latest `rows`); points of
  *           those that run.
  * Deviates  (a) Lengths of the kernel by maximum a posteriori, not by sampling; sparse = yes takes
@@ -19,6 +19,7 @@
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
  */
+#include "cull/front.h"
 #include "search/sampler_gain.h"
 #include "search/sampler_model.h"
 
@@ -294,6 +295,27 @@ static cull_status polish(cull_ctx *cx, climber *c, cull_rng *r)
     return CULL_OK;
 }
 
+/* Points to climb from: the best trials; of several objectives some of those that none dominates. */
+static cull_status parents_of(cull_ctx *cx, const cull_search_view *v, const cull__rows *told,
+                              int64_t most, cull_rng *rng, double **x, int64_t *n)
+{
+    int32_t *rank;
+    int64_t *best;
+    if (told->m == 1) return cull__rows_parents(cx, v, told, most, x, n);
+    CULL_TRY(CULL_TMP(cx, rank, told->n));
+    CULL_TRY(CULL_TMP(cx, best, told->n));
+    CULL_TRY(cull_front_ranks(cx, told->value, told->n, told->m, told->violation, rank, NULL));
+    *n = 0;
+    for (int64_t i = 0; i < told->n; i++)
+        if (rank[i] == 0) best[(*n)++] = told->told[i];
+    cull__rng_shuffle(rng, best, *n);
+    *n = *n < most ? *n : most;
+    CULL_TRY(CULL_TMP(cx, *x, *n * v->width));
+    for (int64_t i = 0; i < *n; i++)
+        memcpy(*x + i * v->width, v->x + best[i] * v->width, (size_t)v->width * sizeof **x);
+    return CULL_OK;
+}
+
 /* From the best trials and from the best of many random points, in turn. */
 static cull_status search(cull_ctx *cx, state *s, const gains *g, const cull__rows *r,
                           cull_rng *rng, double *x, bool *found)
@@ -302,9 +324,8 @@ static cull_status search(cull_ctx *cx, state *s, const gains *g, const cull__ro
     climber c = {.g = g, .looks = s->o.looks, .x = x};
     double *from, *pool, *at, gain;
     int64_t parents, n, best;
-    cull__rows told = *r;
     CULL_TRY(cull__seen_open(cx, v, v->trials, 2 * s->o.looks + POLISH * ROUNDS, &c.seen));
-    CULL_TRY(cull__rows_parents(cx, v, &told, (s->o.starts + 1) / 2, &from, &parents));
+    CULL_TRY(parents_of(cx, v, r, (s->o.starts + 1) / 2, rng, &from, &parents));
     CULL_TRY(cull__inner_some(cx, v, v->trials, s->o.looks / 4, s->o.looks / 8, from, parents, rng,
                               &pool, &n));
     if (n == 0) return CULL_OK;
@@ -375,7 +396,7 @@ const cull_method cull__method_gp = {
              "Black-Box Functions",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
