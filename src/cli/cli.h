@@ -72,7 +72,7 @@ struct cli {
 /* ---- start.c ---- */
 int start(int argc, char **argv, const cull_ranks *ranks);
 
-/* ---- commands.c ---- */
+/* ---- commands.c, command_options.c ---- */
 void commands_start(void); /* once, before all else */
 const command *command_find(const char *name, const char **near);
 const command *command_at(int i);     /* NULL past the end */

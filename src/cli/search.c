@@ -52,6 +52,7 @@ static int open_study(search *s)
     o.resume = has(c, "resume");
     o.widen = has(c, "widen");
     o.sync = has(c, "sync");
+    o.default_first = has(c, "default-first");
     if (!s->store && (o.resume || o.widen || o.sync))
         return fail(c, USAGE, "--%s is of a study that is kept: name its --store",
                     o.resume  ? "resume"

@@ -38,6 +38,7 @@ typedef struct {
     double last; /* when the last of them ended */
 } tally;
 int search_tally(cli *c, cull_study *st, tally *out);
+const char *search_span(double seconds, char buf[40]); /* "3:05", "12:05 h" */
 /* Trials of the best points; free(*idx). */
 int search_best(cli *c, cull_study *st, int64_t **idx, int64_t *n);
 void search_progress(void *user, char *text, size_t size);               /* the line */

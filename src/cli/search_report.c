@@ -41,8 +41,18 @@ int search_best(cli *c, cull_study *st, int64_t **idx, int64_t *n)
 
 /* ---- while it runs ---- */
 
-static void time_left(const search *s, double passed, char buf[40])
+const char *search_span(double seconds, char buf[40])
 {
+    if (seconds < 3600)
+        snprintf(buf, 40, "%d:%02d", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(buf, 40, "%.0f:%02d h", floor(seconds / 3600), (int)fmod(seconds, 3600) / 60);
+    return buf;
+}
+
+static void time_left(const search *s, double passed, char buf[60])
+{
+    char span[40];
     double left = INFINITY;
     int64_t paid = cull_study_paid(s->study);
     buf[0] = 0;
@@ -50,16 +60,13 @@ static void time_left(const search *s, double passed, char buf[40])
         left = passed / (double)s->here * (double)(s->p.trials > paid ? s->p.trials - paid : 0);
     if (s->p.seconds > 0) left = fmin(left, fmax(0, s->p.seconds - passed));
     if (!isfinite(left) || passed < 1) return;
-    if (left < 3600)
-        snprintf(buf, 40, ", %d:%02d left", (int)left / 60, (int)left % 60);
-    else
-        snprintf(buf, 40, ", %.0f:%02d h left", floor(left / 3600), (int)fmod(left, 3600) / 60);
+    snprintf(buf, 60, ", %s left", search_span(left, span));
 }
 
 void search_progress(void *user, char *text, size_t size)
 {
     const search *s = user;
-    char left[40], of[32] = "", best[100] = "", failed[40] = "", rate[40] = "";
+    char left[60], of[32] = "", best[100] = "", failed[40] = "", rate[40] = "";
     double passed = seconds_now() - s->began;
     int64_t running = cull_study_trials(s->study) - s->ended;
     time_left(s, passed, left);

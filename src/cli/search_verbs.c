@@ -4,6 +4,7 @@
 #include "search.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,21 @@ static void say_status_json(cull_study *st, const tally *t, int64_t waiting, con
     puts("]}");
 }
 
+/* A store keeps no budget: it is the command's, and may be another one each time. */
+static int say_left(cli *c, cull_study *st, const tally *t, int64_t over)
+{
+    double budget;
+    char when[40];
+    TRY(number_of(c, "budget", 0, 1, 1e9, true, &budget));
+    if (budget == 0) return DONE;
+    double left = fmax(0, budget - (double)cull_study_paid(st));
+    printf("left         %.0f evaluations", left);
+    if (left > 0 && over && t->last >= 1)
+        printf(", %s at this rate", search_span(left * t->last / (double)over, when));
+    putchar('\n');
+    return DONE;
+}
+
 static int status(cli *c, cull_study *st)
 {
     tally t;
@@ -70,6 +86,7 @@ static int status(cli *c, cull_study *st)
     printf("evaluations  %" PRId64 " count against the budget\n", cull_study_paid(st));
     if (over && t.last >= 1)
         printf("rate         %.3g an hour, in %.0f s\n", 3600 * (double)over / t.last, t.last);
+    TRY(say_left(c, st, &t, over));
     say_running(r, shown);
     return say_best(c, st);
 }
@@ -140,7 +157,8 @@ int run_verb(cli *c, int verb)
     for (int i = 0; i < c->sets; i++) {
         static const char *const common[] = {"json",    "quiet", "verbose", "memory",
                                              "threads", "isa",   "tmpdir"};
-        bool fine = !strcmp(c->set[i].name, "out") && verbs[verb].files;
+        bool fine = (!strcmp(c->set[i].name, "out") && verbs[verb].files) ||
+                    (!strcmp(c->set[i].name, "budget") && verbs[verb].run == status);
         for (int k = 0; k < COUNT(common); k++) fine |= !strcmp(c->set[i].name, common[k]);
         if (!fine) return fail(c, USAGE, "search %s has no use for --%s", name, c->set[i].name);
     }

@@ -113,7 +113,7 @@ static cull_status values_of_pick(cull_job *j, cull_ctx *cx, comparison *w, cons
                                   const char *name, double *value)
 {
     measured got = {.precision = NAN, .coverage = NAN};
-    cull__verdict v = {0};
+    cull__judged v = {0};
     if (judge_asked(j)) CULL_TRY(judge_pick(j, cx, &w->judge, &w->fair, k, &v));
     if (isnan(v.l2) && !isnan(v.accuracy)) tell_constant(w, name, cull_ctx_seed(cx));
     cull_status s = k ? measure(j, k, &got) : CULL_OK;

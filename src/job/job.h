@@ -216,7 +216,7 @@ cull_status judge_open(cull_job *j, judge *g);  /* once the problem is there */
 /* Trained in cx on what k names (NULL = on all that may be kept), tested on the rows that s holds out,
  * or on `valid`. */
 cull_status judge_pick(cull_job *j, cull_ctx *cx, judge *g, const split *s, const cull_pick *k,
-                       cull__verdict *out);
+                       cull__judged *out);
 void judge_free(judge *g);
 
 /* ---- labels.c: labels of an array's rows, in an array ---- */

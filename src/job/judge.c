@@ -138,9 +138,9 @@ static void rows_of(const cull_job *j, judge *g, const cull_pick *k)
 }
 
 cull_status judge_pick(cull_job *j, cull_ctx *cx, judge *g, const split *s, const cull_pick *k,
-                       cull__verdict *out)
+                       cull__judged *out)
 {
-    *out = (cull__verdict){NAN, NAN, NAN};
+    *out = (cull__judged){NAN, NAN, NAN};
     rows_of(j, g, k);
     if (!g->rows) return CULL_OK;
     g->of.seed = cull_ctx_seed(cx);

@@ -58,7 +58,8 @@ cull_status cull__problem_check(cull_ctx *cx, const cull_train_problem *q)
     return CULL_OK;
 }
 
-cull_status cull__rows(cull_ctx *cx, const int64_t *row, int64_t first, int64_t n, int64_t **out)
+cull_status cull__row_list(cull_ctx *cx, const int64_t *row, int64_t first, int64_t n,
+                           int64_t **out)
 {
     CULL_TRY(CULL_TMP(cx, *out, n > 0 ? n : 1));
     for (int64_t i = 0; i < n; i++) (*out)[i] = row ? row[i] : first + i;
@@ -169,7 +170,7 @@ cull_status cull_train_evaluate(cull_ctx *cx, const cull_train_problem *q, const
     cull__mark_t mark = cull__mark(cx);
     cull__crew c = {0};
     int64_t *rows;
-    cull_status s = cull__rows(cx, row, 0, n, &rows);
+    cull_status s = cull__row_list(cx, row, 0, n, &rows);
     if (s == CULL_OK) s = cull__crew_new(cx, q, shards < batches ? shards : batches, &c);
     if (s == CULL_OK) s = cull__crew_evaluate(cx, &c, rows, n, batch, loss, out);
     cull__crew_free(&c);

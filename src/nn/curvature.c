@@ -46,7 +46,7 @@ static cull_status job_open(cull_ctx *cx, const cull_train_problem *q, int64_t b
         return cull__fail(cx, CULL_EINPUT, "no parameter is trained: there is no gradient");
     j->size = cull_params_size(q->params);
     int64_t batches = (q->n - 1) / batch + 1;
-    CULL_TRY(cull__rows(cx, q->row, 0, q->n, &j->row));
+    CULL_TRY(cull__row_list(cx, q->row, 0, q->n, &j->row));
     CULL_TRY(CULL_TMP(cx, j->is, j->size));
     CULL_TRY(CULL_TMP(cx, j->sum, j->size));
     trained(q->params, j->is);

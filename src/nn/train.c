@@ -110,7 +110,7 @@ static cull_status scratch(cull_ctx *cx, run *r)
     CULL_TRY(CULL_TMP(cx, r->loss, s));
     CULL_TRY(CULL_TMP(cx, r->column, COLUMNS * r->o->epochs));
     for (int64_t i = 0; i < COLUMNS * r->o->epochs; i++) r->column[i] = NAN;
-    CULL_TRY(cull__rows(cx, q->val_row, q->n, q->val_n, &r->val_row));
+    CULL_TRY(cull__row_list(cx, q->val_row, q->n, q->val_n, &r->val_row));
     if (q->val_n && !r->o->last) CULL_TRY(CULL_TMP0(cx, r->best, r->size > 0 ? r->size : 1));
     if (!q->metric) return CULL_OK;
     if (q->val_n > INT64_MAX / (int64_t)sizeof(float) / q->outs)

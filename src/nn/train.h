@@ -61,5 +61,6 @@ cull_status cull__crew_evaluate(cull_ctx *cx, const cull__crew *c, const int64_t
 /* q has parameters and a loss, and counts that make sense. */
 cull_status cull__problem_check(cull_ctx *cx, const cull_train_problem *q);
 /* row[0..n), or first .. first+n-1 where it is NULL, in scratch. */
-cull_status cull__rows(cull_ctx *cx, const int64_t *row, int64_t first, int64_t n, int64_t **out);
+cull_status cull__row_list(cull_ctx *cx, const int64_t *row, int64_t first, int64_t n,
+                           int64_t **out);
 #endif

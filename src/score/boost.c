@@ -17,7 +17,7 @@ bool cull__boost_built(void) { return true; }
 
 /* What one fit holds; all of it goes back by close_all. */
 typedef struct {
-    const cull__rows *t;
+    const cull__tree_rows *t;
     const cull__boost_opts *o;
     cull__worth worth;
     const int64_t *test;
@@ -63,7 +63,7 @@ static cull_status matrix(cull_ctx *cx, const float *x, int64_t n, int64_t d, DM
     return CULL_OK;
 }
 
-static void take_rows(const cull__rows *t, const int64_t *row, int64_t n, float *x)
+static void take_rows(const cull__tree_rows *t, const int64_t *row, int64_t n, float *x)
 {
     for (int64_t i = 0; i < n; i++)
         memcpy(x + i * t->d, t->x + (row ? row[i] : i) * t->d, (size_t)t->d * sizeof *x);
@@ -72,7 +72,7 @@ static void take_rows(const cull__rows *t, const int64_t *row, int64_t n, float 
 /* Numbers are taught with mean 0 and variance 1, as the penalties expect. */
 static cull_status teach(cull_ctx *cx, fitting *f)
 {
-    const cull__rows *t = f->t;
+    const cull__tree_rows *t = f->t;
     int64_t n = t->row ? t->rows : t->n;
     float *x, *y;
     double *v;
@@ -220,7 +220,7 @@ static cull_status quiet(cull_ctx *cx, char **was)
 
 static cull_status fit(cull_ctx *cx, fitting *f)
 {
-    const cull__rows *t = f->t;
+    const cull__tree_rows *t = f->t;
     CULL_TRY(quiet(cx, &f->global));
     CULL_TRY(teach(cx, f));
     CULL_TRY(boost(cx, f->train, t->row ? t->rows : t->n, t->classes, f->o, &f->model));
@@ -245,7 +245,7 @@ static uint64_t held_by_xgboost(int64_t rows, int64_t d)
     return 24 * (uint64_t)rows * (uint64_t)d;
 }
 
-cull_status cull__boost(cull_ctx *cx, const cull__rows *t, const cull__boost_opts *o,
+cull_status cull__boost(cull_ctx *cx, const cull__tree_rows *t, const cull__boost_opts *o,
                         cull__worth worth, const int64_t *test, int64_t tests, double *out)
 {
     fitting f = {.t = t, .o = o, .worth = worth, .test = test, .tests = tests, .out = out};
@@ -396,7 +396,7 @@ static cull_status not_built(cull_ctx *cx)
                       "libxgboost-dev); the forest needs none");
 }
 
-cull_status cull__boost(cull_ctx *cx, const cull__rows *t, const cull__boost_opts *o,
+cull_status cull__boost(cull_ctx *cx, const cull__tree_rows *t, const cull__boost_opts *o,
                         cull__worth worth, const int64_t *test, int64_t tests, double *out)
 {
     (void)t, (void)o, (void)worth, (void)test, (void)tests, (void)out;

@@ -209,7 +209,7 @@ static bool one_label(const cull__judge *j, const int64_t *row, int64_t n)
 /* ---- the verdict ---- */
 
 static cull_status tell(cull_ctx *cx, const cull__judge *j, const struct rows *asked,
-                        const int32_t *said, cull__verdict *out)
+                        const int32_t *said, cull__judged *out)
 {
     int64_t *all, *hit, labels = 0;
     CULL_TRY(CULL_TMP0(cx, all, j->classes));
@@ -225,7 +225,7 @@ static cull_status tell(cull_ctx *cx, const cull__judge *j, const struct rows *a
 }
 
 static cull_status judge(cull_ctx *cx, const cull__judge *j, const int64_t *row, int64_t n,
-                         cull__verdict *out)
+                         cull__judged *out)
 {
     struct rows taught, asked;
     int32_t *said;
@@ -245,7 +245,7 @@ static cull_status judge(cull_ctx *cx, const cull__judge *j, const int64_t *row,
 }
 
 cull_status cull__judge_rows(cull_ctx *cx, const cull__judge *j, const int64_t *row, int64_t n,
-                             cull__verdict *out)
+                             cull__judged *out)
 {
     cull__mark_t mark = cull__mark(cx);
     cull_status s = judge(cx, j, row, n, out);

@@ -53,11 +53,11 @@ typedef struct {
     double accuracy,
         balanced; /* balanced: the mean share of right answers over the tests' labels */
     double l2;    /* NAN where only one label was taught */
-} cull__verdict;
+} cull__judged;
 /* mean (d) of the rows, and the scale that makes their squared distance from it 1 on average. */
 cull_status cull__judge_scale(cull_ctx *cx, const cull_pool *p, double *mean, double *scale);
 /* row (n): ascending, n >= 1. O((n + tests) d) memory; O(n d classes) time a step, of which a fit takes
  * up to 100 and cross-validation 12 fits. */
 cull_status cull__judge_rows(cull_ctx *cx, const cull__judge *j, const int64_t *row, int64_t n,
-                             cull__verdict *out);
+                             cull__judged *out);
 #endif

@@ -90,10 +90,10 @@ typedef struct {
     int32_t classes;
     const int64_t *row; /* to learn from */
     int64_t rows;
-} cull__rows;
+} cull__tree_rows;
 /* worth (d): total gain, number of splits; or with CULL__PERMUTATION by how much the mean loss (squared
  * error, log loss) over the rows test[0..tests) grows when the column is permuted among them. */
-cull_status cull__boost(cull_ctx *cx, const cull__rows *t, const cull__boost_opts *o,
+cull_status cull__boost(cull_ctx *cx, const cull__tree_rows *t, const cull__boost_opts *o,
                         cull__worth worth, const int64_t *test, int64_t tests, double *out);
 uint64_t cull__boost_bytes(int64_t rows, int64_t d, int64_t tests);
 

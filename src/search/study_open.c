@@ -128,6 +128,14 @@ static cull_status open_store(cull_study *s, const cull_study_opts *o, cull__sto
 
 /* ---- */
 
+static cull_status default_first(cull_study *s)
+{
+    double *x;
+    CULL_TRY(CULL_TMP(s->cx, x, cull_space_width(s->p.space) + 1));
+    CULL_TRY(cull_space_default(s->cx, s->p.space, x));
+    return cull_study_enqueue(s, x);
+}
+
 static cull_status open_study(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                               const cull_opts *opts, const cull_study_opts *o, cull__store **given,
                               cull_study **out)
@@ -144,6 +152,7 @@ static cull_status open_study(cull_ctx *cx, const cull_search_problem *p, const 
     cull__mark_t mark = cull__mark(cx);
     cull_status r = set_up(s, p, opts);
     if (r == CULL_OK) r = open_store(s, o ? o : &none, given);
+    if (r == CULL_OK && o && o->default_first && !s->trials) r = default_first(s);
     cull__release(cx, mark);
     s->began = cull__now();
     if (r == CULL_OK)

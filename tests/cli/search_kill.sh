@@ -53,7 +53,7 @@ done
 [ $code = 0 ] || wrong "exit $code of a run that was not killed"
 search --workers 4 --store "$STORE" --resume || wrong "going on after the end"
 log "$STORE" >killed.csv
-cmp one.csv killed.csv || wrong "killed and not killed differ"
+cmp one.csv killed.csv || { wrong "killed and not killed differ"; diff one.csv killed.csv | head -n 6; }
 echo "$TRIALS trials, $kills kills"
 [ $kills -ge 2 ] || wrong "only $kills runs were killed"
 exit $failed

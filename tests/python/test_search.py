@@ -422,6 +422,62 @@ def test_so_many_and_no_more(jobs):
             study.optimize(error, **wrong)
 
 
+def ordered(jobs, store=None, end=None, **more):
+    """The log of a search whose evaluations take times of their own; it is interrupted at trial `end`."""
+    study = cull.search.create(PLAIN, minimize="error", budget=40, method="tpe", store=store, **more)
+
+    def fn(trial):
+        time.sleep(0.001 * ((trial["a"] * 7 + trial.number) % 5))
+        if trial.number == end:
+            raise KeyboardInterrupt
+        if trial["a"] % 5 == 4:
+            raise RuntimeError("four")
+        return error(trial)
+
+    study.optimize(fn, n_jobs=jobs, in_order=4)
+    return study
+
+
+def log(study):
+    return [(t.number, t.params, t.state, t.value) for t in study.trials]
+
+
+@pytest.mark.parametrize("more", [{}, {"retries": 1}, {"stop": "asha", "rungs": (1, 9), "anew": True}])
+def test_in_order(more, tmp_path):
+    one = log(ordered(1, **more))
+    assert len(one) == 40 and {s for _, _, s, _ in one} >= {"done", "failed"}
+    for jobs in (2, 4, 9):
+        assert log(ordered(jobs, **more)) == one
+    if not more:  # trials that ran when it ended are asked again, and it goes on to the same
+        where = str(tmp_path / "run.db")
+        for jobs, end in (4, 13), (1, 22), (3, 23):
+            with pytest.raises(KeyboardInterrupt):
+                ordered(jobs, where, end)
+        assert [x[:3] for x in log(ordered(2, where))] == [x[:3] for x in one]
+
+
+def test_in_order_wrong():
+    reads = cull.search.create(PLAIN, stop="median", rungs=(1, 9), budget=9)
+    with pytest.raises(cull.OptionError, match="do not report"):
+        reads.optimize(error, in_order=2)
+    study = cull.search.create(PLAIN, minimize="error", budget=9)
+    for wrong in (0, 1025, "two"):
+        with pytest.raises(cull.OptionError, match="in_order"):
+            study.optimize(error, in_order=wrong)
+    with pytest.raises(ZeroDivisionError):
+        study.optimize(lambda t: 1 // 0, n_jobs=2, in_order=4, catch=())
+    assert {t.state for t in study.trials} == {"failed", "running"}
+    study.optimize(error, n_jobs=2, in_order=4)
+    assert study.done and study.paid == 9
+
+
+def test_default_first():
+    space = {"a": cull.search.integer(0, 9, default=7), "b": cull.search.one("x", "y", default="y")}
+    study = cull.search.create(space, minimize="error", budget=5, default_first=True)
+    assert study.ask().params == {"a": 7, "b": "y"}
+    assert study.ask().params != {"a": 7, "b": "y"}
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_failures(jobs):
     study = cull.search.create(PLAIN, minimize="error", budget=40, method="random-search")

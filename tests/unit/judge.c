@@ -73,7 +73,7 @@ static void known_answers(void **state)
     static int32_t y[N];
     static bench b;
     int64_t row[N], n = 0;
-    cull__verdict v;
+    cull__judged v;
     cull_ctx *cx = cull_ctx_new(NULL);
     blobs(x, y, N, D, 12, 2);
     open_bench(cx, &b, x, y, 60, 1001, D);
@@ -107,7 +107,7 @@ static void chance(void **state)
     static float x[N * D];
     static int32_t y[N];
     static bench b;
-    cull__verdict v;
+    cull__judged v;
     cull_rng r = cull__rng_seeded(8, 1);
     cull_ctx *cx = cull_ctx_new(NULL);
     blobs(x, y, N, D, 12, 3);
@@ -126,7 +126,7 @@ static void chance(void **state)
 /* The accuracy of a fixed penalty. */
 static double with(cull_ctx *cx, bench *b, int64_t n, double l2)
 {
-    cull__verdict v;
+    cull__judged v;
     b->of.l2 = l2;
     ok(cx, cull__judge_rows(cx, &b->of, b->row, n, &v));
     assert_true(v.l2 == l2);
@@ -141,7 +141,7 @@ static void penalty(void **state)
     static float x[N * WIDE];
     static int32_t y[N];
     static bench b;
-    cull__verdict v;
+    cull__judged v;
     cull_ctx *cx = cull_ctx_new(NULL);
     for (int small = 0; small < 2; small++) {
         blobs(x, y, N, WIDE, small ? 0 : 0.25, 4);
@@ -165,7 +165,7 @@ static void bits(void **state)
     static float x[N * D];
     static int32_t y[N];
     static bench b;
-    cull__verdict v[3];
+    cull__judged v[3];
     blobs(x, y, N, D, 1, 6);
     for (int threads = 1; threads <= 2; threads++) {
         cull_ctx_opts o = CULL_CTX_OPTS;

@@ -341,6 +341,34 @@ static void from_outside(void **state)
     cull_ctx_free(cx);
 }
 
+/* The defaults come first, where the study begins and nowhere else; a space that forbids them says so. */
+static void defaults_first(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    const char *text = "a = int(0, 9, default=7)\nb = real(0, 1, default=0.25)\n";
+    cull_space *sp = space_of(cx, text);
+    cull_search_problem p = PROBLEM(sp);
+    cull_study_opts o = CULL_STUDY_OPTS;
+    cull_study *s;
+    double y[2] = {3, 0.5}, v = 1;
+    o.default_first = true;
+    ok(cx, cull_study_open(cx, &p, cull_method_find("random-search", NULL), NULL, &o, &s));
+    ok(cx, cull_study_enqueue(s, y));
+    ok(cx, cull_study_add(s, y, &(cull_outcome){.state = CULL_TRIAL_DONE, .value = &v}, NULL));
+    cull_trial t = ask(cx, s);
+    assert_true(t.x[0] == 7 && t.x[1] == 0.25);
+    assert_true(ask(cx, s).x[1] != 0.25);
+    cull_study_free(s);
+    cull_space_free(sp);
+    sp = space_of(cx, "a = int(0, 9, default=7)\nforbid a == 7\n");
+    p.space = sp;
+    refused(cx, cull_study_open(cx, &p, cull_method_find("random-search", NULL), NULL, &o, &s),
+            CULL_EINPUT, "the default is no point of the space");
+    cull_space_free(sp);
+    cull_ctx_free(cx);
+}
+
 /* Best: feasible before not, then what nothing dominates. */
 static void best(void **state)
 {
@@ -380,9 +408,11 @@ static void best(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loop),     cmocka_unit_test(budgets),      cmocka_unit_test(misuse),
-        cmocka_unit_test(problems), cmocka_unit_test(retries),      cmocka_unit_test(replicates),
-        cmocka_unit_test(again),    cmocka_unit_test(from_outside), cmocka_unit_test(best),
+        cmocka_unit_test(loop),           cmocka_unit_test(budgets),
+        cmocka_unit_test(misuse),         cmocka_unit_test(problems),
+        cmocka_unit_test(retries),        cmocka_unit_test(replicates),
+        cmocka_unit_test(again),          cmocka_unit_test(from_outside),
+        cmocka_unit_test(defaults_first), cmocka_unit_test(best),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

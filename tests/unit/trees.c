@@ -273,7 +273,7 @@ static void boosted(void **state)
         y[i] = i < 12 ? -1 : 1, test[i] = i;
     }
     sd = cull__sd(y, 30);
-    cull__rows t = {.x = x, .n = 30, .d = 2, .y = y};
+    cull__tree_rows t = {.x = x, .n = 30, .d = 2, .y = y};
     cull__boost_opts o = {.rounds = 1, .depth = 1, .rate = 1, .sample = 1, .stream = 1};
     double l = 12 * (-1 - 0.2) / sd, r = 18 * (1 - 0.2) / sd; /* the mean is 0.2 */
     double want = l * l / 13 + r * r / 19;
@@ -302,7 +302,7 @@ static void boosted_memory(void **state)
     double y[20], out[2];
     int64_t test[20];
     for (int i = 0; i < 20; i++) x[2 * i] = (float)i, x[2 * i + 1] = 1, y[i] = i % 2, test[i] = i;
-    cull__rows t = {.x = x, .n = 20, .d = 2, .y = y, .classes = 2};
+    cull__tree_rows t = {.x = x, .n = 20, .d = 2, .y = y, .classes = 2};
     cull__boost_opts o = {.rounds = 2, .depth = 2, .rate = 1, .sample = 1, .stream = 1};
     long at = 0;
     for (bool done = false; !done;) {

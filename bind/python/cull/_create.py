@@ -102,6 +102,7 @@ def create(
     eta: Optional[float] = None,
     anew: bool = False,
     id: Optional[str] = None,
+    default_first: bool = False,
     threads: int = 1,
     **options: Any,
 ) -> Study:
@@ -122,7 +123,8 @@ def create(
     replicates: evaluations of each point, whose mean counts. retries: of one that failed.
     stop: 'median', 'halving', 'asha' or 'hyperband', on what trials report; rungs: (first, last) steps;
         eta: the share 1/eta goes on, 3; anew: evaluations begin anew at each rung, with trial.budget.
-    id: what the results depend on besides, kept in the store."""
+    id: what the results depend on besides, kept in the store.
+    default_first: a study that begins asks for the point of defaults first."""
     at = space if isinstance(space, Space) else Space(space)
     names = objectives_of(directions, minimize, maximize)
     cx = _context(seed, threads)
@@ -158,6 +160,7 @@ def create(
         resume=resume,
         widen=widen,
         sync=sync,
+        default_first=default_first,
     )
     if store is None and (resume or widen or sync):
         raise OptionError("resume, widen and sync are of a study that is kept: name its store")

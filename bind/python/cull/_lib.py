@@ -366,6 +366,7 @@ class StudyOpts(ctypes.Structure):
         ("resume", c_bool),
         ("widen", c_bool),
         ("sync", c_bool),
+        ("default_first", c_bool),
     ]
 
 

@@ -1,11 +1,12 @@
-"""The loop over a function: one thread, or several, each with a trial of its own."""
+"""The loop over a function: one thread, or several, each with a trial of its own; results as they come, or in an order that does
+not depend on how many threads there are."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, Optional, Tuple, Type
+from typing import Any, Callable, List, Optional, Tuple, Type
 
-from ._lib import InputError, OptionError
+from ._lib import InputError, OptionError, lib
 from ._study import NoTrial, Study, Trial, _said, _whole
 
 _GUARD = 10  # failures without a success, after which nothing more is tried
@@ -146,3 +147,95 @@ class Optimizer:
             f"each of the first {self.failed} evaluations failed, so no more is tried; "
             f"the last: {note}"
         ) from (value if isinstance(value, BaseException) else None)
+
+
+class _Entry:
+    """A trial under way: its result comes at a virtual time that is known when it is asked."""
+
+    def __init__(self, trial: Trial, at: float) -> None:
+        self.trial, self.at = trial, at
+        self.begun = self.ended = False
+        self.value: Any = None
+
+
+class Ordered(Optimizer):
+    """As `--in-order N` of the command: N trials are under way, each takes 1 (with a budget its share of a whole one), and
+    results are told in the order of that time, of equals the lower number first. Each is followed by asking."""
+
+    def __init__(self, in_order: int, *args: Any) -> None:
+        super().__init__(*args)
+        self.places = _whole("in_order", in_order)
+        if not 1 <= self.places <= 1024:
+            raise OptionError(f"in_order {in_order} is not in 1 to 1024")
+        with self.study._locked() as at:
+            stop = lib.cull_study_problem(at)[0].stop
+            reads, self.last = stop.kind != 0 and not stop.anew, float(stop.last)
+        if reads:
+            raise OptionError(
+                "in_order is of studies whose trials do not report: those without stop, or with anew"
+            )
+        self.entries: List[_Entry] = []
+        self.now = 0.0
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:  # of Ctrl-C, or a failure: who was not told is asked again
+            for e in self.entries:
+                if e.trial.number in self.study._mine:
+                    self.study.give_back(e.trial)
+
+    def fill(self) -> None:
+        while len(self.entries) < self.places and self.left != 0:
+            try:
+                trial = self.study.ask()
+            except NoTrial:
+                return
+            whole = trial.budget is None or not self.last
+            self.entries.append(_Entry(trial, self.now + (1 if whole else trial.budget / self.last)))
+            if self.left is not None:
+                self.left -= 1
+
+    def next(self) -> Optional[Trial]:
+        with self.turn:
+            while not self.over:
+                self.fill()
+                waiting = [e for e in self.entries if not e.begun]
+                if waiting:
+                    first = min(waiting, key=lambda e: e.trial.number)
+                    first.begun = True
+                    self.runs += 1
+                    return first.trial
+                if not self.entries and (self.left == 0 or self.study.done or not self.study.shared):
+                    return None
+                self.turn.wait(_LOOK)
+        return None
+
+    def evaluate(self, trial: Trial) -> None:
+        wrong: Optional[Exception] = None
+        try:
+            value = self.fn(trial)
+        except self.catch as e:
+            value = e
+        except Exception as e:
+            value = wrong = e
+        with self.turn:
+            entry = next(e for e in self.entries if e.trial is trial)
+            entry.value, entry.ended = value, True
+            self.settle()
+        if wrong is not None:
+            raise wrong
+
+    def settle(self) -> None:
+        """Tell in turn what can be."""
+        while self.entries and not self.over:
+            first = min(self.entries, key=lambda e: (e.at, e.trial.number))
+            if not first.ended:
+                return
+            self.tell(first.trial, first.value)
+            self.entries.remove(first)
+            self.now = max(self.now, first.at)
+            state = self.study._state(first.trial.number)
+            note = _said(first.value) if isinstance(first.value, BaseException) else _POOR
+            self.count(state in ("done", "stopped"), note, first.value)
+            self.fill()

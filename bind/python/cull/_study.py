@@ -343,6 +343,7 @@ class Study:
         n_trials: Optional[int] = None,
         n_jobs: int = 1,
         catch: Tuple[Type[BaseException], ...] = (Exception,),
+        in_order: Optional[int] = None,
     ) -> None:
         """Evaluate `fn(trial)` until the study is done, or n_trials times. It gives back what `tell`
         takes as value. One that raises what `catch` has is a trial that failed; any other exception ends
@@ -350,10 +351,18 @@ class Study:
 
         n_jobs: threads, each with a trial of its own. Without a budget and n_trials it goes on until all
         points of the space were asked, or Ctrl-C. With n_jobs=1, Ctrl-C interrupts `fn`, and its trial is
-        the next to be asked; with more, evaluations that run are waited for, and told."""
-        from ._optimize import Optimizer
+        the next to be asked; with more, evaluations that run are waited for, and told.
 
-        Optimizer(self, fn, n_trials, n_jobs, catch).run()
+        in_order: so many trials are under way, and results are told in an order that does not depend on
+        time: the answer is the same for any n_jobs, and that of `cull search --in-order` with a program
+        that tells no cost. None = as they come. Not with a stop rule that reads reports. One that was killed
+        goes on to the same; with retries or budgets (anew) what ran then may come in another order."""
+        from ._optimize import Optimizer, Ordered
+
+        if in_order is None:
+            Optimizer(self, fn, n_trials, n_jobs, catch).run()
+        else:
+            Ordered(in_order, self, fn, n_trials, n_jobs, catch).run()
 
     # ---- how it stands ----
 

@@ -116,7 +116,7 @@ static cull_status by_boosting(cull_ctx *cx, const cull_feature_problem *p, cons
         else
             row[rows++] = i;
     }
-    cull__rows t = {x, n, u->k, p->y, p->classes, row, rows};
+    cull__tree_rows t = {x, n, u->k, p->y, p->classes, row, rows};
     cull__boost_opts b = {.rounds = o->grow ? o->grow : 100,
                           .depth = o->depth ? o->depth : 6,
                           .rate = o->shrink,
