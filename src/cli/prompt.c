@@ -246,15 +246,13 @@ static int open_task(work *w)
 
 /* ---- search ---- */
 
+/* Four digits: intervals are wider than that. */
 static void say_score(const char *name, const cull_prompt_score *s)
 {
-    char v[3][32];
     const double at[] = {s->mean, s->lo, s->hi};
-    for (int i = 0; i < 3; i++) {
-        cull_format_number(at[i], v[i]);
-        if (at[i] != at[i]) v[i][0] = 0;
-    }
-    printf("%s\t%s\t%s\t%s\n", name, v[0], v[1], v[2]);
+    fputs(name, stdout);
+    for (int i = 0; i < 3; i++) at[i] == at[i] ? printf("\t%.4f", at[i]) : putchar('\t');
+    putchar('\n');
 }
 
 static void say_scores(const work *w)
@@ -275,12 +273,15 @@ static void say_end(work *w)
     const cull_prompt_result *r = &w->r;
     cull_prompt_calls n;
     cull_prompt_task_calls(w->task, &n);
+    char test[64] = "";
+    if (r->test_calls) snprintf(test, sizeof test, "; the test took %" PRId64, r->test_calls);
     talk(c,
-         "%" PRId64 " prompts tried, in %" PRId64 " calls of which %" PRId64
-         " were for the instruction%s; %" PRId64 " calls made here, %" PRId64
-         " answers from the cache",
-         r->tried, r->calls, r->instruction_calls, w->test.n ? ", and the test's" : "", n.made,
-         n.cached);
+         "%" PRId64 " prompts tried in %" PRId64 " calls, %" PRId64
+         " of them for the instruction%s",
+         r->tried, r->calls, r->instruction_calls, test);
+    if (w->t.cache)
+        talk(c, "%" PRId64 " calls were made, %" PRId64 " answers were in %s", n.made, n.cached,
+             w->t.cache);
     if (n.failed)
         talk(c, "%" PRId64 " calls failed and count as wrong answers; the last: %s", n.failed,
              n.last);

@@ -334,7 +334,7 @@ static cull_status loop(cull_ctx *cx, run *r)
         CULL_TRY(attend(cx, r->c));
         double now = cull__now();
         for (int i = 0; i < r->c->workers; i++) CULL_TRY(step(cx, r, &r->c->w[i], now));
-        CULL_TRY(cull__tick(cx, 0, 0));
+        CULL_TRY(cull__tick(cx, (double)r->done, (double)r->n));
     }
     return CULL_OK;
 }

@@ -42,6 +42,16 @@ static cull_status check(cull_ctx *cx, const cull_prompt_query *q, float score)
                       (double)score);
 }
 
+/* The model's own ticks are the part of the budget that these queries are. */
+static cull_status ask_model(cull__prompt_run *r, int64_t asks, int64_t calls)
+{
+    double all = (double)r->budget, lo = (double)calls, hi = (double)(calls + asks);
+    cull__span(r->cx, lo < all ? lo : all, hi < all ? hi : all, all);
+    cull_status s = r->m.ask(r->cx, r->m.user, r->query, asks, r->got);
+    cull__span(r->cx, 0, 0, 0);
+    return s;
+}
+
 /* Rows row[0..n), n <= batch: what is not known is asked. */
 static cull_status ask_batch(cull__prompt_run *r, const cull__prompt *pt, cull_prompt_set set,
                              const int64_t *row, int64_t n, float *score, int64_t *calls)
@@ -55,7 +65,7 @@ static cull_status ask_batch(cull__prompt_run *r, const cull__prompt *pt, cull_p
         score[row[i]] = e ? e->score : NAN;
         if (!e) r->query[asks++] = q;
     }
-    if (asks) CULL_TRY(r->m.ask(r->cx, r->m.user, r->query, asks, r->got));
+    if (asks) CULL_TRY(ask_model(r, asks, *calls));
     for (int64_t i = 0; i < asks; i++) {
         const cull_prompt_query *q = &r->query[i];
         CULL_TRY(check(r->cx, q, r->got[i]));
