@@ -4,7 +4,8 @@
 #   bench/run_search.sh [ask|nsga2|zdt1|tpe|front|store ...]      (all of them)
 #
 # Environment: BENCH (the folder of the built programs; build/bench), PYTHON (python3 with the peers), ROUNDS (3), DIR (a
-# folder on a disk for stores), MANY (processes that share one store; 96). One thread each; every program runs
+# folder on a disk for stores), MANY (processes that share one store; 96), WRAP (what each program is run by, such as
+# "flock FILE" where several share the machine), SLOW (peers that take minutes too). One thread each; every program runs
 # ROUNDS times in turn and the least counts: whatever else runs on the machine makes times longer, never shorter.
 # Rows are `case,tool,value,unit`; units ending in "cpu" are processor time, in "wall" real time.
 set -eu
@@ -28,7 +29,7 @@ row() {
     tool=$1
     make=$2
     shift 2
-    "$@" >"$work/out" || { echo "# failed: $*" >&2; return 0; }
+    ${WRAP:-} "$@" >"$work/out" || { echo "# failed: $*" >&2; return 0; }
     awk -F, -v tool="$tool" "$make" "$work/out" >>"$rows"
 }
 
@@ -55,13 +56,15 @@ zdt1() {
           END { print "zdt1 volume," tool "," v / n "," }'
     row cull "$each" "$BENCH/bench_search" zdt1
     peer pymoo "$each" "$PYTHON" "$peers/search_pymoo.py" zdt1
-    [ "$1" -gt 1 ] || peer optuna "$each" "$PYTHON" "$peers/search_optuna.py" zdt1 # a minute
+    [ -z "${SLOW:-}" ] || [ "$1" -gt 1 ] || peer optuna "$each" "$PYTHON" "$peers/search_optuna.py" zdt1
 }
 
 tpe() {
     each='$1 != "case" { print "tpe ask+tell " $1 " " $3 "," tool "," 1e6 * $4 ",us cpu" }'
-    row cull "$each" "$BENCH/bench_tpe"
-    [ "$1" -gt 1 ] || peer optuna "$each" "$PYTHON" "$peers/tpe_optuna.py" # minutes
+    most=1000
+    [ -z "${SLOW:-}" ] || most=10000
+    row cull "$each" "$BENCH/bench_tpe" --repeat 5
+    [ "$1" -gt 1 ] || peer optuna "$each" "$PYTHON" "$peers/tpe_optuna.py" "$most"
 }
 
 front() {

@@ -114,7 +114,7 @@ typedef struct {
     const char *store;
     bool resume; /* the store must be there; else it must not, or be the same study */
     bool widen;  /* the space may have grown: new values, wider bounds, new optional parameters */
-    bool sync;   /* told results survive a power failure: an fsync for each group */
+    bool sync;   /* told results survive a power failure: an fsync for each of them */
     bool default_first; /* a study that begins asks for the point of defaults before all others */
 } cull_study_opts;
 /* clang-format off */

@@ -113,6 +113,17 @@ static cull_status begin(cull_ctx *cx, void *v)
     return CULL_OK;
 }
 
+/* The log of changes to the disk, with all that was written before. Groups of questions alone do not wait for
+ * this: what asked them does not outlive a power failure either. */
+static cull_status sync_log(cull_ctx *cx, cull__sqlite *s)
+{
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc == SQLITE_OK && log && log->pMethods) rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    if (rc == SQLITE_OK) return CULL_OK;
+    return cull__fail(cx, CULL_EIO, "%s: the disk did not confirm what was written", s->path);
+}
+
 static cull_status commit(cull_ctx *cx, void *v)
 {
     cull__sqlite *s = v;
@@ -124,6 +135,9 @@ static cull_status commit(cull_ctx *cx, void *v)
     s->taken = false;
     cull__free(s->text_before);
     s->text_before = NULL;
+    if (!s->sync || !s->owed) return CULL_OK;
+    CULL_TRY(sync_log(cx, s));
+    s->owed = false;
     return CULL_OK;
 }
 
@@ -305,6 +319,7 @@ static cull_status append(cull_ctx *cx, void *v, cull__event *e)
     sqlite3_bind_text(q, 14, e->worker, -1, SQLITE_STATIC);
     CULL_TRY(finish(cx, s, q));
     e->seq = sqlite3_last_insert_rowid(s->db);
+    s->owed |= e->kind != CULL__ASKED;
     return tables_follow(cx, s, e);
 }
 

@@ -383,7 +383,7 @@ static cull_status open_reading(cull_ctx *cx, cull__sqlite *s)
     return is ? CULL_OK : cull__fail(cx, CULL_EINPUT, "%s: is empty, not a study", s->path);
 }
 
-static cull_status open_writing(cull_ctx *cx, cull__sqlite *s, bool make, bool sync,
+static cull_status open_writing(cull_ctx *cx, cull__sqlite *s, bool make,
                                 const cull__study_facts *mine, bool *was)
 {
     CULL_TRY(connect(cx, s, SQLITE_OPEN_READWRITE | (make ? SQLITE_OPEN_CREATE : 0), ""));
@@ -394,8 +394,8 @@ static cull_status open_writing(cull_ctx *cx, cull__sqlite *s, bool make, bool s
     CULL_TRY(journal(cx, s));
     /* a checkpoint costs two fsyncs: not each 1000 pages, which are some 400 trials */
     CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA wal_autocheckpoint = 4000"));
-    CULL_TRY(cull__sqlite_exec(cx, s,
-                               sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    /* SQLite would wait for the disk after every group; results alone are worth that (store_sqlite.c) */
+    CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA synchronous = NORMAL"));
     return *was ? CULL_OK : make_study(cx, s, mine, was);
 }
 
@@ -426,6 +426,7 @@ cull_status cull__sqlite_open(cull_ctx *cx, const char *path, bool make, bool sy
     s->home = s->cx = cx;
     s->patience = PATIENCE;
     s->reading = !mine;
+    s->sync = sync;
     /* two processes must not sleep in step, or neither gets out of the other's way */
     s->rng = cull__rng_seeded((uint64_t)getpid(),
                               cull__hash64(&(double){cull__now()}, sizeof(double), 0));
@@ -437,7 +438,7 @@ cull_status cull__sqlite_open(cull_ctx *cx, const char *path, bool make, bool sy
         if (!s->charged) st = cull__fail(cx, CULL_ENOMEM, "%s: out of memory", path);
     }
     *was = true;
-    if (st == CULL_OK) st = mine ? open_writing(cx, s, make, sync, mine, was) : open_reading(cx, s);
+    if (st == CULL_OK) st = mine ? open_writing(cx, s, make, mine, was) : open_reading(cx, s);
     struct stat file;
     if (st == CULL_OK && stat(s->path, &file) == 0)
         s->file[0] = (uint64_t)file.st_dev, s->file[1] = (uint64_t)file.st_ino;

@@ -64,6 +64,77 @@ static void tables_for_people(void **state)
     assert_string_equal(row, "18446744073709551611|random|0");
 }
 
+/* ---- power failures: how often the log of changes goes to the disk ---- */
+
+static int (*open_before)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+static int (*sync_before)(sqlite3_file *, int);
+static sqlite3_io_methods counted;
+static int syncs, fail_sync;
+
+static int count_sync(sqlite3_file *f, int flags)
+{
+    syncs++;
+    return fail_sync ? SQLITE_IOERR_FSYNC : sync_before(f, flags);
+}
+
+static int open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+{
+    int rc = open_before(vfs, name, f, flags, out);
+    if (rc != SQLITE_OK || !(flags & SQLITE_OPEN_WAL)) return rc;
+    counted = *f->pMethods;
+    sync_before = counted.xSync;
+    counted.xSync = count_sync;
+    f->pMethods = &counted;
+    return rc;
+}
+
+static cull_status one(cull_ctx *cx, cull__store *s, cull__event e)
+{
+    CULL_TRY(cull__store_begin(cx, s));
+    cull_status r = cull__store_append(cx, s, &e);
+    if (r == CULL_OK) return cull__store_commit(cx, s);
+    cull__store_abort(s);
+    return r;
+}
+
+/* A result with all before it, and nothing else; where the disk refuses, the next one tries again. */
+static void syncs_of_results(void **state)
+{
+    place *p = *state;
+    sqlite3_vfs vfs = *sqlite3_vfs_find(NULL);
+    open_before = vfs.xOpen;
+    vfs.zName = "counted", vfs.xOpen = open_counted;
+    assert_int_equal(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);
+    const double x[3] = {0.5, 1, 2}, value[2] = {1, 2}, violation[1] = {0};
+    for (int sync = 0; sync < 2; sync++) {
+        cull__study_facts mine = facts_for_tests(), facts;
+        cull__store *s;
+        bool was;
+        remove(p->path);
+        ok(p->cx, cull__store_open(p->cx, p->path, true, sync, &mine, &was, &facts, &s));
+        cull__event ask = {.kind = CULL__ASKED, .x = x, .width = 3}, tell = {.kind = CULL__TOLD};
+        tell.state = CULL_TRIAL_DONE, tell.value = value, tell.violation = violation;
+        ok(p->cx, one(p->cx, s, ask));
+        syncs = 0;
+        for (int i = 0; i < 5; i++) {
+            ask.trial = i + 1, tell.trial = i;
+            ok(p->cx, one(p->cx, s, ask));
+            assert_int_equal(syncs, sync * i);
+            ok(p->cx, one(p->cx, s, tell));
+            assert_int_equal(syncs, sync * (i + 1));
+        }
+        fail_sync = sync;
+        tell.trial = 5;
+        if (sync) refused(p->cx, one(p->cx, s, tell), CULL_EIO, "did not confirm");
+        fail_sync = 0;
+        ask.trial = 6;
+        ok(p->cx, one(p->cx, s, ask));
+        assert_int_equal(syncs, sync * 7);
+        cull__store_close(s);
+    }
+    sqlite3_vfs_unregister(&vfs);
+}
+
 /* ---- allocations fail ---- */
 
 static cull_status whole_life(cull_ctx *cx, const char *where)
@@ -228,8 +299,8 @@ int main(int argc, char **argv)
     }
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(memory_events),     T(events),       T(leases),       T(crowd_of_processes), T(kills),
-        T(tables_for_people), T(memory_fails), T(memory_limit),
+        T(memory_events),     T(events),           T(leases),       T(crowd_of_processes), T(kills),
+        T(tables_for_people), T(syncs_of_results), T(memory_fails), T(memory_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
