@@ -406,6 +406,35 @@ static void test_sbx(void **state)
     cull_ctx_free(cx);
 }
 
+/* Each parameter mutates, or comes from the other parent, by itself: how many do is binomial. */
+static void test_rates(void **state)
+{
+    (void)state;
+    enum { N = 8000, P = 70 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_space *s = from(cx, "r = repeat(70) { a = real(0, 1) }");
+    cull_rng r = cull__rng_seeded(4, 1);
+    assert_int_equal(cull_space_width(s), P + 1); /* how many copies is the first */
+    const double given[] = {0, 0.25, 1e-12}, rate[] = {1. / P, 0.25, 0.5};
+    for (int what = 0; what < 3; what++) {
+        const cull__sbx by = {1e6, 20, given[what], false};
+        double x[P + 1] = {P}, z[P + 1] = {P}, y[P + 1], sum = 0, square = 0, p = rate[what],
+                     v = P * p * (1 - p);
+        for (int j = 1; j <= P; j++) x[j] = 0.4, z[j] = what == 2 ? 0.6 : 0.4;
+        for (int k = 0; k < N; k++) {
+            double n = 0;
+            ok(cx, cull__space_sbx(cx, s, &by, &r, x, z, y));
+            for (int j = 1; j <= P; j++) n += fabs(y[j] - 0.4) > (what == 2 ? 0.1 : 1e-9);
+            sum += n, square += n * n;
+        }
+        double mean = sum / N, variance = square / N - mean * mean;
+        assert_true(fabs(mean - P * p) < 4 * sqrt(v / N)); /* four standard errors */
+        assert_true(fabs(variance / v - 1) < 4 * sqrt((2 + 1 / v) / N));
+    }
+    cull_space_free(s);
+    cull_ctx_free(cx);
+}
+
 /* On integers, categories too: steps that stay within a third of the range come to nothing. */
 static void test_rounded(void **state)
 {
@@ -578,12 +607,12 @@ static void test_scale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),     cmocka_unit_test(test_large_counts),
-        cmocka_unit_test(test_draws),      cmocka_unit_test(test_truth),
-        cmocka_unit_test(test_keys),       cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_sbx),        cmocka_unit_test(test_rounded),
-        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_features),
-        cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_counts),   cmocka_unit_test(test_large_counts),
+        cmocka_unit_test(test_draws),    cmocka_unit_test(test_truth),
+        cmocka_unit_test(test_keys),     cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_sbx),      cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_rounded),  cmocka_unit_test(test_neighbours),
+        cmocka_unit_test(test_features), cmocka_unit_test(test_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
