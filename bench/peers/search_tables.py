@@ -20,7 +20,7 @@ optuna.logging.disable_default_handler()
 S = optuna.samplers
 SAMPLERS = {"random": lambda seed: S.RandomSampler(seed=seed), "tpe": lambda seed: S.TPESampler(seed=seed),
             "tpe-joint": lambda seed: S.TPESampler(seed=seed, multivariate=True, group=True)}
-MOST = 5
+MOST = 2
 
 
 def regret(t, v):

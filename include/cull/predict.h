@@ -33,6 +33,9 @@ typedef struct {
     int64_t members;           /* MLP: networks that are averaged; 0 = 1 */
     bool sparse;               /* GP: lengths by SAAS's priors (Eriksson and Jankowiak 2021) */
     bool isotropic;            /* GP: one length for all features */
+    bool either; /* GP: one length or several, whichever is likelier for what it takes (BIC) */
+    /* GP: d numbers that do not fall: features of one number share a length. NULL = each has its own */
+    const int64_t *group;
     /* MLP: rows without answers but with `free_m` numbers that cost nothing (FLOPs, parameters), to learn the first
      * layers from (FBNetV3, Dai et al. 2021): free_x (free_n, d), free_y (free_n, free_m); 0 = none */
     const double *free_x, *free_y;

@@ -187,6 +187,18 @@ static cull_status check_free(cull_ctx *cx, const cull_predict_opts *o, int64_t 
 
 /* ---- fitting ---- */
 
+/* Of the columns that vary: 0, 1, ... */
+static cull_status number_groups(cull_ctx *cx, const cull_predictor *p, const int64_t *group,
+                                 const int64_t **out)
+{
+    int64_t *g;
+    CULL_TRY(CULL_TMP(cx, g, p->k));
+    for (int64_t i = 0; i < p->k; i++)
+        g[i] = i == 0 ? 0 : g[i - 1] + (group[p->col[i]] != group[p->col[i - 1]]);
+    *out = g;
+    return CULL_OK;
+}
+
 /* The columns that vary, with their scales. */
 static cull_status set_columns(cull_ctx *cx, cull_predictor *p, const double *x,
                                const double *weight, int64_t n, const cull_predict_opts *o)
@@ -226,6 +238,7 @@ static cull_status teach(cull_ctx *cx, cull_predictor *p, const double *x, const
         scale_rows(p, o->free_x, o->free_n, f);
         t.free_x = f, t.free_y = o->free_y, t.free_n = o->free_n, t.free_m = o->free_m;
     }
+    if (p->kind == CULL_PREDICT_GP && o->group) CULL_TRY(number_groups(cx, p, o->group, &t.group));
     p->of = kinds[p->kind];
     return p->of->fit(cx, &t, o, stream, &p->model);
 }
@@ -289,6 +302,9 @@ cull_status cull_predictor_fit(cull_ctx *cx, const double *x, const double *y, c
     CULL_TRY(check_rows(cx, "x", x, n, d));
     CULL_TRY(check_rows(cx, "y", y, n, 1));
     CULL_TRY(check_free(cx, o, d));
+    for (int64_t c = 1; o->group && c < d; c++)
+        if (o->group[c] < o->group[c - 1])
+            return cull__fail(cx, CULL_EOPTION, "group[%" PRId64 "] is below the one before it", c);
     CULL_TRY(CULL_ALLOC(cx, p, 1));
     p->d = d, p->kind = o->kind;
     for (int k = 0; k < CULL_PREDICTORS; k++) p->tau[k] = NAN;

@@ -12,6 +12,7 @@ typedef struct {
     const double *y;      /* (n), so too */
     const double *weight; /* (n) above 0, of mean 1; NULL = all alike */
     int64_t n, d;         /* n >= 2, d >= 1 */
+    const int64_t *group; /* (d) 0, 1, ...: whose length each has; NULL = its own */
     /* of MLP: rows with numbers that cost nothing; moments of x are then over both */
     const double *free_x; /* (free_n, d) */
     const double *free_y; /* (free_n, free_m), as they came */
@@ -53,10 +54,12 @@ cull_status cull__predict_choose(cull_ctx *cx, const double *x, const double *y,
                                  cull_predict_kind *kind, double *tau);
 
 /* ---- Gaussian processes (predict_gp.c) ---- */
-/* Of the kernel in logarithms: variance, noise, then the lengths (1 or d), or with `sparse` SAAS's tau and d rho,
- * which make lengths (tau rho)^(-1/2). */
+/* Of the kernel in logarithms: variance, noise, then the lengths (1, of each group, or d), or with `sparse` SAAS's tau
+ * and as many rho, which make lengths (tau rho)^(-1/2). */
 typedef struct {
     bool isotropic, sparse;
+    const int64_t *group; /* (d) 0 .. groups - 1; NULL = d of them */
+    int64_t groups;
 } cull__gp_form;
 int64_t cull__gp_size(const cull__gp_form *f, int64_t d); /* of theta */
 /* -log p(y | theta) and, with `prior`, - log p(theta); gradient (size). *loss = inf: the kernel is singular. */

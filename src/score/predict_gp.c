@@ -51,14 +51,20 @@ static void stretch(const double *x, int64_t n, int64_t d, const double *inverse
 
 int64_t cull__gp_size(const cull__gp_form *f, int64_t d)
 {
-    int64_t lengths = f->isotropic ? 1 : d;
+    int64_t lengths = f->isotropic ? 1 : f->group ? f->groups : d;
     return 2 + lengths + f->sparse;
+}
+
+/* Which of the lengths feature c has. */
+static int64_t length_of(const cull__gp_form *f, int64_t c)
+{
+    return f->isotropic ? 0 : f->group ? f->group[c] : c;
 }
 
 static void inverse_lengths(const cull__gp_form *f, const double *theta, int64_t d, double *out)
 {
     for (int64_t c = 0; c < d; c++) {
-        int64_t at = f->isotropic ? 0 : c;
+        int64_t at = length_of(f, c);
         out[c] = f->sparse ? exp(0.5 * (theta[2] + theta[3 + at])) : exp(-theta[2 + at]);
     }
 }
@@ -179,7 +185,7 @@ static void put_lengths(const work *w, const double *by_length, double *g)
     double times = f->sparse ? -0.5 : 1;
     memset(g + 2, 0, (size_t)(size - 2) * sizeof *g);
     for (int64_t c = 0; c < w->t->d; c++) {
-        g[first + (f->isotropic ? 0 : c)] += times * by_length[c];
+        g[first + length_of(f, c)] += times * by_length[c];
         if (f->sparse) g[2] += times * by_length[c];
     }
 }

@@ -5,12 +5,14 @@
 #include <math.h>
 
 enum {
-    STARTS = 4,
+    STARTS = 2,
     FEW = 256,   /* rows that the starts are compared on */
     SOME = 1000, /* rows that the best is carried on with */
-    STEPS = 60,
+    FIRST = 10,  /* steps of each start; */
+    STEPS = 40,  /* of the best of them */
     MORE = 15,
 };
+static const double TOL = 1e-2; /* of a logarithm of likelihood: less is no other model */
 
 /* ---- priors, of logarithms ---- */
 
@@ -82,10 +84,10 @@ static cull_status from_start(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     double *theta = s->theta + chunk * size;
     (void)lo, (void)hi;
     begin(cx, s, chunk, theta);
-    return cull__lbfgs(cx, loss_at, s, size, STEPS, 1e-4, theta, s->loss + chunk);
+    return cull__lbfgs(cx, loss_at, s, size, FIRST, TOL, theta, s->loss + chunk);
 }
 
-static cull_status best_start(cull_ctx *cx, search *s, double **theta)
+static cull_status best_start(cull_ctx *cx, search *s, double **theta, double *loss)
 {
     int64_t size = cull__gp_size(s->f, s->t->d), best = 0;
     CULL_TRY(CULL_TMP(cx, s->theta, STARTS * size));
@@ -93,21 +95,47 @@ static cull_status best_start(cull_ctx *cx, search *s, double **theta)
     for (int64_t i = 1; i < STARTS; i++)
         if (s->loss[i] < s->loss[best]) best = i;
     *theta = s->theta + best * size;
+    return cull__lbfgs(cx, loss_at, s, size, STEPS, TOL, *theta, loss);
+}
+
+/* One length and then several from there; *f and *theta are those of less loss + log(n) / 2 for each number. */
+static cull_status of_either(cull_ctx *cx, search *s, cull__gp_form *f, double **theta)
+{
+    cull__gp_form one = *f;
+    double *single, loss[2] = {0}, *several;
+    one.isotropic = true, one.sparse = false;
+    int64_t size = cull__gp_size(f, s->t->d), of_one = cull__gp_size(&one, s->t->d);
+    s->f = &one;
+    CULL_TRY(best_start(cx, s, &single, &loss[0]));
+    CULL_TRY(CULL_TMP(cx, several, size));
+    for (int64_t i = 0; i < size; i++) several[i] = single[i < 2 ? i : 2];
+    s->f = f;
+    CULL_TRY(cull__lbfgs(cx, loss_at, s, size, STEPS, TOL, several, &loss[1]));
+    double each = 0.5 * log((double)s->t->n);
+    bool better = loss[1] + each * (double)size < loss[0] + each * (double)of_one;
+    *theta = better ? several : single;
+    if (!better) *f = one;
     return CULL_OK;
 }
 
 static cull_status gp_fit(cull_ctx *cx, const cull__samples *t, const cull_predict_opts *o,
                           uint64_t stream, void **out)
 {
-    cull__gp_form f = {.isotropic = o->isotropic, .sparse = o->sparse};
+    cull__gp_form f = {.isotropic = o->isotropic,
+                       .sparse = o->sparse,
+                       .group = t->group,
+                       .groups = t->group ? t->group[t->d - 1] + 1 : 0};
     cull__samples few, some, most;
     double *theta, loss;
     CULL_TRY(cull__samples_draw(cx, t, FEW, stream + 100, &few));
     CULL_TRY(cull__samples_draw(cx, t, SOME, stream + 101, &some));
     CULL_TRY(cull__samples_draw(cx, t, CULL__KERNEL_ROWS, stream + 102, &most));
     search s = {.t = &few, .f = &f, .stream = stream};
-    CULL_TRY(best_start(cx, &s, &theta));
-    s.t = &some;
+    if (o->either && !f.isotropic && !f.sparse)
+        CULL_TRY(of_either(cx, &s, &f, &theta));
+    else
+        CULL_TRY(best_start(cx, &s, &theta, &loss));
+    s.t = &some, s.f = &f;
     if (some.n > few.n)
         CULL_TRY(cull__lbfgs(cx, loss_at, &s, cull__gp_size(&f, t->d), MORE, 1e-3, theta, &loss));
     return cull__gp_at(cx, &most, &f, theta, out);

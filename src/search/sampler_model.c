@@ -127,15 +127,22 @@ void cull__features_of(const cull__features *f, const double *x, double *out)
 }
 
 /* ---- rows ---- */
-static void fill_worst(const cull__rows *r)
+/* Failed ones are worse than the worst, or a design that is the only one to work would look like all that did not. */
+static void fill_failed(const cull__rows *r)
 {
     for (int j = 0; j < r->m; j++) {
-        double worst = -INFINITY;
+        double least = INFINITY, most = -INFINITY, fill = 0;
+        for (int64_t i = 0; i < r->n; i++) {
+            double v = r->value[i * r->m + j];
+            if (isfinite(v)) least = fmin(least, v), most = fmax(most, v);
+        }
+        if (most > least)
+            fill = most + 0.5 * (most - least);
+        else if (isfinite(most))
+            fill = most + fmax(fabs(most), 1);
+        if (!isfinite(fill)) fill = most;
         for (int64_t i = 0; i < r->n; i++)
-            if (isfinite(r->value[i * r->m + j])) worst = fmax(worst, r->value[i * r->m + j]);
-        for (int64_t i = 0; i < r->n; i++)
-            if (!isfinite(r->value[i * r->m + j]))
-                r->value[i * r->m + j] = isfinite(worst) ? worst : 0;
+            if (!isfinite(r->value[i * r->m + j])) r->value[i * r->m + j] = fill;
     }
 }
 
@@ -222,7 +229,7 @@ cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tel
         memcpy(out->value + i * m, v->value + t * m, (size_t)m * sizeof *out->value);
         if (out->violation) out->violation[i] = isfinite(v->violation[t]) ? v->violation[t] : 0;
     }
-    fill_worst(out);
+    fill_failed(out);
     for (int j = 0; j < m; j++) {
         double *value = out->value + j, *y = out->y + j * tells;
         if (scale == CULL__AS_TOLD)

@@ -43,8 +43,8 @@ void cull__features_of(const cull__features *f, const double *x, double *out);
  * the ranks. */
 typedef enum { CULL__AS_TOLD, CULL__TAMED, CULL__NORMAL_SCORES } cull__scale;
 #define CULL__SCALES "values|tamed|ranks" /* as choices of an option */
-/* The first `tells` trials told. Failed ones have the worst value of each objective. y is
- * standardised. */
+/* The first `tells` trials told. Failed ones are half as far beyond the worst value of each objective as
+ * the best is before it. y is standardised. */
 typedef struct {
     int64_t n;
     int m;

@@ -239,11 +239,13 @@ static void gradients(void **state)
     make(&r);
     const cull_predict_kind k[] = {CULL_PREDICT_RIDGE, CULL_PREDICT_GP, CULL_PREDICT_SVR,
                                    CULL_PREDICT_MLP};
-    for (int i = 0; i < 6; i++) {
+    static const int64_t two[D] = {3, 3, 3, 5, 8};
+    for (int i = 0; i < 7; i++) {
         cull_predict_opts o = of(i < 4 ? k[i] : CULL_PREDICT_GP);
         cull_predictor *p;
         double mean[M * D], spread[M * D], a[2 * M], b[2 * M];
         o.sparse = i == 4, o.isotropic = i == 5, o.members = 2;
+        o.group = i == 6 ? two : NULL;
         if (!built(o.kind)) continue;
         ok(cx, cull_predictor_fit(cx, r.x, r.y, r.weight, N, D, &o, 1, &p));
         ok(cx, cull_predictor_gradient(cx, p, r.q, M, mean, spread));
@@ -283,8 +285,10 @@ static void likelihood(void **state)
     make(&r);
     for (int i = 0; i < N; i++) r.y[i] -= 1000;
     cull__samples t = {.x = r.x, .y = r.y, .weight = r.weight, .n = N, .d = D};
-    for (int kind = 0; kind < 4; kind++) {
+    static const int64_t group[D] = {0, 1, 1, 1, 2};
+    for (int kind = 0; kind < 8; kind++) {
         cull__gp_form f = {.isotropic = kind & 1, .sparse = kind & 2};
+        if (kind & 4) f.group = group, f.groups = 3;
         int64_t size = cull__gp_size(&f, D);
         double theta[2 + 1 + D], g[2 + 1 + D], none[2 + 1 + D], lo, hi, at;
         for (int i = 0; i < size; i++) theta[i] = 0.3 * i - 0.7;
@@ -301,6 +305,48 @@ static void likelihood(void **state)
                 fail_msg("form %d, number %d: %g, not %g", kind, i, g[i], want);
         }
     }
+    cull_ctx_free(cx);
+}
+
+/* Groups of one feature change nothing, one group is one length. Of two forms the likelier counts for what it takes: one
+ * length where all features matter alike, several where one of them alone does. */
+static void groups(void **state)
+{
+    (void)state;
+    enum { ROWS = 60, COLS = 4, FORMS = 5 };
+    static const int64_t each[COLS] = {0, 2, 3, 7}, one[COLS] = {1, 1, 1, 1},
+                         falls[COLS] = {1, 1, 0, 4};
+    static const double q[COLS] = {0.3, 0.6, 0.2, 0.5};
+    cull_ctx *cx = hooked_ctx(&(hooks){0}, 1);
+    double x[ROWS * COLS], y[2][ROWS], mean[2][FORMS], spread[2][FORMS];
+    cull_rng g = cull__rng_seeded(8, 2);
+    for (int i = 0; i < ROWS; i++) {
+        double *v = x + i * COLS;
+        for (int c = 0; c < COLS; c++) v[c] = cull__rng_unit(&g);
+        y[0][i] = sin(2 * v[0]) + sin(2 * v[1]) + sin(2 * v[2]) + sin(2 * v[3]);
+        y[1][i] = sin(9 * v[0]);
+    }
+    cull_predict_opts o = of(CULL_PREDICT_GP);
+    cull_predictor *p;
+    for (int t = 0; t < 2; t++)
+        for (int k = 0; k < FORMS; k++) {
+            o.group = k == 1 ? each : k == 3 ? one : NULL;
+            o.isotropic = k == 2, o.either = k == 4;
+            ok(cx, cull_predictor_fit(cx, x, y[t], NULL, ROWS, COLS, &o, 1, &p));
+            ok(cx, cull_predictor_say(cx, p, q, 1, &mean[t][k], &spread[t][k]));
+            cull_predictor_free(p);
+        }
+    for (int t = 0; t < 2; t++) {
+        assert_true(mean[t][0] == mean[t][1] && spread[t][0] == spread[t][1]);
+        assert_true(mean[t][2] == mean[t][3] && spread[t][2] == spread[t][3]);
+    }
+    assert_true(mean[0][4] == mean[0][2] && spread[0][4] == spread[0][2]);
+    assert_true(mean[1][4] != mean[1][2]);
+    /* that one found no other maximum than several lengths find by themselves */
+    assert_true(fabs(mean[1][4] - sin(2.7)) < 1e-2 && spread[1][4] < 0.2 * spread[1][2]);
+    o.group = falls;
+    refused(cx, cull_predictor_fit(cx, x, y[0], NULL, ROWS, COLS, &o, 1, &p), CULL_EOPTION,
+            "group[2] is below the one before it");
     cull_ctx_free(cx);
 }
 
@@ -565,11 +611,11 @@ static void choosing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ridge),          cmocka_unit_test(penalty),    cmocka_unit_test(left_out),
-        cmocka_unit_test(gradients),      cmocka_unit_test(likelihood), cmocka_unit_test(sparse),
-        cmocka_unit_test(spread_is_fair), cmocka_unit_test(odd_inputs), cmocka_unit_test(drawing),
-        cmocka_unit_test(threads),        cmocka_unit_test(memory),     cmocka_unit_test(refusals),
-        cmocka_unit_test(choosing),
+        cmocka_unit_test(ridge),     cmocka_unit_test(penalty),        cmocka_unit_test(left_out),
+        cmocka_unit_test(gradients), cmocka_unit_test(likelihood),     cmocka_unit_test(sparse),
+        cmocka_unit_test(groups),    cmocka_unit_test(spread_is_fair), cmocka_unit_test(odd_inputs),
+        cmocka_unit_test(drawing),   cmocka_unit_test(threads),        cmocka_unit_test(memory),
+        cmocka_unit_test(refusals),  cmocka_unit_test(choosing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

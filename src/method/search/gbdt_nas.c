@@ -13,7 +13,7 @@
  *           value, and a quarter of the values may go at most, found anew for each batch; of pairs,
  *           where the value's own share speaks against it too. None by default. (d) A space of more
  *           than `pool` designs is drawn from, half of that are the best trials changed. (e) Trials
- *           that failed have the worst value and stay.
+ *           that failed are worse than the worst and stay.
  * Cost      one fit and pool predictions a batch; pairs O(n d^2) walks of trees.
  * Example   cull search space.cull --method gbdt-nas --minimize error --budget 200 -- ./train {lr}
  */

@@ -15,7 +15,9 @@
  *           the two objectives say apart. (c) Trials that run have the values predicted for them.
  *           (d) 10 first points, not 100. (e) A point that is predicted to break a constraint gains
  *           nothing. (f) scale = ranks is AutoPEFT's, normal scores of the ranks: it blurs the
- *           bottom of a valley of reals. (g) Trials that failed have the worst value.
+ *           bottom of a valley of reals. (g) Trials that failed are worse than the worst. (h) The
+ *           kernel has one length for all features, unless one for each parameter is so much
+ *           likelier that it is worth their number (BIC).
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
  */
@@ -28,9 +30,10 @@
 
 typedef struct {
     int64_t startup, rows, looks, starts;
-    bool even, sparse, isotropic;
-    int scale;
+    bool even, sparse;
+    int lengths, scale;
 } opts;
+enum { EITHER, ONE, PARAMETER, FEATURE };
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, startup, 10, 2, 100000, "trials told before anything is learnt"),
     CULL_OPT_BOOL(opts, even, 1, "spread first points evenly; else they are drawn"),
@@ -38,7 +41,9 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, looks, 1000, 10, 1000000, "designs that are looked at for a question"),
     CULL_OPT_I64(opts, starts, 10, 1, 10000, "places to climb from"),
     CULL_OPT_BOOL(opts, sparse, 0, "expect few parameters to matter (SAAS)"),
-    CULL_OPT_BOOL(opts, isotropic, 0, "one length for all features"),
+    CULL_OPT_ENUM(opts, lengths, EITHER, "either|one|parameter|feature",
+                  "of the kernel: one for all, for each parameter or for each of its features; "
+                  "either = one or for each parameter, by likelihood"),
     CULL_OPT_ENUM(opts, scale, CULL__TAMED, CULL__SCALES, "what is learnt of a value"),
     CULL_OPT_END};
 
@@ -343,13 +348,31 @@ static cull_status search(cull_ctx *cx, state *s, const gains *g, const cull__ro
     return s->numbers ? polish(cx, &c, rng) : CULL_OK;
 }
 
+/* Features that are values of one category have one number. */
+static cull_status groups(cull_ctx *cx, const state *s, const int64_t **out)
+{
+    int64_t *group;
+    int before = -1;
+    CULL_TRY(CULL_TMP(cx, group, s->f.d));
+    for (int64_t j = 0; j < s->f.d; j++) {
+        int i = cull_space_feature(s->f.space, s->f.encode, j, NULL);
+        bool same = i == before && cull_space_at(s->f.space, i)->kind == CULL_SPACE_CATEGORY;
+        group[j] = j == 0 ? 0 : group[j - 1] + !same;
+        before = i;
+    }
+    *out = group;
+    return CULL_OK;
+}
+
 static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, uint64_t stream,
                        cull__surrogate *m)
 {
     cull_predict_opts p = CULL_PREDICT_OPTS;
     p.kind = CULL_PREDICT_GP;
     p.sparse = s->o.sparse;
-    p.isotropic = s->o.isotropic;
+    p.isotropic = s->o.lengths == ONE;
+    p.either = s->o.lengths == EITHER;
+    if (s->o.lengths != FEATURE) CULL_TRY(groups(cx, s, &p.group));
     return cull__surrogate_fit(cx, r, &s->f, &p, stream, m);
 }
 

@@ -27,9 +27,9 @@ typedef struct {
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, population, 0, 0, 1e6,
-                 "designs that live at a time; 0 = a quarter of the budget, 16 to 100"),
+                 "designs that live at a time; 0 = a twelfth of the budget, 16 to 100"),
     CULL_OPT_I64(opts, tournament, 0, 0, 1e6,
-                 "members drawn, of which the best has a child; 0 = a quarter of the population"),
+                 "members drawn, of which the best has a child; 0 = 32, of 100 and more a quarter"),
     CULL_OPT_F64(opts, mutate, 0, 0, 1,
                  "chance of each parameter to change; 0 = one changes, always"),
     CULL_OPT_F64(opts, sd, 0.1, 1e-6, 1, "step of a real that changes, as a share of its range"),
@@ -50,8 +50,8 @@ static void close_(void *state)
 
 static int64_t by_budget(const cull_search_problem *p)
 {
-    int64_t quarter = p->trials > 0 ? p->trials / 4 : 100;
-    return quarter < 16 ? 16 : quarter > 100 ? 100 : quarter;
+    int64_t part = p->trials > 0 ? p->trials / 12 : 100;
+    return part < 16 ? 16 : part > 100 ? 100 : part;
 }
 
 static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void *o, void **state)
@@ -60,7 +60,7 @@ static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void 
     CULL_TRY(CULL_ALLOC(cx, e, 1));
     e->o = *(const opts *)o;
     if (!e->o.population) e->o.population = by_budget(p);
-    if (!e->o.tournament) e->o.tournament = (e->o.population + 3) / 4;
+    if (!e->o.tournament) e->o.tournament = e->o.population < 100 ? 32 : (e->o.population + 3) / 4;
     cull_status s = CULL_ALLOC(cx, e->member, e->o.population);
     if (s != CULL_OK) {
         close_(e);
@@ -108,7 +108,7 @@ const cull_method cull__method_regularized_evolution = {
     .paper = "Real et al. 2019, Regularized Evolution for Image Classifier Architecture Search",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME,
     .opts = table,
     .opts_size = sizeof(opts),

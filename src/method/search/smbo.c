@@ -11,7 +11,7 @@
  *           mean of 64 trials. (c) Beside the 50 there are 100 changes of the best trials, which
  *           draws never come near; one time in ten any is asked; the first 10 are drawn; the ranks'
  *           normal scores are learnt. changed = 0, epsilon = 0.25, startup = 2 and scale = values
- *           are the paper's. (d) Trials that failed have the worst value.
+ *           are the paper's. (d) Trials that failed are worse than the worst.
  * Cost      one fit a question: ridge O(n d^2) for n trials and d features.
  * Example   cull search space.cull --method smbo --minimize error --budget 200 -- ./train {lr}
  */
