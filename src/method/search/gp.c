@@ -419,7 +419,7 @@ const cull_method cull__method_gp = {
              "Black-Box Functions",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 2,
+    .rev = 3,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
