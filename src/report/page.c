@@ -55,6 +55,7 @@ static const char style[] =
     "stroke-linejoin:round}\n"
     "footer{margin-top:44px;padding-top:12px;border-top:1px solid var(--line);color:var(--soft);"
     "font-size:13px}\n"
+    "@media(max-width:600px){.wide svg{min-width:560px}td code{display:block;min-width:230px}}\n"
     "@media print{main{max-width:none;padding:0}}\n";
 
 void cull__page_open(cull_buf *b, const char *title)

@@ -112,8 +112,8 @@ void cull__axis_y(cull_buf *b, const cull__axis *y, double left, double right, c
 void cull__svg_open(cull_buf *b, double high, const char *title, const char *what)
 {
     char h[32];
-    cull__buf_printf(b, "<svg viewBox=\"0 0 %d %s\" role=\"img\" aria-label=\"", WIDE,
-                     cull__px(high, h));
+    cull__buf_printf(b, "<div class=\"wide\"><svg viewBox=\"0 0 %d %s\" role=\"img\" aria-label=\"",
+                     WIDE, cull__px(high, h));
     cull__add_html(b, title);
     add(b, "\"><title>");
     cull__add_html(b, title);
@@ -121,14 +121,14 @@ void cull__svg_open(cull_buf *b, double high, const char *title, const char *wha
     cull__add_html(b, what);
     add(b, "</desc>\n");
 }
-void cull__svg_close(cull_buf *b) { add(b, "</svg>\n"); }
+void cull__svg_close(cull_buf *b) { add(b, "</svg></div>\n"); }
 
 /* A name to the left of a row, cut to what fits; the whole of it where one points. */
 void cull__svg_name(cull_buf *b, const char *name, double y, bool strong)
 {
     char n[32];
     cull_buf cut = CULL_BUF(b->cx);
-    cull__add_cut(&cut, name, 25, true);
+    cull__add_cut(&cut, name, 22, true);
     if (cut.status != CULL_OK && b->status == CULL_OK) b->status = cut.status;
     cull__buf_printf(b, "<text class=\"name%s\" text-anchor=\"end\" x=\"%d\" y=\"%s\"><title>",
                      strong ? " strong" : "", LEFT - 12, cull__px(y + 4, n));

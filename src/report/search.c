@@ -58,7 +58,7 @@ static void head(cull_buf *b, const cull__search *v)
     if (v->bests && v->m == 1) {
         char name[80];
         snprintf(name, sizeof name, "%.60s, the best", v->p->objective[0].name);
-        card(b, six(v->value[v->best[0]], n), name);
+        card(b, six(v->mean[v->best[0]], n), name);
     } else if (v->bests)
         card(b, cull__count(v->bests, n), "trials that nothing dominates");
     card(b, cull__count(v->tally[CULL_TRIAL_DONE], n), "done");

@@ -22,9 +22,10 @@ typedef struct {
     const cull_space *space;
     int64_t n, width;
     int m;
-    double *x;      /* (n, width) */
-    double *value;  /* (n, m) as told; NaN where none */
-    double *bad;    /* n: sum of v / (1 + v) of constraints above 0 */
+    double *x;     /* (n, width) */
+    double *value; /* (n, m) as told; NaN where none */
+    double *mean;  /* (n, m) of its point's evaluations, or of the furthest: what the best are by */
+    double *bad;   /* n: sum of v / (1 + v) of constraints above 0 */
     uint8_t *state; /* n */
     bool *whole;    /* n: evaluated to the end, or as far as any was */
     int64_t tally[CULL_TRIAL_LOST + 1];

@@ -141,8 +141,9 @@ static void say_drawn(cull_buf *b, const cull__search *v, int64_t cut)
         cull__buf_printf(b, "About %s of %s trials are drawn, evenly by number, and the best. ",
                          cull__count(CULL__SEARCH_DRAWN, n), cull__count(v->n, k));
     if (cut)
-        cull__buf_printf(b, "%s %s beyond the axis and drawn at its end.", cull__count(cut, n),
-                         cut == 1 ? "value lies" : "values lie");
+        cull__buf_printf(b, "%s %s drawn at the end of the axis, beyond which %s.",
+                         cull__count(cut, n), cut == 1 ? "value is" : "values are",
+                         cut == 1 ? "it lies" : "they lie");
     add(b, "</p>\n");
 }
 
@@ -175,9 +176,9 @@ void cull__search_history(cull_buf *b, const cull__search *v, int objective)
 
 /* ---- a front of two objectives ---- */
 
-static bool on_both(const cull__search *v, int64_t i)
+static bool on_both(const double *value, int64_t i)
 {
-    return isfinite(v->value[i * 2]) && isfinite(v->value[i * 2 + 1]);
+    return isfinite(value[i * 2]) && isfinite(value[i * 2 + 1]);
 }
 
 /* The best are in order of the first objective; a line is what they and all that they dominate border on. */
@@ -188,10 +189,9 @@ static void front_line(cull_buf *b, const cull__search *v, const cull__axis *x, 
     add(b, "<path class=\"kept\" style=\"fill:none;stroke-width:1.5\" d=\"");
     for (int64_t k = 0; k < v->bests; k++) {
         int64_t i = v->best[k];
-        if (!on_both(v, i) || !cull__search_drawn(v, i)) continue;
-        cull__buf_printf(b, down ? "H%s" : "M%s,", cull__px(cull__axis_at(x, v->value[i * 2]), p));
-        cull__buf_printf(b, down ? "V%s" : "%s",
-                         cull__px(cull__axis_at(y, v->value[i * 2 + 1]), q));
+        if (!on_both(v->mean, i) || !cull__search_drawn(v, i)) continue;
+        cull__buf_printf(b, down ? "H%s" : "M%s,", cull__px(cull__axis_at(x, v->mean[i * 2]), p));
+        cull__buf_printf(b, down ? "V%s" : "%s", cull__px(cull__axis_at(y, v->mean[i * 2 + 1]), q));
         down = true;
     }
     add(b, "\"/>\n");
@@ -214,7 +214,7 @@ void cull__search_front(cull_buf *b, const cull__search *v)
     cull__axis_x(b, &x, top, bottom, v->p->objective[0].name);
     open_dots(b, "pool", 4);
     for (int64_t i = 0; i < v->n; i++)
-        if (v->state[i] == CULL_TRIAL_DONE && !v->is_best[i] && on_both(v, i) &&
+        if (v->state[i] == CULL_TRIAL_DONE && !v->is_best[i] && on_both(v->value, i) &&
             cull__search_drawn(v, i))
             dot(b, cull__axis_at(&x, v->value[i * 2]), cull__axis_at(&y, v->value[i * 2 + 1]));
     add(b, "\"/>\n");
@@ -222,8 +222,8 @@ void cull__search_front(cull_buf *b, const cull__search *v)
     open_dots(b, "kept", 7);
     for (int64_t k = 0; k < v->bests; k++) {
         int64_t i = v->best[k];
-        if (on_both(v, i) && cull__search_drawn(v, i))
-            dot(b, cull__axis_at(&x, v->value[i * 2]), cull__axis_at(&y, v->value[i * 2 + 1]));
+        if (on_both(v->mean, i) && cull__search_drawn(v, i))
+            dot(b, cull__axis_at(&x, v->mean[i * 2]), cull__axis_at(&y, v->mean[i * 2 + 1]));
     }
     add(b, "\"/>\n");
     cull__svg_close(b);

@@ -13,6 +13,7 @@ static cull_status room(cull_ctx *cx, cull__search *v)
 {
     CULL_TRY(CULL_TMP(cx, v->x, v->n * v->width));
     CULL_TRY(CULL_TMP(cx, v->value, v->n * v->m));
+    CULL_TRY(CULL_TMP(cx, v->mean, v->n * v->m));
     CULL_TRY(CULL_TMP(cx, v->bad, v->n));
     CULL_TRY(CULL_TMP(cx, v->state, v->n));
     CULL_TRY(CULL_TMP0(cx, v->whole, v->n));
@@ -28,6 +29,7 @@ static void take(cull__search *v, int64_t i, const cull_trial *t)
     for (int k = 0; k < v->m; k++) {
         bool some = t->state == CULL_TRIAL_DONE || t->state == CULL_TRIAL_STOPPED;
         v->value[i * v->m + k] = some && t->value ? t->value[k] : NAN;
+        v->mean[i * v->m + k] = t->mean[k];
     }
     v->bad[i] = 0;
     for (int k = 0; k < v->p->constraints && t->violation; k++)
@@ -121,7 +123,7 @@ static cull_status read_best(cull_ctx *cx, cull__search *v)
     CULL_TRY(cull_study_best(v->r->study, v->best, &v->bests));
     CULL_TRY(CULL_TMP(cx, at, v->bests));
     for (int64_t j = 0; j < v->bests; j++) {
-        double w = v->value[v->best[j] * v->m];
+        double w = v->mean[v->best[j] * v->m];
         at[j] = (place){{v->p->objective[0].maximize ? -w : w, 0, 0}, v->best[j]};
         v->is_best[v->best[j]] = true;
     }

@@ -32,12 +32,23 @@ void cull__entry_free(cull__entry *t)
     t->when = 0;
 }
 
+/* A call that failed at the store has not happened, and a connection that was lost is made anew by the next one. */
+static bool once_more(cull__run *r, cull_status s, bool *tried)
+{
+    if (s != CULL_EIO || *tried || !cull__study_store(r->s)) return false;
+    cull__log(r->cx, CULL_LOG_WARN, "%s; once more", cull_error(r->cx));
+    return *tried = true;
+}
+
 /* ---- asking ---- */
 
 static cull_status ask(cull__run *r, cull__entry *t, bool *none)
 {
     cull_trial of;
-    cull_status s = cull_study_ask(r->s, &of);
+    bool tried = false;
+    cull_status s;
+    do s = cull_study_ask(r->s, &of);
+    while (once_more(r, s, &tried));
     *none = s == CULL_ENODATA;
     if (*none) return CULL_OK;
     CULL_TRY(s);
@@ -130,6 +141,19 @@ static cull_status count_failure(cull__run *r, const char *note)
     return ++r->failed >= GUARD && !r->good ? all_fail(r) : CULL_OK;
 }
 
+/* Of a process that was silent for too long, its machine asleep or the server away, others have taken the trial: it was told by
+ * them, or waits to be run again. */
+static bool taken(const cull__run *r, const cull__entry *t, cull_status s)
+{
+    const cull__trial *of = &r->s->trial[t->number];
+    if (s != CULL_EINPUT || (of->state == CULL_TRIAL_RUNNING && !of->waits)) return false;
+    cull__log(r->cx, CULL_LOG_WARN,
+              "trial %" PRId64 " was taken for lost by another process; what came of it here is "
+              "passed over",
+              t->number);
+    return true;
+}
+
 cull_status cull__run_tell(cull__run *r, cull__entry *t, const cull_outcome *o)
 {
     int64_t number = t->number;
@@ -141,7 +165,16 @@ cull_status cull__run_tell(cull__run *r, cull__entry *t, const cull_outcome *o)
                  out.noise);
         out = (cull_outcome){.state = CULL_TRIAL_FAILED, .note = note};
     }
-    CULL_TRY(cull_study_tell(r->s, number, &out));
+    bool tried = false;
+    cull_status s;
+    do s = cull_study_tell(r->s, number, &out);
+    while (once_more(r, s, &tried));
+    if (taken(r, t, s)) {
+        cull__entry_free(t);
+        r->dry = false;
+        return CULL_OK;
+    }
+    CULL_TRY(s);
     cull__entry_free(t);
     bool good = out.state == CULL_TRIAL_DONE;
     for (int i = 0; good && i < r->p->objectives; i++) good = isfinite(out.value[i]);
@@ -156,7 +189,15 @@ cull_status cull__run_report(cull__run *r, cull__entry *t, int64_t step, const d
 {
     *go = true;
     if (step < 1) return CULL_OK;
-    CULL_TRY(cull_study_report(r->s, t->number, step, value, go));
+    bool tried = false;
+    cull_status s;
+    do s = cull_study_report(r->s, t->number, step, value, go);
+    while (once_more(r, s, &tried));
+    if (taken(r, t, s)) {
+        *go = false;
+        return CULL_OK;
+    }
+    CULL_TRY(s);
     if (!*go) {
         r->good = true;
         told(r, t->number);

@@ -51,9 +51,9 @@ typedef struct {
     int64_t failed;
     char why[400]; /* the last of them */
     /* leases */
-    char name[96]; /* "host:pid" */
-    double heartbeat, beat_at;
-    int64_t *beating; /* places */
+    char name[96];                      /* "host:pid" */
+    double heartbeat, beat_at, patient; /* patient: until then nobody is taken for lost */
+    int64_t *beating;                   /* places */
     /* in order */
     bool in_order, rule; /* rule: reports decide who goes on */
     double now;          /* virtual */

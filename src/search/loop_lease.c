@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { LOST = 64 }; /* trials that are looked at in one turn */
-static const double SILENT = 10, NAP = 0.1;
+static const double SILENT = 10, NAP = 0.1, LATE = 1;
 
 /* When a process started, in ticks of the system; 0 = there is none, or it cannot be known. */
 static int64_t start_of(int64_t pid)
@@ -70,11 +70,15 @@ cull_status cull__lease_beat(cull__run *r)
     double now = cull__now();
     int64_t n = 0;
     if (!store || now < r->beat_at) return CULL_OK;
-    r->beat_at = now + r->heartbeat;
+    bool held_up = r->beat_at > 0 && now - r->beat_at > r->heartbeat + LATE;
     for (int i = 0; i < r->places; i++)
         if (r->entry[i].number >= 0 && !r->entry[i].stopped) r->beating[n++] = r->entry[i].number;
     if (n) CULL_TRY(cull__store_beat(r->cx, store, r->beating, n, r->name));
-    return silent(r, store);
+    double then = cull__now();
+    r->beat_at = then + r->heartbeat;
+    /* what held this process up may have held up all: they have their time again to be heard */
+    if (held_up || then - now > r->heartbeat + LATE) r->patient = then + SILENT * r->heartbeat;
+    return then < r->patient ? CULL_OK : silent(r, store);
 }
 
 /* ---- at the start ---- */

@@ -3,8 +3,9 @@
  * There are `in_order` places. A trial begins at the virtual time at which it was asked for, and its result comes `length` later:
  * what it cost, 1 where it told nothing; of an evaluation with a budget the share of the budget. Where reports decide
  * who goes on, a whole evaluation lasts 1 and a step its share of it. Of what is known the earliest is taken, of equals that of
- * the lowest number, and only when no evaluation that is not known so far could come before: each takes some time, so its next event
- * is later than its last one. Evaluators are not held up for that: what they say is kept. */
+ * the lowest number, and only when no evaluation that is not known so far could come before: its next event is not earlier than its
+ * last one (a result comes at the time of the report of its last step). Evaluators are not held up for that: what they say is
+ * kept. */
 #include "search/loop.h"
 
 #include <math.h>
@@ -67,21 +68,26 @@ cull_status cull__order_keep(cull__run *r, cull__entry *t, const cull__eval_even
 
 /* ---- taking ---- */
 
+static bool before(double a, const cull__entry *t, double b, const cull__entry *u)
+{
+    return a < b || (a == b && t->number < u->number);
+}
+
 /* The entry whose turn it is; NULL: none yet. */
 static cull__entry *turn(const cull__run *r, double *at)
 {
-    cull__entry *best = NULL;
-    double bound = INFINITY, when;
+    cull__entry *best = NULL, *unknown = NULL;
+    double when;
     for (int i = 0; i < r->places; i++) {
         cull__entry *t = &r->entry[i];
         if (t->number < 0) continue;
         if (!next_time(r, t, &when)) {
-            bound = fmin(bound, t->at);
-        } else if (!best || when < *at || (when == *at && t->number < best->number)) {
+            if (!unknown || before(t->at, t, unknown->at, unknown)) unknown = t;
+        } else if (!best || before(when, t, *at, best)) {
             best = t, *at = when;
         }
     }
-    return best && *at <= bound ? best : NULL;
+    return best && (!unknown || before(*at, best, unknown->at, unknown)) ? best : NULL;
 }
 
 static cull_status take_report(cull__run *r, cull__entry *t)

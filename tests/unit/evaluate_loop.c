@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ typedef struct {
     int nap_us;               /* times a number of the point */
     int fail_from, fail_to;   /* calls that fail */
     int steps;
+    int linger_us;  /* of trial 0 between its last report and its result */
     int stop_after; /* calls until the tick says stop; 0 = never */
     bool cost;
     int64_t stopped;
@@ -99,6 +101,7 @@ static void evaluate(void *user, cull_call *call, const cull_trial *t, cull_outc
             break;
         }
     }
+    if (w->linger_us && t->number == 0) usleep((useconds_t)w->linger_us);
     if (w->cost) out->cost = 0.25 + (a * 13 + b * 7) % 10;
     if (n >= w->fail_from && n < w->fail_to)
         out->state = CULL_TRIAL_FAILED, out->note = "the weather";
@@ -231,7 +234,7 @@ static void rule_in_order(void **state)
     for (int k = 0; k < 4; k++) {
         world w = WORLD;
         record got = {0};
-        w.steps = 9, w.nap_us = k % 2 ? 200 : 0;
+        w.steps = 9, w.nap_us = k % 2 ? 200 : 0, w.linger_us = k >= 2 ? 200000 : 0;
         cull_study *s = open_study(f, "random-search", NULL);
         ok(f->cx, run(f, s, &w, 1 + k, 4, &got));
         cull_study_free(s);
@@ -350,6 +353,58 @@ static void silent_worker(void **state)
     }
     cull_study_free(s);
     cull_evaluator_free(e);
+}
+
+/* The first call is taken for lost by another process while it runs: its report, or its result, is passed over, and the search
+ * goes on. */
+typedef struct {
+    fixture *f;
+    atomic_int calls;
+    bool reports, told_to_stop;
+} robbed;
+
+static void evaluate_robbed(void *user, cull_call *call, const cull_trial *t, cull_outcome *out,
+                            double *value, double *violation)
+{
+    robbed *r = user;
+    (void)out, (void)violation;
+    value[0] = t->x[0];
+    if (r->calls++) return;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_study *s;
+    ok(cx, cull_study_reopen(cx, r->f->store, &s));
+    ok(cx, cull_study_claim(cx, s));
+    usleep(20000);
+    ok(cx, cull_study_beat(cx, s, NULL, 0, 0.001));
+    cull_study_free(s);
+    cull_ctx_free(cx);
+    if (r->reports) r->told_to_stop = !cull_call_report(call, 1, value);
+}
+
+static void taken_for_lost(void **state)
+{
+    fixture *f = *state;
+    for (int reports = 0; reports < 2; reports++) {
+        robbed r = {.f = f, .reports = reports};
+        cull_evaluator *e;
+        cull_trial t;
+        snprintf(f->store, sizeof f->store, "%s/%d.db", f->dir, reports);
+        f->p.trials = 5;
+        f->p.stop = (cull_stop){.kind = reports ? CULL_STOP_MEDIAN : CULL_STOP_NONE, .last = 9};
+        cull_study *s = open_study(f, "random-search", f->store);
+        cull_run_opts o = {.workers = 1};
+        ok(f->cx, cull_evaluate_function(f->cx, &f->p, evaluate_robbed, &r, &e));
+        ok(f->cx, cull_study_run(f->cx, s, e, &o));
+        assert_int_equal(r.calls, 6);
+        assert_int_equal(r.told_to_stop, reports);
+        assert_int_equal(cull_study_trials(s), 5);
+        for (int64_t i = 0; i < 5; i++) {
+            ok(f->cx, cull_study_trial(s, i, &t));
+            assert_true(t.state == CULL_TRIAL_DONE && t.value[0] == t.x[0]);
+        }
+        cull_study_free(s);
+        cull_evaluator_free(e);
+    }
 }
 
 /* By its store alone: the same log, and it goes on. */
@@ -669,6 +724,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rule_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_worker, setup, teardown),
+        cmocka_unit_test_setup_teardown(taken_for_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(reopened, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(failures, setup, teardown),
