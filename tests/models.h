@@ -15,6 +15,7 @@ typedef struct {
     uint64_t seed;
     study_fn *fn;
     int workers; /* so many run at a time; 0 = 1 */
+    const cull_search_stats *stats;
     double *x;   /* (trials, width) out, or NULL */
     double best; /* out: the least first value of a trial that breaks nothing */
     int64_t asked;
@@ -86,7 +87,8 @@ static inline cull_status run_study(cull_ctx *cx, study_run *r)
                              .objective = objective,
                              .constraints = r->constraints,
                              .constraint = constraint,
-                             .trials = r->trials};
+                             .trials = r->trials,
+                             .stats = r->stats};
     if (status == CULL_OK) status = cull_study_open(cx, &p, m, o, NULL, &st);
     if (status == CULL_OK) status = run_loop(cx, st, r, s);
     cull_study_free(st);

@@ -47,7 +47,8 @@ enum {
     CULL_NEEDS_COUNTS = 8192,     /* reads columns of counts: no number below 0 */
     CULL_MANY_OBJECTIVES = 16384, /* of task search: takes more than one objective */
     CULL_FINITE_ONLY =
-        32768 /* of task search: all parameters must have a finite number of values */
+        32768, /* of task search: all parameters must have a finite number of values */
+    CULL_READS_STATS = 65536 /* of task search: learns from statistics that cost nothing */
 };
 
 struct cull_data_problem;

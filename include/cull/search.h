@@ -50,6 +50,14 @@ typedef struct {
     bool anew;
 } cull_stop;
 
+/* Statistics that cost no evaluation (FLOPs, parameters) of n designs, two or more: x (n, width) are points of the space,
+ * y (n, m) finite. Methods with CULL_READS_STATS learn from them first. */
+typedef struct {
+    int64_t n;
+    int m;
+    const double *x, *y;
+} cull_search_stats;
+
 typedef struct cull_search_problem {
     const cull_space *space; /* borrowed until the study is freed */
     int objectives;          /* 1 .. CULL_OBJECTIVES */
@@ -64,7 +72,15 @@ typedef struct cull_search_problem {
     int64_t retries;    /* of a failed evaluation before it counts as failed */
     cull_stop stop;     /* with several objectives by rank of dominance, then crowding */
     const char *id;     /* of what a trial's numbers depend on besides, kept in the store; NULL */
+    const cull_search_stats *stats; /* borrowed until the study is freed; NULL = none */
 } cull_search_problem;
+
+/* Columns of a csv, tsv or jsonl file (.gz, .zst too) whose rows are points of `space`: a column for each parameter, called
+ * as it is, or `key`, a column of digits (cull_table_opts). EINPUT by line: no point of the space, a cell without a number. */
+CULL_API cull_status cull_search_stats_open(cull_ctx *cx, const cull_space *space, const char *path,
+                                            const char *const *column, int columns, const char *key,
+                                            cull_search_stats **out) CULL_CHECKED;
+CULL_API void cull_search_stats_free(cull_search_stats *s); /* NULL is none */
 
 /* ---- trials ---- */
 typedef enum {

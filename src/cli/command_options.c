@@ -181,11 +181,16 @@ static const cull_input search_own[] = {
     {"heartbeat", "TIME", "trials of workers silent for ten of them are run again (5s)"},
     {"table", "FILE", "look results up instead: csv, tsv, jsonl, or npy in the order of points"},
     {"columns", "NAMES", "of the table: the objectives, where they are called otherwise"},
-    {"key", "NAME", "of the table: a column of points as digits, a digit for each parameter"},
+    {"key", "NAME",
+     "of the table, and of --stats: a column of points as digits, a digit for each parameter"},
     {"cost-column", "NAME", "of the table: what an evaluation costs"},
     {"step-columns", "NAMES", "of the table: values on the way, in order"},
     {"nearest", NULL, "a point that the table lacks takes the nearest one's row"},
     {"mean", NULL, "rows of one point count by their mean"},
+    {"stats", "FILE",
+     "what is known of designs without evaluating them, as rows of csv, tsv or jsonl; for methods "
+     "that learn from it (nars)"},
+    {"stats-columns", "NAMES", "of --stats: columns of numbers, as flops,params"},
     {"log", "FILE", "write every trial here: .csv, .tsv or .jsonl"},
     {NULL, NULL, NULL}};
 static const cull_input search_out[] = {

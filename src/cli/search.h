@@ -15,6 +15,7 @@ typedef struct {
     cull_space *space;
     const cull_method *method;
     cull_opts *opts;
+    cull_search_stats *stats; /* NULL = none */
     cull_evaluator *evaluator;
     cull_study *study;
     const char *store; /* NULL = in memory */

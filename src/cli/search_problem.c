@@ -63,6 +63,46 @@ static int names_of(search *s)
                 "search wants to know what is told: --minimize NAMES, --maximize NAMES");
 }
 
+/* ---- columns ---- */
+
+typedef struct {
+    const char *part[256];
+    int n;
+} parts;
+
+static int add_part(cli *c, const char *part, void *arg)
+{
+    parts *p = arg;
+    if (p->n == COUNT(p->part)) return fail(c, USAGE, "more than %d columns", COUNT(p->part));
+    p->part[p->n] = strdup(part);
+    return p->part[p->n++] ? DONE : fail(c, FAILED, "out of memory");
+}
+
+static void parts_free(parts *p)
+{
+    for (int i = 0; i < p->n; i++) free((char *)p->part[i]);
+}
+
+/* What is known of designs without evaluating them. */
+static int stats_of(search *s)
+{
+    cli *c = s->c;
+    const char *path = value_of(c, "stats", NULL), *names = value_of(c, "stats-columns", NULL);
+    parts p = {.n = 0};
+    if (!path && names) return fail(c, USAGE, "--stats-columns is of --stats, which is not given");
+    if (!path) return DONE;
+    if (!names)
+        return fail(c, USAGE,
+                    "--stats wants --stats-columns NAMES: its columns of numbers, as flops,params");
+    int rc = each_part(c, names, add_part, &p);
+    if (rc == DONE)
+        rc = check(c, cull_search_stats_open(c->cx, s->space, path, p.part, p.n,
+                                             value_of(c, "key", NULL), &s->stats));
+    parts_free(&p);
+    s->p.stats = s->stats;
+    return rc;
+}
+
 /* ---- limits and rules ---- */
 
 static int rungs_of(search *s, cull_stop *t)
@@ -181,6 +221,7 @@ int search_problem(search *s)
     TRY(check(c, cull_space_open(c->cx, c->input[0], &s->space)));
     s->p.space = s->space;
     TRY(has_end(s));
+    TRY(stats_of(s));
     return method_of_search(s);
 }
 
@@ -214,13 +255,14 @@ static int program(search *s)
 {
     cli *c = s->c;
     cull_command_opts o = CULL_COMMAND_OPTS;
-    static const char *const other[] = {"columns",      "key",     "cost-column",
-                                        "step-columns", "nearest", "mean"};
+    static const char *const other[] = {"columns", "cost-column", "step-columns",
+                                        "nearest", "mean",        "key"};
+    int others = COUNT(other) - has(c, "stats"); /* which has a key too */
     int n = c->rest < 0 ? 0 : c->inputs - c->rest;
     if (!n)
         return fail(c, USAGE,
                     "search wants to know who evaluates: a program behind --, or --table FILE");
-    TRY(refuse(s, other, COUNT(other), "--table, and a program is given"));
+    TRY(refuse(s, other, others, "--table, and a program is given"));
     TRY(seconds_of(c, "timeout", 0, &o.timeout));
     TRY(seconds_of(c, "grace", 0, &o.grace));
     o.stay = has(c, "stay");
@@ -230,24 +272,6 @@ static int program(search *s)
     o.argv = c->input + c->rest;
     o.path = getenv("PATH");
     return check(c, cull_evaluate_command(c->cx, &s->p, &o, &s->evaluator));
-}
-
-typedef struct {
-    const char *part[256];
-    int n;
-} parts;
-
-static int add_part(cli *c, const char *part, void *arg)
-{
-    parts *p = arg;
-    if (p->n == COUNT(p->part)) return fail(c, USAGE, "more than %d columns", COUNT(p->part));
-    p->part[p->n] = strdup(part);
-    return p->part[p->n++] ? DONE : fail(c, FAILED, "out of memory");
-}
-
-static void parts_free(parts *p)
-{
-    for (int i = 0; i < p->n; i++) free((char *)p->part[i]);
 }
 
 static int open_table(search *s, const char *path, parts *columns, parts *steps)
@@ -287,6 +311,7 @@ void search_free(search *s)
 {
     cull_evaluator_free(s->evaluator);
     cull_study_free(s->study);
+    cull_search_stats_free(s->stats);
     cull_opts_free(s->opts);
     cull_space_free(s->space);
     free(s->names);

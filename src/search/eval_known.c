@@ -73,6 +73,11 @@ cull_status cull__known_add(cull_ctx *cx, cull__known *k, const double *x, const
     memcpy(k->v + row * k->cols, v, (size_t)k->cols * sizeof *v);
     k->next[row] = -1;
     k->line[row] = line;
+    if (k->points) {
+        int64_t width = cull_space_width(k->problem->space);
+        CULL_TRY(CULL_GROW(cx, k->point, &k->point_cap, (row + 1) * width));
+        memcpy(k->point + row * width, x, (size_t)width * sizeof *x);
+    }
     if (k->o.nearest) {
         double *code;
         CULL_TRY(CULL_GROW(cx, k->code, &k->code_cap, (row + 1) * k->features));
@@ -117,6 +122,7 @@ void cull__known_drop(cull__known *k)
     cull__free(k->slot);
     cull__free(k->key);
     cull__free(k->code);
+    cull__free(k->point);
     cull__free(k->x);
     memset(k, 0, sizeof *k);
 }

@@ -18,8 +18,11 @@ typedef struct {
     cull_key *key; /* slots */
     int64_t designs;
     int64_t features;
-    float *code; /* (rows, features) where the nearest may be asked for */
-    double *x;   /* width: scratch */
+    float *code;   /* (rows, features) where the nearest may be asked for */
+    double *x;     /* width: scratch */
+    bool points;   /* keep them: */
+    double *point; /* (rows, width) */
+    int64_t point_cap;
 } cull__known;
 
 cull_status cull__known_read(cull_ctx *cx, cull__known *k);

@@ -72,6 +72,8 @@ struct cull_study {
 
     int64_t count; /* points of the space; -1 = not known, or too many */
     bool opened, exhausted, ended;
+    bool
+        lacks_stats; /* the study of the store has some, and none are given here: nothing new is asked */
     double spent, base, began,
         latest; /* cost; clock: base + now - began, latest event's at least */
 
@@ -130,6 +132,9 @@ cull_status cull__study_open_in(cull_ctx *cx, const cull_search_problem *p, cons
 cull_status cull__facts_make(cull_study *s); /* s->facts, whose text is the study's own */
 cull_status cull__study_check(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                               const cull_opts *opts);
+/* Statistics of the problem, if it has some (stats.c). */
+cull_status cull__stats_check(cull_ctx *cx, const cull_search_problem *p, const cull_method *m);
+uint64_t cull__stats_hash(const cull_space *space, const cull_search_stats *t);
 /* EINPUT: which of them differs. The space's text is not looked at. */
 cull_status cull__facts_compare(cull_study *s, const char *store, const cull__study_facts *there);
 /* Events from here on are of the space of this text. */

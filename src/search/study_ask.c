@@ -115,6 +115,10 @@ static cull_status other_point(cull_study *s, double *x, bool *found)
 
 static cull_status propose(cull_study *s, int attempt, double *x)
 {
+    if (s->lacks_stats)
+        return cull__fail(s->cx, CULL_EINPUT,
+                          "the study in the store learns from statistics of designs, and none are "
+                          "given; give it the same ones");
     CULL_TRY(s->fns->ask(s->cx, s->state, &s->v, attempt, x));
     if (cull_space_check(s->cx, s->p.space, x) == CULL_OK) return CULL_OK;
     char why[200];

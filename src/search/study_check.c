@@ -112,5 +112,6 @@ cull_status cull__study_check(cull_ctx *cx, const cull_search_problem *p, const 
         return cull__fail(cx, CULL_EINPUT, "'again' is never, cached or paid, not %d",
                           (int)p->again);
     CULL_TRY(check_stop(cx, p));
-    return check_method(cx, p, m, opts);
+    CULL_TRY(check_method(cx, p, m, opts));
+    return cull__stats_check(cx, p, m);
 }

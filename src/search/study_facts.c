@@ -1,4 +1,5 @@
 /* study_facts.c - what a study is, for its store; and points of an earlier space in a wider one. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,9 +24,9 @@ static void write_stop(cull_json *j, const cull_stop *t)
 }
 
 /* The parts that decide which sequence it is: budgets and retries may be other ones the next time. */
-static const char *const part[] = {"objectives", "constraints", "again",
-                                   "replicates", "stop",        "id"};
-enum { PARTS = sizeof part / sizeof *part };
+static const char *const part[] = {"objectives", "constraints", "again", "replicates",
+                                   "stop",       "id",          "stats"};
+enum { PARTS = sizeof part / sizeof *part, STATS = PARTS - 1 };
 
 static void write_problem(cull_json *j, const cull_study *s)
 {
@@ -49,6 +50,11 @@ static void write_problem(cull_json *j, const cull_study *s)
     cull__json_key(j, part[3]), cull__json_i64(j, s->replicates);
     write_stop(j, &p->stop);
     cull__json_key(j, part[5]), cull__json_str(j, p->id);
+    if (p->stats) { /* a study without has no such part */
+        char hash[20];
+        snprintf(hash, sizeof hash, "%016" PRIx64, cull__stats_hash(p->space, p->stats));
+        cull__json_key(j, part[STATS]), cull__json_str(j, hash);
+    }
     cull__json_close(j, '}');
 }
 
@@ -120,6 +126,8 @@ cull_status cull__facts_compare(cull_study *s, const char *store, const cull__st
     for (int i = 0; i < PARTS; i++) {
         size_t n, k;
         const char *a = find_part(there->problem, i, &n), *b = find_part(mine->problem, i, &k);
+        s->lacks_stats = i == STATS && n > 0 && k == 0;
+        if (s->lacks_stats) continue;
         if (n != k || memcmp(a, b, n) != 0) return differs(s, store, part[i], a, n, b, k);
     }
     if (strcmp(mine->opts, there->opts))

@@ -171,7 +171,7 @@ static void descriptor(void **state)
         contract_descriptor(m);
         CHECK(m, m->run.search && m->run.search->open && m->run.search->ask && !*m->columns);
         unsigned mine = CULL_STOCHASTIC | CULL_BASELINE | CULL_ANYTIME | CULL_MANY_OBJECTIVES |
-                        CULL_FINITE_ONLY;
+                        CULL_FINITE_ONLY | CULL_READS_STATS;
         CHECK(m, !(m->flags & ~mine));
         int places = 0;
         EACH_SETTING(m, f) places++;

@@ -1,6 +1,8 @@
 /* nars: batches by a network, within limits. */
 #include "models.h"
 
+#include "base/base.h"
+
 /* Eight choices whose neighbours matter: the least value is 0, a draw's mean 3. */
 static const char choices[] =
     "a = one(p, q, r)\nb = one(p, q, r)\nc = one(p, q, r)\nd = one(p, q, r)\n"
@@ -58,6 +60,82 @@ static void holds(void **state)
     holds_up("nars", "batch=5 pool=20 pretrain=10 epochs=2 rounds=2 size=8", 1, 12);
 }
 
+/* Statistics that tell what counts of values cannot: the distance of neighbours. What is drawn of many, what an allocation
+ * that fails leaves, and two threads, are as they are without. */
+static double apart(const double *x)
+{
+    double sum = 0;
+    for (int j = 1; j < 8; j++) sum += fabs(x[j] - x[j - 1] - 1);
+    return sum;
+}
+
+static bool neighbours(const cull_space *s, const double *x, double *value, double *violation)
+{
+    (void)s, (void)violation;
+    value[0] = apart(x);
+    return true;
+}
+
+static const char eight[] = "a = int(0, 9)\nb = int(0, 9)\nc = int(0, 9)\nd = int(0, 9)\n"
+                            "e = int(0, 9)\nf = int(0, 9)\ng = int(0, 9)\nh = int(0, 9)\n";
+
+static void learns_statistics(void **state)
+{
+    enum { ROWS = 3000 };
+    static double x[8 * ROWS], y[2 * ROWS];
+    (void)state;
+    cull_rng r = cull__rng_seeded(1, 1);
+    for (int i = 0; i < ROWS; i++) {
+        for (int j = 0; j < 8; j++) x[8 * i + j] = (double)cull__rng_below(&r, 10);
+        y[2 * i] = 1e6 * apart(x + 8 * i), y[2 * i + 1] = x[8 * i];
+    }
+    const cull_search_stats t = {.n = ROWS, .m = 2, .x = x, .y = y};
+    study_run run = {.space = eight,
+                     .method = "nars",
+                     .opts = "pool=2000 epochs=60 rounds=20",
+                     .trials = 60,
+                     .fn = neighbours};
+    double counts = mean_best(&run, 3);
+    run.stats = &t;
+    double taught = mean_best(&run, 3);
+    if (!(taught < 0.8 * counts)) fail_msg("%g with statistics, %g with counts", taught, counts);
+}
+
+static void holds_with_statistics(void **state)
+{
+    enum { ROWS = 40, TRIALS = 8 };
+    static double x[8 * ROWS], y[ROWS], out[3][8 * TRIALS];
+    (void)state;
+    for (int i = 0; i < ROWS; i++) {
+        for (int j = 0; j < 8; j++) x[8 * i + j] = (i * (j + 3) + j) % 10;
+        y[i] = apart(x + 8 * i);
+    }
+    const cull_search_stats t = {.n = ROWS, .m = 1, .x = x, .y = y};
+    for (int k = 0; k < 3; k++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, k == 1 ? 2 : 1);
+        study_run run = {.space = eight,
+                         .method = "nars",
+                         .opts = "batch=4 pool=20 pretrain=30 epochs=2 rounds=2 size=8",
+                         .trials = TRIALS,
+                         .seed = 7,
+                         .fn = neighbours,
+                         .stats = &t,
+                         .x = out[k]};
+        if (k < 2) ok(cx, run_study(cx, &run));
+        for (long at = 1; k == 2; at += 1 + at / 4) {
+            h.calls = 0, h.fail_at = at;
+            cull_status s = run_study(cx, &run);
+            if (s != CULL_OK) assert_int_equal(s, CULL_ENOMEM);
+            if (s == CULL_OK) assert_memory_equal(out[0], out[2], sizeof *out);
+            if (s == CULL_OK && h.calls < at) break;
+        }
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+    assert_memory_equal(out[0], out[1], sizeof *out);
+}
+
 static void one_objective_only(void **state)
 {
     (void)state;
@@ -72,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(better_than_random), cmocka_unit_test(limits),
-        cmocka_unit_test(one_objective_only), cmocka_unit_test(holds)};
+        cmocka_unit_test(one_objective_only), cmocka_unit_test(holds),
+        cmocka_unit_test(learns_statistics),  cmocka_unit_test(holds_with_statistics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

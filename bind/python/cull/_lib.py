@@ -323,6 +323,7 @@ class SearchProblem(ctypes.Structure):
         ("retries", c_int64),
         ("stop", StopStruct),
         ("id", c_char_p),
+        ("stats", c_void_p),
     ]
 
 

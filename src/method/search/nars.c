@@ -4,16 +4,17 @@
  * Idea      A network is first taught numbers of many designs that nobody trained, then the values
  *           of those that were. Each batch is the best of a large pool by prediction, and some
  *           drawn ones; the last one comes from an evolution over predictions alone.
- * Reads     values and violations of the trials told when a batch begins.
- * Deviates  (a) What the network is taught first are counts of each value over the design's
- *           parameters (how often conv3x3, how deep), of which costs like FLOPs are made, for a
- *           study has no table of its space's costs. (b) One network sees all features; recipe and
+ * Reads     values and violations of the trials told when a batch begins; the problem's statistics
+ *           (FLOPs, parameters) of designs that nobody trained, where there are some.
+ * Deviates  (a) Without statistics the network is first taught counts of each value over the
+ *           design's parameters (how often conv3x3, how deep), of which costs like FLOPs are made. (b) One network sees all features; recipe and
  *           architecture are not told apart. (c) All its layers learn on from the first batch: to
  *           freeze some was slightly worse. (d) Batches of 20, not 48, and the spread over costs is
  *           left to the limits. (e) Evaluations are not cut short here: `stop` of the study does
  *           that.
  * Cost      one fit and pool predictions a batch.
- * Example   cull search space.cull --method nars --minimize error --budget 200 -- ./train {lr}
+ * Example   cull search space.cull --method nars --stats costs.csv --stats-columns flops,params
+ *           --minimize error --budget 200 -- ./train {lr}
  */
 #include "search/sampler_model.h"
 
@@ -31,7 +32,7 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, pool, 10000, 10, 10000000, "designs that are predicted for a batch"),
     CULL_OPT_F64(opts, epsilon, 0.1, 0, 1, "share of a batch that is drawn"),
     CULL_OPT_I64(opts, pretrain, 2000, 0, 1000000,
-                 "designs whose counts are learnt first; 0 = none"),
+                 "designs whose statistics, or counts, are learnt first; 0 = none"),
     CULL_OPT_I64(opts, epochs, 100, 1, 100000, "of the network's training"),
     CULL_OPT_I64(opts, members, 1, 1, 100, "networks that are averaged"),
     CULL_OPT_I64(opts, size, 100, 4, 100000, "of the predicted population of the last batch"),
@@ -76,6 +77,28 @@ static cull_status asked(cull_ctx *cx, void *state_, const cull_search_view *v, 
 }
 
 /* ---- what costs nothing ---- */
+/* Statistics of `pretrain` designs, drawn where more are given. */
+static cull_status stats_rows(cull_ctx *cx, const state *s, const cull_search_stats *t, cull_rng *r,
+                              cull_predict_opts *p)
+{
+    int64_t d = s->f.d, width = cull_space_width(s->f.space), n = s->o.pretrain, m = 0;
+    double *x, *y;
+    if (n > t->n) n = t->n;
+    CULL_TRY(CULL_TMP(cx, x, n * d));
+    CULL_TRY(CULL_TMP(cx, y, n * t->m));
+    for (int64_t i = 0; i < t->n && m < n; i++) {
+        if (cull__rng_below(r, t->n - i) >= n - m) continue;
+        cull__features_of(&s->f, t->x + i * width, x + m * d);
+        memcpy(y + m * t->m, t->y + i * t->m, (size_t)t->m * sizeof *y);
+        m++;
+    }
+    p->free_x = x;
+    p->free_y = y;
+    p->free_n = n;
+    p->free_m = t->m;
+    return CULL_OK;
+}
+
 /* Columns of features that flag the k-th value of any parameter are counted together; numbers are
  * added up. */
 static int64_t count_of(const cull__features *f, int64_t j)
@@ -91,6 +114,7 @@ static cull_status free_rows(cull_ctx *cx, const state *s, const cull_search_vie
     int64_t n = s->o.pretrain, d = s->f.d, used[COUNTS] = {0}, m = 0;
     double *point, *x, *y;
     if (n < 2) return CULL_OK;
+    if (v->problem->stats) return stats_rows(cx, s, v->problem->stats, r, p);
     for (int64_t j = 0; j < d; j++) used[count_of(&s->f, j)] = 1;
     for (int c = 0; c < COUNTS; c++) m += used[c] ? (used[c] = m, 1) : 0;
     CULL_TRY(CULL_TMP(cx, point, v->width));
@@ -204,7 +228,7 @@ const cull_method cull__method_nars = {
     .columns = "",
     .task = CULL_TASK_SEARCH,
     .rev = 2,
-    .flags = CULL_STOCHASTIC | CULL_ANYTIME,
+    .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_READS_STATS,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.search = &fns,
