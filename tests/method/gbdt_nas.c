@@ -84,6 +84,22 @@ static void holds(void **state)
     holds_up("gbdt-nas", "startup=4 batch=4 pool=20 rounds=2 prune=values", 1, 9);
 }
 
+/* Shares are of trees; without pruning anything that learns may rank. */
+static void other_predictors(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    study_run r = {.space = choices,
+                   .method = "gbdt-nas",
+                   .opts = "predictor=ridge prune=values",
+                   .trials = 5,
+                   .fn = choices_value};
+    refused(cx, run_study(cx, &r), CULL_EOPTION, "boosted trees, and predictor is ridge");
+    cull_ctx_free(cx);
+    assert_true(gap("gbdt-nas", "pool=2000 predictor=ridge", 80) <
+                0.5 * gap("random-search", NULL, 80));
+}
+
 static void one_objective_only(void **state)
 {
     (void)state;
@@ -96,8 +112,9 @@ static void one_objective_only(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(better_than_random), cmocka_unit_test(prunes),
-        cmocka_unit_test(one_objective_only), cmocka_unit_test(holds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(better_than_random),
+                                       cmocka_unit_test(prunes),
+                                       cmocka_unit_test(one_objective_only),
+                                       cmocka_unit_test(other_predictors), cmocka_unit_test(holds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,7 +138,7 @@ static void dynas_t(void **state)
     cull_ctx_free(cx);
     make_log(NULL, STEPS);
     r = keeps("dynas-t");
-    fails_well("dynas-t", 60);
+    fails_well("dynas-t", 40);
     assert_true(fabs(r.line[0].value -
                      (named(&r, "(a) share of the volume, 50, LINAS")->value -
                       named(&r, "(a) share of the volume, 200, NSGA-II")->value)) < 1e-12);

@@ -13,7 +13,8 @@
  *           value, and a quarter of the values may go at most, found anew for each batch; of pairs,
  *           where the value's own share speaks against it too. None by default. (d) A space of more
  *           than `pool` designs is drawn from, half of that are the best trials changed. (e) Trials
- *           that failed are worse than the worst and stay.
+ *           that failed are worse than the worst and stay. (f) predictor: anything else that learns
+ *           may rank the space.
  * Cost      one fit and pool predictions a batch; pairs O(n d^2) walks of trees.
  * Example   cull search space.cull --method gbdt-nas --minimize error --budget 200 -- ./train {lr}
  */
@@ -24,8 +25,8 @@
 
 typedef struct {
     int64_t startup, batch, pool, rounds, depth;
-    double rate, pruned;
-    int prune, scale;
+    double rate, leaf, pruned;
+    int predictor, prune, scale;
 } opts;
 enum { NONE, VALUES, PAIRS };
 static const cull_opt table[] = {
@@ -35,6 +36,9 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, rounds, 100, 1, 100000, "trees"),
     CULL_OPT_I64(opts, depth, 6, 1, 30, "of a tree at most"),
     CULL_OPT_F64(opts, rate, 0.1, 1e-4, 1, "share of each tree's answer that counts"),
+    CULL_OPT_F64(opts, leaf, 0, 0, 1e6, "trials of a tree's leaf at least; 0 = grows with them"),
+    CULL_OPT_ENUM(opts, predictor, CULL_PREDICT_BOOST, CULL__PREDICTORS,
+                  "what learns the values instead of boosted trees"),
     CULL_OPT_ENUM(opts, prune, NONE, "none|values|pairs",
                   "leave out values by their SHAP values, or by those of pairs"),
     CULL_OPT_F64(opts, pruned, 0.25, 0, 1, "prune: share of all values that may be left out"),
@@ -67,6 +71,16 @@ static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *
     cull__batch_open(&s->batch, s->o.batch);
     *out = s;
     return CULL_OK;
+}
+
+static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *opts_)
+{
+    const opts *o = opts_;
+    (void)p;
+    if (o->prune == NONE || o->predictor == CULL_PREDICT_BOOST) return CULL_OK;
+    return cull__fail(cx, CULL_EOPTION,
+                      "gbdt-nas: prune goes by shares of boosted trees, and predictor is %s",
+                      cull_predict_name((cull_predict_kind)o->predictor));
 }
 
 static cull_status asked(cull_ctx *cx, void *state_, const cull_search_view *v, int64_t number)
@@ -132,10 +146,11 @@ static cull_status make(cull_ctx *cx, state *s, const cull_search_view *v, int64
     cull__surrogate m = {0};
     cull_rng r = cull__batch_rng(v, batch);
     cull_predict_opts p = CULL_PREDICT_OPTS;
-    p.kind = CULL_PREDICT_BOOST;
+    p.kind = (cull_predict_kind)s->o.predictor;
     p.rounds = s->o.rounds;
     p.depth = s->o.depth;
     p.rate = s->o.rate;
+    p.leaf = s->o.leaf;
     CULL_TRY(cull__rows_open(cx, v, tells, &s->f, (cull__scale)s->o.scale, &rows));
     cull_status status = cull__surrogate_fit(cx, &rows, &s->f, &p, cull__rng_u64(&r) >> 8, &m);
     if (status == CULL_OK) status = fill(cx, s, v, batch, &m, &rows, &r);
@@ -155,7 +170,8 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
     return cull__model_start(cx, v, false, attempt, x);
 }
 
-static const cull_search_fns fns = {.open = open, .close = close, .ask = ask, .asked = asked};
+static const cull_search_fns fns = {
+    .open = open, .close = close, .ask = ask, .asked = asked, .fits = fits};
 const cull_method cull__method_gbdt_nas = {
     .slug = "gbdt-nas",
     .title = "designs that boosted trees rank first, without values that SHAP speaks against",
