@@ -98,8 +98,15 @@ while [ "$round" -le "$ROUNDS" ]; do
     for what; do "$what" "$round"; done
     round=$((round + 1))
 done
-echo "# $(uname -sr | cut -d- -f1), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, load $load to" \
+echo "# $(uname -sr | cut -d- -f1), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc --all) CPUs, load $load to" \
     "$(cut -d' ' -f1 /proc/loadavg); $("${CC:-cc}" -dumpfullversion | sed 's/^/gcc /'); least of $ROUNDS rounds in turn; $(date +%F)"
+"$PYTHON" -c '
+from importlib.metadata import version
+for name in "optuna", "pymoo", "moocore", "numpy":
+    try:
+        print("# " + name, version(name))
+    except ImportError:
+        pass' | paste -sd " " -
 
 # the least of the rounds (of volumes any), and how many times faster cull is than each peer
 sort -t, -k1,1 -k4,4 -k2,2 -k3,3g "$rows" | awk -F, '
