@@ -88,15 +88,16 @@ typedef struct {
     int64_t k;     /* exemplars of a prompt */
     double budget; /* in validations of all rows; spent as calls */
     int64_t calls; /* in calls; 0 = budget * rows */
-    double
-        share; /* of the budget, for instructions where there are several or a proposer; all of it for `none` */
+    /* of the budget, for instructions where there are several or a proposer: no less than halving takes, if that is at
+     * most half; all of it for `none` */
+    double share;
+    /* exemplars show what is right, so that every row is a candidate; else what the model itself answered rightly. Of a pool
+     * of its own they always do */
+    bool labels;
     bool
-        labels; /* exemplars show what is right, so that every row is a candidate; else the model's own right answers do.
-                     * A pool of its own is always so */
-    bool
-        ordered; /* the order of exemplars counts: it is drawn, and changed too. Else they stand in the order of rows */
-    bool
-        race; /* a prompt that can no longer win is not asked the remaining rows: the same choice for fewer calls */
+        ordered; /* the order of exemplars is drawn, and changed too; else they stand as the rows do */
+    /* a prompt that can no longer win is not asked the remaining rows: the same choice for fewer calls */
+    bool race;
     int64_t
         starts; /* random sets before mutation; 0 = a quarter of the validations left, at least 1 */
     int64_t batch; /* queries asked at once; 0 = an eighth of the rows, at least 16 */

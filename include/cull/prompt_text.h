@@ -103,13 +103,21 @@ CULL_API void cull_prompt_task_exemplar(const cull_prompt_task *t, int64_t row, 
                                         const char **output);
 
 /* ---- what was found ---- */
-/* One JSON file: instruction, exemplars, template, scores with their intervals, calls, all prompts tried. */
+/* As JSON: instruction, exemplars, template, scores with their intervals, calls, all prompts tried. The text is freed by
+ * cull_text_free (cull/report.h). o as in the search. */
+CULL_API cull_status cull_prompt_json(cull_ctx *cx, const cull_prompt_task *t,
+                                      const cull_prompt_opts *o, const cull_prompt_result *r,
+                                      char **out) CULL_CHECKED;
+/* The same to a file. */
 CULL_API cull_status cull_prompt_write(cull_ctx *cx, const cull_prompt_task *t,
                                        const cull_prompt_opts *o, const cull_prompt_result *r,
                                        const char *path) CULL_CHECKED;
 typedef struct cull_prompt_saved cull_prompt_saved;
 CULL_API cull_status cull_prompt_read(cull_ctx *cx, const char *path,
                                       cull_prompt_saved **out) CULL_CHECKED;
+/* Of n bytes of text; `name` is what errors call it. */
+CULL_API cull_status cull_prompt_saved_from(cull_ctx *cx, const char *text, size_t n,
+                                            const char *name, cull_prompt_saved **out) CULL_CHECKED;
 CULL_API void cull_prompt_saved_free(cull_prompt_saved *s);
 /* The prompt for one input, as rows of the test set had theirs; free with cull_text_free (cull/report.h). */
 CULL_API cull_status cull_prompt_saved_text(cull_ctx *cx, const cull_prompt_saved *s,

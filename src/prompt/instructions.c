@@ -167,9 +167,11 @@ static int64_t limit_of(const cull__prompt_run *r)
 {
     bool several = r->instructions > 1 || r->m.propose;
     if (!several || r->o.strategy == CULL_PROMPT_NONE) return r->budget;
-    /* no less than it takes at all */
+    /* no less than what halving takes, up to half; where that is little, no less than one row in each round */
     int64_t part = (int64_t)(r->o.share * (double)r->budget);
-    int64_t least = cost_of(r->instructions, r->n, 0);
+    int64_t least = cost_of(r->instructions, r->n, 0), fair = cost_of(r->instructions, r->n, 1);
+    if (fair > r->budget / 2) fair = r->budget / 2;
+    if (part < fair) part = fair;
     if (part < least) part = least;
     return part < r->budget ? part : r->budget;
 }

@@ -134,17 +134,30 @@ static void all(cull_json *j, const cull_prompt_task *t, const cull_prompt_opts 
     cull__buf_add(&j->b, "\n", 1);
 }
 
-cull_status cull_prompt_write(cull_ctx *cx, const cull_prompt_task *t, const cull_prompt_opts *o,
-                              const cull_prompt_result *r, const char *path)
+cull_status cull_prompt_json(cull_ctx *cx, const cull_prompt_task *t, const cull_prompt_opts *o,
+                             const cull_prompt_result *r, char **out)
 {
     const cull_prompt_opts other = CULL_PROMPT_OPTS;
     cull_json j = {.b = CULL_BUF(cx)};
-    cull__writer *w;
+    *out = NULL;
     all(&j, t, o ? o : &other, r);
     cull_status s = j.b.status;
-    if (s == CULL_OK) s = cull__writer_open(cx, path, &w);
-    if (s == CULL_OK) s = cull__writer_end(cx, w, cull__write(cx, w, j.b.at, j.b.n));
-    cull__buf_free(&j.b);
+    if (s == CULL_OK)
+        *out = j.b.at;
+    else
+        cull__buf_free(&j.b);
+    return s;
+}
+
+cull_status cull_prompt_write(cull_ctx *cx, const cull_prompt_task *t, const cull_prompt_opts *o,
+                              const cull_prompt_result *r, const char *path)
+{
+    cull__writer *w;
+    char *json;
+    CULL_TRY(cull_prompt_json(cx, t, o, r, &json));
+    cull_status s = cull__writer_open(cx, path, &w);
+    if (s == CULL_OK) s = cull__writer_end(cx, w, cull__write(cx, w, json, strlen(json)));
+    cull__free(json);
     return s;
 }
 
@@ -230,46 +243,53 @@ static cull_status take(reading *g, cull__json_value root)
     return CULL_OK;
 }
 
-static cull_status parse(cull_ctx *cx, const char *path, const cull__bytes *b, cull__json_parser *p,
-                         cull_prompt_saved *s)
+static cull_status parse(cull_ctx *cx, const char *name, const char *at, size_t n,
+                         cull__json_parser *p, cull_prompt_saved *s)
 {
     char *copy;
     const char *why;
-    size_t at;
+    size_t where;
     cull__json_value root;
-    CULL_TRY(CULL_TMP0(cx, copy, (int64_t)b->n + 64));
-    if (b->n) memcpy(copy, b->at, b->n);
-    if (!cull__json_parse(p, copy, b->n, &root, &why, &at)) {
-        if (at == SIZE_MAX) return cull__fail(cx, CULL_ENOMEM, "%s: out of memory", path);
-        return cull__fail(cx, CULL_EINPUT, "%s: byte %zu: %s", path, at, why);
+    CULL_TRY(CULL_TMP0(cx, copy, (int64_t)n + 64));
+    if (n) memcpy(copy, at, n);
+    if (!cull__json_parse(p, copy, n, &root, &why, &where)) {
+        if (where == SIZE_MAX) return cull__fail(cx, CULL_ENOMEM, "%s: out of memory", name);
+        return cull__fail(cx, CULL_EINPUT, "%s: is no prompt of cull prompt search; byte %zu: %s",
+                          name, where, why);
     }
     /* a string takes its bytes and an end; in the file it has two quotes */
-    CULL_TRY(CULL_ALLOC(cx, s->text, (int64_t)b->n + 1));
-    reading g = {cx, path, s, s->text, CULL_OK};
+    CULL_TRY(CULL_ALLOC(cx, s->text, (int64_t)n + 1));
+    reading g = {cx, name, s, s->text, CULL_OK};
     return take(&g, root);
+}
+
+cull_status cull_prompt_saved_from(cull_ctx *cx, const char *at, size_t n, const char *name,
+                                   cull_prompt_saved **out)
+{
+    cull_prompt_saved *s;
+    cull__json_parser *p = NULL;
+    *out = NULL;
+    CULL_TRY(CULL_ALLOC(cx, s, 1));
+    cull__mark_t m = cull__mark(cx);
+    cull_status st = cull__json_parser_new(cx, &p);
+    if (st == CULL_OK) st = parse(cx, name, at, n, p, s);
+    if (st == CULL_OK)
+        *out = s;
+    else
+        cull_prompt_saved_free(s);
+    cull__json_parser_free(p);
+    cull__release(cx, m);
+    return st;
 }
 
 cull_status cull_prompt_read(cull_ctx *cx, const char *path, cull_prompt_saved **out)
 {
-    cull_prompt_saved *s;
     cull__bytes b;
-    cull__json_parser *p = NULL;
     *out = NULL;
     CULL_TRY(cull__bytes_open(cx, path, &b));
-    cull__mark_t m = cull__mark(cx);
-    cull_status st = CULL_ALLOC(cx, s, 1);
-    if (st == CULL_OK) {
-        st = cull__json_parser_new(cx, &p);
-        if (st == CULL_OK) st = parse(cx, path, &b, p, s);
-        if (st == CULL_OK)
-            *out = s;
-        else
-            cull_prompt_saved_free(s);
-    }
-    cull__json_parser_free(p);
-    cull__release(cx, m);
+    cull_status s = cull_prompt_saved_from(cx, (const char *)b.at, b.n, path, out);
     cull__bytes_close(&b);
-    return st;
+    return s;
 }
 
 void cull_prompt_saved_free(cull_prompt_saved *s)

@@ -8,6 +8,7 @@ always what is installed.
 from __future__ import annotations
 
 from . import _layout as layout
+from . import _prompt as prompt
 from . import data, feature, search
 from ._lib import (
     CancelledError,
@@ -46,6 +47,7 @@ __all__ = [
     "data",
     "feature",
     "layout",
+    "prompt",
     "search",
 ]
 

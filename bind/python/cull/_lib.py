@@ -234,6 +234,92 @@ class LayoutQuality(ctypes.Structure):
     ]
 
 
+PROMPT_ANSWER = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(c_char_p), c_int64, c_void_p)
+PROMPT_JUDGE = ctypes.CFUNCTYPE(c_double, c_void_p, c_char_p, c_char_p, c_char_p)
+
+
+class PromptOpts(ctypes.Structure):
+    C = "cull_prompt_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("strategy", c_int),
+        ("rule", c_int),
+        ("k", c_int64),
+        ("budget", c_double),
+        ("calls", c_int64),
+        ("share", c_double),
+        ("labels", c_bool),
+        ("ordered", c_bool),
+        ("race", c_bool),
+        ("starts", c_int64),
+        ("batch", c_int64),
+        ("right", c_double),
+        ("draws", c_int),
+    ]
+
+
+class PromptRows(ctypes.Structure):
+    C = "cull_prompt_rows"
+    _fields_ = [("n", c_int64), ("input", c_void_p), ("target", c_void_p), ("mem_", c_void_p)]
+
+
+class PromptTaskOpts(ctypes.Structure):
+    C = "cull_prompt_task_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("val", POINTER(PromptRows)),
+        ("test", POINTER(PromptRows)),
+        ("pool", POINTER(PromptRows)),
+        ("instruction", POINTER(c_char_p)),
+        ("instructions", c_int32),
+        ("template_", c_char_p),
+        ("exemplar", c_char_p),
+        ("labels", c_bool),
+        ("scoring", c_int),
+        ("after", c_char_p),
+        ("judge", POINTER(c_char_p)),
+        ("judge_fn", PROMPT_JUDGE),
+        ("argv", POINTER(c_char_p)),
+        ("path", c_char_p),
+        ("stay", c_bool),
+        ("answer", PROMPT_ANSWER),
+        ("user", c_void_p),
+        ("workers", c_int),
+        ("timeout", c_double),
+        ("retries", c_int),
+        ("cache", c_char_p),
+        ("id", c_char_p),
+        ("propose", POINTER(c_char_p)),
+    ]
+
+
+class PromptScore(ctypes.Structure):
+    C = "cull_prompt_score"
+    _fields_ = [("mean", c_double), ("lo", c_double), ("hi", c_double)]
+
+
+class PromptResult(ctypes.Structure):
+    C = "cull_prompt_result"
+    _fields_ = [
+        ("instruction", c_int32),
+        ("k", c_int64),
+        ("exemplar", c_void_p),
+        ("each", c_int64),
+        ("val", PromptScore),
+        ("test", PromptScore),
+        ("expected", c_double),
+        ("optimism", PromptScore),
+        ("calls", c_int64),
+        ("test_calls", c_int64),
+        ("instruction_calls", c_int64),
+        ("proposals", c_int64),
+        ("candidates", c_int64),
+        ("tried", c_int64),
+        ("trail", c_void_p),
+        ("mem_", c_void_p),
+    ]
+
+
 class RunHead(ctypes.Structure):
     """The first fields of cull_run; what follows them is read as JSON."""
 
@@ -522,6 +608,41 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         c_void_p,
         POINTER(LayoutQuality),
     ),
+    (
+        "prompt_rows_open",
+        c_int,
+        c_void_p,
+        c_char_p,
+        c_char_p,
+        c_char_p,
+        POINTER(PromptRows),
+    ),
+    ("prompt_rows_free", None, POINTER(PromptRows)),
+    ("prompt_answer_put", c_int, c_void_p, c_int64, c_char_p),
+    ("prompt_task_open", c_int, c_void_p, POINTER(PromptTaskOpts), _OUT),
+    ("prompt_task_free", None, c_void_p),
+    (
+        "prompt_task_search",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(PromptOpts),
+        POINTER(PromptResult),
+    ),
+    ("prompt_result_free", None, POINTER(PromptResult)),
+    (
+        "prompt_json",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(PromptOpts),
+        POINTER(PromptResult),
+        _OUT,
+    ),
+    ("prompt_read", c_int, c_void_p, c_char_p, _OUT),
+    ("prompt_saved_from", c_int, c_void_p, c_char_p, c_size_t, c_char_p, _OUT),
+    ("prompt_saved_text", c_int, c_void_p, c_void_p, c_char_p, _OUT),
+    ("prompt_saved_free", None, c_void_p),
     ("space_open", c_int, c_void_p, c_char_p, _OUT),
     ("space_from", c_int, c_void_p, c_char_p, c_size_t, c_char_p, _OUT),
     ("space_free", None, c_void_p),
