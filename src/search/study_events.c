@@ -1,5 +1,6 @@
 /* study_events.c - what happens in a study: written, applied, and the method notified, in one order. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "search/study.h"
@@ -303,7 +304,12 @@ static cull_status point_read(cull_study *s, const cull__event *e, cull__event *
         mine->width = s->v.width;
         return CULL_OK;
     }
-    return cull_space_check(s->cx, s->p.space, e->x);
+    if (cull_space_check(s->cx, s->p.space, e->x) == CULL_OK) return CULL_OK;
+    char why[400];
+    snprintf(why, sizeof why, "%s", cull_error(s->cx));
+    return cull__fail(s->cx, CULL_EINPUT,
+                      "event %lld of the store has no point of its space, and is damaged: %s",
+                      (long long)e->seq, why);
 }
 
 static cull_status read_one(cull_ctx *cx, void *user, const cull__event *e)

@@ -1,6 +1,8 @@
 /* tpe: finds what random draws do not, in trees too; the same whatever fails or runs beside. */
 #include "models.h"
 
+#include <time.h>
+
 /* Two branches of which the one that begins worse ends better; the least value is 0. */
 static const char tree[] = "side = or { plain { a = real(0, 1) b = real(0, 1) } "
                            "deep { c = real(0, 1) d = real(1e-4, 1, log) e = int(1, 40) } }\n"
@@ -107,11 +109,49 @@ static void every_kind_holds_up(void **state)
     holds_up("tpe", "startup=5 most=3", 3, 30);
 }
 
+/* A hundred thousand results: an ask takes some milliseconds, and still knows where the good ones lie. */
+static void many_trials(void **state)
+{
+    (void)state;
+    enum { MANY = 100000, ASKS = 50 };
+    static const char text[] = "a = real(0, 1)\nb = real(0, 1)\nc = one(p, q, r)\n";
+    static const cull_objective one[] = {{"v", false}};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_space *sp;
+    cull_study *s;
+    cull_trial t;
+    double x[3], v;
+    ok(cx, cull_space_from(cx, text, strlen(text), "test", &sp));
+    cull_search_problem p = {.space = sp, .objectives = 1, .objective = one};
+    ok(cx, cull_study_open(cx, &p, cull_method_find("tpe", NULL), NULL, NULL, &s));
+    for (uint64_t i = 0; i < MANY; i++) {
+        ok(cx, cull_space_draw(cx, sp, i, x));
+        v = pow(x[0] - 0.3, 2) + pow(x[1] - 0.8, 2) + x[2];
+        ok(cx, cull_study_add(s, x, &(cull_outcome){.state = CULL_TRIAL_DONE, .value = &v}, NULL));
+    }
+    clock_t began = clock();
+    int near = 0;
+    for (int i = 0; i < ASKS; i++) {
+        ok(cx, cull_study_ask(s, &t));
+        near += fabs(t.x[0] - 0.3) < 0.2 && fabs(t.x[1] - 0.8) < 0.2 && t.x[2] == 0;
+        v = pow(t.x[0] - 0.3, 2) + pow(t.x[1] - 0.8, 2) + t.x[2];
+        ok(cx,
+           cull_study_tell(s, t.number, &(cull_outcome){.state = CULL_TRIAL_DONE, .value = &v}));
+    }
+    double each = (double)(clock() - began) / CLOCKS_PER_SEC / ASKS;
+    printf("an ask and a tell after %d: %.3f ms of processor time\n", MANY, 1000 * each);
+    assert_true(near > ASKS / 2);
+    assert_true(each < 0.02); /* a hundred times what it takes: for sanitizers and busy machines */
+    cull_study_free(s);
+    cull_space_free(sp);
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(better_than_random), cmocka_unit_test(several),
+        cmocka_unit_test(better_than_random),       cmocka_unit_test(several),
         cmocka_unit_test(constraints_and_failures), cmocka_unit_test(all_points_of_a_small_space),
-        cmocka_unit_test(every_kind_holds_up)};
+        cmocka_unit_test(every_kind_holds_up),      cmocka_unit_test(many_trials)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,6 +309,7 @@ static void damaged(void **state)
         cull_trial t;
         cull_status r = cull_study_ask(s, &t);
         if (r != CULL_EINPUT) fail_msg("%d was taken: %d", (int)i, r);
+        if (bad[i].x == far) assert_non_null(strstr(cull_error(f.cx), "and is damaged: a"));
         assert_int_equal(cull_study_trials(s), 2);
         cull_study_free(s);
         assert_int_equal(open_in(&f, NULL, &s), CULL_EINPUT);
