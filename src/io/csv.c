@@ -56,3 +56,28 @@ bool cull__csv_empty(cull__csv *r)
 }
 
 void cull__csv_free(cull__csv *r) { cull__free(r->text); }
+
+static cull_status add_name(cull__csv *r, const char ***name, int64_t *n, int64_t *cap)
+{
+    char *copy;
+    CULL_TRY(cull__csv_cell(r));
+    CULL_TRY(CULL_GROW(r->cx, *name, cap, *n + 1));
+    CULL_TRY(CULL_TMP0(r->cx, copy, (int64_t)r->n + 1));
+    memcpy(copy, r->s, r->n);
+    (*name)[(*n)++] = copy;
+    return CULL_OK;
+}
+
+cull_status cull__csv_names(cull__csv *r, const char ***name, int64_t *n)
+{
+    int64_t cap = 0;
+    cull_status s;
+    *name = NULL, *n = 0;
+    do s = add_name(r, name, n, &cap);
+    while (s == CULL_OK && !r->last);
+    if (s != CULL_OK) {
+        cull__free(*name);
+        *name = NULL;
+    }
+    return s;
+}

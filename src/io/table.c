@@ -152,20 +152,11 @@ static cull_status finish(filling *g)
 /* to[i] = which of the table's columns the i-th cell goes to, or -1. */
 static cull_status csv_header(filling *g, cull__csv *r, int64_t *cells, int64_t **to)
 {
-    const char **names = NULL;
-    int64_t cap = 0, n = 0;
-    cull_status s = CULL_OK;
+    const char **names;
+    int64_t n;
     g->line = 1;
-    do {
-        char *copy;
-        s = cull__csv_cell(r);
-        if (s == CULL_OK) s = CULL_GROW(g->cx, names, &cap, n + 1);
-        if (s == CULL_OK) s = CULL_TMP0(g->cx, copy, (int64_t)r->n + 1);
-        if (s != CULL_OK) break;
-        memcpy(copy, r->s, r->n);
-        names[n++] = copy;
-    } while (!r->last);
-    if (s == CULL_OK) s = CULL_TMP(g->cx, *to, n);
+    CULL_TRY(cull__csv_names(r, &names, &n));
+    cull_status s = CULL_TMP(g->cx, *to, n);
     for (int64_t i = 0; s == CULL_OK && i < n; i++) (*to)[i] = -1;
     for (int a = 0; s == CULL_OK && a < g->nasked; a++) {
         int64_t found = -1, twice = -1;

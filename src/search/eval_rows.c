@@ -55,19 +55,10 @@ static cull_status no_column(reading *g, const char *want, const char *const *ha
 /* to[i]: the column that the i-th cell is, or -1. */
 static cull_status header(reading *g, cull__csv *r, int64_t *cells, int **to)
 {
-    const char **name = NULL;
-    int64_t n = 0, cap = 0;
-    cull_status s = CULL_OK;
-    do {
-        char *copy;
-        s = cull__csv_cell(r);
-        if (s == CULL_OK) s = CULL_GROW(g->cx, name, &cap, n + 1);
-        if (s == CULL_OK) s = CULL_TMP0(g->cx, copy, (int64_t)r->n + 1);
-        if (s != CULL_OK) break;
-        memcpy(copy, r->s, r->n);
-        name[n++] = copy;
-    } while (!r->last);
-    if (s == CULL_OK) s = CULL_TMP(g->cx, *to, n);
+    const char **name;
+    int64_t n;
+    CULL_TRY(cull__csv_names(r, &name, &n));
+    cull_status s = CULL_TMP(g->cx, *to, n);
     for (int64_t i = 0; s == CULL_OK && i < n; i++) (*to)[i] = -1;
     for (int a = 0; s == CULL_OK && a < g->columns; a++) {
         int64_t at = -1;
