@@ -64,15 +64,16 @@ CULL_API cull_var *cull_decoder_vectors(cull_tape *t, const cull_decoder *d, cul
 
 /* ---- adapters: few numbers are trained, and the decoder's own stay ---- */
 typedef struct {
-    int64_t serial;    /* numbers of the bottleneck behind the feed-forward network; 0 = none */
-    int64_t parallel;  /* so of the one beside it, which reads what the network reads */
-    int64_t prefix;    /* learned keys and values in front of each sequence's own */
+    int64_t serial; /* numbers of the bottleneck behind each block; 0 = none */
+    int64_t
+        parallel;   /* so of the one beside its feed-forward network, which reads what that reads */
+    int64_t prefix; /* learned keys and values in front of each sequence's own */
     const bool *layer; /* which layers (of all) have them; NULL = all */
 } cull_adapter_opts;
 /* Every tensor of d is frozen, and those of the adapters are added behind all others of its params:
  *
- *     layers.0.serial_adapter.down_proj.weight (serial, width) and .up_proj.weight (width, serial): what the
- *     network made, y, becomes y + up relu(down y) (Houlsby et al. 2019)
+ *     layers.0.serial_adapter.down_proj.weight (serial, width) and .up_proj.weight (width, serial): behind the
+ *     block the residual stream h becomes h + up relu(down h) (Pfeiffer et al. 2021)
  *     layers.0.parallel_adapter, likewise: up relu(down x) is added, x being the network's input (He et al. 2022)
  *     layers.0.self_attn.prefix_key (prefix, width) and .prefix_value (Li and Liang 2021)
  *

@@ -220,7 +220,7 @@ const cull__claim cull__claim_autopeft = {
               .setting =
                   "NAS-Bench-Macro, accuracy and FLOPs, 60 evaluations, 12 seeds; a language "
                   "model of characters (4 layers, width 64) adapted to another spelling, 60 "
-                  "trainings of 300 steps, 5 seeds; some 16 minutes on two cores"},
+                  "trainings of 300 steps, 5 seeds; some 25 minutes on two cores"},
     .seeds = 12,
     .run = run,
 };

@@ -1,5 +1,5 @@
-/* adapter.c - few numbers that are trained in place of a decoder's own: bottlenecks behind its feed-forward
- * networks and beside them, keys and values in front of its sequences. */
+/* adapter.c - few numbers that are trained in place of a decoder's own: bottlenecks behind its blocks and
+ * beside their feed-forward networks, keys and values in front of its sequences. */
 #include "cull/nn_ops.h"
 #include "nn/decoder.h"
 
@@ -96,11 +96,7 @@ static cull_var *bottleneck(cull_tape *t, const cull__block *b, int down, cull_v
     return cull_nn_linear(t, x, cull_nn_param(t, b->adapter[down + 1]), NULL);
 }
 
-cull_var *cull__adapted(cull_tape *t, const cull__block *b, cull_var *x, cull_var *y)
+cull_var *cull__with_adapter(cull_tape *t, const cull__block *b, int down, cull_var *x, cull_var *y)
 {
-    if (b->adapter[CULL__SERIAL_DOWN] >= 0)
-        y = cull_nn_add(t, y, bottleneck(t, b, CULL__SERIAL_DOWN, y));
-    if (b->adapter[CULL__PARALLEL_DOWN] >= 0)
-        y = cull_nn_add(t, y, bottleneck(t, b, CULL__PARALLEL_DOWN, x));
-    return y;
+    return b->adapter[down] < 0 ? y : cull_nn_add(t, y, bottleneck(t, b, down, x));
 }

@@ -207,7 +207,7 @@ static cull_var *feed_forward(cull_tape *t, const cull_decoder *d, const cull__b
     cull_tape_scope(t, b->ffn);
     cull_var *h = linear(t, b, CULL__FC1_W, x);
     h = d->o.act == CULL_DECODER_RELU ? cull_nn_relu(t, h) : cull_nn_gelu(t, h);
-    return cull__adapted(t, b, x, linear(t, b, CULL__FC2_W, h));
+    return cull__with_adapter(t, b, CULL__PARALLEL_DOWN, x, linear(t, b, CULL__FC2_W, h));
 }
 
 static cull_var *block(cull_tape *t, const cull_decoder *d, const cull__block *b, cull_var *x)
@@ -215,7 +215,8 @@ static cull_var *block(cull_tape *t, const cull_decoder *d, const cull__block *b
     cull_var *h = attend(t, d, b, norm(t, b->at[CULL__NORM1_W], b->at[CULL__NORM1_B], x));
     x = cull_nn_add(t, x, cull_nn_dropout(t, h, d->o.dropout));
     h = feed_forward(t, d, b, norm(t, b->at[CULL__NORM2_W], b->at[CULL__NORM2_B], x));
-    return cull_nn_add(t, x, cull_nn_dropout(t, h, d->o.dropout));
+    x = cull_nn_add(t, x, cull_nn_dropout(t, h, d->o.dropout));
+    return cull__with_adapter(t, b, CULL__SERIAL_DOWN, x, x);
 }
 
 static cull_var *wrong(cull_tape *t, const char *what, int64_t is, const char *must)

@@ -56,6 +56,7 @@ cull_status cull__decoder_name(const cull_decoder *d, const char *name, char ful
 /* ---- adapter.c: what adapters do, where the block has them ---- */
 /* Prefix rows in front of k, or v: (n, prefix + s, width). */
 cull_var *cull__prefixed(cull_tape *t, const cull__block *b, int which, cull_var *x);
-/* y (what the feed-forward network made of x), adapted. */
-cull_var *cull__adapted(cull_tape *t, const cull__block *b, cull_var *x, cull_var *y);
+/* y + up relu(down x), of the adapter whose first part `down` is. */
+cull_var *cull__with_adapter(cull_tape *t, const cull__block *b, int down, cull_var *x,
+                             cull_var *y);
 #endif

@@ -136,12 +136,13 @@ static void layer_of(const net *m, int64_t l, double *x, int64_t n)
         a[i] = o->act == CULL_DECODER_RELU ? fmax(a[i], 0) : a[i] * .5 * erfc(-a[i] / sqrt(2));
     affine(k, a, T("fc2.weight"), T("fc2.bias"), n, o->hidden, w);
     added(x, k, n * w);
-    if (has && m->a.serial)
-        bottleneck(x, k, T("serial_adapter.down_proj.weight"), T("serial_adapter.up_proj.weight"),
-                   n, w, m->a.serial);
     if (has && m->a.parallel)
         bottleneck(x, h, T("parallel_adapter.down_proj.weight"),
                    T("parallel_adapter.up_proj.weight"), n, w, m->a.parallel);
+    if (has && m->a.serial)
+        bottleneck(x, memcpy(k, x, (size_t)(n * w) * sizeof *k),
+                   T("serial_adapter.down_proj.weight"), T("serial_adapter.up_proj.weight"), n, w,
+                   m->a.serial);
 #undef T
 }
 
