@@ -117,6 +117,12 @@ cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s)
     if ((code & 0xff) == SQLITE_FULL || os == ENOSPC || os == EDQUOT)
         return cull__fail(cx, CULL_EIO, "%s: the disk is full; what was written before is kept",
                           s->path);
+    if ((code & 0xff) == SQLITE_IOERR && !os)
+        return cull__fail(
+            cx, CULL_EIO,
+            "%s: cannot be read or written further; a quota or a limit of the size of "
+            "files (ulimit -f) may be in the way; what was written before is kept",
+            s->path);
     return cull__fail(cx, CULL_EIO, "%s: %s%s%s", s->path, said, os ? ": " : "",
                       os ? strerrordesc_np(os) : "");
 }
