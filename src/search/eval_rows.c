@@ -16,6 +16,7 @@ typedef struct {
     void *user;
     int64_t line, rows;
     cull__cell *cell;
+    int *like; /* columns: an earlier one of the same name, -1 = none */
 } reading;
 
 bool cull__rows_are_text(const char *path)
@@ -69,7 +70,9 @@ static cull_status header(reading *g, cull__csv *r, int64_t *cells, int **to)
             at = i;
         }
         if (s == CULL_OK && at < 0) s = no_column(g, g->column[a], name, n);
-        if (s == CULL_OK) (*to)[at] = a;
+        if (s != CULL_OK) break;
+        g->like[a] = (*to)[at];
+        if (g->like[a] < 0) (*to)[at] = a;
     }
     *cells = n;
     cull__free(name);
@@ -88,6 +91,8 @@ static cull_status record(reading *g, cull__csv *r, int64_t cells, const int *to
         return cull__fail(g->cx, CULL_EINPUT,
                           "%s:%" PRId64 ": the record has %" PRId64 " cells, the header %" PRId64,
                           g->path, first, i, cells);
+    for (int a = 0; a < g->columns; a++)
+        if (g->like[a] >= 0) g->cell[a] = g->cell[g->like[a]];
     g->rows++;
     return g->fn(g->cx, g->user, first, g->cell);
 }
@@ -196,6 +201,7 @@ static cull_status read_all(reading *g, const cull__bytes *b)
     size_t i = 0;
     cull__extension(g->path, ext);
     CULL_TRY(CULL_TMP(g->cx, g->cell, g->columns));
+    CULL_TRY(CULL_TMP(g->cx, g->like, g->columns));
     bool sniff = !strcmp(g->path, "-");
     while (sniff && i < b->n && strchr(" \t\r\n", at[i])) i++;
     bool lines = sniff ? i < b->n && at[i] == '{' : !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson");

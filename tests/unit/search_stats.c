@@ -42,6 +42,13 @@ static void is_read(void **state)
     assert_true(t->n == 2 && t->m == 1 && t->x[0] == 0 && t->x[1] == 3 && t->x[2] == 1 &&
                 t->x[3] == 5 && t->y[1] == 2);
     cull_search_stats_free(t);
+    /* a column asked for twice, and one that is the point's */
+    const char *const twice[] = {"params", "arch", "params"};
+    ok(p->cx, cull_search_stats_open(p->cx, digits, path, twice, 3, "arch", &t));
+    const double same[] = {1, 3, 1, 2, 15, 2};
+    assert_true(t->n == 2 && t->m == 3);
+    assert_memory_equal(t->y, same, sizeof same);
+    cull_search_stats_free(t);
     cull_search_stats_free(NULL);
     cull_space_free(sp);
     cull_space_free(digits);

@@ -29,4 +29,8 @@ cull search space.cull --minimize error --table table.csv --stay
 cull search space.cull --minimize error --table table.csv -o best.pdf
 cull search space.cull --minimize error --stop asha --table table.csv
 cull search space.cull --minimize error --time 1w --table table.csv
+cull search space.cull --minimize error --stats-columns ms --table table.csv
+cull search space.cull --minimize error --stats table.csv --table table.csv
+cull search space.cull --minimize error --method grid --stats table.csv --stats-columns ms --table table.csv
+cull search space.cull --minimize error --method nars --stats table.csv --stats-columns arch --table table.csv
 cull search stop run.db
