@@ -47,7 +47,8 @@ typedef struct {
 /* Run the check of method `slug`. data_dir: where data packages put their files, NULL =
  * "/usr/share/datasets". quick: 3 seeds instead of all. The seeds are cx's own and those after it;
  * cx's seed is afterwards what it was. CULL_EINPUT: no check of that name; CULL_ENODATA: data is not
- * installed, and the sentence names the package. Takes up to a minute and 400 MiB. */
+ * installed, and the sentence names the package. Takes up to a minute and 400 MiB; checks that train networks take
+ * some minutes. */
 CULL_API cull_status cull_claim_run(cull_ctx *cx, const char *slug, const char *data_dir,
                                     bool quick, cull_claim_result *out) CULL_CHECKED;
 
