@@ -34,8 +34,8 @@ static double taken(const char *hot, const char *cold, int n)
 static void as_often_as_it_should(void **state)
 {
     (void)state;
-    double sd = sqrt(10 * 0.25 / 9); /* of 0, 1, 0, 1, ... ten of them */
-    double want = exp(-1 / (0.8 * sd)), have = taken("hot=0.8", "cold=0.8", 3000);
+    double unit = 0.5; /* of 0, 1, 0, 1, ... ten of them: from the least to the median */
+    double want = exp(-1 / (0.8 * unit)), have = taken("hot=0.8", "cold=0.8", 3000);
     assert_true(fabs(have - want) < 4 * sqrt(want * (1 - want) / 3000)); /* 4 standard errors */
 }
 
@@ -46,7 +46,7 @@ static void the_coldest_never_and_the_hottest_always(void **state)
     assert_true(taken("hot=1e6", "cold=1e6", 300) == 1);
 }
 
-/* From hot to cold over the budget: 2 deviations at first, 0.01 at the end. */
+/* From hot to cold over the budget: 2 units at first, 0.01 at the end. */
 static void it_cools(void **state)
 {
     (void)state;

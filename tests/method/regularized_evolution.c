@@ -21,10 +21,10 @@ static void the_parent_is_the_best_alive(void **state)
         cull_trial t = asked(cx, s);
         memcpy(x[k], t.x, sizeof x[k]);
         value[k] = sin(2.385 * k * k), good[k] = k % 5 != 2;
-        if (n >= P) {
-            int best = alive[n - P], ever = alive[0];
+        if (k >= P) {
+            int first = n > P ? n - P : 0, best = alive[first], ever = alive[0];
             for (int i = 0; i < n; i++) {
-                if (i >= n - P && value[alive[i]] < value[best]) best = alive[i];
+                if (i >= first && value[alive[i]] < value[best]) best = alive[i];
                 if (value[alive[i]] < value[ever]) ever = alive[i];
             }
             assert_int_equal(distance(x[k], x[best], W), 1);
