@@ -333,13 +333,20 @@ void cull__batch_open(cull__batch *b, int64_t size)
     *b = (cull__batch){.size = size, .batch = -1, .made = -1};
 }
 
-void cull__batch_close(cull__batch *b) { cull__free(b->x); }
-
-void cull__batch_asked(cull__batch *b, const cull_search_view *v, int64_t number)
+void cull__batch_close(void *state)
 {
-    if (number / b->size <= b->batch) return;
+    if (state) cull__free(((cull__batch *)state)->x);
+    cull__free(state);
+}
+
+cull_status cull__batch_asked(cull_ctx *cx, void *state, const cull_search_view *v, int64_t number)
+{
+    cull__batch *b = state;
+    (void)cx;
+    if (number / b->size <= b->batch) return CULL_OK;
     b->batch = number / b->size;
     b->tells = v->tells;
+    return CULL_OK;
 }
 
 bool cull__batch_made(const cull__batch *b, const cull_search_view *v, int64_t *batch,

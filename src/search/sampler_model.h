@@ -80,7 +80,8 @@ cull_status cull__surrogate_say(cull_ctx *cx, const cull__surrogate *s, const do
 
 /* ---- batches: trials [k size, (k + 1) size) are of one model ---- */
 /* The first of a batch that is asked fixes how many tells it knows; so what a batch holds is a
- * function of the events, whoever makes it. The points are a cache. */
+ * function of the events, whoever makes it. The points are a cache. A method's state begins with
+ * its batch: close and asked are the method's own then. */
 typedef struct {
     int64_t size;
     int64_t batch, tells; /* of the last one begun; -1 */
@@ -88,8 +89,8 @@ typedef struct {
     int64_t n, cap, made, made_tells;
 } cull__batch;
 void cull__batch_open(cull__batch *b, int64_t size);
-void cull__batch_close(cull__batch *b);
-void cull__batch_asked(cull__batch *b, const cull_search_view *v, int64_t number);
+void cull__batch_close(void *state);
+cull_status cull__batch_asked(cull_ctx *cx, void *state, const cull_search_view *v, int64_t number);
 /* Of trial v->trials: its batch, how many tells that knows, whether the cache has it. */
 bool cull__batch_made(const cull__batch *b, const cull_search_view *v, int64_t *batch,
                       int64_t *tells);

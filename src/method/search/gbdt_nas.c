@@ -24,8 +24,8 @@
 #include <string.h>
 
 typedef struct {
-    int64_t startup, batch, pool, rounds, depth;
-    double rate, leaf, pruned;
+    int64_t startup, batch, pool, rounds, depth, leaf;
+    double rate, pruned;
     int predictor, prune, scale;
 } opts;
 enum { NONE, VALUES, PAIRS };
@@ -36,7 +36,8 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, rounds, 100, 1, 100000, "trees"),
     CULL_OPT_I64(opts, depth, 6, 1, 30, "of a tree at most"),
     CULL_OPT_F64(opts, rate, 0.1, 1e-4, 1, "share of each tree's answer that counts"),
-    CULL_OPT_F64(opts, leaf, 0, 0, 1e6, "trials of a tree's leaf at least; 0 = grows with them"),
+    CULL_OPT_I64(opts, leaf, 0, 0, 1000000,
+                 "trials of a tree's leaf at least; 0 = grows with them"),
     CULL_OPT_ENUM(opts, predictor, CULL_PREDICT_BOOST, CULL__PREDICTORS,
                   "what learns the values instead of boosted trees"),
     CULL_OPT_ENUM(opts, prune, NONE, "none|values|pairs",
@@ -47,18 +48,11 @@ static const cull_opt table[] = {
 enum { PARENTS = 20 };
 
 typedef struct {
+    cull__batch batch; /* first: close and asked are its own */
     opts o;
     bool few; /* the whole space is predicted */
     cull__features f;
-    cull__batch batch;
 } state;
-
-static void close(void *state_)
-{
-    state *s = state_;
-    if (s) cull__batch_close(&s->batch);
-    cull__free(s);
-}
 
 static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *o, void **out)
 {
@@ -81,13 +75,6 @@ static cull_status fits(cull_ctx *cx, const cull_search_problem *p, const void *
     return cull__fail(cx, CULL_EOPTION,
                       "gbdt-nas: prune goes by shares of boosted trees, and predictor is %s",
                       cull_predict_name((cull_predict_kind)o->predictor));
-}
-
-static cull_status asked(cull_ctx *cx, void *state_, const cull_search_view *v, int64_t number)
-{
-    (void)cx;
-    cull__batch_asked(&((state *)state_)->batch, v, number);
-    return CULL_OK;
 }
 
 /* What may be asked: all designs that are new, or many. */
@@ -150,7 +137,7 @@ static cull_status make(cull_ctx *cx, state *s, const cull_search_view *v, int64
     p.rounds = s->o.rounds;
     p.depth = s->o.depth;
     p.rate = s->o.rate;
-    p.leaf = s->o.leaf;
+    p.leaf = (double)s->o.leaf;
     CULL_TRY(cull__rows_open(cx, v, tells, &s->f, (cull__scale)s->o.scale, &rows));
     cull_status status = cull__surrogate_fit(cx, &rows, &s->f, &p, cull__rng_u64(&r) >> 8, &m);
     if (status == CULL_OK) status = fill(cx, s, v, batch, &m, &rows, &r);
@@ -171,7 +158,7 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
 }
 
 static const cull_search_fns fns = {
-    .open = open, .close = close, .ask = ask, .asked = asked, .fits = fits};
+    .open = open, .close = cull__batch_close, .ask = ask, .asked = cull__batch_asked, .fits = fits};
 const cull_method cull__method_gbdt_nas = {
     .slug = "gbdt-nas",
     .title = "designs that boosted trees rank first, without values that SHAP speaks against",

@@ -38,17 +38,10 @@ static const cull_opt table[] = {
     CULL_OPT_END};
 
 typedef struct {
+    cull__batch batch; /* first: close and asked are its own */
     opts o;
     cull__features f;
-    cull__batch batch;
 } state;
-
-static void close(void *state_)
-{
-    state *s = state_;
-    if (s) cull__batch_close(&s->batch);
-    cull__free(s);
-}
 
 static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *o, void **out)
 {
@@ -59,13 +52,6 @@ static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *
     cull__features_open(p->space, CULL_ENCODE_LEVELS, s->o.pairs, &s->f);
     cull__batch_open(&s->batch, s->o.population);
     *out = s;
-    return CULL_OK;
-}
-
-static cull_status asked(cull_ctx *cx, void *state_, const cull_search_view *v, int64_t number)
-{
-    (void)cx;
-    cull__batch_asked(&((state *)state_)->batch, v, number);
     return CULL_OK;
 }
 
@@ -116,7 +102,8 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
     return cull__model_start(cx, v, false, attempt, x);
 }
 
-static const cull_search_fns fns = {.open = open, .close = close, .ask = ask, .asked = asked};
+static const cull_search_fns fns = {
+    .open = open, .close = cull__batch_close, .ask = ask, .asked = cull__batch_asked};
 const cull_method cull__method_linas = {
     .slug = "linas",
     .title = "populations bred on predictors that are fitted anew to each (LINAS)",

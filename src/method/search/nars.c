@@ -43,18 +43,11 @@ static const cull_opt table[] = {
 enum { COUNTS = 32, PARENTS = 20 };
 
 typedef struct {
+    cull__batch batch; /* first: close and asked are its own */
     opts o;
     int64_t trials; /* of the whole study; 0 = nobody knows */
     cull__features f;
-    cull__batch batch;
 } state;
-
-static void close(void *state_)
-{
-    state *s = state_;
-    if (s) cull__batch_close(&s->batch);
-    cull__free(s);
-}
 
 static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *o, void **out)
 {
@@ -66,13 +59,6 @@ static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *
     cull__features_open(p->space, CULL_ENCODE_LEVELS, false, &s->f);
     cull__batch_open(&s->batch, s->o.batch);
     *out = s;
-    return CULL_OK;
-}
-
-static cull_status asked(cull_ctx *cx, void *state_, const cull_search_view *v, int64_t number)
-{
-    (void)cx;
-    cull__batch_asked(&((state *)state_)->batch, v, number);
     return CULL_OK;
 }
 
@@ -219,7 +205,8 @@ static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, in
     return cull__model_start(cx, v, false, attempt, x);
 }
 
-static const cull_search_fns fns = {.open = open, .close = close, .ask = ask, .asked = asked};
+static const cull_search_fns fns = {
+    .open = open, .close = cull__batch_close, .ask = ask, .asked = cull__batch_asked};
 const cull_method cull__method_nars = {
     .slug = "nars",
     .title = "batches by a network that first learns what costs nothing (FBNetV3)",
