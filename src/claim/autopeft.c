@@ -169,9 +169,9 @@ static void report(cull_claim_result *out, const cull__peft_verdict *v, int seed
     double all = 0;
     for (int i = 0; i < seeds; i++)
         all += (double)(v[i].dominated[0] && v[i].dominated[1] && v[i].dominated[2]) / seeds;
-    cull__claim_add_line(out,
-                         "(b) share of seeds whose front has no more numbers and no larger loss",
-                         all, NAN, NAN, false, 4. / 5);
+    cull__claim_add_line(
+        out, "(b) share of seeds whose front dominates each kind alone at its best size", all, NAN,
+        NAN, false, 4. / 5);
     FIGURE(out, "(b) so of serial adapters alone, at their best size", v, seeds, dominated[0]);
     FIGURE(out, "(b) so of parallel adapters alone", v, seeds, dominated[1]);
     FIGURE(out, "(b) so of prefixes alone", v, seeds, dominated[2]);

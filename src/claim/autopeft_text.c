@@ -21,6 +21,7 @@ const cull__peft_scale cull__peft_full = {.width = 64,
                                           .dev = 128,
                                           .test = 512};
 enum { LAYERS = 4, LETTERS = 10, AT_ONCE = 4 };
+/* Settled on seed 1000, which no check reports, with 64 numbers in parallel adapters: .003, .005, .01, .03. */
 static const double PRETRAIN_RATE = 2e-3, ADAPT_RATE = 1e-2;
 
 /* ---- the text, and its other spelling ---- */
