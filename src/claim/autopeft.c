@@ -175,6 +175,10 @@ static void report(cull_claim_result *out, const cull__peft_verdict *v, int seed
     FIGURE(out, "(b) so of serial adapters alone, at their best size", v, seeds, dominated[0]);
     FIGURE(out, "(b) so of parallel adapters alone", v, seeds, dominated[1]);
     FIGURE(out, "(b) so of prefixes alone", v, seeds, dominated[2]);
+    FIGURE(out, "(b) least loss of the front with no more numbers, less that of serial adapters", v,
+           seeds, margin[0]);
+    FIGURE(out, "(b) so less that of parallel adapters", v, seeds, margin[1]);
+    FIGURE(out, "(b) so less that of prefixes", v, seeds, margin[2]);
     FIGURE(out, "(b) loss of the front's best", v, seeds, least.test);
     FIGURE(out, "(b) loss, serial adapters alone", v, seeds, single[0].test);
     FIGURE(out, "(b) loss, parallel adapters alone", v, seeds, single[1].test);

@@ -26,8 +26,9 @@ typedef struct {
     cull__adaptation single[CULL__PEFT_MODULES], whole,
         least; /* whole: every tensor trained; least: the front's best */
     bool dominated[CULL__PEFT_MODULES];
-    double before; /* test loss, nothing adapted */
-    int64_t front; /* points of it */
+    double margin[CULL__PEFT_MODULES]; /* least test loss of such a point, less the module's */
+    double before;                     /* test loss, nothing adapted */
+    int64_t front;                     /* points of it */
 } cull__peft_verdict;
 /* text[0..n): pretraining is on its first 60 %, adaptation on the next 20 %, dev and test on 10 % each. verdict (seeds). */
 cull_status cull__peft_judge(cull_ctx *cx, const uint8_t *text, int64_t n,

@@ -328,8 +328,10 @@ static cull_status compare(cull_ctx *cx, const cull__adaptation *a, int64_t n,
         const cull__adaptation *f = a + idx[k];
         if (k == 0 || f->dev < v->least.dev) v->least = *f;
         for (int m = 0; m < CULL__PEFT_MODULES; m++)
-            v->dominated[m] |= f->numbers <= v->single[m].numbers && f->test <= v->single[m].test;
+            if (f->numbers <= v->single[m].numbers)
+                v->margin[m] = fmin(v->margin[m], f->test - v->single[m].test);
     }
+    for (int m = 0; m < CULL__PEFT_MODULES; m++) v->dominated[m] = v->margin[m] <= 0;
     return CULL_OK;
 }
 
@@ -338,7 +340,7 @@ static cull_status one_seed(cull_ctx *cx, const corpus *c, cull__peft_verdict *v
     cull_rng r = cull__rng(cx, 4301);
     cull__adaptation *a;
     int32_t *to;
-    *v = (cull__peft_verdict){0};
+    *v = (cull__peft_verdict){.margin = {INFINITY, INFINITY, INFINITY}};
     CULL_TRY(CULL_TMP(cx, to, c->plain));
     CULL_TRY(CULL_TMP(cx, a, c->scale->trials));
     spell(c, &r, to);

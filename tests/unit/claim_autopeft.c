@@ -62,6 +62,8 @@ static void verdicts(void **state)
             if (v[i].least.numbers <= v[i].single[m].numbers &&
                 v[i].least.test <= v[i].single[m].test)
                 assert_true(v[i].dominated[m]);
+            assert_true(v[i].dominated[m] == (v[i].margin[m] <= 0));
+            assert_true(v[i].margin[m] == again[i].margin[m]);
             assert_true(v[i].single[m].test == again[i].single[m].test);
         }
         assert_true(v[i].front >= 1 && v[i].front <= small.trials);
