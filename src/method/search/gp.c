@@ -17,7 +17,8 @@
  *           nothing. (f) scale = ranks is AutoPEFT's, normal scores of the ranks: it blurs the
  *           bottom of a valley of reals. (g) Trials that failed are worse than the worst. (h) The
  *           kernel has one length for all features, unless one for each parameter is so much
- *           likelier that it is worth their number (BIC).
+ *           likelier that it is worth their number (BIC); every third question has one for each
+ *           feature, so that what one kernel holds for the best there is, another doubts.
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
  */
@@ -41,13 +42,14 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, looks, 1000, 10, 1000000, "designs that are looked at for a question"),
     CULL_OPT_I64(opts, starts, 10, 1, 10000, "places to climb from"),
     CULL_OPT_BOOL(opts, sparse, 0, "expect few parameters to matter (SAAS)"),
-    CULL_OPT_ENUM(opts, lengths, EITHER, "either|one|parameter|feature",
-                  "of the kernel: one for all, for each parameter or for each of its features; "
-                  "either = one or for each parameter, by likelihood"),
+    CULL_OPT_ENUM(
+        opts, lengths, EITHER, "either|one|parameter|feature",
+        "of the kernel: one for all, for each parameter or for each of its features; "
+        "either = one or for each parameter, by likelihood, every third time for each feature"),
     CULL_OPT_ENUM(opts, scale, CULL__TAMED, CULL__SCALES, "what is learnt of a value"),
     CULL_OPT_END};
 
-enum { POLISH = 24, ROUNDS = 12, LONG = 32 };
+enum { POLISH = 24, ROUNDS = 12, LONG = 32, OTHERWISE = 3 };
 typedef struct {
     opts o;
     bool numbers; /* there are reals, or ints of many values */
@@ -364,15 +366,18 @@ static cull_status groups(cull_ctx *cx, const state *s, const int64_t **out)
     return CULL_OK;
 }
 
-static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, uint64_t stream,
-                       cull__surrogate *m)
+/* number: of the trial that it is for. */
+static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, int64_t number,
+                       uint64_t stream, cull__surrogate *m)
 {
+    int lengths = s->o.lengths;
+    if (lengths == EITHER && number % OTHERWISE == 0) lengths = FEATURE;
     cull_predict_opts p = CULL_PREDICT_OPTS;
     p.kind = CULL_PREDICT_GP;
     p.sparse = s->o.sparse;
-    p.isotropic = s->o.lengths == ONE;
-    p.either = s->o.lengths == EITHER;
-    if (s->o.lengths != FEATURE) CULL_TRY(groups(cx, s, &p.group));
+    p.isotropic = lengths == ONE;
+    p.either = lengths == EITHER;
+    if (lengths != FEATURE) CULL_TRY(groups(cx, s, &p.group));
     return cull__surrogate_fit(cx, r, &s->f, &p, stream, m);
 }
 
@@ -386,11 +391,11 @@ static cull_status propose(cull_ctx *cx, state *s, const cull_search_view *v, cu
     CULL_TRY(cull__rows_open(cx, &some, some.tells, &s->f, (cull__scale)s->o.scale, &told));
     cull__rows rows = told;
     if (told.m > 2) CULL_TRY(weigh(cx, &rows, r));
-    CULL_TRY(fit(cx, s, &rows, stream, m));
+    CULL_TRY(fit(cx, s, &rows, v->trials, stream, m));
     CULL_TRY(believe(cx, s, v, m, &rows, &all));
     if (all.n > rows.n) {
         cull__surrogate_close(m);
-        CULL_TRY(fit(cx, s, &all, stream, m));
+        CULL_TRY(fit(cx, s, &all, v->trials, stream, m));
     }
     gains g = {.v = v, .m = m};
     CULL_TRY(open_gains(cx, &all, &g));
