@@ -96,7 +96,8 @@ typedef struct {
     bool labels;
     bool
         ordered; /* the order of exemplars is drawn, and changed too; else they stand as the rows do */
-    /* a prompt that can no longer win is not asked the remaining rows: the same choice for fewer calls */
+    /* a prompt that can no longer win is not asked the remaining rows, and a search ends where all rows are right: the same
+     * score for fewer calls */
     bool race;
     int64_t
         starts; /* random sets before mutation; 0 = a quarter of the validations left, at least 1 */

@@ -102,20 +102,22 @@ static cull_status unseen(walk *w, bool changed, bool *found)
 
 /* ---- search and mutation ---- */
 
-static cull_status try_next(walk *w, double bound, bool equal, bool *spent)
+/* *end: there is no budget for it, or nothing can be better. */
+static cull_status try_next(walk *w, double bound, bool equal, bool *end)
 {
     cull__prompt_run *r = w->r;
     cull__tried how;
     const cull__prompt pt = {w->instruction, w->k, w->next};
     CULL_TRY(cull__prompt_try(r, &pt, fmax(bound, w->sum), r->budget, &how));
-    *spent = how == CULL__SPENT;
-    if (*spent) return CULL_OK;
+    *end = how == CULL__SPENT;
+    if (*end) return CULL_OK;
     if (how == CULL__WHOLE && (r->sum > w->sum || (equal && r->sum == w->sum))) {
         memcpy(w->best, w->next, (size_t)w->k * sizeof *w->best);
         w->sum = r->sum;
     }
     /* those that go on may show what this one knew; lists of one prompt stay as they are */
     bool searches = r->o.strategy == CULL_PROMPT_SEARCH || r->o.strategy == CULL_PROMPT_MUTATE;
+    *end = searches && r->o.race && w->sum >= (double)r->n; /* nothing is better */
     return searches ? cull__prompt_learn(r, &pt) : CULL_OK;
 }
 
@@ -293,6 +295,7 @@ cull_status cull__prompt_exemplars(cull__prompt_run *r, int32_t instruction, dou
     *pt = (cull__prompt){.instruction = instruction};
     *sum = alone;
     if (s == CULL_PROMPT_NONE) return CULL_OK;
+    if (searches && r->o.race && alone >= (double)r->n) return CULL_OK;
     if (!w.k) {
         cull__remark(r->cx, "no answer was right: there is nothing to show as an exemplar");
         return CULL_OK;

@@ -1,5 +1,5 @@
 # every command explains itself, and has a manual page
-for c in $(cull help | sed -n 's/^  \([a-z][a-z0-9]*\)  .*/\1/p' | head -13); do
+for c in $(cull help | sed -n "/^commands:/,/^$/s/^  \([a-z][a-z0-9]*\)  .*/\1/p"); do
     cull help $c | head -1
     cull $c --help | cmp - /dev/null 2>/dev/null && echo "$c has no help"
     cull help --man $c | sed -n '1s/".*//p'
