@@ -224,6 +224,19 @@ def test_a_store_is_shared_with_the_command(command, table, tmp_path):
 # ---- ask and tell ----
 
 
+@pytest.mark.parametrize(
+    "given, names",
+    [
+        ("maximize", {"value": "maximize"}),
+        (["minimize"], {"value": "minimize"}),
+        (("minimize", "maximize"), {"value1": "minimize", "value2": "maximize"}),
+        ({}, {"value": "minimize"}),
+    ],
+)
+def test_directions_without_names(given, names):
+    assert cull.search.create("x = real(0, 1)", given).directions == names
+
+
 def test_what_tell_takes():
     study = cull.search.create(
         PLAIN, {"error": "minimize", "speed": "maximize"}, constraints=["memory"], method="random-search"
@@ -676,6 +689,8 @@ def test_options_are_the_methods():
         ({"method": "regularized-evolution", "populaton": 3}, TypeError, "no argument 'populaton'; did you mean 'population'"),
         ({"method": "regularized-evolution", "population": -1}, cull.OptionError, "population"),
         ({"directions": {"e": "down"}}, cull.OptionError, "direction 'down' of 'e'"),
+        ({"directions": "up"}, cull.OptionError, "direction 'up' of 'value'"),
+        ({"directions": ["minimize", "up"]}, cull.OptionError, "direction 'up' of 'value2'"),
         ({"minimize": ["e", "e"]}, cull.InputError, "called 'e'"),
         ({"minimize": "a"}, cull.InputError, "'a' is a parameter of the space"),
         ({"minimize": list("efghijklmnopqrstu")}, cull.OptionError, "at most 16 objectives, not 17"),

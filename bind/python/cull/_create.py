@@ -17,6 +17,7 @@ _AGAIN = ("never", "cached", "paid")
 _STOPS = ("none", "median", "halving", "asha", "hyperband")
 
 Names = Union[str, Sequence[str]]
+Directions = Union[Mapping[str, str], str, Sequence[str]]
 
 # ---- what create takes ----
 
@@ -27,12 +28,19 @@ def _listed(names: Optional[Names]) -> List[str]:
     return [names] if isinstance(names, str) else [str(n) for n in names]
 
 
+def _ways(directions: Optional[Directions]) -> List[Tuple[str, str]]:
+    if directions is None or isinstance(directions, Mapping):
+        return list((directions or {}).items())
+    ways = _listed(directions)
+    return [("value", ways[0])] if len(ways) == 1 else [(f"value{i}", w) for i, w in enumerate(ways, 1)]
+
+
 def objectives_of(
-    directions: Optional[Mapping[str, str]], minimize: Optional[Names], maximize: Optional[Names]
+    directions: Optional[Directions], minimize: Optional[Names], maximize: Optional[Names]
 ) -> List[Tuple[str, bool]]:
     """Names, and whether each is maximised. Without any, one that is called 'value'."""
     found = []
-    for name, way in (directions or {}).items():
+    for name, way in _ways(directions):
         if way not in ("minimize", "maximize"):
             raise OptionError(f"direction {way!r} of '{name}' is none of minimize, maximize")
         found.append((str(name), way == "maximize"))
@@ -80,7 +88,7 @@ def _strings(words: Sequence[str]) -> Any:
 
 def create(
     space: Union[Space, str, "os.PathLike[str]", Mapping[str, Any]],
-    directions: Optional[Mapping[str, str]] = None,
+    directions: Optional[Directions] = None,
     *,
     minimize: Optional[Names] = None,
     maximize: Optional[Names] = None,
@@ -109,8 +117,8 @@ def create(
     """A study of points of a space, by the same rules as `cull search`.
 
     space: a Space, or what it is made of.
-    directions: {"error": "minimize", "speed": "maximize"}; or minimize, maximize: names. Without any
-        one objective 'value' is minimised.
+    directions: {"error": "minimize", "speed": "maximize"}, or minimize, maximize: names; or "maximize" alone,
+        whose objective is called 'value', or a list, of 'value1', 'value2', ... Without any 'value' is minimised.
     constraints: names of what is told beside them, fulfilled at 0 or below.
     method: see cull.search.METHODS; None = gp up to a budget of 300, else tpe. Its
         options are given by name.
