@@ -343,7 +343,14 @@ static cull_status form(reading *r, node *n)
     case CULL__FORM_REAL:
     case CULL__FORM_INT: return bounds(r, n);
     case CULL__FORM_ONE:
-    case CULL__FORM_ORDINAL: CULL_TRY(must(r, '(', "before the values")); return list(r, n, false);
+    case CULL__FORM_ORDINAL:
+        if (takes(r, '{'))
+            return WRONG(r,
+                         "%s: %s(a, b) has values alone; choices with parameters of their own are "
+                         "or { a { ... } b }",
+                         r->name, form_names[f]);
+        CULL_TRY(must(r, '(', "before the values"));
+        return list(r, n, false);
     case CULL__FORM_PERMUTATION:
     case CULL__FORM_SIMPLEX: CULL_TRY(must(r, '(', "before the items")); return list(r, n, true);
     case CULL__FORM_SUBSET: CULL_TRY(must(r, '(', "after subset")); return subset(r, n);

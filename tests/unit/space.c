@@ -143,6 +143,7 @@ static void test_refused(void **state)
         {"n = int(1, 9, step=2, log)", "log and step exclude each other"},
         {"n = int(1, 9, step=2, default=4)", "4 is no step of 2 from 1"},
         {"a = one()", "one() has no values"},
+        {"a = one { b { c = real(0, 1) } d }", "s:1: a: one(a, b) has values alone; choices with"},
         {"a = ordinal()", "ordinal() has no values"},
         {"a = one(x, y, x)", "the value 'x' is there twice"},
         {"a = one(x, y, default=z)", "'z' is none of its values"},
