@@ -25,9 +25,13 @@ set_tests_properties(cli.zsh cli.terminal PROPERTIES LABELS quick SKIP_RETURN_CO
 # What the pages of docs/ show is what the command prints; a page that is wrong is found out.
 file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
 set(shown)
+set(spoken)
 foreach(f ${pages})
   file(STRINGS ${f} console REGEX "^```console" LIMIT_COUNT 1)
-  if(console)
+  file(STRINGS ${f} python REGEX "^```pycon" LIMIT_COUNT 1)
+  if(python)
+    list(APPEND spoken ${f})
+  elseif(console)
     list(APPEND shown ${f})
   endif()
 endforeach()
@@ -38,7 +42,7 @@ add_test(NAME docs.wrong_page
 set_tests_properties(docs.pages docs.wrong_page PROPERTIES LABELS quick TIMEOUT 300)
 if(NOT CULL_SANITIZE) # an interpreter cannot load a sanitized library
   add_test(NAME docs.python
-    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${CMAKE_SOURCE_DIR}/docs/python.md)
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/run_docs.py $<TARGET_FILE:cull_cli> ${spoken})
   set_tests_properties(docs.python PROPERTIES LABELS quick TIMEOUT 300 SKIP_RETURN_CODE 77)
 endif()
 set_tests_properties(docs.wrong_page PROPERTIES PASS_REGULAR_EXPRESSION "3 of 7 differ")
