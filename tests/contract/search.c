@@ -8,9 +8,9 @@
 #define EACH(m) EACH_OF(CULL_TASK_SEARCH, m)
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { LONG = 24, SHORT = 10 };
+enum { LONG = 24, SHORT = 10, SLOW = 1 };
 #else
-enum { LONG = 40, SHORT = 14 };
+enum { LONG = 40, SHORT = 14, SLOW = 0 };
 #endif
 
 static const char *const MIXED = "lr = real(1e-4, 0.5, log)\n"
@@ -121,11 +121,31 @@ static cull_status drive(cull_study *s, const setting *f, driver *d, int64_t tot
     }
 }
 
+/* NULL = as by default; where everything is slow, networks train less. */
+static cull_status options_of(cull_ctx *cx, const cull_method *m, cull_opts **out)
+{
+    static const char *const less[][2] = {{"epochs", "10"}, {"pretrain", "100"}};
+    cull_status s = CULL_OK;
+    *out = NULL;
+    for (int i = 0; i < 2; i++)
+        for (const cull_opt *o = m->opts; SLOW && s == CULL_OK && o && o->name; o++) {
+            if (strcmp(o->name, less[i][0])) continue;
+            if (!*out) s = cull_opts_new(cx, m, out);
+            if (s == CULL_OK) s = cull_opts_set(cx, *out, o->name, less[i][1]);
+        }
+    return s;
+}
+
 static cull_status open_by(cull_ctx *cx, const cull_method *m, const setting *f,
                            cull__store **store, cull_study **out)
 {
-    if (store) return cull__study_open_in(cx, &f->p, m, NULL, NULL, store, out);
-    return cull_study_open(cx, &f->p, m, NULL, NULL, out);
+    cull_opts *o;
+    cull_status s = options_of(cx, m, &o);
+    if (s == CULL_OK)
+        s = store ? cull__study_open_in(cx, &f->p, m, o, NULL, store, out)
+                  : cull_study_open(cx, &f->p, m, o, NULL, out);
+    cull_opts_free(o);
+    return s;
 }
 
 /* Whether the method can search there; else it says why. */
