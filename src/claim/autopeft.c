@@ -40,79 +40,37 @@ static const arm arms[ARMS] = {[PAPER] = {"gp",
                                [COMES] = {"gp", "", WHAT("gp as it comes")},
                                [DRAWN] = {"random-search", "", WHAT("random")},
                                {"linas", "", WHAT("linas as it comes")}};
-static const double corner[2] = {-85, 106}; /* accuracy, which is maximised, and MFLOPs */
-
-/* Of designs design[0..n), or of all where it is NULL. */
-static cull_status volume(cull_ctx *cx, const cull__search_table *t, const int64_t *design,
-                          int64_t n, double *out)
-{
-    double *v;
-    cull__mark_t mark = cull__mark(cx);
-    CULL_TRY(CULL_TMP(cx, v, 2 * n));
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t at = design ? design[i] : i;
-        v[2 * i] = -t->value[0][at], v[2 * i + 1] = t->value[1][at] / 1e6;
-    }
-    CULL_TRY(cull_front_volume(cx, v, n, 2, corner, out, NULL));
-    cull__release(cx, mark);
-    return CULL_OK;
-}
-
-typedef double shares[BUDGETS][MOST];
-
-static cull_status search(cull_ctx *cx, const cull__search_table *t, const arm *a, int seeds,
-                          double whole, shares share)
-{
-    const cull__search_plan p = {a->method, a->options, TRIALS, 0, 2, CULL_AGAIN_NEVER};
-    int64_t *log;
-    CULL_TRY(CULL_TMP(cx, log, (int64_t)seeds * TRIALS));
-    CULL_TRY(cull__search_table_run(cx, t, &p, seeds, &(cull__search_runs){.log = log}));
-    for (int b = 0; b < BUDGETS; b++)
-        for (int i = 0; i < seeds; i++) {
-            CULL_TRY(volume(cx, t, log + (int64_t)i * TRIALS, budgets[b], &share[b][i]));
-            share[b][i] /= whole;
-        }
-    return CULL_OK;
-}
-
 /* gp beside random designs after 60 evaluations: how far ahead, and how often. */
-static void ahead(cull_claim_result *out, const char *far, const char *often, shares a, shares b)
+static void ahead(cull_claim_result *out, const char *far, const char *often, const double *a,
+                  const double *b)
 {
     double gain[MOST], wins[MOST];
     for (int i = 0; i < out->seeds; i++) {
-        gain[i] = a[BUDGETS - 1][i] - b[BUDGETS - 1][i];
+        gain[i] = a[out->seeds + i] - b[out->seeds + i];
         wins[i] = gain[i] > 0;
     }
     cull__claim_line(out, far, gain, false, .025, false);
     cull__claim_line(out, often, wins, false, 9. / 12, false);
 }
 
-static cull_status volumes(cull_ctx *cx, const cull__search_table *t, int seeds,
-                           cull_claim_result *out)
+static cull_status part_a(cull_ctx *cx, const cull__search_table *t, int seeds,
+                          cull_claim_result *out)
 {
-    double whole;
-    shares *share;
-    CULL_TRY(CULL_TMP(cx, share, ARMS));
-    CULL_TRY(volume(cx, t, NULL, t->designs, &whole));
-    for (int k = 0; k < ARMS; k++) CULL_TRY(search(cx, t, &arms[k], seeds, whole, share[k]));
+    double *share[ARMS]; /* (BUDGETS, seeds) */
+    for (int k = 0; k < ARMS; k++) {
+        const cull__search_plan p = {arms[k].method,  arms[k].options, TRIALS, 0, 2,
+                                     CULL_AGAIN_NEVER};
+        CULL_TRY(CULL_TMP(cx, share[k], BUDGETS * seeds));
+        CULL_TRY(cull__search_table_shares(cx, t, &p, seeds, budgets, BUDGETS, share[k]));
+    }
     ahead(out, "(a) gp as in the paper, ahead of random by, at 60 evaluations",
           "(a) so, share of the seeds in which it is", share[PAPER], share[DRAWN]);
     ahead(out, "(a) gp as it comes, ahead of random by, at 60 evaluations",
           "(a) as it comes, share of the seeds in which it is", share[COMES], share[DRAWN]);
     for (int k = 0; k < ARMS; k++)
-        for (int b = 0; b < BUDGETS; b++) cull__claim_figure(out, arms[k].what[b], share[k][b]);
+        for (int b = 0; b < BUDGETS; b++)
+            cull__claim_figure(out, arms[k].what[b], share[k] + b * seeds);
     return CULL_OK;
-}
-
-static cull_status part_a(cull_ctx *cx, const char *dir, int seeds, cull_claim_result *out)
-{
-    cull__mark_t mark = cull__mark(cx);
-    cull__search_table t;
-    CULL_TRY(cull__search_table_open(cx, dir, &cull__macro_flops, &t));
-    cull_status s = volumes(cx, &t, seeds, out);
-    cull__search_table_close(&t);
-    cull__release(cx, mark);
-    return s;
 }
 
 /* ---- (b) adapters ---- */
@@ -208,7 +166,7 @@ static cull_status run(cull_ctx *cx, const char *dir, int seeds, cull_claim_resu
     uint8_t *text;
     int64_t n;
     CULL_TRY(read_text(cx, dir, &text, &n));
-    CULL_TRY(part_a(cx, dir, seeds, out));
+    CULL_TRY(cull__search_table_with(cx, dir, &cull__macro_flops, part_a, seeds, out));
     CULL_TRY(part_b(cx, text, n, seeds, out));
     out->note = "LINAS is said beside gp, on the same table; losses are nats a character on text "
                 "that neither "

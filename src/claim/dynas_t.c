@@ -41,48 +41,12 @@ static const arm arms[ARMS] = {
     {"linas", "", CULL_AGAIN_NEVER, WHAT("linas as it comes")},
     {"nsga2", "population=25", CULL_AGAIN_NEVER, WHAT("NSGA-II, values drawn anew, none twice")},
     {"random-search", "", CULL_AGAIN_NEVER, WHAT("random")}};
-static const double corner[2] = {-85, 106}; /* accuracy, which is maximised, and MFLOPs */
-
-static cull_status volume(cull_ctx *cx, const cull__search_table *t, const int64_t *design,
-                          int64_t n, double *out)
-{
-    double *v;
-    cull__mark_t mark = cull__mark(cx);
-    CULL_TRY(CULL_TMP(cx, v, 2 * n));
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at = design ? design[i] : i;
-        v[2 * i] = -t->value[0][at], v[2 * i + 1] = t->value[1][at] / 1e6;
-    }
-    CULL_TRY(cull_front_volume(cx, v, n, 2, corner, out, NULL));
-    cull__release(cx, mark);
-    return CULL_OK;
-}
-
-typedef struct {
-    double at[TRIALS][MOST]; /* share after so many evaluations and one more, of each seed */
-} shares;
-
-static cull_status search(cull_ctx *cx, const cull__search_table *t, const arm *a, int seeds,
-                          double whole, shares *s)
-{
-    const cull__search_plan p = {a->method, a->options, TRIALS, 0, 2, a->again};
-    int64_t *log;
-    CULL_TRY(CULL_TMP(cx, log, (int64_t)seeds * TRIALS));
-    CULL_TRY(cull__search_table_run(cx, t, &p, seeds, &(cull__search_runs){.log = log}));
-    for (int n = 0; n < TRIALS; n++)
-        for (int i = 0; i < seeds; i++) {
-            CULL_TRY(volume(cx, t, log + (int64_t)i * TRIALS, n + 1, &s->at[n][i]));
-            s->at[n][i] /= whole;
-        }
-    return CULL_OK;
-}
-
 /* After how many evaluations a's mean is no less than b's in the end; one more than all: it never is. */
-static double catches_up(const shares *a, const shares *b, int seeds)
+static double catches_up(const double *a, const double *b, int seeds)
 {
     int n = 0;
-    double end = cull__mean(b->at[TRIALS - 1], seeds);
-    while (n < TRIALS && cull__mean(a->at[n], seeds) < end) n++;
+    double end = cull__mean(b + (TRIALS - 1) * seeds, seeds);
+    while (n < TRIALS && cull__mean(a + n * seeds, seeds) < end) n++;
     return n + 1;
 }
 
@@ -90,36 +54,30 @@ static const char *const catch_up[] = {
     "(a) evaluations in which LINAS covers what NSGA-II does in 200",
     "(a) evaluations in which LINAS covers what NSGA-II does in 200, none twice"};
 
-static cull_status volumes(cull_ctx *cx, const cull__search_table *t, int seeds,
-                           cull_claim_result *out)
+static cull_status part_a(cull_ctx *cx, const cull__search_table *t, int seeds,
+                          cull_claim_result *out)
 {
-    double whole, ahead[MOST];
-    shares *share;
-    CULL_TRY(CULL_TMP(cx, share, ARMS));
-    CULL_TRY(volume(cx, t, NULL, t->designs, &whole));
-    for (int k = 0; k < ARMS; k++) CULL_TRY(search(cx, t, &arms[k], seeds, whole, &share[k]));
-    for (int i = 0; i < seeds; i++) ahead[i] = share[0].at[50 - 1][i] - share[1].at[TRIALS - 1][i];
+    double ahead[MOST], *share[ARMS]; /* (TRIALS, seeds): after 1, 2, ... evaluations */
+    int64_t each[TRIALS];
+    for (int n = 0; n < TRIALS; n++) each[n] = n + 1;
+    for (int k = 0; k < ARMS; k++) {
+        const cull__search_plan p = {arms[k].method, arms[k].options, TRIALS, 0, 2, arms[k].again};
+        CULL_TRY(CULL_TMP(cx, share[k], TRIALS * seeds));
+        CULL_TRY(cull__search_table_shares(cx, t, &p, seeds, each, TRIALS, share[k]));
+    }
+    const double *end[ARMS];
+    for (int k = 0; k < ARMS; k++) end[k] = share[k] + (TRIALS - 1) * seeds;
+    for (int i = 0; i < seeds; i++) ahead[i] = share[0][(50 - 1) * seeds + i] - end[1][i];
     cull__claim_line(out, "(a) LINAS at 50 evaluations ahead of NSGA-II at 200", ahead, false, 0,
                      false);
-    cull__claim_line(out, arms[0].what[BUDGETS - 1], share[0].at[TRIALS - 1], false, .965, false);
+    cull__claim_line(out, arms[0].what[BUDGETS - 1], end[0], false, .965, false);
     for (int k = 1; k <= 2; k++)
-        cull__claim_add_figure(out, catch_up[k - 1], catches_up(&share[0], &share[k], seeds), NAN,
+        cull__claim_add_figure(out, catch_up[k - 1], catches_up(share[0], share[k], seeds), NAN,
                                NAN);
     for (int k = 0; k < ARMS; k++)
         for (int b = 0; b < BUDGETS; b++)
-            cull__claim_figure(out, arms[k].what[b], share[k].at[budgets[b] - 1]);
+            cull__claim_figure(out, arms[k].what[b], share[k] + (budgets[b] - 1) * seeds);
     return CULL_OK;
-}
-
-static cull_status part_a(cull_ctx *cx, const char *dir, int seeds, cull_claim_result *out)
-{
-    cull__mark_t mark = cull__mark(cx);
-    cull__search_table t;
-    CULL_TRY(cull__search_table_open(cx, dir, &cull__macro_flops, &t));
-    cull_status s = volumes(cx, &t, seeds, out);
-    cull__search_table_close(&t);
-    cull__release(cx, mark);
-    return s;
 }
 
 /* ---- (b) the log: kernels and expansions of 5 stages of 2 to 4 layers ---- */
@@ -359,7 +317,7 @@ static cull_status both(cull_ctx *cx, const char *dir, replay *g, int seeds, cul
     CULL_TRY(cull_space_from(cx, ofa, sizeof ofa - 1, "the supernet's space", &g->space));
     CULL_TRY(cull__rows_read(cx, g->path, columns, COLUMNS, take_row, g));
     CULL_TRY(enough(cx, g));
-    CULL_TRY(part_a(cx, dir, seeds, out));
+    CULL_TRY(cull__search_table_with(cx, dir, &cull__macro_flops, part_a, seeds, out));
     CULL_TRY(logs(cx, g, out));
     return predictors(cx, g, seeds, out);
 }

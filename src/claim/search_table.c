@@ -1,6 +1,7 @@
 /* search_table.c - see search_table.h. */
 #define _GNU_SOURCE
 #include "claim/search_table.h"
+#include "cull/front.h"
 #include "search/eval_rows.h"
 
 #include <inttypes.h>
@@ -205,4 +206,52 @@ cull_status cull__search_table_run(cull_ctx *cx, const cull__search_table *t,
     }
     cull_ctx_reseed(cx, first);
     return s;
+}
+
+cull_status cull__search_table_with(cull_ctx *cx, const char *dir, const cull__search_file *of,
+                                    cull__search_table_fn *fn, int seeds, cull_claim_result *out)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull__search_table t;
+    CULL_TRY(cull__search_table_open(cx, dir, of, &t));
+    cull_status s = fn(cx, &t, seeds, out);
+    cull__search_table_close(&t);
+    cull__release(cx, mark);
+    return s;
+}
+
+/* Of designs design[0..n), or of all where it is NULL. */
+static cull_status volume(cull_ctx *cx, const cull__search_table *t, const int64_t *design,
+                          int64_t n, double *out)
+{
+    static const double corner[2] = {-85, 106}; /* accuracy, which is maximised, and MFLOPs */
+    double *v;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(CULL_TMP(cx, v, 2 * n));
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t at = design ? design[i] : i;
+        v[2 * i] = -t->value[0][at], v[2 * i + 1] = t->value[1][at] / 1e6;
+    }
+    CULL_TRY(cull_front_volume(cx, v, n, 2, corner, out, NULL));
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
+cull_status cull__search_table_shares(cull_ctx *cx, const cull__search_table *t,
+                                      const cull__search_plan *p, int seeds, const int64_t *budget,
+                                      int budgets, double *share)
+{
+    double whole;
+    int64_t *log;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(volume(cx, t, NULL, t->designs, &whole));
+    CULL_TRY(CULL_TMP(cx, log, (int64_t)seeds * p->trials));
+    CULL_TRY(cull__search_table_run(cx, t, p, seeds, &(cull__search_runs){.log = log}));
+    for (int64_t i = 0; i < (int64_t)budgets * seeds; i++) {
+        const int64_t seed = i % seeds;
+        CULL_TRY(volume(cx, t, log + seed * p->trials, budget[i / seeds], &share[i]));
+        share[i] /= whole;
+    }
+    cull__release(cx, mark);
+    return CULL_OK;
 }

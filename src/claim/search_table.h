@@ -34,6 +34,11 @@ cull_status cull__nas_path(cull_ctx *cx, const char *dir, const char *file, char
 cull_status cull__search_table_open(cull_ctx *cx, const char *dir, const cull__search_file *of,
                                     cull__search_table *t);
 void cull__search_table_close(cull__search_table *t);
+/* fn of the table, which is there only that long. */
+typedef cull_status cull__search_table_fn(cull_ctx *cx, const cull__search_table *t, int seeds,
+                                          cull_claim_result *out);
+cull_status cull__search_table_with(cull_ctx *cx, const char *dir, const cull__search_file *of,
+                                    cull__search_table_fn *fn, int seeds, cull_claim_result *out);
 
 /* A method with options "name=value name=value"; objectives are columns `first` and those after it. */
 typedef struct {
@@ -51,4 +56,9 @@ typedef struct {
 cull_status cull__search_table_run(cull_ctx *cx, const cull__search_table *t,
                                    const cull__search_plan *p, int seeds,
                                    const cull__search_runs *out);
+/* Of runs on cull__macro_flops: share (budgets, seeds) of the volume of all designs, accuracy and FLOPs within 85 % and 106 M,
+ * that the first budget[b] designs of each seed have. */
+cull_status cull__search_table_shares(cull_ctx *cx, const cull__search_table *t,
+                                      const cull__search_plan *p, int seeds, const int64_t *budget,
+                                      int budgets, double *share);
 #endif

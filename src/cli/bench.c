@@ -28,47 +28,15 @@ typedef struct {
 
 /* ---- what is asked for ---- */
 
-/* m with the options of `spec`: "name=value:name=value". */
-static int add_variant(cli *c, work *w, const cull_method *m, const char *spec)
-{
-    size_t room = strlen(m->slug) + strlen(spec) + 2;
-    if (w->o.methods == METHODS) return fail(c, USAGE, "more than %d methods", METHODS);
-    int at = w->o.methods++;
-    char *name = w->name[at] = malloc(room);
-    if (!name) return fail(c, FAILED, "out of memory");
-    snprintf(name, room, "%s%s%s", m->slug, *spec ? ":" : "", spec);
-    w->method[at] = m;
-    TRY(check(c, cull_opts_new(c->cx, m, &w->opts[at])));
-    while (*spec) {
-        char one[CULL_BENCH_NAME], *value;
-        size_t n = strcspn(spec, ":");
-        if (n >= sizeof one) return fail(c, USAGE, "--methods: '%.40s...' is too long", spec);
-        memcpy(one, spec, n);
-        one[n] = 0;
-        spec += n + (spec[n] == ':');
-        value = strchr(one, '=');
-        if (!value || value == one)
-            return fail(c, USAGE, "--methods: '%s' of %s is no option; write %s:NAME=VALUE", one,
-                        name, m->slug);
-        *value++ = 0;
-        TRY(check(c, cull_opts_set(c->cx, w->opts[at], one, value)));
-    }
-    return DONE;
-}
-
 static int add_method(cli *c, const char *part, void *arg)
 {
     work *w = arg;
-    const char *near = NULL;
-    char slug[64];
-    size_t n = strcspn(part, ":");
-    snprintf(slug, sizeof slug, "%.*s", n < sizeof slug ? (int)n : (int)sizeof slug - 1, part);
-    const cull_method *m = cull_method_find(slug, &near);
-    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", slug, near);
-    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list search", slug);
-    if (m->task != CULL_TASK_SEARCH)
-        return fail(c, USAGE, "%s is a method of task %s", m->slug, cull_task_name(m->task));
-    return add_variant(c, w, m, part[n] ? part + n + 1 : part + n);
+    int at = w->o.methods;
+    if (at == METHODS) return fail(c, USAGE, "more than %d methods", METHODS);
+    TRY(variant_new(c, part, CULL_TASK_SEARCH, &w->method[at], &w->name[at]));
+    w->o.methods++;
+    TRY(check(c, cull_opts_new(c->cx, w->method[at], &w->opts[at])));
+    return variant_options(c, w->method[at], w->name[at], w->opts[at]);
 }
 
 static int add_budget(cli *c, const char *part, void *arg)

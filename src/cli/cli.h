@@ -102,6 +102,10 @@ int each_part(cli *c, const char *s, int (*fn)(cli *c, const char *part, void *a
 int only_options_of(cli *c, const cull_method *m);
 int context_new(cli *c); /* c->cx from the common options */
 int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull_opts **out);
+/* A part of --methods, "SLUG:NAME=VALUE:NAME=VALUE": the method, of that task, and what to call it (malloc);
+ * then its options, of that name, are set on o. */
+int variant_new(cli *c, const char *part, cull_task task, const cull_method **m, char **name);
+int variant_options(cli *c, const cull_method *m, const char *name, cull_opts *o);
 
 /* ---- progress.c: stderr, signals ---- */
 void signals_start(void);

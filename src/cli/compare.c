@@ -16,49 +16,21 @@ typedef struct {
     cull_form form[MAX_FILES];
 } work;
 
-/* m with the options given to all, then those of `spec`: "name=value:name=value". */
-static int add_variant(cli *c, work *w, const cull_method *m, const char *spec)
-{
-    size_t room = strlen(m->slug) + strlen(spec) + 2;
-    if (w->methods == MAX_METHODS) return fail(c, USAGE, "more than %d methods", MAX_METHODS);
-    int at = w->methods++;
-    char *name = w->name[at] = malloc(room);
-    if (!name) return fail(c, FAILED, "out of memory");
-    snprintf(name, room, "%s%s%s", m->slug, *spec ? ":" : "", spec);
-    for (int i = 0; i < at; i++)
-        if (!strcmp(w->name[i], name)) return fail(c, USAGE, "--methods names %s twice", name);
-    TRY(method_options(c, c->cx, m, false, &w->opts[at]));
-    w->of[at] = (cull_variant){m, w->opts[at], name};
-    while (*spec) {
-        char one[256], *value;
-        size_t n = strcspn(spec, ":");
-        if (n >= sizeof one) return fail(c, USAGE, "--methods: '%.40s...' is too long", spec);
-        memcpy(one, spec, n);
-        one[n] = 0;
-        spec += n + (spec[n] == ':');
-        value = strchr(one, '=');
-        if (!value || value == one)
-            return fail(c, USAGE, "--methods: '%s' of %s is no option; write %s:NAME=VALUE", one,
-                        name, m->slug);
-        *value++ = 0;
-        TRY(check(c, cull_opts_set(c->cx, w->opts[at], one, value)));
-    }
-    return DONE;
-}
-
+/* Options given to all come first. */
 static int add_method(cli *c, const char *part, void *arg)
 {
     work *w = arg;
-    const char *near = NULL;
-    char slug[64];
-    size_t n = strcspn(part, ":");
-    snprintf(slug, sizeof slug, "%.*s", n < sizeof slug ? (int)n : (int)sizeof slug - 1, part);
-    const cull_method *m = cull_method_find(slug, &near);
-    if (!m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", slug, near);
-    if (!m) return fail(c, USAGE, "there is no method '%s'; see cull list", slug);
-    if (m->task != c->task)
-        return fail(c, USAGE, "%s is a method of task %s", slug, cull_task_name(m->task));
-    return add_variant(c, w, m, part[n] ? part + n + 1 : part + n);
+    const cull_method *m;
+    int at = w->methods;
+    if (at == MAX_METHODS) return fail(c, USAGE, "more than %d methods", MAX_METHODS);
+    TRY(variant_new(c, part, c->task, &m, &w->name[at]));
+    w->methods++;
+    for (int i = 0; i < at; i++)
+        if (!strcmp(w->name[i], w->name[at]))
+            return fail(c, USAGE, "--methods names %s twice", w->name[at]);
+    TRY(method_options(c, c->cx, m, false, &w->opts[at]));
+    w->of[at] = (cull_variant){m, w->opts[at], w->name[at]};
+    return variant_options(c, m, w->name[at], w->opts[at]);
 }
 
 /* An option that none of the methods has would be given for nothing. */
@@ -82,7 +54,7 @@ static int choose_methods(cli *c, work *w)
     const char *list = value_of(c, "methods", NULL);
     if (list) TRY(each_part(c, list, add_method, w));
     for (int i = 0; !list && i < cull_method_count(); i++)
-        if (cull_method_at(i)->task == c->task) TRY(add_variant(c, w, cull_method_at(i), ""));
+        if (cull_method_at(i)->task == c->task) TRY(add_method(c, cull_method_at(i)->slug, w));
     return check_used(c, w);
 }
 

@@ -374,3 +374,41 @@ int method_options(cli *c, cull_ctx *cx, const cull_method *m, bool strict, cull
     }
     return DONE;
 }
+
+int variant_new(cli *c, const char *part, cull_task task, const cull_method **m, char **name)
+{
+    const char *near = NULL;
+    char slug[64];
+    size_t n = strcspn(part, ":");
+    snprintf(slug, sizeof slug, "%.*s", n < sizeof slug ? (int)n : (int)sizeof slug - 1, part);
+    *name = NULL;
+    *m = cull_method_find(slug, &near);
+    if (!*m && near) return fail(c, USAGE, "there is no method '%s'; did you mean %s?", slug, near);
+    if (!*m) return fail(c, USAGE, "there is no method '%s'; see cull list", slug);
+    if ((*m)->task != task)
+        return fail(c, USAGE, "%s is a method of task %s", (*m)->slug, cull_task_name((*m)->task));
+    size_t room = strlen((*m)->slug) + strlen(part + n) + 1;
+    *name = malloc(room);
+    if (!*name) return fail(c, FAILED, "out of memory");
+    snprintf(*name, room, "%s%s", (*m)->slug, part[n] && part[n + 1] ? part + n : "");
+    return DONE;
+}
+
+int variant_options(cli *c, const cull_method *m, const char *name, cull_opts *o)
+{
+    for (const char *spec = strchr(name, ':'); spec && *spec;) {
+        char one[256], *value;
+        size_t n = strcspn(++spec, ":");
+        if (n >= sizeof one) return fail(c, USAGE, "--methods: '%.40s...' is too long", spec);
+        memcpy(one, spec, n);
+        one[n] = 0;
+        spec += n;
+        value = strchr(one, '=');
+        if (!value || value == one)
+            return fail(c, USAGE, "--methods: '%s' of %s is no option; write %s:NAME=VALUE", one,
+                        name, m->slug);
+        *value++ = 0;
+        TRY(check(c, cull_opts_set(c->cx, o, one, value)));
+    }
+    return DONE;
+}

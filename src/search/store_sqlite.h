@@ -32,7 +32,8 @@ typedef struct cull__sqlite {
     int code;               /* of the last failure, as SQLite has them */
     bool cancelled;         /* the wait ended because the ctx said so */
     bool reading, taken, charged;
-    bool sync, owed; /* results are kept from power failures; one was written since the last fsync */
+    bool sync;        /* results are kept from power failures */
+    bool owed;        /* one was written since the last fsync */
     uint64_t file[2]; /* device and inode: another one of that name is not written to */
     cull__study_facts facts, before; /* before: where a widening is not committed yet */
     char *text, *text_before;        /* what they point to */
