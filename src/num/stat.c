@@ -1,4 +1,5 @@
 /* stat.c - means, quantiles and intervals of few numbers. */
+#include "num/stat.h"
 #include "num/block.h"
 
 #include <string.h>
@@ -86,7 +87,7 @@ static double beta_fraction(double a, double b, double x)
 }
 
 /* The regularised incomplete beta function I_x(a, b). */
-static double beta_inc(double a, double b, double x)
+double cull__beta_inc(double a, double b, double x)
 {
     if (x <= 0) return 0;
     if (x >= 1) return 1;
@@ -103,7 +104,7 @@ double cull__t_95(int64_t df)
     double lo = 0, hi = 13, f = (double)df; /* 12.706 for one degree of freedom */
     for (int i = 0; i < 64; i++) {
         double t = lo + (hi - lo) / 2;
-        if (beta_inc(f / 2, 0.5, f / (f + t * t)) > 0.05)
+        if (cull__beta_inc(f / 2, 0.5, f / (f + t * t)) > 0.05)
             lo = t;
         else
             hi = t;
@@ -116,7 +117,7 @@ double cull__f_tail(double f, double df1, double df2)
     if (isnan(f) || !(df1 > 0) || !(df2 > 0)) return NAN;
     if (f <= 0) return 1;
     if (isinf(f)) return 0;
-    return beta_inc(df2 / 2, df1 / 2, df2 / (df2 + df1 * f));
+    return cull__beta_inc(df2 / 2, df1 / 2, df2 / (df2 + df1 * f));
 }
 
 /* Q(a, x), the regularised upper incomplete gamma function: a series below, Lentz's continued fraction
