@@ -8,6 +8,7 @@
 #include "cull/claim.h"
 #include "cull/cluster.h"
 #include "cull/conform.h"
+#include "cull/confidence.h"
 #include "cull/corpus.h"
 #include "cull/data.h"
 #include "cull/dataset.h"
