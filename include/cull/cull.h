@@ -7,6 +7,7 @@
 #include "cull/bench.h"
 #include "cull/claim.h"
 #include "cull/cluster.h"
+#include "cull/compute.h"
 #include "cull/conform.h"
 #include "cull/confidence.h"
 #include "cull/corpus.h"
@@ -29,6 +30,8 @@
 #include "cull/nn_image.h"
 #include "cull/nn_ops.h"
 #include "cull/nn_random.h"
+#include "cull/outcomes.h"
+#include "cull/policy.h"
 #include "cull/pool.h"
 #include "cull/predict.h"
 #include "cull/prompt.h"
@@ -42,5 +45,6 @@
 #include "cull/table.h"
 #include "cull/text.h"
 #include "cull/train.h"
+#include "cull/trust.h"
 #include "cull/verdict.h"
 #endif

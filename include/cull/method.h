@@ -25,7 +25,14 @@ typedef struct {
 #define CULL_OPT_END {0}
 /* clang-format on */
 
-typedef enum { CULL_TASK_DATA, CULL_TASK_FEATURE, CULL_TASK_SEARCH, CULL_TASKS } cull_task;
+typedef enum {
+    CULL_TASK_DATA,
+    CULL_TASK_FEATURE,
+    CULL_TASK_SEARCH,
+    CULL_TASK_COMPUTE,
+    CULL_TASK_TRUST,
+    CULL_TASKS
+} cull_task;
 CULL_API const char *cull_task_name(cull_task t); /* "data" */
 
 /* Flags of a method. */
@@ -86,6 +93,8 @@ typedef struct {
         cull_data_fn *data;
         cull_feature_fn *feature;
         const struct cull_search_fns *search;
+        const struct cull_compute_fns *compute;
+        const struct cull_trust_fns *trust;
     } run; /* one typed entry a task */
     union {
         cull_data_plan_fn *data;

@@ -1,0 +1,63 @@
+/* cull/trust.h - which outputs to trust, with a guarantee: selection, sets, intervals, early stops.
+ *
+ * Pointers in a problem are borrowed for the call. */
+#ifndef CULL_TRUST_H
+#define CULL_TRUST_H
+#include "cull/policy.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cull_trust_problem {
+    const cull_outcomes *rows; /* calibration: rows whose truth is known */
+    double
+        level; /* what may go wrong at most: the false discovery rate of a selection, the miscoverage of
+                     sets and intervals, the risk of what is accepted; in (0, 1) */
+    double delta; /* chance that it is more; 0 = the level holds in expectation */
+    double above; /* of a selection: rows of truth > above are looked for; NAN = of truth 1 */
+} cull_trust_problem;
+/* clang-format off */
+#define CULL_TRUST_PROBLEM {.level = 0.1, .delta = 0, .above = NAN}
+/* clang-format on */
+
+/* What a method of task trust is: as of compute (cull_compute_fns). */
+typedef struct cull_trust_fns {
+    unsigned needs, apply_needs; /* sums of CULL_READS_... of cull/compute.h */
+    bool delta; /* its guarantee is with a chance of `delta`; else a delta above 0 is refused */
+    cull_status (*fit)(cull_ctx *cx, const cull_trust_problem *p, const void *opts,
+                       cull_policy *out);
+    cull_status (*apply)(cull_ctx *cx, const cull_policy *p, const void *opts,
+                         const cull_outcomes *rows, cull_decisions *out);
+} cull_trust_fns;
+
+/* Calibrate m (a method of task trust); opts NULL = defaults. The policy is a certificate: it says what is
+ * guaranteed and what that assumes, and holds the hashes of the calibration rows where they are known.
+ * CULL_EINPUT, by name: what cull_outcomes_check refuses, what m needs and is not there, a level outside (0, 1),
+ * a truth that is missing. */
+CULL_API cull_status cull_trust_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                    const cull_trust_problem *p, cull_policy **out) CULL_CHECKED;
+/* Decide about test rows, all of which count at once in a selection. *g (may be NULL) is what is guaranteed of
+ * these decisions: `broken` is set where rows are among those of the calibration, or their number is too small
+ * for the level; strings live as long as the policy. */
+CULL_API cull_status cull_trust_apply(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
+                                      const cull_outcomes *rows, cull_decisions *out,
+                                      cull_guarantee *g) CULL_CHECKED;
+/* Decisions against the truth that became known later: what the guarantee bounds (of one draw), with its exact
+ * 95 % interval where it is a share; `refuted` = the interval lies above the level. */
+typedef struct {
+    const char *bounds;
+    double level, reached, lo, hi;
+    int64_t kept, rows;
+    double
+        power; /* of a selection: share of what is looked for that was kept; of sets and intervals: mean size */
+    bool refuted;
+} cull_trust_verdict;
+CULL_API cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_decisions *d,
+                                      const cull_outcomes *rows,
+                                      cull_trust_verdict *out) CULL_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

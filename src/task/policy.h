@@ -1,0 +1,19 @@
+/* policy.h - what the doors of compute and trust share: what methods need, what they left. */
+#ifndef CULL__TASK_POLICY_H
+#define CULL__TASK_POLICY_H
+#include "base/base.h"
+#include "cull/compute.h"
+
+/* rows checked, and with all that `needs` says; quality is made where it is asked for and outputs and
+ * truth are there. Scratch of cx. */
+cull_status cull__outcomes_for(cull_ctx *cx, const cull_method *m, unsigned needs,
+                               const cull_outcomes *rows, cull_outcomes *out);
+/* Rows to decide on must be of the policy's models. */
+cull_status cull__same_models(cull_ctx *cx, const cull_policy *p, const cull_outcomes *rows);
+/* What apply left: a number for each row, models that there are, costs that are numbers. */
+cull_status cull__decisions_check(cull_ctx *cx, const cull_method *m, const cull_outcomes *rows,
+                                  const cull_decisions *d);
+/* opts, or where that is NULL *own, those of the policy; free *own. */
+cull_status cull__policy_opts(cull_ctx *cx, const cull_policy *p, const cull_opts *opts,
+                              cull_opts **own, const cull_opts **use);
+#endif
