@@ -5,6 +5,7 @@
 #include "cull/arrow.h"
 #include "cull/base.h"
 #include "cull/bench.h"
+#include "cull/cascade.h"
 #include "cull/claim.h"
 #include "cull/cluster.h"
 #include "cull/compute.h"

@@ -1,0 +1,79 @@
+/* cull/cascade.h - cascades of models: which sure answers of cheap models to take, exactly, at every cost. */
+#ifndef CULL_CASCADE_H
+#define CULL_CASCADE_H
+#include "cull/method.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What K models said about n rows; borrowed. All numbers are finite. */
+typedef struct {
+    int64_t n;
+    int models;
+    const double *confidence; /* (models, n): larger = surer; any scale, one for each model */
+    const double *quality;    /* (models, n): 1 = right, 0 = wrong, or anything between */
+    const double *cost;       /* (models), or (models, n) where cost_each; none below 0 */
+    bool cost_each;
+} cull_cascade_table;
+
+/* Distinct models in order. Stage i answers where its confidence is at least threshold[i], else the next one
+ * runs; the last always answers (threshold -INFINITY). A row costs what the stages that ran cost. */
+enum { CULL_CASCADE_STAGES = 8 };
+typedef struct {
+    double cost, quality; /* means over the rows */
+    double threshold[CULL_CASCADE_STAGES];
+    int32_t model[CULL_CASCADE_STAGES];
+    int32_t stages;
+} cull_cascade;
+
+/* What is not dominated: cost and quality both ascend. */
+typedef struct {
+    int64_t n;
+    cull_cascade *at;
+    double looked; /* cascades that were compared */
+    void *mem_;
+} cull_cascade_front;
+CULL_API void cull_cascade_front_free(cull_cascade_front *f);
+
+/* How finely to look: thresholds are a model's `quantiles` quantiles, besides never and always answering. */
+typedef struct {
+    int stages;    /* up to 3 */
+    int quantiles; /* 2 to 255 */
+} cull_cascade_opts;
+/* clang-format off */
+#define CULL_CASCADE_OPTS {.stages = 3, .quantiles = 100}
+/* clang-format on */
+
+/* Every order of up to `stages` of the models with every threshold of the grid: exactly those whose mean cost and mean
+ * quality nothing dominates. Of equal ones the fewest stages, then the lowest models, then the lowest thresholds. Numbers are
+ * kept as multiples of a power of two so small that n of them add up without rounding (0 and 1 are among them; others
+ * move by n 2^-52 at most, costs by that share of the largest), so that a sum has no order. EINPUT: a number that does not
+ * fit, by model and row. O(K^2 (n + quantiles^2) K) time for 3 stages, 17 n K bytes and a front for each model; bit-equal for
+ * any number of threads. opts NULL = CULL_CASCADE_OPTS. */
+CULL_API cull_status cull_cascade_fit(cull_ctx *cx, const cull_cascade_table *t,
+                                      const cull_cascade_opts *opts,
+                                      cull_cascade_front *out) CULL_CHECKED;
+/* What that takes at most, but for the fronts. */
+CULL_API cull_status cull_cascade_plan(cull_ctx *cx, const cull_cascade_table *t,
+                                       const cull_cascade_opts *opts, cull_plan *out) CULL_CHECKED;
+
+/* Which of the front to take: the best whose cost is at most `cost`, the cheapest whose quality is at least `quality`;
+ * -1 = none. O(log n). */
+CULL_API int64_t cull_cascade_within(const cull_cascade_front *f, double cost);
+CULL_API int64_t cull_cascade_reaching(const cull_cascade_front *f, double quality);
+
+/* Which stage answers each row; confidence (stages, n): what stage i would say, of which only rows that come to it are
+ * read. A NaN does not answer, but in the last stage. */
+CULL_API void cull_cascade_route(const cull_cascade *c, const double *confidence, int64_t n,
+                                 uint8_t *stage);
+/* What a cascade is on other rows: its cost, its quality, and the share of rows that each stage answers (stages; NULL =
+ * not wanted). EINPUT as of cull_cascade_fit. */
+CULL_API cull_status cull_cascade_judge(cull_ctx *cx, const cull_cascade_table *t,
+                                        const cull_cascade *c, double *cost, double *quality,
+                                        double *share) CULL_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
