@@ -147,6 +147,7 @@ cull_rng cull__rng(const cull_ctx *cx, uint64_t stream); /* (seed of cx, stream)
 cull_rng cull__rng_seeded(uint64_t seed, uint64_t stream);
 uint32_t cull__rng_u32(cull_rng *r);
 uint64_t cull__rng_u64(cull_rng *r);
+void cull__rng_fill(cull_rng *r, uint32_t *out, int64_t n); /* what n calls of u32 would give */
 int64_t cull__rng_below(cull_rng *r, int64_t n); /* uniform on 0 .. n-1, by rejection; n >= 1 */
 double cull__rng_unit(cull_rng *r);              /* uniform on (0, 1), 53 bits, never 0 or 1 */
 double cull__rng_normal(cull_rng *r);

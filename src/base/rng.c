@@ -32,14 +32,28 @@ cull_rng cull__rng(const cull_ctx *cx, uint64_t stream)
     return cull__rng_seeded(cull_ctx_seed(cx), stream);
 }
 
+static void next(cull_rng *r, uint32_t out[4])
+{
+    philox(r->key, r->ctr, out);
+    if (++r->ctr[0] == 0) r->ctr[1]++;
+}
+
 uint32_t cull__rng_u32(cull_rng *r)
 {
     if (!r->have) {
-        philox(r->key, r->ctr, r->out);
-        if (++r->ctr[0] == 0) r->ctr[1]++;
+        next(r, r->out);
         r->have = 4;
     }
     return r->out[4 - r->have--];
+}
+
+/* Whole blocks go where they are wanted; none waits for the one before. */
+void cull__rng_fill(cull_rng *r, uint32_t *out, int64_t n)
+{
+    int64_t i = 0;
+    while (i < n && r->have) out[i++] = cull__rng_u32(r);
+    for (; i + 4 <= n; i += 4) next(r, out + i);
+    while (i < n) out[i++] = cull__rng_u32(r);
 }
 
 uint64_t cull__rng_u64(cull_rng *r)

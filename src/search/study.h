@@ -29,6 +29,12 @@ typedef struct {
     int32_t next;      /* chain of points that wait for the result of an earlier one; -1 = end */
 } cull__point;
 
+/* Of the set of keys. Most that are not sought are told by the tag: their points are not looked at. */
+typedef struct {
+    int32_t point; /* + 1, 0 = free */
+    uint32_t tag;  /* bits of its key */
+} cull__key_slot;
+
 typedef struct {
     int64_t trial, value, violation;                                /* of arrays by trial */
     int64_t x, mean, m2, noise, badness, state, steps, told, point; /* of arrays by point */
@@ -58,7 +64,7 @@ struct cull_study {
     int64_t *steps, *told;
     cull__point *point;
     cull__caps cap;
-    int32_t *slot; /* of the set of keys: point + 1, 0 = free */
+    cull__key_slot *slot; /* of the set of keys */
     int64_t slots, keys;
     cull_key key;        /* of the event's point, from reserve to apply */
     const double *keyed; /* the point that `key` is of already; NULL = none */

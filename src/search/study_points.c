@@ -6,11 +6,14 @@
 
 /* ---- keys: open addressing, at most half full ---- */
 
+static uint32_t tag_of(cull_key k) { return (uint32_t)(k.word[1] >> 32); }
+
 static int64_t slot_of(const cull_study *s, cull_key k)
 {
     int64_t mask = s->slots - 1, at = (int64_t)(k.word[0] & (uint64_t)mask);
-    for (; s->slot[at]; at = (at + 1) & mask) {
-        const cull_key *q = &s->point[s->slot[at] - 1].key;
+    for (; s->slot[at].point; at = (at + 1) & mask) {
+        if (s->slot[at].tag != tag_of(k)) continue;
+        const cull_key *q = &s->point[s->slot[at].point - 1].key;
         if (q->word[0] == k.word[0] && q->word[1] == k.word[1]) break;
     }
     return at;
@@ -18,18 +21,18 @@ static int64_t slot_of(const cull_study *s, cull_key k)
 
 int64_t cull__keys_find(const cull_study *s, cull_key k)
 {
-    return s->slots ? (int64_t)s->slot[slot_of(s, k)] - 1 : -1;
+    return s->slots ? (int64_t)s->slot[slot_of(s, k)].point - 1 : -1;
 }
 
 static cull_status keys_reserve(cull_study *s)
 {
     if (2 * (s->keys + 1) <= s->slots) return CULL_OK;
-    int32_t *old = s->slot, *slot;
+    cull__key_slot *old = s->slot, *slot;
     int64_t slots = s->slots, more = slots ? 2 * slots : 64;
     CULL_TRY(CULL_ALLOC(s->cx, slot, more));
     s->slot = slot, s->slots = more;
     for (int64_t i = 0; i < slots; i++)
-        if (old[i]) s->slot[slot_of(s, s->point[old[i] - 1].key)] = old[i];
+        if (old[i].point) s->slot[slot_of(s, s->point[old[i].point - 1].key)] = old[i];
     cull__free(old);
     return CULL_OK;
 }
@@ -86,11 +89,11 @@ int32_t cull__points_new(cull_study *s, const double *x)
     memcpy(s->x + i * s->v.width, x, (size_t)s->v.width * sizeof *x);
     s->point[i] = (cull__point){.key = k, .first = (int32_t)s->trials, .next = -1};
     int64_t at = slot_of(s, k);
-    if (!s->slot[at]) {
-        s->slot[at] = (int32_t)i + 1;
+    if (!s->slot[at].point) {
+        s->slot[at] = (cull__key_slot){(int32_t)i + 1, tag_of(k)};
         s->keys++;
     }
-    s->point[s->slot[at] - 1].times++;
+    s->point[s->slot[at].point - 1].times++;
     if (!s->plain) no_values(s->mean + i * m, m);
     if (s->m2) memset(s->m2 + i * m, 0, (size_t)m * sizeof *s->m2);
     if (s->noise) memset(s->noise + i * m, 0, (size_t)m * sizeof *s->noise);

@@ -415,6 +415,16 @@ static cull_status reach(making *m)
     return cull__space_reach(m->d, m->s, line);
 }
 
+static bool flat(const cull_space *s)
+{
+    bool all = s->rules == 0;
+    for (int i = 0; i < s->params && all; i++) {
+        const cull_space_param *p = s->param + i;
+        all = p->kind == CULL_SPACE_REAL && p->lo < p->hi && s->more[i].always;
+    }
+    return all;
+}
+
 static cull_status compile(making *m)
 {
     cull_ctx *cx = m->d->cx;
@@ -423,6 +433,7 @@ static cull_status compile(making *m)
     CULL_TRY(lay_list(m, m->d->child, (place){.scope = "", .within = -1}));
     CULL_TRY(conditions(m));
     CULL_TRY(rules(m));
+    m->s->flat = flat(m->s);
     cull__space_write(&b, m->d);
     m->s->text = b.at;
     CULL_TRY(b.status);

@@ -167,6 +167,7 @@ struct cull_space {
     cull_space_param *param; /* params */
     cull__more *more;
     int64_t width, features[3];
+    bool flat;        /* all are reals, active in every point, without constraints */
     cull__rule *rule; /* by last */
     int rules;
     int *slot; /* hash table of names: parameter + 1; slots = 2^k */
@@ -226,6 +227,13 @@ double cull__value_chance(const cull_space_param *p, const double *v);
 /* The parameter that number `at` of a point belongs to. */
 int cull__space_owner(const cull_space *s, int64_t at);
 void cull__space_lay_features(cull_space *s);
+/* cull__space_sbx of a flat space, not rounded (move_flat.c); what it shares with that of others (move.c). */
+void cull__flat_sbx(const cull_space *s, const cull__sbx *o, cull_rng *r, const double *x,
+                    const double *z, double *y);
+double cull__power(double v, double k);
+double cull__polynomial(cull_rng *r, double eta, double v); /* mutation within 0 .. 1 */
+double cull__passed(cull_rng *r,
+                    double keep); /* before the next that mutates; keep = ln(1 - rate) */
 /* Parameter i's middle value, or its first: its default where it has one. */
 void cull__space_preset(const cull_space *s, int i, double *v);
 /* Text of parameter i's value; back: EINPUT says what it may be. */

@@ -209,7 +209,7 @@ static bool coin(mating *m)
 }
 
 /* v^k, quicker than pow where k is a small whole number. */
-static double power(double v, double k)
+double cull__power(double v, double k)
 {
     if (k < 0 || k > 64 || k != floor(k)) return pow(v, k);
     double all = 1;
@@ -225,17 +225,17 @@ static double sbx(mating *m, double a, double b)
     if (hi - lo < 1e-14) return a;
     bool low = coin(m);
     double beta = 1 + 2 * (low ? lo : 1 - hi) / (hi - lo);
-    double t = cull__rng_unit(m->r) * (2 - 1 / power(beta, eta + 1));
+    double t = cull__rng_unit(m->r) * (2 - 1 / cull__power(beta, eta + 1));
     double q = pow(t <= 1 ? t : 1 / (2 - t), 1 / (eta + 1));
     double c = 0.5 * (lo + hi + (low ? -q : q) * (hi - lo));
     return c < 0 ? 0 : c > 1 ? 1 : c;
 }
 
 /* Polynomial mutation within 0 .. 1. */
-static double polynomial(cull_rng *r, double eta, double v)
+double cull__polynomial(cull_rng *r, double eta, double v)
 {
     double u = cull__rng_unit(r), to = u < 0.5 ? v : 1 - v;
-    double near = power(1 - to, eta + 1), w = u < 0.5 ? 2 * u : 2 * (1 - u);
+    double near = cull__power(1 - to, eta + 1), w = u < 0.5 ? 2 * u : 2 * (1 - u);
     double q = 1 - pow(w + (1 - w) * near, 1 / (eta + 1));
     v += u < 0.5 ? -q : q;
     return v < 0 ? 0 : v > 1 ? 1 : v;
@@ -286,10 +286,10 @@ static void mate(mating *m, double *y)
     }
 }
 
-/* How many are passed over before the next that mutates, each by chance `rate`. */
-static double passed(cull_rng *r, double rate)
+/* How many are passed over before the next that mutates, each by a chance of 1 - exp(keep). */
+double cull__passed(cull_rng *r, double keep)
 {
-    return rate < 1 ? floor(log(cull__rng_unit(r)) / log1p(-rate)) : 0;
+    return keep > -INFINITY ? floor(log(cull__rng_unit(r)) / keep) : 0;
 }
 
 static void mutate_polynomial(const mating *m, double *y)
@@ -297,16 +297,17 @@ static void mutate_polynomial(const mating *m, double *y)
     enum { SHORT = 8 }; /* values at most that are reset rather than moved */
     const cull__mutation plain = {.sd = 0.1};
     int n = changeable(m->s, y);
-    double rate = m->sbx->rate > 0 ? m->sbx->rate : n > 0 ? 1.0 / n : 1, wait = passed(m->r, rate);
+    double rate = m->sbx->rate > 0 ? m->sbx->rate : n > 0 ? 1.0 / n : 1;
+    double keep = log1p(-rate), wait = cull__passed(m->r, keep);
     for (int i = 0; i < m->s->params; i++) {
         const cull_space_param *p = m->s->param + i;
         if (!has(p, y) || !can_change(p) || wait-- > 0) continue;
         if (moves(m, p) && (m->sbx->rounded || p->kind == CULL_SPACE_REAL || p->n > SHORT))
             y[p->at] = cull__space_from_unit(
-                p, polynomial(m->r, m->sbx->eta_mutate, cull__space_to_unit(p, y[p->at])));
+                p, cull__polynomial(m->r, m->sbx->eta_mutate, cull__space_to_unit(p, y[p->at])));
         else
             change(p, &plain, m->r, y + p->at);
-        wait = passed(m->r, rate);
+        wait = cull__passed(m->r, keep);
     }
 }
 
@@ -340,6 +341,10 @@ cull_status cull__space_cross(cull_ctx *cx, const cull_space *s, cull_rng *r, co
 cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, const cull__sbx *o, cull_rng *r,
                             const double *x, const double *z, double *y)
 {
+    if (s->flat && !o->rounded) {
+        cull__flat_sbx(s, o, r, x, z, y);
+        return CULL_OK;
+    }
     mating m = {.s = s, .r = r, .x = x, .z = z, .sbx = o};
     cull__mark_t mark = cull__mark(cx);
     cull_status st = cross(cx, &m, y);

@@ -73,8 +73,16 @@ static cull_status broken(cull_ctx *cx, const cull_space *s, const double *x)
     return CULL_OK;
 }
 
+static bool within(const cull_space *s, const double *x)
+{
+    int in = 0;
+    for (int i = 0; i < s->params; i++) in += (x[i] >= s->param[i].lo) & (x[i] <= s->param[i].hi);
+    return in == s->params;
+}
+
 cull_status cull_space_check(cull_ctx *cx, const cull_space *s, const double *x)
 {
+    if (s->flat && within(s, x)) return CULL_OK;
     for (int i = 0; i < s->params; i++) {
         const cull_space_param *p = s->param + i;
         double v = x[p->at]; /* what most parameters are is told without a call */
@@ -135,7 +143,8 @@ cull_key cull_space_key(const cull_space *s, const double *x)
         const double *v = x + p->at;
         if (isnan(v[0]) || (p->role == CULL_SPACE_OPTIONAL && v[0] == 0)) continue;
         if (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT) {
-            add(&k, &m->id, bits(v[0]), bits(v[0]));
+            uint64_t b = bits(v[0]);
+            add(&k, &m->id, b, b);
         } else if (p->width == 1 &&
                    (p->kind == CULL_SPACE_CATEGORY || p->kind == CULL_SPACE_ORDINAL)) {
             const cull_key *of = m->value + (int64_t)v[0];

@@ -74,6 +74,17 @@ static void philox(void **state)
     r.ctr[0] = r.ctr[1] = UINT32_MAX;
     assert_int_equal(cull__rng_u32(&r), 0x408f276du);
     assert_int_equal(cull__rng_u32(&r), 0x41c83b0eu);
+    for (int before = 0; before < 5; before++)
+        for (int n = 0; n < 14; n++) { /* many at once are the same numbers */
+            cull_rng one = cull__rng_seeded(9, 2), all;
+            uint32_t v[14];
+            one.ctr[0] = UINT32_MAX - 1;
+            for (int i = 0; i < before; i++) cull__rng_u32(&one);
+            all = one;
+            cull__rng_fill(&all, v, n);
+            for (int i = 0; i < n; i++) assert_int_equal(v[i], cull__rng_u32(&one));
+            assert_int_equal(cull__rng_u32(&all), cull__rng_u32(&one));
+        }
     int64_t count[7] = {0};
     r = cull__rng_seeded(3, 1);
     for (int i = 0; i < 70000; i++) count[cull__rng_below(&r, 7)]++;
