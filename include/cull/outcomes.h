@@ -89,7 +89,8 @@ typedef struct {
 CULL_API cull_status cull_outcomes_open(cull_ctx *cx, const cull_outcomes_opts *o,
                                         cull_outcomes_file **out) CULL_CHECKED;
 CULL_API const cull_outcomes *cull_outcomes_of(const cull_outcomes_file *f);
-CULL_API const char *cull_outcomes_group_name(const cull_outcomes_file *f, int32_t group);
+/* What group g is called in the file; NULL where there is no such group. */
+CULL_API const char *cull_outcomes_group(const cull_outcomes_file *f, int32_t g);
 CULL_API void cull_outcomes_close(cull_outcomes_file *f);
 
 #ifdef __cplusplus
