@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* v[i] = infinity where positive[i], else -score[i]: the clipped score (Jin and Candes 2023, section 2.3), for scores that
+/* v[i] = infinity where positive[i], else -score[i]: the clipped score (Jin and Candes 2023), for scores that
  * are the larger, the more a row looks positive. positive NULL = none, as for test rows. EINPUT: a NaN. */
 CULL_API cull_status cull_conform_clip(cull_ctx *cx, const double *score, const uint8_t *positive,
                                        int64_t n, double *v) CULL_CHECKED;
@@ -27,12 +27,12 @@ CULL_API cull_status cull_conform_clip(cull_ctx *cx, const double *score, const 
 CULL_API cull_status cull_conform_quantile(cull_ctx *cx, const double *v, int64_t n, double alpha,
                                            double *out) CULL_CHECKED;
 /* Under a shift that weights w (n) and those of the test rows tw (m) tell, >= 0 (Tibshirani et al. 2019, "Conformal prediction
- * under covariate shift", equation 6): out[j] = the least x for which the rows with v <= x have the share 1 - alpha
+ * under covariate shift"): out[j] = the least x for which the rows with v <= x have the share 1 - alpha
  * of the weight of all and of test row j, infinity where there is none. O((n + m) log n) time. */
 CULL_API cull_status cull_conform_quantile_weighted(cull_ctx *cx, const double *v, const double *w,
                                                     int64_t n, double alpha, const double *tw,
                                                     int64_t m, double *out) CULL_CHECKED;
-/* By group[i], 0 .. groups - 1 (Mondrian; Vovk, Gammerman and Shafer 2005, section 4.5): out[g] is the quantile of the rows of
+/* By group[i], 0 .. groups - 1 (Mondrian; Vovk, Gammerman and Shafer 2005): out[g] is the quantile of the rows of
  * group g, count[g] (may be NULL) how many they are. */
 CULL_API cull_status cull_conform_quantile_groups(cull_ctx *cx, const double *v,
                                                   const int32_t *group, int64_t n, int32_t groups,
@@ -45,7 +45,7 @@ CULL_API cull_status cull_conform_quantile_groups(cull_ctx *cx, const double *v,
 typedef enum { CULL_TIES_COUNT, CULL_TIES_STRICT, CULL_TIES_RANDOM } cull_ties;
 /* p[j] of test scores t (m) against calibration scores v (n), n >= 1: (1 + #{v <= t_j}) / (n + 1), (1 + #{v < t_j}) / (n + 1) or
  * (#{v < t_j} + U_j (1 + #{v = t_j})) / (n + 1). With weights w (n) and tw (m) (both or neither) rows count by their
- * weight, the test row by tw_j (Jin and Candes 2023b, equation 6). O((n + m) log (n + m)) time, 32 to 80 bytes a row. */
+ * weight, the test row by tw_j (Jin and Candes 2023b). O((n + m) log (n + m)) time, 32 to 80 bytes a row. */
 CULL_API cull_status cull_conform_pvalues(cull_ctx *cx, const double *v, const double *w, int64_t n,
                                           const double *t, const double *tw, int64_t m,
                                           cull_ties ties, uint64_t stream, double *p) CULL_CHECKED;
@@ -64,7 +64,7 @@ CULL_API cull_status cull_fdr_ebh(cull_ctx *cx, const double *e, int64_t m, doub
 /* ---- conformal selection: test rows that are positive, with FDR <= q ---- */
 /* A row's evidence is worth m / (q R_j), where R_j is how many rows would be chosen if its own p-value were 0. The last step
  * keeps rows with xi_j R_j <= r, r the largest number that as many rows fulfil: xi is 1, one random number of all, or each
- * row's own (Jin and Candes 2023b, section 3.2). One number of all chooses most often all; all three control the FDR. */
+ * row's own (Jin and Candes 2023b). One number of all chooses most often all; all three control the FDR. */
 typedef enum { CULL_PRUNE_DTM, CULL_PRUNE_HOMO, CULL_PRUNE_HETE } cull_prune;
 typedef struct {
     double q;         /* FDR, in (0, 1) */
@@ -91,7 +91,7 @@ CULL_API cull_status cull_conform_select(cull_ctx *cx, const double *v, int64_t 
                                          int64_t m, const cull_select_opts *o,
                                          cull_selection *out) CULL_CHECKED;
 /* Weighted conformal selection (Jin and Candes 2023b, "Model-free selective inference under covariate shift via weighted
- * conformal p-values", algorithm 1): w (n) and tw (m) in proportion to the ratio of the densities of test and
+ * conformal p-values"): w (n) and tw (m) in proportion to the ratio of the densities of test and
  * calibration rows, >= 0. Of row l the p-values that R_j counts are (sum of w_i 1{v_i < t_l} + tw_j 1{t_j < t_l}) / (sum of w_i +
  * tw_j). O((n + m) log (n + m)) time, about 120 bytes a row. */
 CULL_API cull_status cull_conform_select_weighted(cull_ctx *cx, const double *v, const double *w,

@@ -102,7 +102,6 @@ cull_status cull_policy_write(cull_ctx *cx, const cull_policy *p, const char *pa
     text_pair(&j, "method", p->method->slug);
     cull__json_key(&j, "rev");
     cull__json_i64(&j, p->method->rev);
-    cull__json_key(&j, "seed");
     cull__json_seed(&j, p->seed);
     cull__json_line(&j);
     write_texts(&j, p, true);

@@ -22,7 +22,7 @@ static int64_t bh_size(const double *p, int64_t m, double q)
     return best;
 }
 
-/* R_j with the weights of section 3 of either paper: `strict` is the weighted one's. */
+/* R_j with the weights of either paper: `strict` is the weighted one's. */
 static int64_t literal_size(const double *v, const double *w, int64_t n, const double *t,
                             const double *tw, int64_t m, int64_t j, double q, bool strict)
 {
