@@ -15,6 +15,7 @@ typedef struct {
     const double *quality;    /* (models, n): 1 = right, 0 = wrong, or anything between */
     const double *cost;       /* (models), or (models, n) where cost_each; none below 0 */
     bool cost_each;
+    const double *delay; /* (models), 0 or more: how long each takes; NULL = not known */
 } cull_cascade_table;
 
 /* Distinct models in order. Stage i answers where its confidence is at least threshold[i], else the next one
@@ -40,6 +41,7 @@ CULL_API void cull_cascade_front_free(cull_cascade_front *f);
 typedef struct {
     int stages;    /* up to 3 */
     int quantiles; /* 2 to 255 */
+    double delay;  /* most that all stages together take, of the table's delays; 0 = no limit */
 } cull_cascade_opts;
 /* clang-format off */
 #define CULL_CASCADE_OPTS {.stages = 3, .quantiles = 100}

@@ -15,6 +15,8 @@ static cull_status options(cull_ctx *cx, const cull_cascade_opts *o)
 {
     if (o->stages < 1 || o->stages > 3)
         return cull__fail(cx, CULL_EOPTION, "stages is %d; it must be in 1 .. 3", o->stages);
+    if (!(o->delay >= 0))
+        return cull__fail(cx, CULL_EOPTION, "delay is %g; it must be 0 or more", o->delay);
     return CULL_OK;
 }
 
@@ -67,6 +69,12 @@ static cull_status fit(cull_ctx *cx, const cull_cascade_table *t, const cull_cas
     CULL_TRY(cull__cascade_check(cx, t, o->quantiles));
     CULL_TRY(cull__cascade_read(cx, t, o->quantiles, &r));
     r.stages = o->stages;
+    if (o->delay > 0 && !t->delay)
+        return cull__fail(cx, CULL_EINPUT,
+                          "a delay of at most %g is asked for, and no model's delay is known",
+                          o->delay);
+    if (o->delay > 0) r.delay = t->delay;
+    r.most = o->delay;
     costs_between(&r, &lo, &hi);
     CULL_TRY(cull__stands_new(cx, &f, lo, hi));
     cull_status s = cull__cascade_enumerate(cx, &r, &f);

@@ -12,13 +12,15 @@ enum { CULL__CASCADE_MODELS = 4095, CULL__CASCADE_GRID = 255 };
 typedef struct {
     int64_t n;
     int models, stages;
-    int width;     /* numbers of a row: qualities, then costs where each row has its own */
-    double *row;   /* (n, width) */
-    double *total; /* (width): sums over all rows */
-    double *cost;  /* (models): where they are the same for all rows, else NULL */
-    uint8_t *bin;  /* (n, models) */
-    int *grid;     /* (models): thresholds that answer some rows and pass some */
-    double *at;    /* (models, 256): them, from 1 on */
+    int width;           /* numbers of a row: qualities, then costs where each row has its own */
+    double *row;         /* (n, width) */
+    double *total;       /* (width): sums over all rows */
+    double *cost;        /* (models): where they are the same for all rows, else NULL */
+    uint8_t *bin;        /* (n, models) */
+    int *grid;           /* (models): thresholds that answer some rows and pass some */
+    const double *delay; /* (models), or NULL: no limit */
+    double most;         /* that the stages of a cascade take together */
+    double *at;          /* (models, 256): them, from 1 on */
     int cost_places, quality_places; /* binary places after the point */
 } cull__cascade_rows;
 cull_status cull__cascade_check(cull_ctx *cx, const cull_cascade_table *t, int quantiles);

@@ -37,6 +37,13 @@ static double cost_of_all(const cull__cascade_rows *r, int k)
     return r->cost ? r->cost[k] * (double)r->n : r->total[r->models + k];
 }
 
+/* Stages a, b and c, of which b and c may be -1, are not too slow together. */
+static bool in_time(const cull__cascade_rows *r, int a, int b, int c)
+{
+    if (!r->delay) return true;
+    return r->delay[a] + (b < 0 ? 0 : r->delay[b]) + (c < 0 ? 0 : r->delay[c]) <= r->most;
+}
+
 static void put_in_order(const cull__cascade_rows *r, int a, int32_t *order, int64_t *from)
 {
     int bins = r->grid[a] + 1;
@@ -62,9 +69,10 @@ static void add_row(const pass *p, double *to, int64_t i)
 static cull_status singles(cull_ctx *cx, const cull__cascade_rows *r, cull__stands *f)
 {
     for (int k = 0; k < r->models; k++)
-        CULL_TRY(cull__stands_add(
-            cx, f,
-            (cull__stand){cost_of_all(r, k), r->total[k], cull__cascade_key(1, k, 0, 0, 0, 0)}));
+        if (in_time(r, k, -1, -1))
+            CULL_TRY(cull__stands_add(cx, f,
+                                      (cull__stand){cost_of_all(r, k), r->total[k],
+                                                    cull__cascade_key(1, k, 0, 0, 0, 0)}));
     f->looked += r->models;
     return CULL_OK;
 }
@@ -81,7 +89,8 @@ static cull_status pairs_of(cull_ctx *cx, pass *p)
             double more = r->cost ? r->cost[b] * sum[r->width + COUNT] : sum[r->models + b];
             cull__stand s = {cost_of_all(r, p->a) + more, r->total[p->a] - sum[p->a] + sum[b],
                              cull__cascade_key(2, p->a, b, 0, g, 0)};
-            if (b == p->a || cull__stands_hopeless(p->f, s.cost, s.quality)) continue;
+            if (b == p->a || !in_time(r, p->a, b, -1)) continue;
+            if (cull__stands_hopeless(p->f, s.cost, s.quality)) continue;
             CULL_TRY(cull__stands_add(cx, p->f, s));
         }
     }
@@ -103,7 +112,8 @@ static cull_status thirds(cull_ctx *cx, pass *p, double cost, double quality, in
     else
         for (int k = 0; k < models; k++) p->cost[k] = cost + sum[models + k];
     for (int k = 0; k < models; k++) {
-        if (cull__stands_hopeless(p->f, p->cost[k], p->quality[k]) || k == p->a || k == p->b)
+        if (cull__stands_hopeless(p->f, p->cost[k], p->quality[k]) || k == p->a || k == p->b ||
+            !in_time(r, p->a, p->b, k))
             continue;
         CULL_TRY(cull__stands_add(
             cx, p->f,
@@ -201,7 +211,7 @@ static cull_status triples(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
     put_in_order(j->r, p.a, p.order, p.from);
     for (p.b = 0; p.b < j->r->models; p.b++) {
         CULL_TRY(cull__tick(cx, p.b, j->r->models));
-        if (p.b != p.a) CULL_TRY(triples_of(cx, &p, on));
+        if (p.b != p.a && in_time(j->r, p.a, p.b, -1)) CULL_TRY(triples_of(cx, &p, on));
     }
     CULL_TRY(cull__stands_merge(cx, p.f));
     return keep_new(cx, p.f);

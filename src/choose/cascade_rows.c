@@ -27,6 +27,9 @@ static cull_status check_numbers(cull_ctx *cx, const cull_cascade_table *t, int 
                               "cost of model %d in row %lld is %g; it must be in 0 .. 1e290", k,
                               (long long)i, c);
     }
+    if (t->delay && !(t->delay[k] >= 0 && t->delay[k] <= 1e290))
+        return cull__fail(cx, CULL_EINPUT, "delay of model %d is %g; it must be in 0 .. 1e290", k,
+                          t->delay[k]);
     return CULL_OK;
 }
 

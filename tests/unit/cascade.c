@@ -11,6 +11,7 @@ typedef struct {
     int models;
     double *confidence, *quality, *cost;
     bool each;
+    double *delay;
 } table;
 
 static double *numbers(int64_t n)
@@ -23,7 +24,8 @@ static double *numbers(int64_t n)
 /* `levels` values of confidence; quality 0 or 1, or quarters; costs 0 .. 3 */
 static table make(cull_rng *r, int64_t n, int models, int levels, bool quarters, bool each)
 {
-    table t = {n, models, numbers(n * models), numbers(n * models), numbers(n * models), each};
+    table t = {n,    models, numbers(n * models), numbers(n * models), numbers(n * models),
+               each, NULL};
     for (int64_t i = 0; i < n * models; i++) {
         t.confidence[i] = (double)cull__rng_below(r, levels) / 7 - 1;
         bool sure = t.confidence[i] * 7 + 7 >= (double)cull__rng_below(r, levels);
@@ -47,7 +49,8 @@ static cull_cascade_table view(const table *t)
                                 .confidence = t->confidence,
                                 .quality = t->quality,
                                 .cost = t->cost,
-                                .cost_each = t->each};
+                                .cost_each = t->each,
+                                .delay = t->delay};
 }
 
 /* By the definition, row by row. */
@@ -134,20 +137,51 @@ static void same(const cull_cascade *a, const cull_cascade *b)
     }
 }
 
-static void as_every_one(cull_ctx *cx, const table *t, int stages, int quantiles)
+static bool too_slow(const table *t, const cull_cascade *c, double most)
+{
+    double sum = 0;
+    for (int s = 0; s < c->stages; s++) sum += t->delay[c->model[s]];
+    return sum > most;
+}
+
+static void as_every_one_in(cull_ctx *cx, const table *t, int stages, int quantiles, double delay)
 {
     static cull_cascade all[MOST];
     int n = every(t, stages, quantiles, all), kept = 0;
     qsort(all, (size_t)n, sizeof *all, by_merit);
     for (int i = 0; i < n; i++)
-        if (kept == 0 || all[i].quality > all[kept - 1].quality) all[kept++] = all[i];
+        if (t->delay && too_slow(t, &all[i], delay))
+            continue;
+        else if (kept == 0 || all[i].quality > all[kept - 1].quality)
+            all[kept++] = all[i];
     cull_cascade_front f;
     cull_cascade_table v = view(t);
-    cull_cascade_opts o = {.stages = stages, .quantiles = quantiles};
+    cull_cascade_opts o = {.stages = stages, .quantiles = quantiles, .delay = delay};
     ok(cx, cull_cascade_fit(cx, &v, &o, &f));
     assert_int_equal(f.n, kept);
     for (int i = 0; i < kept; i++) same(&f.at[i], &all[i]);
     cull_cascade_front_free(&f);
+}
+
+static void as_every_one(cull_ctx *cx, const table *t, int stages, int quantiles)
+{
+    as_every_one_in(cx, t, stages, quantiles, 0);
+}
+
+/* Slow models are not left out one by one: three together may be too slow. */
+static void within_a_delay(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(10, 1);
+    double delay[5] = {.5, 1, 2, 4, 8};
+    for (int round = 0; round < 12; round++) {
+        table t = make(&r, 32, 5, 20, round % 2, round % 3 == 0);
+        t.delay = delay;
+        as_every_one_in(cx, &t, 3, 6, 1 + round % 8);
+        drop(&t);
+    }
+    cull_ctx_free(cx);
 }
 
 /* 16 and 64 divide means exactly, so the two ways of adding up have the same bits. */
@@ -345,7 +379,7 @@ static void refusals(void **state)
     (void)state;
     cull_ctx *cx = cull_ctx_new(NULL);
     double conf[4] = {1, 2, 3, 4}, right[4] = {0, 1, 1, 1}, cost[2] = {1, 2}, c, q;
-    cull_cascade_table t = {2, 2, conf, right, cost, false}, bad = t;
+    cull_cascade_table t = {2, 2, conf, right, cost, false, NULL}, bad = t;
     cull_cascade_front f;
     cull_cascade_opts o = CULL_CASCADE_OPTS;
     cull_plan plan;
@@ -368,6 +402,15 @@ static void refusals(void **state)
     o.stages = 2;
     o.quantiles = 256;
     refused(cx, cull_cascade_fit(cx, &t, &o, &f), CULL_EOPTION, "quantiles is 256");
+    o = (cull_cascade_opts)CULL_CASCADE_OPTS;
+    o.delay = 1;
+    refused(cx, cull_cascade_fit(cx, &t, &o, &f), CULL_EINPUT, "no model's delay is known");
+    double late[2] = {1, NAN};
+    t.delay = late;
+    refused(cx, cull_cascade_fit(cx, &t, &o, &f), CULL_EINPUT, "delay of model 1 is nan");
+    o.delay = NAN;
+    refused(cx, cull_cascade_fit(cx, &t, &o, &f), CULL_EOPTION, "delay is nan");
+    t.delay = NULL;
     bad.n = 0;
     refused(cx, cull_cascade_fit(cx, &bad, NULL, &f), CULL_EINPUT, "0 rows");
     refused(cx, cull_cascade_plan(cx, &bad, NULL, &plan), CULL_EINPUT, "0 rows");
@@ -386,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(front_is_exact),
                                        cmocka_unit_test(ties_and_nothing_to_pay),
                                        cmocka_unit_test(larger_front),
+                                       cmocka_unit_test(within_a_delay),
                                        cmocka_unit_test(any_numbers),
                                        cmocka_unit_test(routes),
                                        cmocka_unit_test(threads_and_memory),

@@ -1,0 +1,463 @@
+/* cascade - sure answers of cheap models are taken, the rest goes on to the next; the exact front of cost and quality.
+ *
+ * Chooses   for each row which of up to three models answers: each runs in turn until one is sure enough.
+ * Idea      Every order of models and every pair of thresholds from a grid of quantiles is compared on the rows that are known,
+ *           exactly; those that nothing dominates are kept, so that one policy serves every budget.
+ * Reads     a score of each model (or its outputs), what answers are worth, costs; delays where there is a limit to them.
+ * Deviates  - ; a cascade with a guarantee is learnt from one part of the rows and tested on the others.
+ * Cost      K^2 (n + Q^2) K additions for K models and Q quantiles; 17 n K bytes. Applied: one look at each stage's score.
+ * Example   cull compute cascade --score small_p,large_p --quality small_ok,large_ok --cost 1,9 --budget 4 val.csv
+ */
+#include "cull/cascade.h"
+#include "base/base.h"
+#include "cull/compute.h"
+#include "cull/risk.h"
+#include "score/outcomes.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    int64_t stages, quantiles;
+    int sure;
+    double hold, spend;
+    bool groups;
+} opts;
+static const cull_opt table[] = {
+    CULL_OPT_I64(opts, stages, 3, 1, 3, "models that a row may go through"),
+    CULL_OPT_I64(opts, quantiles, 100, 2, 255, "thresholds of a model that are tried"),
+    CULL_OPT_ENUM(opts, sure, CULL_SURE_TOP, "top|margin|entropy|odds|logit|energy",
+                  "how sure outputs are, where models have no scores"),
+    CULL_OPT_F64(opts, hold, 0.5, 0.01, 0.99,
+                 "with a limit to the risk: share of the rows that it is tested on"),
+    CULL_OPT_BOOL(opts, groups, false, "with a limit to the risk: it holds in each group"),
+    CULL_OPT_F64(opts, spend, 0, 0, 1e290,
+                 "mean cost of a row from now on, of what was fitted; 0 = as fitted"),
+    CULL_OPT_END};
+
+/* ---- fit ---- */
+
+/* The rows that all models' quality is known of, as (models, n) numbers; quality is brought to 0 .. 1. */
+typedef struct {
+    int64_t n;
+    int64_t *row; /* (n): which they are */
+    cull_cascade_table t;
+    double low, wide; /* quality = low + wide * t.quality */
+} known;
+
+static int64_t find_known(const cull_outcomes *o, int64_t *row)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < o->n; i++) {
+        bool all = true;
+        for (int k = 0; k < o->models; k++) all &= !isnan(o->quality[k * o->n + i]);
+        if (all) row[n++] = i;
+    }
+    return n;
+}
+
+static void span_quality(const cull_outcomes *o, known *u)
+{
+    double lo = 0, hi = 1;
+    for (int k = 0; k < o->models; k++)
+        for (int64_t j = 0; j < u->n; j++) {
+            double q = o->quality[k * o->n + u->row[j]];
+            if (q < lo) lo = q;
+            if (q > hi) hi = q;
+        }
+    u->low = lo;
+    u->wide = hi - lo;
+}
+
+static cull_status read_known(cull_ctx *cx, const cull_outcomes *o, cull_sure sure, known *u)
+{
+    double *confidence, *quality, *cost, *one;
+    int costs = o->cost ? 1 : 0;
+    CULL_TRY(CULL_TMP(cx, u->row, o->n));
+    u->n = find_known(o, u->row);
+    if (u->n == 0)
+        return cull__fail(cx, CULL_EINPUT, "no row has the quality of all %d models", o->models);
+    span_quality(o, u);
+    CULL_TRY(CULL_TMP(cx, confidence, o->models * u->n));
+    CULL_TRY(CULL_TMP(cx, quality, o->models * u->n));
+    CULL_TRY(CULL_TMP(cx, cost, o->models * (costs ? u->n : 1)));
+    CULL_TRY(CULL_TMP(cx, one, o->n));
+    for (int k = 0; k < o->models; k++) {
+        CULL_TRY(cull__outcomes_sure(cx, o, k, sure, 0, o->n, one, NULL));
+        for (int64_t j = 0; j < u->n; j++) {
+            int64_t i = u->row[j], at = k * u->n + j;
+            confidence[at] = one[i];
+            quality[at] = (o->quality[k * o->n + i] - u->low) / u->wide;
+            if (costs) cost[at] = cull__outcomes_cost(o, k, i);
+        }
+        if (!costs) cost[k] = cull__outcomes_cost(o, k, 0);
+    }
+    u->t = (cull_cascade_table){.n = u->n,
+                                .models = o->models,
+                                .confidence = confidence,
+                                .quality = quality,
+                                .cost = cost,
+                                .cost_each = costs,
+                                .delay = o->delay};
+    return CULL_OK;
+}
+
+/* Rows where half[j] is `part`. */
+static cull_status part_of(cull_ctx *cx, const known *u, const uint8_t *half, int part, known *out)
+{
+    double *confidence, *quality, *cost;
+    int64_t n = 0, models = u->t.models;
+    *out = *u;
+    CULL_TRY(CULL_TMP(cx, out->row, u->n));
+    for (int64_t j = 0; j < u->n; j++)
+        if (half[j] == part) out->row[n++] = j;
+    CULL_TRY(CULL_TMP(cx, confidence, models * n));
+    CULL_TRY(CULL_TMP(cx, quality, models * n));
+    CULL_TRY(CULL_TMP(cx, cost, u->t.cost_each ? models * n : 1));
+    for (int64_t k = 0; k < models; k++)
+        for (int64_t j = 0; j < n; j++) {
+            int64_t from = k * u->n + out->row[j];
+            confidence[k * n + j] = u->t.confidence[from];
+            quality[k * n + j] = u->t.quality[from];
+            if (u->t.cost_each) cost[k * n + j] = u->t.cost[from];
+        }
+    for (int64_t j = 0; j < n; j++) out->row[j] = u->row[out->row[j]];
+    out->n = out->t.n = n;
+    out->t.confidence = confidence;
+    out->t.quality = quality;
+    if (u->t.cost_each) out->t.cost = cost;
+    return CULL_OK;
+}
+
+/* Copies of a row are on one side. */
+static cull_status split(cull_ctx *cx, const cull_outcomes *o, const known *u, double hold,
+                         known *learn, known *test)
+{
+    uint8_t *half;
+    cull_rng r = cull__rng(cx, 1);
+    CULL_TRY(CULL_TMP(cx, half, u->n));
+    for (int64_t j = 0; j < u->n; j++) {
+        cull_rng own = cull__rng(cx, o->hash ? o->hash[u->row[j]] : 0);
+        half[j] = cull__rng_unit(o->hash ? &own : &r) < hold;
+    }
+    CULL_TRY(part_of(cx, u, half, 0, learn));
+    CULL_TRY(part_of(cx, u, half, 1, test));
+    if (learn->n && test->n) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%" PRId64 " rows are too few to learn from some and test on others", u->n);
+}
+
+/* Of a group's losses (where groups do not count, all are one). */
+typedef struct {
+    double sum;
+    int64_t n;
+    bool binary; /* each is 0 or 1 */
+} tally;
+
+static double tally_p(const tally *t, double risk)
+{
+    if (t->n == 0) return 1; /* nothing is shown */
+    if (t->binary) return cull_risk_binomial((int64_t)t->sum, t->n, risk);
+    return cull_risk_hoeffding_bentkus(fmin(t->sum / (double)t->n, 1), t->n, risk);
+}
+
+/* The largest p-value of the groups, of "the risk is above". */
+static double largest_p(const known *test, const int32_t *group, int32_t groups, double risk,
+                        const double *loss, tally *t)
+{
+    double p = 0;
+    for (int32_t g = 0; g < groups; g++) t[g] = (tally){.binary = true};
+    for (int64_t j = 0; j < test->n; j++) {
+        tally *of = &t[group ? group[test->row[j]] : 0];
+        of->sum += loss[j];
+        of->n++;
+        of->binary &= loss[j] == 0 || loss[j] == 1;
+    }
+    for (int32_t g = 0; g < groups; g++) p = fmax(p, tally_p(&t[g], risk));
+    return p;
+}
+
+static void losses(const known *test, const cull_cascade *c, double *loss)
+{
+    const cull_cascade_table *t = &test->t;
+    for (int64_t j = 0; j < t->n; j++)
+        for (int s = 0; s < c->stages; s++) {
+            int64_t at = c->model[s] * t->n + j;
+            if (s + 1 < c->stages && t->confidence[at] < c->threshold[s]) continue;
+            loss[j] = 1 - t->quality[at];
+            break;
+        }
+}
+
+/* Learn then test (Angelopoulos et al. 2021) along the front, the dearest first: the order comes of other rows. That a risk holds
+ * in every group is refused where that of one is not shown, so the largest p-value of them is one of all. *from: of
+ * the front, all from here on hold. */
+static cull_status test_front(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                              const known *test, const cull_cascade_front *f, int64_t *from)
+{
+    double *loss, *pv;
+    int64_t held;
+    uint8_t *valid;
+    tally *t;
+    const int32_t *group = o->groups ? p->rows->group : NULL;
+    int32_t groups = group ? p->rows->groups : 1;
+    CULL_TRY(CULL_TMP(cx, loss, test->n));
+    CULL_TRY(CULL_TMP(cx, t, groups));
+    CULL_TRY(CULL_TMP(cx, pv, f->n));
+    CULL_TRY(CULL_TMP(cx, valid, f->n));
+    for (int64_t j = 0; j < f->n; j++) pv[j] = 1;
+    for (int64_t j = 0; j < f->n; j++) {
+        CULL_TRY(cull__tick(cx, (double)j, (double)f->n));
+        losses(test, &f->at[f->n - 1 - j], loss);
+        pv[j] = largest_p(test, group, groups, p->risk, loss, t);
+        if (!(pv[j] <= p->delta)) break; /* and none after it is looked at */
+    }
+    CULL_TRY(cull_risk_learn(cx, pv, f->n, p->delta, CULL_LTT_SEQUENCE, valid, &held));
+    *from = f->n - held;
+    if (held) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "no cascade was shown to hold a risk of %g with probability %g on %" PRId64
+                      " rows; the best one's p-value is %.3g",
+                      p->risk, 1 - p->delta, test->n, pv[0]);
+}
+
+static cull_status can_be_guaranteed(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                                     const known *u)
+{
+    if (p->delta == 0)
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "delta 0: the risk of a cascade need not fall with its cost, so that it is "
+            "not held in expectation; delta must be above 0");
+    if (u->low != 0 || u->wide != 1)
+        return cull__fail(cx, CULL_EINPUT,
+                          "quality goes from %g to %g; a limit to the risk needs it in 0 .. 1",
+                          u->low, u->low + u->wide);
+    if (o->groups && !p->rows->group)
+        return cull__fail(cx, CULL_EINPUT, "groups: the rows have none (--group)");
+    return CULL_OK;
+}
+
+/* The point that is asked for, of those from `from` on. */
+static cull_status choose(cull_ctx *cx, const cull_cascade_front *f, int64_t from, double budget,
+                          double target, bool guaranteed, int64_t *at)
+{
+    const cull_cascade *last = &f->at[f->n - 1];
+    int64_t within = isfinite(budget) ? cull_cascade_within(f, budget) : f->n - 1;
+    if (within < from)
+        return cull__fail(cx, CULL_EINPUT, "budget %g: the cheapest cascade%s costs %g", budget,
+                          guaranteed ? " that holds the risk" : "", f->at[from].cost);
+    *at = within;
+    if (target == -INFINITY) {
+        if (guaranteed && !isfinite(budget)) *at = from;
+        return CULL_OK;
+    }
+    int64_t reaching = cull_cascade_reaching(f, target);
+    if (reaching < 0)
+        return cull__fail(cx, CULL_EINPUT, "target %g: the best cascade has a quality of %g",
+                          target, last->quality);
+    *at = reaching > from ? reaching : from;
+    if (*at <= within) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "target %g within budget %g: the cheapest cascade of that quality costs %g",
+                      target, budget, f->at[*at].cost);
+}
+
+static cull_status keep_front(cull_ctx *cx, const cull_cascade_front *f, cull_policy *out)
+{
+    double *v, *model, *threshold;
+    CULL_TRY(CULL_TMP(cx, v, f->n * 2));
+    CULL_TRY(CULL_TMP(cx, model, f->n * 3));
+    CULL_TRY(CULL_TMP(cx, threshold, f->n * 3));
+    for (int64_t i = 0; i < f->n; i++) {
+        const cull_cascade *c = &f->at[i];
+        v[2 * i] = c->cost;
+        v[2 * i + 1] = c->quality;
+        for (int s = 0; s < 3; s++) {
+            model[3 * i + s] = s < c->stages ? c->model[s] : -1;
+            threshold[3 * i + s] = s < c->stages ? c->threshold[s] : -INFINITY;
+        }
+    }
+    CULL_TRY(cull_policy_put(cx, out, "front", f->n, 2, v));
+    CULL_TRY(cull_policy_put(cx, out, "model", f->n, 3, model));
+    return cull_policy_put(cx, out, "threshold", f->n, 3, threshold);
+}
+
+static cull_status say(cull_ctx *cx, const known *u, const cull_cascade *c, cull_policy *out)
+{
+    double cost, quality, share[CULL_CASCADE_STAGES];
+    CULL_TRY(cull_cascade_judge(cx, &u->t, c, &cost, &quality, share));
+    for (int s = 0; s < c->stages; s++) {
+        const char *name = cull_policy_model(out, c->model[s]);
+        if (s + 1 < c->stages)
+            CULL_TRY(cull_policy_note(
+                cx, out, "stage %d: %s answers where its score is %.6g or more, %.1f %% of rows",
+                s + 1, name, c->threshold[s], 100 * share[s]));
+        else
+            CULL_TRY(cull_policy_note(cx, out, "stage %d: %s answers %s, %.1f %% of rows", s + 1,
+                                      name, s ? "the rest" : "all", 100 * share[s]));
+    }
+    return cull_policy_note(cx, out, "mean cost %.6g and quality %.6g on the rows fitted on", cost,
+                            u->low + u->wide * quality);
+}
+
+static cull_status learn(cull_ctx *cx, const cull_compute_problem *p, const opts *o, known *u,
+                         cull_cascade_front *f, cull_policy *out)
+{
+    cull_cascade_opts co = {.stages = (int)o->stages, .quantiles = (int)o->quantiles};
+    bool guaranteed = !isnan(p->risk);
+    known all = *u, test;
+    int64_t from = 0, at = 0;
+    if (isfinite(p->delay)) co.delay = p->delay;
+    if (guaranteed) CULL_TRY(can_be_guaranteed(cx, p, o, u));
+    if (guaranteed) CULL_TRY(split(cx, p->rows, &all, o->hold, u, &test));
+    CULL_TRY(cull_cascade_fit(cx, &u->t, &co, f));
+    if (f->n == 0)
+        return cull__fail(cx, CULL_EINPUT, "delay %g: every model takes longer", p->delay);
+    if (guaranteed) CULL_TRY(test_front(cx, p, o, &test, f, &from));
+    for (int64_t i = 0; i < f->n; i++) f->at[i].quality = u->low + u->wide * f->at[i].quality;
+    CULL_TRY(choose(cx, f, from, p->budget, p->target, guaranteed, &at));
+    CULL_TRY(keep_front(cx, f, out));
+    CULL_TRY(cull_policy_put_number(cx, out, "from", (double)from));
+    CULL_TRY(cull_policy_put_number(cx, out, "chosen", (double)at));
+    CULL_TRY(say(cx, u, &f->at[at], out));
+    if (!guaranteed) return CULL_OK;
+    return cull_policy_guarantee(
+        cx, out,
+        &(cull_guarantee){.bounds = o->groups ? "risk in each group" : "risk",
+                          .level = p->risk,
+                          .delta = p->delta,
+                          .assumes = "the rows tested on and those to come are independent and "
+                                     "of one distribution",
+                          .n = test.n});
+}
+
+static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *o_,
+                       cull_policy *out)
+{
+    const opts *o = o_;
+    cull_cascade_front f = {0};
+    known u;
+    CULL_TRY(read_known(cx, p->rows, (cull_sure)o->sure, &u));
+    cull_status s = learn(cx, p, o, &u, &f, out);
+    cull_cascade_front_free(&f);
+    return s;
+}
+
+/* ---- apply ---- */
+static cull_status cascade_at(cull_ctx *cx, const cull_policy *p, int64_t at, int models,
+                              cull_cascade *c)
+{
+    const double *model, *threshold;
+    CULL_TRY(cull_policy_need(cx, p, "model", -1, 3, &model));
+    CULL_TRY(cull_policy_need(cx, p, "threshold", -1, 3, &threshold));
+    *c = (cull_cascade){0};
+    for (int s = 0; s < 3 && model[3 * at + s] != -1; s++) {
+        double m = model[3 * at + s];
+        if (!(m >= 0 && m < models) || m != floor(m) || isnan(threshold[3 * at + s]))
+            return cull__fail(cx, CULL_EINPUT,
+                              "the policy is damaged: stage %d of its cascade %" PRId64
+                              " is model %g",
+                              s + 1, at, m);
+        c->model[s] = (int32_t)m;
+        c->threshold[s] = threshold[3 * at + s];
+        c->stages = s + 1;
+    }
+    if (c->stages) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "the policy is damaged: its cascade %" PRId64 " has no stage", at);
+}
+
+static cull_status cascade_for(cull_ctx *cx, const cull_policy *p, const opts *o, int models,
+                               cull_cascade *c)
+{
+    const double *front, *shape;
+    double from, at;
+    int64_t n;
+    CULL_TRY(cull_policy_need(cx, p, "front", -1, 2, &front));
+    (void)cull_policy_get(p, "front", &n, NULL);
+    CULL_TRY(cull_policy_need(cx, p, "model", n, 3, &shape));
+    CULL_TRY(cull_policy_need(cx, p, "threshold", n, 3, &shape));
+    CULL_TRY(cull_policy_need_number(cx, p, "from", &from));
+    CULL_TRY(cull_policy_need_number(cx, p, "chosen", &at));
+    if (!(from >= 0 && from <= at && at < (double)n))
+        return cull__fail(cx, CULL_EINPUT, "the policy is damaged: it chose cascade %g of %" PRId64,
+                          at, n);
+    if (o->spend > 0) {
+        if (!(front[2 * (int64_t)from] <= o->spend))
+            return cull__fail(cx, CULL_EINPUT,
+                              "spend %g: the cheapest cascade of the policy costs %g", o->spend,
+                              front[2 * (int64_t)from]);
+        for (at = from; at + 1 < (double)n && front[2 * (int64_t)at + 2] <= o->spend;) at++;
+    }
+    return cascade_at(cx, p, (int64_t)at, models, c);
+}
+
+typedef struct {
+    const cull_outcomes *rows;
+    const cull_cascade *c;
+    cull_sure sure;
+    cull_decisions *out;
+} applying;
+
+/* For a block of rows all stages' scores are looked at; a row pays for those that it came to. */
+static cull_status apply_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const applying *a = arg;
+    const cull_cascade *c = a->c;
+    int64_t n = hi - lo;
+    double *score;
+    int32_t *label = NULL;
+    uint8_t *stage;
+    (void)chunk;
+    CULL_TRY(CULL_TMP(cx, score, c->stages * n));
+    CULL_TRY(CULL_TMP(cx, stage, n));
+    if (a->out->label) CULL_TRY(CULL_TMP(cx, label, c->stages * n));
+    for (int s = 0; s < c->stages; s++)
+        CULL_TRY(cull__outcomes_sure(cx, a->rows, c->model[s], a->sure, lo, n, score + s * n,
+                                     label ? label + s * n : NULL));
+    cull_cascade_route(c, score, n, stage);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t row = lo + i;
+        a->out->model[row] = c->model[stage[i]];
+        a->out->score[row] = score[stage[i] * n + i];
+        if (label) a->out->label[row] = label[stage[i] * n + i];
+        for (int s = 0; s <= stage[i]; s++) {
+            a->out->called[row] |= (uint64_t)1 << c->model[s];
+            a->out->cost[row] += cull__outcomes_cost(a->rows, c->model[s], row);
+        }
+    }
+    return cull__tick(cx, (double)hi, (double)a->rows->n);
+}
+
+static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
+                         const cull_outcomes *rows, cull_decisions *out)
+{
+    enum { GRAIN = 4096 };
+    const opts *o = o_;
+    cull_cascade c;
+    CULL_TRY(cascade_for(cx, p, o, rows->models, &c));
+    unsigned what = CULL_DECIDES_CALLS | CULL_DECIDES_SCORE | (rows->out ? CULL_DECIDES_LABEL : 0);
+    CULL_TRY(cull_decisions_new(cx, rows->n, what, 0, out));
+    applying a = {rows, &c, (cull_sure)o->sure, out};
+    return cull__for(cx, rows->n, GRAIN, apply_some, &a);
+}
+
+static const cull_compute_fns fns = {.needs = CULL_READS_SCORE | CULL_READS_QUALITY,
+                                     .apply_needs = CULL_READS_SCORE,
+                                     .fit = fit,
+                                     .apply = apply};
+
+const cull_method cull__method_cascade = {
+    .slug = "cascade",
+    .title = "a chain of models, each of which answers what it is sure of",
+    .paper = "",
+    .columns = "",
+    .task = CULL_TASK_COMPUTE,
+    .rev = 1,
+    .flags = 0,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.compute = &fns,
+};

@@ -1,0 +1,17 @@
+/* outcomes.h - how sure models are of rows of outcomes, whatever that is known from. */
+#ifndef CULL__SCORE_OUTCOMES_H
+#define CULL__SCORE_OUTCOMES_H
+#include "base/base.h"
+#include "cull/confidence.h"
+#include "cull/outcomes.h"
+
+/* Of model k and rows lo .. lo + n: its scores where there are some, else how sure its outputs are; label (may be NULL): the class
+ * of its largest output, -1 where there are none. */
+cull_status cull__outcomes_sure(cull_ctx *cx, const cull_outcomes *o, int k, cull_sure sure,
+                                int64_t lo, int64_t n, double *score, int32_t *label);
+/* What running model k on row i costs. */
+static inline double cull__outcomes_cost(const cull_outcomes *o, int k, int64_t i)
+{
+    return o->cost ? o->cost[k * o->n + i] : o->each ? o->each[k] : 1;
+}
+#endif
