@@ -1,0 +1,80 @@
+/* trust_check.c - decisions against the truth that became known later. */
+#include "base/base.h"
+#include "cull/risk.h"
+#include "cull/trust.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* What goes wrong, out of how many. */
+typedef struct {
+    int64_t wrong, of;
+    double sum; /* for power */
+    int64_t sought;
+} count;
+
+static bool looked_for(double truth, double above)
+{
+    return isnan(above) ? truth == 1 : truth > above;
+}
+
+/* Of a selection of rows that are looked for: what was kept and is none of them. Of accepted answers: wrong ones. */
+static void count_kept(const cull_decisions *d, const cull_outcomes *o, double above, count *c)
+{
+    for (int64_t i = 0; i < o->n; i++) {
+        bool good = d->label ? d->label[i] == o->truth[i] : looked_for(o->truth[i], above);
+        c->of += d->keep[i];
+        c->wrong += d->keep[i] && !good;
+        c->sought += good;
+        c->sum += d->keep[i] && good;
+    }
+    c->sum = c->sought ? c->sum / (double)c->sought : NAN;
+}
+
+static void count_missed(const cull_decisions *d, const cull_outcomes *o, count *c)
+{
+    double size = 0;
+    for (int64_t i = 0; i < o->n; i++) {
+        double y = o->truth[i];
+        c->of++;
+        if (d->set) {
+            c->wrong += !d->set[i * d->classes + (int64_t)y];
+            for (int32_t k = 0; k < d->classes; k++) size += d->set[i * d->classes + k];
+        } else {
+            c->wrong += !(y >= d->lo[i] && y <= d->hi[i]);
+            size += d->hi[i] - d->lo[i];
+        }
+    }
+    c->sum = size / (double)o->n;
+}
+
+cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_decisions *d,
+                             const cull_outcomes *rows, cull_trust_verdict *out)
+{
+    const cull_guarantee *g = cull_policy_guaranteed(p);
+    const double *above = cull_policy_get(p, "above", NULL, NULL);
+    count c = {0};
+    *out = (cull_trust_verdict){.bounds = g ? g->bounds : NULL, .level = g ? g->level : NAN};
+    if (d->n != rows->n || !rows->truth)
+        return cull__fail(cx, CULL_EINPUT,
+                          rows->truth ? "decisions are about other rows than the truth is"
+                                      : "a check wants the truth of rows (--truth)");
+    if (!d->keep && !d->set && !d->lo)
+        return cull__fail(cx, CULL_EINPUT, "there is no decision that a truth could refute");
+    for (int64_t i = 0; i < rows->n; i++)
+        if (isnan(rows->truth[i]) ||
+            (d->set && !(rows->truth[i] >= 0 && rows->truth[i] < d->classes)))
+            return cull__fail(cx, CULL_EINPUT, "row %" PRId64 ": the truth is %g", i,
+                              rows->truth[i]);
+    if (d->keep)
+        count_kept(d, rows, above ? *above : NAN, &c);
+    else
+        count_missed(d, rows, &c);
+    out->kept = c.of;
+    out->rows = rows->n;
+    out->power = c.sum;
+    out->reached = c.of ? (double)c.wrong / (double)c.of : 0;
+    cull_risk_interval(c.wrong, c.of > 0 ? c.of : 1, 0.95, &out->lo, &out->hi);
+    out->refuted = c.of > 0 && out->lo > out->level;
+    return CULL_OK;
+}
