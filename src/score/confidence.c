@@ -1,5 +1,5 @@
 /* confidence.c - rows of logits or probabilities: softmax, how sure a row is, how well that fits (cull/confidence.h). */
-#include "cull/confidence.h"
+#include "score/confidence.h"
 #include "num/num.h"
 
 #include <math.h>
@@ -52,7 +52,7 @@ static void logits_of(const cull_class_rows *r, int64_t row, double *z)
     for (int64_t i = 0; i < r->classes; i++) z[i] = log(z[i]);
 }
 
-static void proba_of(const cull_class_rows *r, int64_t row, double temperature, double *p)
+void cull__class_proba(const cull_class_rows *r, int64_t row, double temperature, double *p)
 {
     if (!r->proba || temperature != 1) {
         logits_of(r, row, p);
@@ -155,7 +155,7 @@ static cull_status proba_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     const working *w = arg;
     (void)chunk;
     for (int64_t row = lo; row < hi; row++)
-        proba_of(w->r, row, w->temperature, w->proba + row * w->r->classes);
+        cull__class_proba(w->r, row, w->temperature, w->proba + row * w->r->classes);
     return cull__tick(cx, (double)hi, 0);
 }
 
@@ -282,7 +282,7 @@ static cull_status judge_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     for (int64_t row = lo; row < hi; row++) {
         double *p = z + k, off = 0;
         int64_t y = j->label[row];
-        proba_of(j->r, row, j->temperature, p);
+        cull__class_proba(j->r, row, j->temperature, p);
         logits_of(j->r, row, z);
         int64_t top = top_of(z, k);
         cull_log_softmax(z, k, j->temperature, z);
@@ -298,7 +298,7 @@ static cull_status judge_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     return cull__tick(cx, (double)hi, 0);
 }
 
-static cull_status labels_fit(cull_ctx *cx, const cull_class_rows *r, const int32_t *label)
+cull_status cull__class_labels_fit(cull_ctx *cx, const cull_class_rows *r, const int32_t *label)
 {
     for (int64_t i = 0; i < r->n; i++)
         if (label[i] < 0 || label[i] >= r->classes)
@@ -338,7 +338,7 @@ cull_status cull_class_judge(cull_ctx *cx, const cull_class_rows *r, const int32
 {
     memset(out, 0, sizeof *out);
     CULL_TRY(shape_fits(cx, r));
-    CULL_TRY(labels_fit(cx, r, label));
+    CULL_TRY(cull__class_labels_fit(cx, r, label));
     judging j = {.r = r, .label = label, .temperature = temperature};
     cull__mark_t mark = cull__mark(cx);
     cull_status s = judge(cx, &j, score, out);
@@ -428,7 +428,7 @@ cull_status cull_temperature_fit(cull_ctx *cx, const cull_class_rows *r, const i
     *temperature = 1;
     *ended = false;
     CULL_TRY(cull_class_check(cx, r, 0));
-    CULL_TRY(labels_fit(cx, r, label));
+    CULL_TRY(cull__class_labels_fit(cx, r, label));
     slopes w = {.r = r, .label = label};
     cull__mark_t mark = cull__mark(cx);
     cull_status s = newton(cx, &w, temperature, ended);

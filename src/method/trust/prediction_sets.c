@@ -1,0 +1,190 @@
+/* prediction-sets - classes among which the true one is, as often as asked for
+ *
+ * Chooses   for each row a set of classes that holds the true one with probability 1 - level.
+ * Idea      How strange the true class is of each calibration row: 1 - p (LAC; Sadinle, Lei and Wasserman 2019), the probability of
+ *           all classes that are likelier and of itself (APS; Romano, Sesia and Candes 2020), that and a charge for late ranks
+ *           (RAPS; Angelopoulos et al. 2021), or its rank. A quantile of those is the threshold; a set is the classes that are no
+ *           stranger. By group or by true class the quantile is of each one's rows (Mondrian; Vovk et al. 2005); with weights it
+ *           is of the weighted rows (Tibshirani et al. 2019); with delta it is the order statistic that suffices for all but so
+ *           many calibrations (Vovk 2012).
+ * Reads     outputs for each class and the true class; weights and groups where there are any.
+ * Deviates  APS and RAPS: a set holds no class by force, so that it may be empty where random numbers are used; the papers' RAPS
+ *           tunes its penalty and ranks on rows of its own, here they are options. By group or class, delta is of each one by itself.
+ * Cost      O(n classes) to fit but for sorts, O(n classes log classes) to apply; 8 n bytes, with weights and by class 8 n classes.
+ * Example   cull trust fit prediction-sets --level 0.1 --logits val.npy --truth labels.npy -o sets.json
+ */
+#include "base/base.h"
+#include "choose/strata.h"
+#include "cull/compute.h"
+#include "cull/sets.h"
+#include "cull/trust.h"
+
+#include <math.h>
+
+typedef struct {
+    int score, by;
+    bool randomised;
+    double penalty;
+    int64_t ranks, model;
+} opts;
+enum { ALL, GROUP, CLASS };
+static const cull_opt table[] = {
+    CULL_OPT_ENUM(
+        opts, score, CULL_SET_LAC, "lac|aps|raps|top",
+        "how strange a class is: 1 - p, the probability down to it, that and a charge for "
+        "late ranks, its rank"),
+    CULL_OPT_ENUM(opts, by, ALL, "all|group|class",
+                  "whose miscoverage is held: of all rows, of each group, of each true class"),
+    CULL_OPT_BOOL(opts, randomised, true,
+                  "of aps and raps: random numbers make coverage exact and sets smaller"),
+    CULL_OPT_F64(opts, penalty, .01, 0, 1e6, "of raps: what each rank above those costs: lambda"),
+    CULL_OPT_I64(opts, ranks, 5, 0, 1 << 30, "of raps: ranks that cost nothing"),
+    CULL_OPT_I64(opts, model, 1, 1, CULL_MODELS, "which of several models, counted from 1"),
+    CULL_OPT_END};
+enum { OF_CALIBRATION = 1, OF_TEST }; /* streams of random numbers */
+static const char NAME[] = "threshold";
+
+static cull_status rows_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, cull_class_rows *r)
+{
+    if (o->model > x->models)
+        return cull__fail(cx, CULL_EINPUT, "model %lld is asked for; there are %d",
+                          (long long)o->model, x->models);
+    *r = (cull_class_rows){.v = x->out[o->model - 1],
+                           .dtype = CULL_F32,
+                           .proba = x->outputs == CULL_PROBABILITIES,
+                           .n = x->n,
+                           .classes = x->classes};
+    return CULL_OK;
+}
+
+static cull_set_opts set_opts(const opts *o, uint64_t stream)
+{
+    return (cull_set_opts){.score = (cull_set_score)o->score,
+                           .randomised = o->randomised,
+                           .lambda = o->penalty,
+                           .k = o->ranks,
+                           .stream = stream};
+}
+
+static const char *assumed(const opts *o, bool weighted)
+{
+    if (weighted)
+        return o->by == ALL
+                   ? "weights are in proportion to the ratio of the densities of test and "
+                     "calibration rows"
+                   : "within each group or class, weights are in proportion to the ratio of the "
+                     "densities of test and calibration rows";
+    if (o->by == GROUP) return "within each group, calibration and test rows are exchangeable";
+    if (o->by == CLASS) return "within each true class, calibration and test rows are exchangeable";
+    return "calibration and test rows are exchangeable";
+}
+
+static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_, cull_policy *out)
+{
+    const opts *o = o_;
+    const cull_outcomes *x = p->rows;
+    cull_class_rows r;
+    cull_set_opts so = set_opts(o, OF_CALIBRATION);
+    int32_t *label;
+    double *v;
+    int64_t open = 0;
+    CULL_TRY(rows_of(cx, o, x, &r));
+    if (o->by == GROUP && !x->group)
+        return cull__fail(cx, CULL_EINPUT, "prediction-sets by group needs groups (--group)");
+    CULL_TRY(CULL_TMP(cx, label, x->n));
+    CULL_TRY(CULL_TMP(cx, v, x->n));
+    for (int64_t i = 0; i < x->n; i++) label[i] = (int32_t)x->truth[i];
+    CULL_TRY(cull_set_scores(cx, &r, label, &so, v));
+    cull__strata s = {.v = v,
+                      .w = x->weight,
+                      .stratum = o->by == CLASS   ? label
+                                 : o->by == GROUP ? x->group
+                                                  : NULL,
+                      .n = x->n,
+                      .strata = o->by == CLASS   ? x->classes
+                                : o->by == GROUP ? x->groups
+                                                 : 1,
+                      .alpha = p->level,
+                      .delta = p->delta};
+    CULL_TRY(cull__strata_keep(cx, &s, NAME, out, &open));
+    CULL_TRY(cull_policy_put_number(cx, out, "classes", x->classes));
+    if (open)
+        CULL_TRY(
+            cull_policy_note(cx, out,
+                             "%lld of %d %s have too few calibration rows for the level: their "
+                             "sets hold all classes",
+                             (long long)open, (int)s.strata,
+                             o->by == CLASS   ? "classes"
+                             : o->by == GROUP ? "groups"
+                                              : "thresholds"));
+    cull_guarantee g = {.bounds = "miscoverage",
+                        .level = p->level,
+                        .delta = p->delta,
+                        .assumes = assumed(o, x->weight != NULL),
+                        .n = x->n};
+    return cull_policy_guarantee(cx, out, &g);
+}
+
+/* Thresholds by class: one of each, or, where rows have weights, one of each row and class, class by class. */
+static cull_status class_thresholds(cull_ctx *cx, const cull_policy *p, const cull_outcomes *x,
+                                    bool weighted, double **q)
+{
+    const int32_t classes = x->classes;
+    const int64_t n = weighted ? x->n : classes;
+    int32_t *of;
+    CULL_TRY(CULL_TMP(cx, of, n));
+    CULL_TRY(CULL_TMP(cx, *q, weighted ? n * classes : n));
+    for (int32_t c = 0; c < (weighted ? classes : 1); c++) {
+        for (int64_t i = 0; i < n; i++) of[i] = weighted ? c : (int32_t)i;
+        CULL_TRY(cull__strata_read(cx, p, NAME, of, x->weight, n, *q + c * n));
+    }
+    return CULL_OK;
+}
+
+static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
+                         cull_decisions *out)
+{
+    const opts *o = o_;
+    cull_class_rows r;
+    cull_set_opts so = set_opts(o, OF_TEST);
+    double classes, *q;
+    bool weighted = cull__strata_weighted(p, NAME);
+    int64_t row_step = 1, class_step = 0;
+    CULL_TRY(rows_of(cx, o, x, &r));
+    CULL_TRY(cull_policy_need_number(cx, p, "classes", &classes));
+    if (classes != x->classes)
+        return cull__fail(cx, CULL_EINPUT, "the rows have %d classes, the policy was fitted for %g",
+                          x->classes, classes);
+    if (o->by == GROUP && !x->group)
+        return cull__fail(cx, CULL_EINPUT, "prediction-sets by group needs groups (--group)");
+    if (o->by == CLASS) {
+        CULL_TRY(class_thresholds(cx, p, x, weighted, &q));
+        row_step = weighted;
+        class_step = weighted ? x->n : 1;
+    } else {
+        CULL_TRY(CULL_TMP(cx, q, x->n));
+        CULL_TRY(
+            cull__strata_read(cx, p, NAME, o->by == GROUP ? x->group : NULL, x->weight, x->n, q));
+    }
+    CULL_TRY(cull_decisions_new(
+        cx, x->n, CULL_DECIDES_SET | CULL_DECIDES_LABEL | CULL_DECIDES_SCORE, x->classes, out));
+    CULL_TRY(cull_class_sure(cx, &r, CULL_SURE_TOP, 1, out->score, out->label));
+    return cull_set_members(cx, &r, &so, q, row_step, class_step, out->set);
+}
+
+static const cull_trust_fns fns = {.needs = CULL_READS_OUT | CULL_READS_TRUTH,
+                                   .apply_needs = CULL_READS_OUT,
+                                   .delta = true,
+                                   .fit = fit,
+                                   .apply = apply};
+const cull_method cull__method_prediction_sets = {
+    .slug = "prediction-sets",
+    .title = "sets of classes that hold the true one as often as asked for",
+    .paper = "Romano, Sesia and Candes 2020, Classification with valid and adaptive coverage",
+    .columns = "",
+    .task = CULL_TASK_TRUST,
+    .rev = 1,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.trust = &fns,
+};

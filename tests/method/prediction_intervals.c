@@ -1,0 +1,145 @@
+/* prediction-intervals: against distances and quantiles by counting; coverage of draws. */
+#include "trusting.h"
+
+static const char *const AROUND[] = {"prediction", "spread", "quantiles"};
+
+static double start(const made *r, int around, int end, int64_t i)
+{
+    return r->score[(around == 2 ? end : 0) * r->o.n + i];
+}
+
+/* How far the truth lies beyond an end (0 = lower), in units. */
+static double beyond(const made *r, int around, int end, int64_t i)
+{
+    double gap = r->number[i] - start(r, around, end, i);
+    return (end ? gap : -gap) / (around == 1 ? r->spread[i] : 1);
+}
+
+static void by_counting(void **state)
+{
+    (void)state;
+    static made a, b;
+    static double v[2][M];
+    static uint8_t in[M];
+    enum { N = 163, T = 61 };
+    make_rows(&a, 1, N);
+    make_rows(&b, 2, T);
+    as_numbers(&a);
+    as_numbers(&b);
+    int crossed = 0;
+    for (int way = 0; way < 24; way++) {
+        int around = way % 3, by = way / 3 % 2, each = way / 6 % 2, weights = way / 12;
+        double alpha = way % 5 == 0 ? .9 : .17; /* at .9, ends of quantiles move inward */
+        a.o.weight = weights ? a.weight : NULL;
+        b.o.weight = weights ? b.weight : NULL;
+        const char *set[] = {"around", AROUND[around],         "by", by ? "group" : "all",
+                             "ends",   each ? "each" : "both", NULL};
+        cull_ctx *cx = cull_ctx_new(NULL);
+        cull_policy *p;
+        cull_decisions d;
+        cull_guarantee g;
+        ok(cx, trust_by(cx, "prediction-intervals", set, &a, &b, alpha, 0, &p, &d, &g));
+        for (int i = 0; i < N; i++) {
+            for (int e = 0; e < 2; e++) v[e][i] = beyond(&a, around, e, i);
+            if (!each) v[0][i] = v[1][i] = fmax(v[0][i], v[1][i]);
+        }
+        for (int j = 0; j < T; j++) {
+            double end[2];
+            for (int e = 0; e < 2; e++) {
+                for (int i = 0; i < N; i++) in[i] = !by || a.group[i] == b.group[j];
+                double q = plain_quantile(v[e], weights ? a.weight : NULL, in, N,
+                                          weights ? b.weight[j] : 1, each ? alpha / 2 : alpha);
+                double unit = around == 1 ? b.spread[j] : 1;
+                end[e] = start(&b, around, e, j) + (e ? q : -q) * unit;
+            }
+            if (end[0] > end[1]) {
+                end[0] = end[1] = (end[0] + end[1]) / 2;
+                crossed++;
+            }
+            assert_true(fabs(d.lo[j] - end[0]) < 1e-14 && fabs(d.hi[j] - end[1]) < 1e-14);
+        }
+        assert_true(g.level == alpha && g.n == N);
+        cull_decisions_free(&d);
+        cull_policy_free(p);
+        cull_ctx_free(cx);
+    }
+    assert_true(crossed > 0);
+}
+
+static void over_draws(void **state)
+{
+    (void)state;
+    static made a, b;
+    enum { N = 80, T = 300, DRAWS = 200 };
+    for (int way = 0; way < 4; way++) { /* three kinds; the last again with delta */
+        const char *set[] = {"around", AROUND[way % 3], NULL};
+        double mean = 0, mean2 = 0, low = 0;
+        for (int k = 0; k < DRAWS; k++) {
+            cull_ctx *cx = cull_ctx_new(NULL);
+            cull_policy *p;
+            cull_decisions d;
+            make_rows(&a, 5000 + 2 * (uint64_t)k, N);
+            make_rows(&b, 5001 + 2 * (uint64_t)k, T);
+            as_numbers(&a);
+            as_numbers(&b);
+            ok(cx, trust_by(cx, "prediction-intervals", set, &a, &b, .2, way == 3 ? .1 : 0, &p, &d,
+                            NULL));
+            double c = 0;
+            for (int j = 0; j < T; j++) c += d.lo[j] <= b.number[j] && b.number[j] <= d.hi[j];
+            c /= T;
+            mean += c / DRAWS;
+            mean2 += c * c / DRAWS;
+            low += c < .8;
+            cull_decisions_free(&d);
+            cull_policy_free(p);
+            cull_ctx_free(cx);
+        }
+        double error = 3 * sqrt((mean2 - mean * mean) / DRAWS);
+        assert_true(mean >= .8 - error);
+        if (way < 3) assert_true(mean <= .8 + 1. / (N + 1) + error && low / DRAWS > .2);
+        if (way == 3) assert_true(low / DRAWS < .1 + .1); /* 300 test rows blur what is below */
+    }
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    static made a, b;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_policy *p;
+    cull_decisions d;
+    const char *none[] = {NULL}, *second[] = {"around", "quantiles", "model", "2", NULL};
+    const char *spread[] = {"around", "spread", NULL}, *group[] = {"by", "group", NULL};
+    make_rows(&a, 1, 9);
+    make_rows(&b, 2, 20);
+    refused(cx, trust_by(cx, "prediction-intervals", none, &a, &b, .1, 0, &p, &d, NULL),
+            CULL_EINPUT, "needs a score of each model");
+    as_numbers(&a);
+    as_numbers(&b);
+    refused(cx, trust_by(cx, "prediction-intervals", second, &a, &b, .1, 0, &p, &d, NULL),
+            CULL_EINPUT, "model 3 is asked for");
+    /* 9 rows say nothing of level 0.05 */
+    ok(cx, trust_by(cx, "prediction-intervals", none, &a, &b, .05, 0, &p, &d, NULL));
+    assert_true(d.lo[0] == -INFINITY && d.hi[0] == INFINITY);
+    assert_non_null(strstr(cull_policy_note_at(p, 0), "too few calibration rows"));
+    cull_decisions_free(&d);
+    cull_policy_free(p);
+    a.o.spread = NULL;
+    refused(cx, trust_by(cx, "prediction-intervals", spread, &a, &b, .1, 0, &p, &d, NULL),
+            CULL_EINPUT, "--spread");
+    a.o.group = NULL;
+    refused(cx, trust_by(cx, "prediction-intervals", group, &a, &b, .1, 0, &p, &d, NULL),
+            CULL_EINPUT, "--group");
+    cull_ctx_free(cx);
+    a.o.group = a.group;
+    a.o.weight = a.weight, b.o.weight = b.weight;
+    const char *all[] = {"around", "quantiles", "by", "group", "ends", "each", NULL};
+    memory_fails("prediction-intervals", all, &a, &b, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_counting), cmocka_unit_test(over_draws),
+                                       cmocka_unit_test(refusals)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
