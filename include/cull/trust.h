@@ -43,15 +43,18 @@ CULL_API cull_status cull_trust_fit(cull_ctx *cx, const cull_method *m, const cu
 CULL_API cull_status cull_trust_apply(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
                                       const cull_outcomes *rows, cull_decisions *out,
                                       cull_guarantee *g) CULL_CHECKED;
-/* Decisions against the truth that became known later: what the guarantee bounds (of one draw), with its exact
- * 95 % interval where it is a share; `refuted` = the interval lies above the level. */
+/* Decisions against the truth that became known later: what the guarantee bounds, of this one draw of calibration
+ * and test rows, with its exact 95 % interval (Clopper and Pearson). What holds in expectation may be missed in one
+ * draw: p is the chance of so much or more where the guarantee holds. With a delta that is of a share at the level;
+ * else the rows that went wrong, here and in the calibration, are as likely in one as in the other (binomial, by their
+ * numbers). */
 typedef struct {
     const char *bounds;
-    double level, reached, lo, hi;
+    double level, reached, lo, hi, p;
     int64_t kept, rows;
     double
         power; /* of a selection: share of what is looked for that was kept; of sets and intervals: mean size */
-    bool refuted;
+    bool refuted; /* p < 0.025 */
 } cull_trust_verdict;
 CULL_API cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_decisions *d,
                                       const cull_outcomes *rows,

@@ -36,11 +36,12 @@ typedef struct {
     const char *about;                /* paragraphs for --help and the manual page */
     const char *examples;             /* a line each: "command\twhat it does" */
     const cull_input *const *options; /* tables of rows, the last NULL; "FILE..." = repeatable */
-    word_kind word;  /* WORD_METHOD and WORD_OPTION also take options of the method */
-    cull_task task;  /* of those two: whose methods */
-    bool any_method; /* options of any method are taken (compare) */
-    bool no_json;    /* it has no result to write as JSON */
-    int least, most; /* files wanted; most -1 = any number */
+    word_kind word;    /* WORD_METHOD and WORD_OPTION also take options of the method */
+    cull_task task;    /* of those two: whose methods */
+    bool any_method;   /* options of any method are taken (compare) */
+    const char *verbs; /* words that may stand in the method's place: "apply|check|show" */
+    bool no_json;      /* it has no result to write as JSON */
+    int least, most;   /* files wanted; most -1 = any number */
     int (*run)(cli *c);
 } command;
 
@@ -147,6 +148,7 @@ int run_cluster(cli *c);
 int run_layout(cli *c);
 int run_micro3(cli *c);
 int run_model(cli *c);
+int run_policy(cli *c);
 int run_prompt(cli *c);
 int run_search(cli *c);
 int run_compare(cli *c);

@@ -179,6 +179,57 @@ static const command table[] = {
      .least = 1,
      .most = -1,
      .run = run_search},
+    {.name = "compute",
+     .usage = "cull compute METHOD [--OPTION VALUE]... [TABLE] -o POLICY.json | cull compute "
+              "apply|check|show POLICY.json [TABLE] [-o DECISIONS]",
+     .brief = "choose how much work each input gets: cascades, routers, exits, experts",
+     .about =
+         "TABLE (csv, tsv, jsonl, npz; also .gz or .zst) has a row for each input and columns for "
+         "each model: what its answer is worth (--quality), how sure it is (--score), what it "
+         "costs (--cost); arrays of outputs come by --logits or --probabilities, features by "
+         "--features. METHOD learns a policy from rows whose outcomes are known, within the "
+         "budget or up to the target.\n"
+         "apply decides about other rows: which models run, whose answer is taken, at what cost. "
+         "check says what decisions are worth on rows whose outcomes are known, beside each model "
+         "alone, with 95 % intervals. show says what a policy is.",
+     .examples =
+         "cull compute cascade --quality small,large --score s1,s2 --cost 1,12 --budget 4 val.csv "
+         "-o policy.json\ta cascade of mean cost 4 at most\n"
+         "cull compute check policy.json --quality small,large --score s1,s2 --cost 1,12 "
+         "test.csv\twhat it saves, with intervals\n"
+         "cull compute apply policy.json --score s1,s2 --cost 1,12 new.csv -o decisions.csv\t"
+         "which model answers which row",
+     .options = compute_options,
+     .word = WORD_METHOD,
+     .verbs = "apply|check|show",
+     .task = CULL_TASK_COMPUTE,
+     .most = 3,
+     .run = run_policy},
+    {.name = "trust",
+     .usage = "cull trust METHOD [--OPTION VALUE]... [TABLE] -o CERTIFICATE.json | cull trust "
+              "apply|check|show CERTIFICATE.json [TABLE] [-o DECISIONS]",
+     .brief = "choose which outputs to trust, with a guarantee",
+     .about =
+         "TABLE (csv, tsv, jsonl, npz; also .gz or .zst) has a row for each calibration example, "
+         "with its truth (--truth) and what models said (--score, --logits, --probabilities). "
+         "METHOD calibrates to the level; the certificate says what is guaranteed, what that "
+         "assumes, and from how many rows.\n"
+         "apply decides about other rows: kept ones, sets of classes, intervals. check compares "
+         "that with the truth once it is known, and ends with 3 where the guarantee is refuted. "
+         "Rows that stand in calibration and test alike are found, and the guarantee is then not "
+         "given.",
+     .examples =
+         "cull trust conformal-selection --score mu --truth y --above 6.5 --level 0.2 calib.csv -o "
+         "cert.json\tcalibrated\n"
+         "cull trust apply cert.json --score mu new.csv -o kept.csv\tat most a fifth of the kept "
+         "are false, in expectation\n"
+         "cull trust check cert.json --score mu --truth y later.csv\tdid it hold?",
+     .options = trust_options,
+     .word = WORD_METHOD,
+     .verbs = "apply|check|show",
+     .task = CULL_TASK_TRUST,
+     .most = 3,
+     .run = run_policy},
     {.name = "prompt",
      .usage =
          "cull prompt search VAL.jsonl [--OPTION VALUE]... [-o BEST.json] -- PROGRAM [WORD]... "

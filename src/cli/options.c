@@ -138,10 +138,21 @@ static void drop_input(cli *c)
     memmove(c->input, c->input + 1, (size_t)--c->inputs * sizeof *c->input);
 }
 
+/* s is one of "a|b|c". */
+static bool one_of(const char *s, const char *words)
+{
+    for (size_t n; words && *s; words = words[n] ? words + n + 1 : NULL) {
+        n = strcspn(words, "|");
+        if (strlen(s) == n && !strncmp(s, words, n)) return true;
+    }
+    return false;
+}
+
 static int take_method(cli *c)
 {
     const char *near = NULL;
     if (!c->inputs || !strcmp(c->input[0], "-")) return DONE;
+    if (one_of(c->input[0], c->cmd->verbs)) return DONE;
     const cull_method *m = cull_method_find(c->input[0], &near);
     if (m && m->task != c->cmd->task)
         return fail(c, USAGE, "%s is a method of task %s: cull %s %s", m->slug,

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+static const double REFUTES = 0.025;
+
 /* What goes wrong, out of how many. */
 typedef struct {
     int64_t wrong, of;
@@ -48,6 +50,20 @@ static void count_missed(const cull_decisions *d, const cull_outcomes *o, count 
     c->sum = size / (double)o->n;
 }
 
+/* P(Binomial(n, share) >= hits) */
+static double at_least(int64_t hits, int64_t n, double share)
+{
+    return hits <= 0 ? 1 : cull_risk_binomial(n - hits, n, 1 - share);
+}
+
+/* Of calibration rows so many stand beyond the threshold that decides, as the level has it. */
+static double chance(const cull_guarantee *g, const count *c, int64_t rows)
+{
+    if (g->delta > 0) return at_least(c->wrong, c->of, g->level);
+    double before = floor(g->level * (double)c->of * (double)(g->n + 1) / (double)rows);
+    return at_least(c->wrong, c->wrong + (int64_t)before, (double)rows / (double)(rows + g->n));
+}
+
 cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_decisions *d,
                              const cull_outcomes *rows, cull_trust_verdict *out)
 {
@@ -75,6 +91,7 @@ cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_deci
     out->power = c.sum;
     out->reached = c.of ? (double)c.wrong / (double)c.of : 0;
     cull_risk_interval(c.wrong, c.of > 0 ? c.of : 1, 0.95, &out->lo, &out->hi);
-    out->refuted = c.of > 0 && out->lo > out->level;
+    out->p = g && c.of > 0 && g->level > 0 && g->level < 1 ? chance(g, &c, rows->n) : NAN;
+    out->refuted = out->p < REFUTES;
     return CULL_OK;
 }

@@ -1,0 +1,295 @@
+/* policy.c - cull compute and cull trust: a policy fitted to rows whose outcomes are known, and applied
+ * to others. */
+#include "cli.h"
+#include "cull/compute.h"
+#include "cull/text.h"
+#include "cull/trust.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    cli *c;
+    const char *table; /* NULL = there are only arrays */
+    cull_outcomes_file *rows;
+    cull_policy *policy;
+    cull_opts *opts;
+    cull_decisions d;
+} work;
+
+static void work_free(work *w)
+{
+    cull_decisions_free(&w->d);
+    cull_opts_free(w->opts);
+    cull_policy_free(w->policy);
+    cull_outcomes_close(w->rows);
+}
+
+/* ---- what is read ---- */
+static int open_rows(work *w, bool known)
+{
+    cli *c = w->c;
+    const char *logits[CULL_MODELS], *probabilities[CULL_MODELS], *features[CULL_MODELS];
+    cull_outcomes_opts o = CULL_OUTCOMES_OPTS;
+    o.table = w->table;
+    o.models = value_of(c, "models", NULL);
+    o.score = value_of(c, "score", NULL);
+    o.quality = known ? value_of(c, "quality", NULL) : NULL;
+    o.cost = value_of(c, "cost", NULL);
+    o.delay = value_of(c, "delay", NULL);
+    o.truth = known ? value_of(c, "truth", NULL) : NULL;
+    o.weight = value_of(c, "weight", NULL);
+    o.spread = value_of(c, "spread", NULL);
+    o.group = value_of(c, "group", NULL);
+    o.logits = logits;
+    o.logits_files = values_of(c, "logits", logits, CULL_MODELS);
+    o.probabilities = probabilities;
+    o.probabilities_files = values_of(c, "probabilities", probabilities, CULL_MODELS);
+    o.features = features;
+    o.features_files = values_of(c, "features", features, CULL_MODELS);
+    if (o.logits_files > CULL_MODELS || o.probabilities_files > CULL_MODELS ||
+        o.features_files > CULL_MODELS)
+        return fail(c, USAGE, "at most %d files of one kind", CULL_MODELS);
+    return check(c, cull_outcomes_open(c->cx, &o, &w->rows));
+}
+
+static int take_table(work *w, int at)
+{
+    cli *c = w->c;
+    if (c->inputs > at + 1)
+        return fail(c, USAGE, "%s takes one table, '%s' is a second", c->cmd->name,
+                    c->input[at + 1]);
+    w->table = c->inputs > at ? c->input[at] : NULL;
+    return DONE;
+}
+
+static int one_out(cli *c, const char **out)
+{
+    if (c->outs > 1) return fail(c, USAGE, "%s writes one file; -o is given twice", c->cmd->name);
+    *out = c->outs ? c->out[0] : "-";
+    return DONE;
+}
+
+/* ---- fit ---- */
+static int fit_compute(work *w)
+{
+    cli *c = w->c;
+    cull_compute_problem p = CULL_COMPUTE_PROBLEM;
+    p.rows = cull_outcomes_of(w->rows);
+    TRY(number_of(c, "budget", INFINITY, 0, INFINITY, false, &p.budget));
+    TRY(number_of(c, "target", -INFINITY, -INFINITY, INFINITY, false, &p.target));
+    TRY(number_of(c, "within", INFINITY, 0, INFINITY, false, &p.delay));
+    TRY(number_of(c, "risk", NAN, 0, 1, false, &p.risk));
+    TRY(number_of(c, "delta", p.delta, 0, 1, false, &p.delta));
+    return check(c, cull_compute_fit(c->cx, c->method, w->opts, &p, &w->policy));
+}
+
+static int fit_trust(work *w)
+{
+    cli *c = w->c;
+    cull_trust_problem p = CULL_TRUST_PROBLEM;
+    p.rows = cull_outcomes_of(w->rows);
+    TRY(number_of(c, "level", p.level, 0, 1, false, &p.level));
+    TRY(number_of(c, "delta", p.delta, 0, 1, false, &p.delta));
+    TRY(number_of(c, "above", NAN, -INFINITY, INFINITY, false, &p.above));
+    return check(c, cull_trust_fit(c->cx, c->method, w->opts, &p, &w->policy));
+}
+
+static void say_guarantee(cli *c, const cull_guarantee *g)
+{
+    char rows[32];
+    if (!g || !g->bounds) return;
+    snprintf(rows, sizeof rows, "%" PRId64, g->n);
+    if (g->broken)
+        talk(c, "no guarantee: %s", g->broken);
+    else if (g->delta > 0)
+        talk(c,
+             "guaranteed: %s at most %g, but with a chance of %g; from %s rows, assuming that %s",
+             g->bounds, g->level, g->delta, rows, g->assumes ? g->assumes : "nothing");
+    else
+        talk(c, "guaranteed: %s at most %g in expectation; from %s rows, assuming that %s",
+             g->bounds, g->level, rows, g->assumes ? g->assumes : "nothing");
+}
+
+static int run_fit(work *w)
+{
+    cli *c = w->c;
+    const char *out = "-";
+    TRY(one_out(c, &out));
+    TRY(take_table(w, 0));
+    TRY(method_options(c, c->cx, c->method, true, &w->opts));
+    TRY(open_rows(w, true));
+    TRY(c->task == CULL_TASK_COMPUTE ? fit_compute(w) : fit_trust(w));
+    for (int i = 0; i < cull_policy_notes(w->policy); i++)
+        talk(c, "%s", cull_policy_note_at(w->policy, i));
+    say_guarantee(c, cull_policy_guaranteed(w->policy));
+    TRY(check(c, cull_policy_write(c->cx, w->policy, out)));
+    return flush_out(c);
+}
+
+/* ---- apply, check ---- */
+/* Options given now count instead of those of the fit. */
+static int changed_options(work *w)
+{
+    cli *c = w->c;
+    TRY(only_options_of(c, cull_policy_method(w->policy)));
+    TRY(check(c, cull_policy_options(c->cx, w->policy, &w->opts)));
+    for (int i = 0; i < c->sets; i++)
+        if (!c->set[i].row)
+            TRY(check(c, cull_opts_set(c->cx, w->opts, c->set[i].name, c->set[i].value)));
+    return DONE;
+}
+
+static int open_policy(work *w)
+{
+    cli *c = w->c;
+    if (c->inputs < 2)
+        return fail(c, USAGE, "%s %s wants a policy: a file that cull %s fitted", c->cmd->name,
+                    c->input[0], c->cmd->name);
+    TRY(check(c, cull_policy_open(c->cx, c->input[1], &w->policy)));
+    const cull_method *m = cull_policy_method(w->policy);
+    if (m->task != c->task)
+        return fail(c, USAGE, "%s is a policy of task %s: cull %s %s", c->input[1],
+                    cull_task_name(m->task), cull_task_name(m->task), c->input[0]);
+    return DONE;
+}
+
+static int decide(work *w, cull_guarantee *g)
+{
+    cli *c = w->c;
+    TRY(open_policy(w));
+    TRY(changed_options(w));
+    TRY(take_table(w, 2));
+    TRY(open_rows(w, true));
+    const cull_outcomes *rows = cull_outcomes_of(w->rows);
+    *g = (cull_guarantee){0};
+    if (c->task == CULL_TASK_COMPUTE)
+        return check(c, cull_compute_apply(c->cx, w->policy, w->opts, rows, &w->d));
+    return check(c, cull_trust_apply(c->cx, w->policy, w->opts, rows, &w->d, g));
+}
+
+static int run_apply_policy(work *w)
+{
+    cli *c = w->c;
+    cull_guarantee g;
+    const char *out = "-";
+    TRY(one_out(c, &out));
+    TRY(decide(w, &g));
+    if (w->d.keep) {
+        int64_t kept = 0;
+        for (int64_t i = 0; i < w->d.n; i++) kept += w->d.keep[i];
+        talk(c, "%" PRId64 " of %" PRId64 " rows kept", kept, w->d.n);
+    }
+    say_guarantee(c, &g);
+    TRY(check(c, cull_decisions_write(c->cx, &w->d, w->policy, out)));
+    return flush_out(c);
+}
+
+static void say_share(const char *name, double v, double lo, double hi)
+{
+    printf("%s\t%.5g\t%.5g\t%.5g\n", name, v, lo, hi);
+}
+
+static int judge_compute(work *w)
+{
+    cli *c = w->c;
+    cull_compute_verdict *v = calloc(1, sizeof *v);
+    if (!v) return fail(c, FAILED, "out of memory");
+    int rc = check(c, cull_compute_judge(c->cx, &w->d, cull_outcomes_of(w->rows), v));
+    if (rc == DONE) {
+        puts("what\tquality\tlo\thi\tcost\tlo\thi\tsaving\tlo\thi");
+        for (int k = 0; k < v->lines; k++) {
+            const cull_compute_line *l = &v->line[k];
+            const char *name = k ? cull_policy_model(w->policy, k - 1) : l->what;
+            printf("%s\t%.5g\t%.5g\t%.5g\t%.5g\t%.5g\t%.5g\t", name, l->quality, l->quality_lo,
+                   l->quality_hi, l->cost, l->cost_lo, l->cost_hi);
+            if (isnan(l->saving))
+                puts("-\t-\t-");
+            else
+                printf("%.5g\t%.5g\t%.5g\n", l->saving, l->saving_lo, l->saving_hi);
+        }
+    }
+    free(v);
+    return rc;
+}
+
+static int judge_trust(work *w)
+{
+    cli *c = w->c;
+    cull_trust_verdict v;
+    TRY(check(c, cull_trust_check(c->cx, w->policy, &w->d, cull_outcomes_of(w->rows), &v)));
+    const char *what = v.bounds ? v.bounds : "wrong";
+    printf("what\tvalue\tlo\thi\n");
+    say_share(what, v.reached, v.lo, v.hi);
+    printf("level\t%.5g\t-\t-\n", v.level);
+    if (!isnan(v.p)) printf("chance of it\t%.3g\t-\t-\n", v.p);
+    printf("rows\t%" PRId64 "\t-\t-\n", v.rows);
+    printf("kept\t%" PRId64 "\t-\t-\n", v.kept);
+    printf("%s\t%.5g\t-\t-\n", w->d.keep ? "power" : "mean size", v.power);
+    if (!v.refuted) return DONE;
+    TRY(flush_out(c));
+    return fail(
+        c, NOT_REACHED,
+        "the %s is %.4g; where the guarantee holds so much or more comes with a chance of %.2g",
+        what, v.reached, v.p);
+}
+
+static int run_check(work *w)
+{
+    cli *c = w->c;
+    cull_guarantee g;
+    TRY(decide(w, &g));
+    say_guarantee(c, &g);
+    TRY(c->task == CULL_TASK_COMPUTE ? judge_compute(w) : judge_trust(w));
+    return flush_out(c);
+}
+
+/* ---- show ---- */
+static int run_show(work *w)
+{
+    cli *c = w->c;
+    char buf[64];
+    TRY(open_policy(w));
+    if (c->inputs > 2) return fail(c, USAGE, "show takes a policy alone");
+    const cull_method *m = cull_policy_method(w->policy);
+    const cull_guarantee *g = cull_policy_guaranteed(w->policy);
+    if (c->json) return check(c, cull_policy_write(c->cx, w->policy, "-"));
+    printf("method\t%s\nmodels\t", m->slug);
+    for (int k = 0; k < cull_policy_models(w->policy); k++)
+        printf("%s%s", k ? "," : "", cull_policy_model(w->policy, k));
+    puts("");
+    TRY(check(c, cull_policy_options(c->cx, w->policy, &w->opts)));
+    for (const cull_opt *o = m->opts; o && o->name; o++)
+        printf("%s\t%s\n", o->name, cull_opts_get(w->opts, o->name, buf, sizeof buf));
+    if (g) {
+        printf("bounds\t%s\nlevel\t%g\ndelta\t%g\nrows\t%" PRId64 "\n", g->bounds, g->level,
+               g->delta, g->n);
+        printf("assumes\t%s\nbroken\t%s\n", g->assumes ? g->assumes : "-",
+               g->broken ? g->broken : "-");
+    }
+    for (int i = 0; i < cull_policy_notes(w->policy); i++)
+        printf("note\t%s\n", cull_policy_note_at(w->policy, i));
+    return flush_out(c);
+}
+
+int run_policy(cli *c)
+{
+    static const struct {
+        const char *verb;
+        int (*run)(work *);
+    } verb[] = {{"apply", run_apply_policy}, {"check", run_check}, {"show", run_show}};
+    work w = {.c = c};
+    int (*run)(work *) = c->method ? run_fit : NULL;
+    TRY(context_new(c));
+    for (int i = 0; !c->method && c->inputs && i < COUNT(verb); i++)
+        if (!strcmp(c->input[0], verb[i].verb)) run = verb[i].run;
+    if (!run)
+        return fail(c, USAGE,
+                    "%s wants a method, or one of apply, check and show; see cull list %s",
+                    c->cmd->name, c->cmd->name);
+    int rc = run(&w);
+    work_free(&w);
+    return rc;
+}
