@@ -25,8 +25,13 @@ static const char *const sql[SQL_COUNT] = {
                   " VALUES (?, 'running', ?, ?, ?)",
     [SQL_LEASE] = "INSERT OR REPLACE INTO lease(trial, worker, heard) VALUES (?, ?, " NOW ")",
     [SQL_UNLEASE] = "DELETE FROM lease WHERE trial = ?",
+    [SQL_PASS] =
+        "UPDATE OR REPLACE lease SET trial = ?1, worker = ?2, heard = " NOW " WHERE trial = ?3",
+    [SQL_SWEEP] = "DELETE FROM lease WHERE trial IN (SELECT number FROM trial JOIN lease ON number "
+                  "= trial WHERE state <> 'running')",
     [SQL_BEAT] = "UPDATE lease SET worker = ?2, heard = " NOW " WHERE trial = ?1",
-    [SQL_LOST] = "SELECT trial FROM lease WHERE heard < " NOW " - ? ORDER BY trial LIMIT ?",
+    [SQL_LOST] = "SELECT trial FROM lease JOIN trial ON number = trial WHERE heard < " NOW
+                 " - ? AND state = 'running' ORDER BY number LIMIT ?",
     [SQL_WIDEN] = "UPDATE facts SET space = ?, width = ?",
 };
 
@@ -97,6 +102,7 @@ static void abort_(void *v)
     /* after some failures SQLite has rolled back by itself */
     if (!sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->taken = false;
+    s->idle[0] = s->idle[1];
     if (!s->text_before) return;
     cull__free(s->text);
     s->text = s->text_before, s->facts = s->before;
@@ -133,6 +139,7 @@ static cull_status commit(cull_ctx *cx, void *v)
         return st;
     }
     s->taken = false;
+    s->idle[1] = s->idle[0];
     cull__free(s->text_before);
     s->text_before = NULL;
     if (!s->sync || !s->owed) return CULL_OK;
@@ -266,11 +273,37 @@ static cull_status begin_trial(cull_ctx *cx, cull__sqlite *s, const cull__event 
     return finish(cx, s, q);
 }
 
+/* The lease of a trial that ended is passed on to the next that this connection asks for: what ends writes a page
+ * less. One that nobody passes on is no lost trial, since that does not run. */
+static cull_status unlease(cull_ctx *cx, cull__sqlite *s, int64_t trial)
+{
+    if (s->idle[0]) return with_trial(cx, s, SQL_UNLEASE, trial, NULL);
+    s->idle[0] = trial + 1;
+    return CULL_OK;
+}
+
+static cull_status lease(cull_ctx *cx, cull__sqlite *s, const cull__event *e)
+{
+    sqlite3_stmt *q = NULL;
+    if (!s->swept) {
+        CULL_TRY(run(cx, s, SQL_SWEEP));
+        s->swept = true;
+    }
+    if (s->idle[0]) {
+        CULL_TRY(stmt(cx, s, SQL_PASS, &q));
+        sqlite3_bind_int64(q, 3, s->idle[0] - 1);
+        s->idle[0] = 0;
+        CULL_TRY(with_trial(cx, s, SQL_PASS, e->trial, e->worker));
+        if (sqlite3_changes(s->db) > 0) return CULL_OK; /* else another connection swept it away */
+    }
+    return with_trial(cx, s, SQL_LEASE, e->trial, e->worker);
+}
+
 /* A trial that was asked already is handed out again: it keeps its row. */
 static cull_status asked(cull_ctx *cx, cull__sqlite *s, const cull__event *e)
 {
     CULL_TRY(e->x ? begin_trial(cx, s, e) : change_trial(cx, s, e, NULL));
-    if (e->state == CULL_TRIAL_RUNNING) return with_trial(cx, s, SQL_LEASE, e->trial, e->worker);
+    if (e->state == CULL_TRIAL_RUNNING) return lease(cx, s, e);
     return change_trial(cx, s, e, NULL);
 }
 
@@ -286,7 +319,7 @@ static cull_status tables_follow(cull_ctx *cx, cull__sqlite *s, const cull__even
     case CULL__TOLD:
         CULL_TRY(change_trial(cx, s, e, NULL));
         if (e->state == CULL_TRIAL_RUNNING) return CULL_OK;
-        return with_trial(cx, s, SQL_UNLEASE, e->trial, NULL);
+        return unlease(cx, s, e->trial);
     case CULL__QUEUED:
     case CULL__ENDED:
     case CULL__WIDENED: break;

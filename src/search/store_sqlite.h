@@ -16,6 +16,8 @@ enum {
     SQL_CHANGED,
     SQL_LEASE,
     SQL_UNLEASE,
+    SQL_PASS,
+    SQL_SWEEP,
     SQL_BEAT,
     SQL_LOST,
     SQL_WIDEN,
@@ -33,6 +35,8 @@ typedef struct cull__sqlite {
     bool cancelled;         /* the wait ended because the ctx said so */
     bool reading, taken, charged;
     bool sync;        /* results are kept from power failures */
+    bool swept;       /* leases that others left behind are gone */
+    int64_t idle[2];  /* + 1: a trial that ended and whose lease is there still; as committed */
     bool owed;        /* one was written since the last fsync */
     uint64_t file[2]; /* device and inode: another one of that name is not written to */
     cull__study_facts facts, before; /* before: where a widening is not committed yet */
