@@ -452,7 +452,8 @@ static const cull_compute_fns fns = {.needs = CULL_READS_SCORE | CULL_READS_QUAL
 const cull_method cull__method_cascade = {
     .slug = "cascade",
     .title = "a chain of models, each of which answers what it is sure of",
-    .paper = "",
+    .paper = "Chen, Zaharia and Zou 2023, FrugalGPT: How to Use Large Language Models While "
+             "Reducing Cost and Improving Performance",
     .columns = "",
     .task = CULL_TASK_COMPUTE,
     .rev = 1,

@@ -11,7 +11,7 @@
  *           weights one random number prunes all rows by default (homo), which chooses most often all that pass.
  * Cost      O((n + m) log (n + m)) time; about 150 bytes a row. The policy holds the scores of the calibration rows that are not
  *           wanted.
- * Example   cull trust fit conformal-selection --level 0.1 --score s --truth active --save p.json calib.csv
+ * Example   cull trust conformal-selection --level 0.1 --score s --truth active calib.csv -o cert.json
  */
 #include "base/base.h"
 #include "choose/positives.h"

@@ -13,7 +13,7 @@
  *           is no function of a table of scores.
  * Cost      O(K (n + m) log (n + m)) time; 16 bytes a test score and about 120 a row for each worker. The policy holds the scores of the
  *           calibration rows that are not wanted.
- * Example   cull trust fit optcs --level 0.1 --score ridge,forest,knn --truth affinity --above 6 --save p.json calib.csv
+ * Example   cull trust optcs --level 0.1 --score ridge,forest,knn --truth affinity --above 6 calib.csv -o cert.json
  */
 #include "base/base.h"
 #include "choose/positives.h"

@@ -9,7 +9,7 @@
  * Reads     predictions (score) and the true number; spread, weights and groups where they are asked for or there.
  * Deviates  CQR: an interval whose ends would cross is the point between them. By group, delta is of each one by itself.
  * Cost      O(n log n) time to fit, O(n) to apply; 24 n bytes.
- * Example   cull trust fit prediction-intervals --level 0.1 --table val.csv --score predicted --truth y -o intervals.json
+ * Example   cull trust prediction-intervals --level 0.1 --score predicted --truth y val.csv -o intervals.json
  */
 #include "base/base.h"
 #include "choose/strata.h"

@@ -11,7 +11,7 @@
  * Deviates  APS and RAPS: a set holds no class by force, so that it may be empty where random numbers are used; the papers' RAPS
  *           tunes its penalty and ranks on rows of its own, here they are options. By group or class, delta is of each one by itself.
  * Cost      O(n classes) to fit but for sorts, O(n classes log classes) to apply; 8 n bytes, with weights and by class 8 n classes.
- * Example   cull trust fit prediction-sets --level 0.1 --logits val.npy --truth labels.npy -o sets.json
+ * Example   cull trust prediction-sets --level 0.1 --logits val.npy --truth labels.npy -o sets.json
  */
 #include "base/base.h"
 #include "choose/strata.h"

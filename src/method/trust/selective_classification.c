@@ -11,7 +11,7 @@
  * Deviates  Geifman and El-Yaniv search by halves, testing at delta over their number although what is tested next depends on the rows;
  *           here the grid is fixed beforehand. Losses that are not 0 or 1 are tested by Hoeffding and Bentkus's bound.
  * Cost      O(n log n + grid n) time, 40 n bytes.
- * Example   cull trust fit selective-classification --level 0.05 --delta 0.1 --logits val.npy --truth labels.npy -o accept.json
+ * Example   cull trust selective-classification --level 0.05 --delta 0.1 --logits val.npy --truth labels.npy -o accept.json
  */
 #include "base/base.h"
 #include "cull/compute.h"

@@ -1,0 +1,19 @@
+/* compute: what every method of task compute keeps, checked on all that are registered. A method is
+ * covered the day its file appears. */
+#include "policies.h"
+
+static cull_status fit_by(cull_ctx *cx, const cull_method *m, const cull_opts *o,
+                          const cull_outcomes *rows, cull_policy **out)
+{
+    cull_compute_problem p = CULL_COMPUTE_PROBLEM;
+    p.rows = rows;
+    return cull_compute_fit(cx, m, o, &p, out);
+}
+
+static cull_status apply_by(cull_ctx *cx, cull_policy *p, const cull_outcomes *rows,
+                            cull_decisions *out)
+{
+    return cull_compute_apply(cx, p, NULL, rows, out);
+}
+
+POLICIES_TESTS(CULL_TASK_COMPUTE)
