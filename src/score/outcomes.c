@@ -1,6 +1,8 @@
-/* outcomes.c - how sure models are of rows of outcomes (outcomes.h). */
+/* outcomes.c - how sure models are of rows of outcomes, their probabilities, rows' features (outcomes.h). */
 #include "score/outcomes.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 cull_status cull__outcomes_sure(cull_ctx *cx, const cull_outcomes *o, int k, cull_sure sure,
@@ -18,4 +20,35 @@ cull_status cull__outcomes_sure(cull_ctx *cx, const cull_outcomes *o, int k, cul
                             .n = n,
                             .classes = o->classes};
     return cull_class_sure(cx, &rows, score ? sure : CULL_SURE_TOP, 1, score, label);
+}
+
+cull_status cull__outcomes_features(cull_ctx *cx, const cull_outcomes *o, double **x, int64_t *d)
+{
+    int64_t wide = 0, at = 0;
+    for (int m = 0; m < o->xs; m++) wide += o->d[m];
+    CULL_TRY(CULL_TMP(cx, *x, o->n * wide));
+    for (int m = 0; m < o->xs; at += o->d[m++])
+        for (int64_t i = 0; i < o->n; i++)
+            for (int64_t j = 0; j < o->d[m]; j++) {
+                double v = (double)o->x[m][i * o->d[m] + j];
+                if (!isfinite(v))
+                    return cull__fail(cx, CULL_EINPUT,
+                                      "%s: feature %" PRId64 " of row %" PRId64
+                                      " is %g; it must be finite",
+                                      o->where ? o->where : "the rows", at + j, i, v);
+                (*x)[i * wide + at + j] = v;
+            }
+    *d = wide;
+    return CULL_OK;
+}
+
+void cull__outcomes_proba(const cull_outcomes *o, int k, int64_t i, double *p)
+{
+    const float *v = o->out[k] + i * o->classes;
+    double sum = 0;
+    for (int32_t c = 0; c < o->classes; c++) sum += p[c] = (double)v[c];
+    if (o->outputs == CULL_LOGITS)
+        cull_softmax(p, o->classes, 1, p);
+    else
+        for (int32_t c = 0; c < o->classes; c++) p[c] /= sum;
 }

@@ -9,6 +9,10 @@
  * of its largest output, -1 where there are none. */
 cull_status cull__outcomes_sure(cull_ctx *cx, const cull_outcomes *o, int k, cull_sure sure,
                                 int64_t lo, int64_t n, double *score, int32_t *label);
+/* All features of a row side by side: x (n, d), scratch. EINPUT where one is not finite. */
+cull_status cull__outcomes_features(cull_ctx *cx, const cull_outcomes *o, double **x, int64_t *d);
+/* Row i of what model k put out, as probabilities that sum to 1. */
+void cull__outcomes_proba(const cull_outcomes *o, int k, int64_t i, double *p);
 /* What running model k on row i costs. */
 static inline double cull__outcomes_cost(const cull_outcomes *o, int k, int64_t i)
 {
