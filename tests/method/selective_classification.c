@@ -52,7 +52,7 @@ static void by_counting(void **state)
     qsort(t, N, sizeof *t, down);
     for (int way = 0; way < 2; way++) { /* the binomial test on a grid; conformal risk control */
         double level = way ? .12 : .3, delta = way ? 0 : .1, want = INFINITY, got;
-        const char *set[] = {"grid", "20", NULL};
+        const char *set[] = {"grid", "20", "test", "each", NULL};
         cull_ctx *cx = cull_ctx_new(NULL);
         cull_policy *p;
         cull_decisions d;

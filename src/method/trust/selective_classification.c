@@ -312,6 +312,7 @@ const cull_method cull__method_selective_classification = {
     .columns = "",
     .task = CULL_TASK_TRUST,
     .rev = 1,
+    .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.trust = &fns,

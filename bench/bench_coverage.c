@@ -1,0 +1,278 @@
+/* bench_coverage.c - whether what methods of task trust guarantee is what they reach: calibrated on some rows, checked on
+ * others, for many random splits.
+ *
+ *   bench_coverage [--splits S] [--level A] [--logits FILE --truth FILE]
+ *
+ * Prints `data,method,options,guarantee,level,delta,reached,lo,hi,broken,kept,seconds`. reached: the mean over splits (1000) of what is
+ * guaranteed, and its 95 % interval (bootstrap over splits); broken: the share of splits above the level, which delta bounds but for the
+ * noise of the test rows; kept: the mean size of sets, the mean width of intervals (median where some are infinite), or the share of rows that
+ * is accepted; seconds: processor time of all splits. Data: a made classification of 10 classes whose logits are too sharp and made numbers
+ * whose noise grows, 2,000 rows to calibrate and 10,000 others to check out of 200,000; and halves of the file that is given
+ * (`x.npz:logits`), whose splits share rows: there, the interval is not of new rows. */
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/base.h"
+#include "cull/confidence.h"
+#include "cull/trust.h"
+
+static void must(cull_ctx *cx, cull_status s)
+{
+    if (s == CULL_OK) return;
+    fprintf(stderr, "bench_coverage: %s\n", cull_error(cx));
+    exit(1);
+}
+
+static double cpu_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *room(int64_t n, size_t size)
+{
+    void *p = calloc((size_t)(n > 0 ? n : 1), size);
+    if (p) return p;
+    fprintf(stderr, "bench_coverage: out of memory\n");
+    exit(1);
+}
+
+/* ---- made rows ---- */
+enum { N = 200000, CLASSES = 10, FIT = 2000, TEST = 10000 };
+
+static void made_classes(cull_outcomes *o)
+{
+    static float z[N * CLASSES];
+    static const float *out[1] = {z};
+    static double truth[N];
+    static int32_t group[N];
+    cull_rng r = cull__rng_seeded(11, 1);
+    for (int64_t i = 0; i < N; i++) {
+        double most = -INFINITY, hard = cull__rng_unit(&r);
+        for (int c = 0; c < CLASSES; c++) {
+            double at = (1 + 3 * hard) * cull__rng_normal(&r), v = at + cull__rng_gumbel(&r);
+            z[i * CLASSES + c] = (float)(2 * at); /* twice as sure as it should be */
+            if (v > most) {
+                most = v;
+                truth[i] = c;
+            }
+        }
+        group[i] = hard > .7;
+    }
+    *o = (cull_outcomes){.n = N,
+                         .models = 1,
+                         .classes = CLASSES,
+                         .outputs = CULL_LOGITS,
+                         .out = out,
+                         .truth = truth,
+                         .group = group,
+                         .groups = 2};
+}
+
+static void made_numbers(cull_outcomes *o)
+{
+    static double score[2 * N], truth[N], spread[N];
+    static int32_t group[N];
+    cull_rng r = cull__rng_seeded(12, 1);
+    for (int64_t i = 0; i < N; i++) {
+        double x = cull__rng_unit(&r), sd = .2 + 2 * x * x;
+        truth[i] = sin(6 * x) + sd * cull__rng_normal(&r);
+        spread[i] = sd * exp(.2 * cull__rng_normal(&r)); /* known but roughly */
+        score[i] = sin(6 * x) - 1.2 * spread[i];
+        score[N + i] = sin(6 * x) + 1.2 * spread[i];
+        group[i] = x > .5;
+    }
+    *o = (cull_outcomes){.n = N,
+                         .models = 2,
+                         .score = score,
+                         .truth = truth,
+                         .spread = spread,
+                         .group = group,
+                         .groups = 2};
+}
+
+/* ---- one split ---- */
+typedef struct {
+    const char *method;
+    const char *option[9]; /* pairs, NULL at the end */
+    double delta;
+} setting;
+
+static int by_size(const void *x, const void *y)
+{
+    const double *a = x, *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+/* What went wrong, as a share of what the guarantee is about, and the size of what was decided. */
+static double check(const cull_decisions *d, const cull_outcomes *o, bool of_all, double *kept)
+{
+    double bad = 0, of = 0;
+    double *width = d->lo ? room(d->n, sizeof *width) : NULL;
+    *kept = 0;
+    for (int64_t i = 0; i < d->n; i++) {
+        if (d->set) {
+            bad += !d->set[i * d->classes + (int64_t)o->truth[i]];
+            for (int32_t c = 0; c < d->classes; c++) *kept += d->set[i * d->classes + c];
+        } else if (d->lo) {
+            bad += !(d->lo[i] <= o->truth[i] && o->truth[i] <= d->hi[i]);
+            width[i] = d->hi[i] - d->lo[i];
+        } else {
+            bad += d->keep[i] && d->label[i] != (int32_t)o->truth[i];
+            *kept += d->keep[i];
+        }
+    }
+    of = d->keep && !of_all ? *kept : (double)d->n;
+    if (d->lo) {
+        qsort(width, (size_t)d->n, sizeof *width, by_size);
+        for (int64_t i = 0; i < d->n; i++) *kept += width[i];
+        if (isinf(*kept)) *kept = width[d->n / 2] * (double)d->n;
+    }
+    free(width);
+    *kept /= (double)d->n;
+    return of > 0 ? bad / of : 0;
+}
+
+static double split(cull_ctx *cx, const setting *s, const cull_outcomes *o, const int64_t *row,
+                    double level, double *kept, const char **bounds)
+{
+    const cull_method *m = cull_method_find(s->method, NULL);
+    cull_trust_problem p = CULL_TRUST_PROBLEM;
+    cull_outcomes fit, test;
+    cull_policy *policy;
+    cull_decisions d;
+    cull_opts *opts;
+    bool made = o->n == N;
+    int64_t half = made ? FIT : o->n / 2, rest = made ? TEST : o->n - half;
+    cull__mark_t mark = cull__mark(cx);
+    must(cx, cull_outcomes_gather(cx, o, row, half, &fit));
+    must(cx, cull_outcomes_gather(cx, o, row + half, rest, &test));
+    p.rows = &fit;
+    p.level = level;
+    p.delta = s->delta;
+    must(cx, cull_opts_new(cx, m, &opts));
+    for (int k = 0; s->option[k]; k += 2)
+        must(cx, cull_opts_set(cx, opts, s->option[k], s->option[k + 1]));
+    must(cx, cull_trust_fit(cx, m, opts, &p, &policy));
+    must(cx, cull_trust_apply(cx, policy, NULL, &test, &d, NULL));
+    const char *what = cull_policy_guaranteed(policy)->bounds;
+    *bounds = !strncmp(what, "risk", 4) ? "selective risk"
+              : what[0] == 's'          ? "accepted and wrong"
+                                        : "miscoverage";
+    double bad = check(&d, &test, what[0] == 's', kept);
+    cull_decisions_free(&d);
+    cull_policy_free(policy);
+    cull_opts_free(opts);
+    cull__release(cx, mark);
+    return bad;
+}
+
+/* The first k of a shuffle of row (n). */
+static void shuffle(cull_rng *r, int64_t *row, int64_t n, int64_t k)
+{
+    for (int64_t i = 0; i < k; i++) {
+        int64_t j = i + cull__rng_below(r, n - i), was = row[i];
+        row[i] = row[j];
+        row[j] = was;
+    }
+}
+
+static void run(const char *data, const cull_outcomes *o, const setting *s, double level,
+                int64_t splits)
+{
+    double *bad = room(splits, sizeof *bad), size = 0, above = 0, kept, t = 0;
+    int64_t *row = room(o->n, sizeof *row);
+    const char *bounds = "";
+    for (int64_t j = 0; j < o->n; j++) row[j] = j;
+    cull_interval i;
+    cull_ctx_opts co = CULL_CTX_OPTS;
+    co.threads = 1;
+    for (int64_t k = 0; k < splits; k++) {
+        co.seed = (uint64_t)k + 1;
+        cull_ctx *cx = cull_ctx_new(&co);
+        if (!cx) exit(1);
+        cull_rng r = cull__rng_seeded(5, (uint64_t)k);
+        shuffle(&r, row, o->n, o->n == N ? FIT + TEST : o->n);
+        double from = cpu_time();
+        bad[k] = split(cx, s, o, row, level, &kept, &bounds);
+        t += cpu_time() - from;
+        size += kept / (double)splits;
+        above += bad[k] > level;
+        cull_ctx_free(cx);
+    }
+    cull_ctx *cx = cull_ctx_new(NULL);
+    must(cx, cull_interval_rows(cx, CULL_OF_MEAN, bad, NULL, splits, NULL, &i));
+    printf("%s,%s,", data, s->method);
+    for (int k = 0; s->option[k]; k++)
+        printf("%s%s", s->option[k], !s->option[k + 1] ? "" : k % 2 ? " " : "=");
+    printf(",%s,%g,%g,%.5f,%.5f,%.5f,%.3f,%.4f,%.4f\n", bounds, level, s->delta, i.value, i.lo,
+           i.hi, above / (double)splits, size, t);
+    fflush(stdout);
+    cull_ctx_free(cx);
+    free(bad);
+    free(row);
+}
+
+static const setting SETS[] = {
+    {"prediction-sets", {"score", "lac"}, 0},
+    {"prediction-sets", {"score", "aps"}, 0},
+    {"prediction-sets", {"score", "aps", "randomised", "no"}, 0},
+    {"prediction-sets", {"score", "raps"}, 0},
+    {"prediction-sets", {"score", "top"}, 0},
+    {"prediction-sets", {"score", "lac", "by", "class"}, 0},
+    {"prediction-sets", {"score", "lac"}, .1},
+    {"selective-classification", {"test", "each"}, .1},
+    {"selective-classification", {"test", "sequence"}, .1},
+    {"selective-classification", {NULL}, 0},
+};
+static const setting INTERVALS[] = {
+    {"prediction-intervals", {"around", "prediction"}, 0},
+    {"prediction-intervals", {"around", "spread"}, 0},
+    {"prediction-intervals", {"around", "quantiles"}, 0},
+    {"prediction-intervals", {"around", "quantiles", "ends", "each"}, 0},
+    {"prediction-intervals", {"around", "quantiles", "by", "group"}, 0},
+    {"prediction-intervals", {"around", "quantiles"}, .1},
+};
+
+int main(int argc, char **argv)
+{
+    int64_t splits = 1000;
+    double level = .1;
+    const char *logits = NULL, *truth = NULL;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--splits")) splits = atoll(argv[i + 1]);
+        if (!strcmp(argv[i], "--level")) level = atof(argv[i + 1]);
+        if (!strcmp(argv[i], "--logits")) logits = argv[i + 1];
+        if (!strcmp(argv[i], "--truth")) truth = argv[i + 1];
+    }
+    if (splits < 1 || !(level > 0 && level < 1)) return 2;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_outcomes classes, numbers;
+    made_classes(&classes);
+    made_numbers(&numbers);
+    printf("data,method,options,guarantee,level,delta,reached,lo,hi,broken,kept,seconds\n");
+    for (size_t k = 0; k < sizeof SETS / sizeof *SETS; k++)
+        run("made classes", &classes, SETS + k, level, splits);
+    for (size_t k = 0; k < sizeof INTERVALS / sizeof *INTERVALS; k++)
+        run("made numbers", &numbers, INTERVALS + k, level, splits);
+    if (logits && truth) {
+        cull_outcomes_opts oo = CULL_OUTCOMES_OPTS;
+        cull_outcomes_file *f;
+        oo.logits = &logits;
+        oo.logits_files = 1;
+        oo.truth = truth;
+        must(cx, cull_outcomes_open(cx, &oo, &f));
+        cull_outcomes given = *cull_outcomes_of(f);
+        given.hash = NULL;
+        for (size_t k = 0; k < sizeof SETS / sizeof *SETS; k++)
+            run("given", &given, SETS + k, level, splits);
+        cull_outcomes_close(f);
+    }
+    cull_ctx_free(cx);
+    return 0;
+}
