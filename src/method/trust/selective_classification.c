@@ -33,7 +33,7 @@ static const cull_opt table[] = {
                   "how sure an answer is: the score that is given (else the log odds of the top "
                   "class), or one made from the outputs"),
     CULL_OPT_ENUM(
-        opts, test, EACH, "each|sequence",
+        opts, test, SEQUENCE, "each|sequence",
         "with delta: test a grid of thresholds at once, or one after the other in an order "
         "that a part of the rows chooses"),
     CULL_OPT_I64(opts, grid, 50, 1, 10000, "with delta: thresholds that are tested"),
