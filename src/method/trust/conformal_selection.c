@@ -2,7 +2,8 @@
  *
  * Chooses   test rows whose truth is wanted (1, or above a number), of which a share `level` at most is wrong on average.
  * Idea      A calibration row that is not wanted and looks at least as good as the test row speaks against it: their share is
- *           its p-value, and the Benjamini-Hochberg procedure says how small it must be (with the clipped score). With weights: weighted p-values, and for each row what would be chosen were it certain (Jin and
+ *           its p-value, and the Benjamini-Hochberg procedure says how small it must be (with the
+ *           clipped score). With weights: weighted p-values, and for each row what would be chosen were it certain (Jin and
  *           Candes 2023b), so that the rate is held although test rows are unlike calibration rows.
  * Reads     score, or outputs of which class 1 is wanted; truth; weight (of both sides) where there is a shift.
  * Deviates  (a) All auxiliary choices together take n log n, by an order that they share; the published code takes a loop over

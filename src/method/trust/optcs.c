@@ -6,7 +6,8 @@
  *           calibration rows? The model for which that is most judges the row; as the question does not look at the row's own
  *           rank, its p-value stays one. Rows that pass at their own number are e-values, which e-BH puts together.
  * Reads     a score of each model, or outputs of which class 1 is wanted; truth. With leave-one-out: scores of fits over all
- *           calibration and test rows, test rows labelled 0, each row scored by the fit that left it out (OptCS-Full-MSel; of one model OptCS-Full, which is Benjamini-Hochberg over them).
+ *           calibration and test rows, test rows labelled 0, each row scored by the fit that left it out (OptCS-Full-MSel;
+ *           of one model OptCS-Full, which is Benjamini-Hochberg over them).
  * Deviates  (a) All numbers of rows come from one order of the scores, in n log n for a model, exactly; the published code runs
  *           Benjamini-Hochberg for each row and model. (b) Equal scores count against a row (ties = count), where one
  *           published script has a strict comparison. (c) The variant that fits n + 1 models for each test row is not here: it
