@@ -9,7 +9,7 @@
  * know.
  *
  * How near to the full run step 40 comes hangs on two things that no paper fixes for such images, so they are run
- * too, and shown: with the noise levels of latent diffusion step 40 still has X times the noise; and where
+ * too, and shown: with the noise levels of latent diffusion step 40 still has 1.5 times the noise; and where
  * some edits change next to nothing around the square, the full run finds those, which step 40 does not yet tell
  * from others. */
 #define _GNU_SOURCE

@@ -75,6 +75,9 @@ cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_deci
         return cull__fail(cx, CULL_EINPUT,
                           rows->truth ? "decisions are about other rows than the truth is"
                                       : "a check wants the truth of rows (--truth)");
+    if (cull_policy_text(
+            p, "unchecked")) /* a method whose guarantee is not about single rows says why */
+        return cull__fail(cx, CULL_EINPUT, "%s", cull_policy_text(p, "unchecked"));
     if (!d->keep && !d->set && !d->lo)
         return cull__fail(cx, CULL_EINPUT, "there is no decision that a truth could refute");
     for (int64_t i = 0; i < rows->n; i++)

@@ -1,4 +1,4 @@
-/* claim_compute: checks of how much work an input gets. */
+/* claim_compute: checks of how much work an input gets, and of candidates that are stopped. */
 #include "claiming.h"
 
 /* Reached, and stopped when asked. */
@@ -17,9 +17,21 @@ static void specdec(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* Its parts are tests of race and relevance; here only that it stops when asked, after the first setting. */
+static void elect(void **state)
+{
+    (void)state;
+    hooks h = {.stop_at = 2};
+    cull_ctx *cx = hooked_ctx(&h, 2);
+    cull_claim_result r;
+    refused(cx, cull_claim_run(cx, "elect", NULL, true, &r), CULL_ECANCEL, "stopped");
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(specdec)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(specdec), cmocka_unit_test(elect)};
     (void)keeps;
     (void)fails_well;
     return cmocka_run_group_tests(tests, NULL, NULL);
