@@ -1,6 +1,8 @@
 /* cull/cascade.h - cascades of models: which sure answers of cheap models to take, exactly, at every cost. */
 #ifndef CULL_CASCADE_H
 #define CULL_CASCADE_H
+#include <math.h>
+
 #include "cull/method.h"
 
 #ifdef __cplusplus
@@ -64,6 +66,36 @@ CULL_API cull_status cull_cascade_plan(cull_ctx *cx, const cull_cascade_table *t
  * -1 = none. O(log n). */
 CULL_API int64_t cull_cascade_within(const cull_cascade_front *f, double cost);
 CULL_API int64_t cull_cascade_reaching(const cull_cascade_front *f, double quality);
+
+/* ---- more stages than three: one cascade, for a budget or a target ---- */
+typedef struct {
+    int stages;    /* 1 to CULL_CASCADE_STAGES */
+    int quantiles; /* 2 to 255 */
+    double delay;  /* as above; 0 = no limit */
+    double budget; /* most mean cost; the best quality within it is looked for, */
+    double
+        target; /* or, where this is not -INFINITY, the least cost with that quality within the budget */
+    int64_t limit; /* beginnings that are looked into; 0 = none: the best by small changes alone */
+} cull_cascade_deep_opts;
+/* clang-format off */
+#define CULL_CASCADE_DEEP_OPTS {.stages = 5, .quantiles = 100, .budget = INFINITY, .target = -INFINITY, .limit = 500}
+/* clang-format on */
+typedef struct {
+    cull_cascade best;
+    double
+        bound; /* no cascade has a higher quality within the budget (a lower cost with the target) */
+    int64_t nodes; /* beginnings looked into */
+    bool proven;   /* nothing is left that could be better */
+} cull_cascade_found;
+/* From `start`, a point of the front that keeps to budget and target, by changing, adding or taking away a stage as long as
+ * that helps, then by branch and bound over beginnings, the most promising first: a row that is not answered yet could get
+ * the answer of any one model at that model's cost, of which Lagrange multipliers make a bound. That bound does not know how
+ * little confidences say, so that it closes on small tables alone; `bound` less `best` is the gap. EINPUT: a start that does
+ * not keep to them. O(n K) time a beginning. Bit-equal for any number of threads. */
+CULL_API cull_status cull_cascade_deepen(cull_ctx *cx, const cull_cascade_table *t,
+                                         const cull_cascade_deep_opts *opts,
+                                         const cull_cascade *start,
+                                         cull_cascade_found *out) CULL_CHECKED;
 
 /* Which stage answers each row; confidence (stages, n): what stage i would say, of which only rows that come to it are
  * read. A NaN does not answer, but in the last stage. */
