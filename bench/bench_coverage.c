@@ -7,8 +7,9 @@
  * guaranteed, and its 95 % interval (bootstrap over splits); broken: the share of splits above the level, which delta bounds but for the
  * noise of the test rows; kept: the mean size of sets, the mean width of intervals (median where some are infinite), or the share of rows that
  * is accepted; seconds: processor time of all splits. Data: a made classification of 10 classes whose logits are too sharp and made numbers
- * whose noise grows, 2,000 rows to calibrate and 10,000 others to check out of 200,000; and halves of the file that is given
- * (`x.npz:logits`), whose splits share rows: there, the interval is not of new rows. */
+ * whose noise grows, 2,000 rows to calibrate and 10,000 others to check out of 200,000 (shifted: rows of much noise are drawn more often to
+ * check than to calibrate; weighted: the method is told); and halves of the file that is given (`x.npz:logits`), whose splits share rows:
+ * there, the interval is not of new rows. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static void made_classes(cull_outcomes *o)
 
 static void made_numbers(cull_outcomes *o)
 {
-    static double score[2 * N], truth[N], spread[N];
+    static double score[2 * N], truth[N], spread[N], weight[N];
     static int32_t group[N];
     cull_rng r = cull__rng_seeded(12, 1);
     for (int64_t i = 0; i < N; i++) {
@@ -86,12 +87,14 @@ static void made_numbers(cull_outcomes *o)
         score[i] = sin(6 * x) - 1.2 * spread[i];
         score[N + i] = sin(6 * x) + 1.2 * spread[i];
         group[i] = x > .5;
+        weight[i] = .05 + .95 * x * x; /* at most 1 */
     }
     *o = (cull_outcomes){.n = N,
                          .models = 2,
                          .score = score,
                          .truth = truth,
                          .spread = spread,
+                         .weight = weight,
                          .group = group,
                          .groups = 2};
 }
@@ -101,6 +104,7 @@ typedef struct {
     const char *method;
     const char *option[9]; /* pairs, NULL at the end */
     double delta;
+    int shift; /* test rows are drawn by their weight; 2 = and the method is told */
 } setting;
 
 static int by_size(const void *x, const void *y)
@@ -182,12 +186,29 @@ static void shuffle(cull_rng *r, int64_t *row, int64_t n, int64_t k)
     }
 }
 
+/* k of the rows to the front, each drawn by its weight, which is 1 at most: taken or passed over. */
+static void by_weight(cull_rng *r, const double *weight, int64_t *row, int64_t n, int64_t k)
+{
+    for (int64_t i = 0, left = n; i < k && left > i;) {
+        int64_t j = i + cull__rng_below(r, left - i), was = row[j];
+        if (cull__rng_unit(r) < weight[was]) {
+            row[j] = row[i];
+            row[i++] = was;
+        } else {
+            row[j] = row[--left];
+            row[left] = was;
+        }
+    }
+}
+
 static void run(const char *data, const cull_outcomes *o, const setting *s, double level,
                 int64_t splits)
 {
     double *bad = room(splits, sizeof *bad), size = 0, above = 0, kept, t = 0;
     int64_t *row = room(o->n, sizeof *row);
     const char *bounds = "";
+    cull_outcomes use = *o;
+    if (s->shift < 2) use.weight = NULL;
     for (int64_t j = 0; j < o->n; j++) row[j] = j;
     cull_interval i;
     cull_ctx_opts co = CULL_CTX_OPTS;
@@ -198,8 +219,9 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
         if (!cx) exit(1);
         cull_rng r = cull__rng_seeded(5, (uint64_t)k);
         shuffle(&r, row, o->n, o->n == N ? FIT + TEST : o->n);
+        if (s->shift) by_weight(&r, o->weight, row + FIT, o->n - FIT, TEST);
         double from = cpu_time();
-        bad[k] = split(cx, s, o, row, level, &kept, &bounds);
+        bad[k] = split(cx, s, &use, row, level, &kept, &bounds);
         t += cpu_time() - from;
         size += kept / (double)splits;
         above += bad[k] > level;
@@ -207,9 +229,10 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
     }
     cull_ctx *cx = cull_ctx_new(NULL);
     must(cx, cull_interval_rows(cx, CULL_OF_MEAN, bad, NULL, splits, NULL, &i));
-    printf("%s,%s,", data, s->method);
+    printf("%s%s,%s,", data, s->shift ? " shifted" : "", s->method);
     for (int k = 0; s->option[k]; k++)
         printf("%s%s", s->option[k], !s->option[k + 1] ? "" : k % 2 ? " " : "=");
+    printf("%s", s->shift == 2 ? " weighted" : "");
     printf(",%s,%g,%g,%.5f,%.5f,%.5f,%.3f,%.4f,%.4f\n", bounds, level, s->delta, i.value, i.lo,
            i.hi, above / (double)splits, size, t);
     fflush(stdout);
@@ -219,24 +242,27 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
 }
 
 static const setting SETS[] = {
-    {"prediction-sets", {"score", "lac"}, 0},
-    {"prediction-sets", {"score", "aps"}, 0},
-    {"prediction-sets", {"score", "aps", "randomised", "no"}, 0},
-    {"prediction-sets", {"score", "raps"}, 0},
-    {"prediction-sets", {"score", "top"}, 0},
-    {"prediction-sets", {"score", "lac", "by", "class"}, 0},
-    {"prediction-sets", {"score", "lac"}, .1},
-    {"selective-classification", {"test", "each"}, .1},
-    {"selective-classification", {"test", "sequence"}, .1},
-    {"selective-classification", {NULL}, 0},
+    {"prediction-sets", {"score", "lac"}, 0, 0},
+    {"prediction-sets", {"score", "aps"}, 0, 0},
+    {"prediction-sets", {"score", "aps", "randomised", "no"}, 0, 0},
+    {"prediction-sets", {"score", "raps"}, 0, 0},
+    {"prediction-sets", {"score", "top"}, 0, 0},
+    {"prediction-sets", {"score", "lac", "by", "class"}, 0, 0},
+    {"prediction-sets", {"score", "lac"}, .1, 0},
+    {"selective-classification", {"test", "each"}, .1, 0},
+    {"selective-classification", {"test", "sequence"}, .1, 0},
+    {"selective-classification", {NULL}, 0, 0},
 };
 static const setting INTERVALS[] = {
-    {"prediction-intervals", {"around", "prediction"}, 0},
-    {"prediction-intervals", {"around", "spread"}, 0},
-    {"prediction-intervals", {"around", "quantiles"}, 0},
-    {"prediction-intervals", {"around", "quantiles", "ends", "each"}, 0},
-    {"prediction-intervals", {"around", "quantiles", "by", "group"}, 0},
-    {"prediction-intervals", {"around", "quantiles"}, .1},
+    {"prediction-intervals", {"around", "prediction"}, 0, 0},
+    {"prediction-intervals", {"around", "spread"}, 0, 0},
+    {"prediction-intervals", {"around", "quantiles"}, 0, 0},
+    {"prediction-intervals", {"around", "quantiles", "ends", "each"}, 0, 0},
+    {"prediction-intervals", {"around", "quantiles", "by", "group"}, 0, 0},
+    {"prediction-intervals", {"around", "quantiles"}, .1, 0},
+    {"prediction-intervals", {"around", "prediction"}, 0, 1},
+    {"prediction-intervals", {"around", "prediction"}, 0, 2},
+    {"prediction-intervals", {"around", "quantiles", "by", "group"}, 0, 2},
 };
 
 int main(int argc, char **argv)
