@@ -96,6 +96,12 @@ static int left(const cull__trace *t, int64_t at, int most)
     return t->n - at < most ? (int)(t->n - at) : most;
 }
 
+int cull__draft_length(const cull__trace *t, const cull__draft_policy *p, int64_t at)
+{
+    double pass[CULL__DRAFT_MOST + 1];
+    return draft(t, p, at, left(t, at, p->most), pass);
+}
+
 /* Positions from here to most + 1 further on, in a ring: a round goes no farther. */
 enum { RING = 2 * CULL__DRAFT_MOST };
 

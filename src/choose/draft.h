@@ -51,6 +51,8 @@ cull_status cull__draft_cost_fits(cull_ctx *cx, const cull__draft_cost *c);
  * fit. */
 void cull__draft_count_up(const cull__trace *t, const cull__draft_policy *p, int64_t blocks,
                           cull__draft_count *block, cull__draft_count *sum);
+/* Tokens of a round that begins at `at`, unless what is drafted ends the text; not of a schedule. */
+int cull__draft_length(const cull__trace *t, const cull__draft_policy *p, int64_t at);
 /* Acceptances drawn, 0 or 1. No position is tested twice in a run, so a count over them is a run that
  * draws as it goes, and policies counted over the same draws are compared on the same luck. */
 void cull__draft_draw(cull_rng *r, const double *taken, int64_t n, double *out);
