@@ -4,7 +4,9 @@
  *
  * Models of rising cost and rate of being right, on rows that are hard for all or for none, with a confidence that
  * knows more than chance. Prints `case,models,rows,threads,wall seconds,processor seconds,value`: the front (value: how many
- * cascades were compared, then how many are on it) and the routing (value: rows a second). */
+ * cascades were compared, then how many are on it), chains of five stages from its middle by changes alone and with 500 beginnings (value: quality
+ * of the start, of what was found, bound), the routing and
+ * the method's apply (value: rows a second of processor time). */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 
 #include "base/base.h"
 #include "cull/cascade.h"
+#include "cull/compute.h"
 
 enum { ROUTED = 4000000 };
 
@@ -57,6 +60,22 @@ static void fill(cull_cascade_table *t, double *confidence, double *quality, dou
     free(hard);
 }
 
+/* Five stages from the middle of the front on, for its cost. */
+static void deep(cull_ctx *cx, const cull_cascade_table *t, const cull_cascade_front *f,
+                 int64_t limit)
+{
+    cull_cascade_deep_opts o = CULL_CASCADE_DEEP_OPTS;
+    cull_cascade_found got;
+    int64_t start = f->n / 2;
+    double wall = cull__now(), cpu = cpu_time();
+    o.budget = f->at[start].cost;
+    o.limit = limit;
+    must(cx, cull_cascade_deepen(cx, t, &o, &f->at[start], &got));
+    printf("deep,%d,%lld,%d,%.3f,%.3f,%.5f,%.5f,%.5f\n", t->models, (long long)t->n,
+           cull_ctx_threads(cx), cull__now() - wall, cpu_time() - cpu, f->at[start].quality,
+           got.best.quality, got.bound);
+}
+
 static void front(cull_ctx *cx, const cull_cascade_table *t, const cull_cascade_opts *o)
 {
     cull_cascade_front f;
@@ -64,6 +83,7 @@ static void front(cull_ctx *cx, const cull_cascade_table *t, const cull_cascade_
     must(cx, cull_cascade_fit(cx, t, o, &f));
     printf("front,%d,%lld,%d,%.3f,%.3f,%.0f,%lld\n", t->models, (long long)t->n,
            cull_ctx_threads(cx), cull__now() - wall, cpu_time() - cpu, f.looked, (long long)f.n);
+    for (int64_t limit = 0; limit <= 500; limit += 500) deep(cx, t, &f, limit);
     cull_cascade_front_free(&f);
 }
 
@@ -83,6 +103,37 @@ static void routing(void)
     printf("route,3,%d,1,%.4f,%.4f,%.3g\n", ROUTED, best, best, ROUTED / best);
     free(v);
     free(stage);
+}
+
+/* The method as the door calls it: fitted on the first 10000 rows, applied to 2000000, from the scores of three models. */
+static void method(cull_ctx *cx)
+{
+    enum { FEW = 10000, MANY = 2000000, K = 3 };
+    static const double each[K] = {1, 4, 16};
+    double *v = numbers(2 * (int64_t)K * FEW), *score = numbers((int64_t)K * MANY);
+    cull_rng r = cull__rng_seeded(5, 1);
+    for (int64_t i = 0; i < (int64_t)K * MANY; i++) score[i] = cull__rng_unit(&r);
+    for (int64_t i = 0; i < (int64_t)K * FEW; i++) {
+        v[i] = cull__rng_unit(&r);
+        v[K * FEW + i] = cull__rng_unit(&r) < (v[i] + (double)(i / FEW)) / 3;
+    }
+    cull_outcomes few = {.n = FEW, .models = K, .score = v, .quality = v + K * FEW, .each = each},
+                  many = {.n = MANY, .models = K, .score = score, .each = each};
+    cull_compute_problem p = CULL_COMPUTE_PROBLEM;
+    cull_policy *policy;
+    cull_decisions d;
+    p.rows = &few;
+    p.budget = 9;
+    must(cx, cull_compute_fit(cx, cull_method_find("cascade", NULL), NULL, &p, &policy));
+    double wall = cull__now(), cpu = cpu_time();
+    must(cx, cull_compute_apply(cx, policy, NULL, &many, &d));
+    cpu = cpu_time() - cpu;
+    printf("apply,%d,%d,%d,%.4f,%.4f,%.3g\n", K, MANY, cull_ctx_threads(cx), cull__now() - wall,
+           cpu, MANY / cpu);
+    cull_decisions_free(&d);
+    cull_policy_free(policy);
+    free(v);
+    free(score);
 }
 
 int main(int argc, char **argv)
@@ -121,6 +172,7 @@ int main(int argc, char **argv)
     fill(&t, confidence, quality, cost);
     front(cx, &t, &o);
     routing();
+    method(cx);
     free(confidence);
     free(quality);
     free(cost);

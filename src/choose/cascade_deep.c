@@ -82,14 +82,20 @@ static double promise(const search *s, double cost, double quality, const double
     return best + s->slack;
 }
 
-static cull_status prepare(cull_ctx *cx, search *s)
+/* The most that quality and one model's cost sum to. */
+static void largest(const cull__cascade_rows *r, double *all, double *dearest)
+{
+    *all = ldexp((double)r->n, r->quality_places);
+    *dearest = 0;
+    for (int k = 0; k < r->models; k++)
+        *dearest = fmax(*dearest, r->cost ? r->cost[k] * (double)r->n : r->total[r->models + k]);
+}
+
+static cull_status prepare(cull_ctx *cx, search *s, double all, double dearest)
 {
     const cull__cascade_rows *r = s->d.r;
-    double dearest = 0, all = ldexp((double)r->n, r->quality_places);
     CULL_TRY(CULL_TMP(cx, s->top, r->n * PRICES));
     CULL_TRY(CULL_TMP(cx, s->heap, OPEN_MOST));
-    for (int k = 0; k < r->models; k++)
-        dearest = fmax(dearest, r->cost ? r->cost[k] * (double)r->n : r->total[r->models + k]);
     for (int j = 0; j < PRICES; j++)
         s->price[j] = j == 0 || dearest == 0 ? 0 : ldexp(all / dearest, 2 * j - 8);
     for (int64_t i = 0; i < r->n; i++)
@@ -161,8 +167,11 @@ static void look_into(search *s, const cull__chain *c)
 
 static cull_status branch(cull_ctx *cx, search *s, int64_t limit, cull_cascade_found *out)
 {
-    node first = {.promise = INFINITY};
-    double open = -INFINITY;
+    node first = {.number = s->come++};
+    double open = -INFINITY, top[PRICES] = {0};
+    for (int64_t i = 0; i < s->d.r->n; i++)
+        for (int p = 0; p < PRICES; p++) top[p] += s->top[i * PRICES + p];
+    first.promise = promise(s, 0, 0, top);
     push(s, &first);
     while (s->n) {
         node x = pop(s);
@@ -251,6 +260,7 @@ static cull_status deepen(cull_ctx *cx, const cull_cascade_table *t,
                           cull_cascade_found *out)
 {
     cull__cascade_rows r;
+    double all, dearest;
     search s = {.d = {.r = &r, .stages = o->stages, .budget = o->budget, .target = o->target}};
     CULL_TRY(cull__cascade_check(cx, t, o->quantiles));
     CULL_TRY(cull__cascade_read(cx, t, o->quantiles, &r));
@@ -260,8 +270,9 @@ static cull_status deepen(cull_ctx *cx, const cull_cascade_table *t,
     CULL_TRY(CULL_TMP(cx, s.d.rest, r.n * 2));
     CULL_TRY(CULL_TMP(cx, s.d.bin_sum, 256 * BIN));
     CULL_TRY(begin(cx, &s.d, start));
-    CULL_TRY(cull__deep_polish(cx, &s.d));
-    CULL_TRY(prepare(cx, &s));
+    largest(&r, &all, &dearest);
+    CULL_TRY(cull__deep_polish(cx, &s.d, all, dearest));
+    CULL_TRY(prepare(cx, &s, all, dearest));
     CULL_TRY(branch(cx, &s, o->limit, out));
     unfold(&s.d, &out->best);
     return CULL_OK;

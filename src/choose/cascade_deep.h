@@ -17,11 +17,13 @@ typedef struct {
     const cull__cascade_rows *r;
     int stages; /* at most */
     double budget, target;
-    cull__chain best;
-    /* scratch for looks at rows */
-    int32_t *open;   /* (n) */
+    cull__chain best; /* that is allowed */
+    cull__chain next; /* where the climb goes: to the best, or, where price is above 0, to */
+    double price;     /* more quality - price cost, allowed or not */
+    bool moved;
+    int32_t *open;   /* (n): scratch */
     double *rest;    /* (n, 2): quality and cost of what comes after, by row */
-    double *bin_sum; /* (256, 4 + more) */
+    double *bin_sum; /* (256, as many as are needed) */
 } cull__deep;
 
 static inline double cull__deep_cost(const cull__deep *d, double sum)
@@ -55,6 +57,7 @@ bool cull__deep_in_time(const cull__cascade_rows *r, const cull__chain *c, int a
 /* Rows that the first `stages` of c leave open, into d->open, and what those stages cost and answered. */
 int64_t cull__deep_replay(cull__deep *d, const cull__chain *c, int stages, double *cost,
                           double *quality);
-/* Better ones by changing, adding or taking away one stage, until there is none. */
-cull_status cull__deep_polish(cull_ctx *cx, cull__deep *d);
+/* Better ones by changing, adding or taking away one stage, until there is none. `all`, `dearest`: the most that quality and
+ * cost sum to. */
+cull_status cull__deep_polish(cull_ctx *cx, cull__deep *d, double all, double dearest);
 #endif

@@ -177,7 +177,7 @@ static cull_status from_base(cull_ctx *cx, const job *j, cull__stands *f)
     f->low = j->base->low;
     memcpy(f->least, j->base->least, CULL__FRONT_PLACES * sizeof *f->least);
     CULL_TRY(CULL_GROW(cx, f->at, &f->room, j->base->n));
-    memcpy(f->at, all, (size_t)j->base->n * sizeof *all);
+    if (j->base->n) memcpy(f->at, all, (size_t)j->base->n * sizeof *all);
     f->n = j->base->n;
     return CULL_OK;
 }
@@ -190,7 +190,7 @@ static cull_status keep_new(cull_ctx *cx, cull__stands *f)
     for (int64_t i = 0; i < f->n; i++)
         if (f->at[i].key >> 52 == 3) f->at[n++] = f->at[i];
     CULL_TRY(CULL_ALLOC(cx, own, n));
-    memcpy(own, f->at, (size_t)n * sizeof *own);
+    if (n) memcpy(own, f->at, (size_t)n * sizeof *own);
     cull__stands_free(f);
     f->at = own;
     f->n = n;

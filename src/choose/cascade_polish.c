@@ -74,13 +74,33 @@ static cull__chain put(const cull__chain *c, int at, bool instead, int k, int g)
     return new;
 }
 
+/* Is a chain of these sums the best, or where to go? */
+static bool wanted(const cull__deep *d, double cost, double quality)
+{
+    if (cull__deep_better(d, cost, quality)) return true;
+    return d->price > 0 && quality - d->price * cost > d->next.quality - d->price * d->next.cost;
+}
+
+static void take(cull__deep *d, cull__chain c, double cost, double quality)
+{
+    c.cost = cost;
+    c.quality = quality;
+    bool better = cull__deep_better(d, cost, quality);
+    if (better) d->best = c;
+    if (d->price > 0 ? quality - d->price * cost <= d->next.quality - d->price * d->next.cost
+                     : !better)
+        return;
+    d->next = c;
+    d->moved = true;
+}
+
 /* All thresholds of model k at `at`; what lies before costs `cost` and answers `quality`. */
-static bool try_model(cull__deep *d, const cull__chain *c, int at, bool instead, int k, int64_t n,
+static void try_model(cull__deep *d, const cull__chain *c, int at, bool instead, int k, int64_t n,
                       double cost, double quality)
 {
     const cull__cascade_rows *r = d->r;
     double(*sum)[4] = (double(*)[4])(void *)d->bin_sum;
-    bool better = false, end = at + instead >= c->stages; /* nothing comes after */
+    bool end = at + instead >= c->stages; /* nothing comes after */
     int bins = r->grid[k] + 1;
     memset(sum, 0, (size_t)bins * sizeof *sum);
     for (int64_t j = 0; j < n; j++) {
@@ -99,50 +119,41 @@ static bool try_model(cull__deep *d, const cull__chain *c, int at, bool instead,
             quality += sum[g - 1][1] - sum[g - 1][2];
         }
         if (g && (end || sum[g - 1][3] == 0)) continue;
-        if (!cull__deep_better(d, cost, quality)) continue;
-        d->best = put(c, at, instead, k, g);
-        d->best.cost = cost;
-        d->best.quality = quality;
-        better = true;
+        if (wanted(d, cost, quality)) take(d, put(c, at, instead, k, g), cost, quality);
     }
-    return better;
 }
 
-static bool try_place(cull__deep *d, const cull__chain *c, int at, bool instead)
+static void try_place(cull__deep *d, const cull__chain *c, int at, bool instead)
 {
     double cost, quality;
     int64_t n = cull__deep_replay(d, c, at, &cost, &quality);
-    bool better = false;
     after(d, c, at + instead, n);
     for (int k = 0; k < d->r->models; k++) {
         bool same = instead && c->model[at] == k;
         if (!same && cull__deep_has(c, k)) continue;
         if (!cull__deep_in_time(d->r, c, instead ? at : -1, k)) continue;
-        better |= try_model(d, c, at, instead, k, n, cost, quality);
+        try_model(d, c, at, instead, k, n, cost, quality);
     }
-    return better;
 }
 
 /* One more model at the end, before which the last one gets a threshold. */
-static bool try_after(cull__deep *d, const cull__chain *c)
+static void try_after(cull__deep *d, const cull__chain *c)
 {
     double cost, quality;
     int last = c->stages - 1;
     int64_t n = cull__deep_replay(d, c, last, &cost, &quality);
-    bool better = false;
     for (int k = 0; k < d->r->models; k++) {
         cull__chain more = *c;
         if (cull__deep_has(c, k) || !cull__deep_in_time(d->r, c, -1, k)) continue;
         more.model[more.stages] = (int16_t)k;
         more.grid[more.stages++] = 0;
         after(d, &more, last + 1, n);
-        better |= try_model(d, &more, last, true, c->model[last], n, cost, quality);
+        try_model(d, &more, last, true, c->model[last], n, cost, quality);
     }
-    return better;
 }
 
 /* The chain without stage `at`. */
-static bool try_without(cull__deep *d, const cull__chain *c, int at)
+static void try_without(cull__deep *d, const cull__chain *c, int at)
 {
     cull__chain new = *c;
     double cost, quality;
@@ -157,25 +168,47 @@ static bool try_without(cull__deep *d, const cull__chain *c, int at)
         cost += d->rest[2 * j];
         quality += d->rest[2 * j + 1];
     }
-    if (!cull__deep_better(d, cost, quality)) return false;
-    new.cost = cost;
-    new.quality = quality;
-    d->best = new;
-    return true;
+    take(d, new, cost, quality);
 }
 
-cull_status cull__deep_polish(cull_ctx *cx, cull__deep *d)
+/* From c on, as long as a change helps; *end: where that led to. */
+static cull_status climb(cull_ctx *cx, cull__deep *d, cull__chain c, cull__chain *end)
 {
-    for (bool better = true; better;) {
-        cull__chain c = d->best; /* all changes are of this one; the best of them is the next */
-        better = false;
+    for (d->moved = true; d->moved; c = d->next) {
+        d->moved = false;
+        d->next = c;
         for (int at = 0; at < c.stages; at++) {
             CULL_TRY(cull__tick(cx, 0, 0));
-            better |= try_place(d, &c, at, true);
-            if (c.stages > 1) better |= try_without(d, &c, at);
-            if (c.stages < d->stages) better |= try_place(d, &c, at, false);
+            try_place(d, &c, at, true);
+            if (c.stages > 1) try_without(d, &c, at);
+            if (c.stages < d->stages) try_place(d, &c, at, false);
         }
-        if (c.stages < d->stages) better |= try_after(d, &c);
+        if (c.stages < d->stages) try_after(d, &c);
     }
+    *end = c;
     return CULL_OK;
+}
+
+/* With a limit to the cost hardly a single change is allowed. So the climb is by quality less a price of cost, too, and whatever
+ * is allowed on the way counts; the price is halved in on where that ends at the limit. */
+cull_status cull__deep_polish(cull_ctx *cx, cull__deep *d, double all, double dearest)
+{
+    enum { STEPS = 16, SPAN = 20 };
+    cull__chain end;
+    double lo = -SPAN, hi = SPAN; /* the price in powers of 2 */
+    d->price = 0;
+    CULL_TRY(climb(cx, d, d->best, &end));
+    for (int step = 0; step < STEPS && dearest > 0; step++) {
+        double mid = (lo + hi) / 2;
+        d->price = exp2(mid) * all / dearest;
+        CULL_TRY(climb(cx, d, d->best, &end));
+        bool dear = d->target == -INFINITY ? cull__deep_cost(d, end.cost) > d->budget
+                                           : cull__deep_quality(d, end.quality) >= d->target;
+        if (dear)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    d->price = 0;
+    return climb(cx, d, d->best, &end);
 }

@@ -278,6 +278,67 @@ static void the_risk_is_held(void **state)
     if (fitted < 60 || broke > 20) fail_msg("%d fitted, %d broke", fitted, broke);
 }
 
+/* A longer chain is no worse than the front's, keeps to the budget, and is what decides; the front stays for other budgets. */
+static void longer_chains(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(13, 1);
+    enum { M = 400, MANY = 5 };
+    static double score[MANY * M], quality[MANY * M];
+    static const double each[MANY] = {1, 1.5, 2, 2.5, 3};
+    for (int i = 0; i < M; i++) /* each model is sure and right of a fifth, and no use elsewhere */
+        for (int k = 0; k < MANY; k++) {
+            bool own = i % MANY == k;
+            score[k * M + i] = own + .9 * cull__rng_unit(&r);
+            quality[k * M + i] = own;
+        }
+    cull_outcomes rows = {.n = M, .models = MANY, .score = score, .quality = quality, .each = each};
+    cull_compute_problem p = CULL_COMPUTE_PROBLEM;
+    double got[2][2] = {{0}};
+    p.rows = &rows;
+    p.budget = 7;
+    for (int longer = 0; longer < 2; longer++) {
+        cull_opts *o = options(cx, "stages", longer ? "5" : "3");
+        cull_policy *policy;
+        cull_decisions d;
+        ok(cx, cull_compute_fit(cx, method(), o, &p, &policy));
+        ok(cx, cull_compute_apply(cx, policy, NULL, &rows, &d));
+        for (int i = 0; i < M; i++) {
+            got[longer][0] += d.cost[i] / M;
+            got[longer][1] += quality[d.model[i] * M + i] / M;
+        }
+        assert_true(got[longer][0] <= 7 + 1e-9);
+        cull_decisions_free(&d);
+        if (longer) {
+            ok(cx, cull_opts_set(cx, o, "spend", "7"));
+            ok(cx, cull_compute_apply(cx, policy, o, &rows, &d));
+            double cost = 0;
+            for (int i = 0; i < M; i++) cost += d.cost[i] / M;
+            assert_true(fabs(cost - got[0][0]) < 1e-9);
+            cull_decisions_free(&d);
+            cull_policy_free(policy);
+            ok(cx, cull_opts_set(cx, o, "spend", "0"));
+            cull_compute_problem q = p;
+            q.budget = INFINITY;
+            q.target = got[1][1] - 1e-9; /* no dearer for what that reached */
+            ok(cx, cull_compute_fit(cx, method(), o, &q, &policy));
+            ok(cx, cull_compute_apply(cx, policy, NULL, &rows, &d));
+            double right = 0;
+            for (int i = 0; i < M; i++) right += quality[d.model[i] * M + i] / M;
+            assert_true(right >= q.target);
+            cull_decisions_free(&d);
+            q.risk = .5;
+            cull_policy *none;
+            refused(cx, cull_compute_fit(cx, method(), o, &q, &none), CULL_EINPUT, "5 stages");
+        }
+        cull_policy_free(policy);
+        cull_opts_free(o);
+    }
+    if (!(got[1][1] > got[0][1] + .1)) fail_msg("three stages %g, five %g", got[0][1], got[1][1]);
+    cull_ctx_free(cx);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -374,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(best_of_all_pairs), cmocka_unit_test(targets_and_other_budgets),
         cmocka_unit_test(from_outputs),      cmocka_unit_test(the_risk_is_held),
-        cmocka_unit_test(refusals),          cmocka_unit_test(threads_and_memory)};
+        cmocka_unit_test(longer_chains),     cmocka_unit_test(refusals),
+        cmocka_unit_test(threads_and_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* cascade - sure answers of cheap models are taken, the rest goes on to the next; the exact front of cost and quality.
  *
- * Chooses   for each row which of up to three models answers: each runs in turn until one is sure enough.
+ * Chooses   for each row which of some models answers: each runs in turn until one is sure enough.
  * Idea      Every order of models and every pair of thresholds from a grid of quantiles is compared on the rows that are known,
- *           exactly; those that nothing dominates are kept, so that one policy serves every budget.
+ *           exactly, for up to three stages; those that nothing dominates are kept, so that one policy serves every budget. A
+ *           longer chain is looked for from the one chosen, by changes of a stage and branch and bound.
  * Reads     a score of each model (or its outputs), what answers are worth, costs; delays where there is a limit to them.
  * Deviates  - ; a cascade with a guarantee is learnt from one part of the rows and tested on the others.
  * Cost      K^2 (n + Q^2) K additions for K models and Q quantiles; 17 n K bytes. Applied: one look at each stage's score.
@@ -19,14 +20,18 @@
 #include <string.h>
 
 typedef struct {
-    int64_t stages, quantiles;
+    int64_t stages, quantiles, nodes;
     int sure;
     double hold, spend;
     bool groups;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_I64(opts, stages, 3, 1, 3, "models that a row may go through"),
+    CULL_OPT_I64(opts, stages, 3, 1, CULL_CASCADE_STAGES,
+                 "models that a row may go through; above 3 the front of three is where a longer "
+                 "chain is looked for from"),
     CULL_OPT_I64(opts, quantiles, 100, 2, 255, "thresholds of a model that are tried"),
+    CULL_OPT_I64(opts, nodes, 100, 0, 1000000,
+                 "with more than 3 stages: beginnings of chains that are looked into"),
     CULL_OPT_ENUM(opts, sure, CULL_SURE_TOP, "top|margin|entropy|odds|logit|energy",
                   "how sure outputs are, where models have no scores"),
     CULL_OPT_F64(opts, hold, 0.5, 0.01, 0.99,
@@ -230,6 +235,12 @@ static cull_status can_be_guaranteed(cull_ctx *cx, const cull_compute_problem *p
             cx, CULL_EINPUT,
             "delta 0: the risk of a cascade need not fall with its cost, so that it is "
             "not held in expectation; delta must be above 0");
+    if (o->stages > 3)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%" PRId64
+                          " stages: a limit to the risk is tested along the front, which "
+                          "is of up to 3",
+                          o->stages);
     if (u->low != 0 || u->wide != 1)
         return cull__fail(cx, CULL_EINPUT,
                           "quality goes from %g to %g; a limit to the risk needs it in 0 .. 1",
@@ -302,10 +313,46 @@ static cull_status say(cull_ctx *cx, const known *u, const cull_cascade *c, cull
                             u->low + u->wide * quality);
 }
 
+/* More stages than the front's: one chain, for the budget or target at hand. */
+static cull_status longer(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                          const known *u, const cull_cascade *start, cull_policy *out)
+{
+    cull_cascade_deep_opts d = {.stages = (int)o->stages,
+                                .quantiles = (int)o->quantiles,
+                                .delay = isfinite(p->delay) ? p->delay : 0,
+                                .budget = p->budget,
+                                .target = -INFINITY,
+                                .limit = o->nodes};
+    cull_cascade_found got;
+    double model[CULL_CASCADE_STAGES];
+    double target = (p->target - u->low) / u->wide, have = (start->quality - u->low) / u->wide;
+    got.best = *start;
+    if (target > have) { /* so far out of reach */
+        CULL_TRY(cull_cascade_deepen(cx, &u->t, &d, start, &got));
+        have = got.best.quality;
+        if (have < target)
+            return cull__fail(cx, CULL_EINPUT,
+                              "target %g: the best chain that was found has a quality of %g",
+                              p->target, u->low + u->wide * have);
+    }
+    if (p->target != -INFINITY) d.target = fmin(target, have * (1 - 1e-12)); /* scaled: rounded */
+    cull_cascade from = got.best;
+    CULL_TRY(cull_cascade_deepen(cx, &u->t, &d, &from, &got));
+    for (int s = 0; s < got.best.stages; s++) model[s] = got.best.model[s];
+    CULL_TRY(cull_policy_put(cx, out, "long model", 1, got.best.stages, model));
+    CULL_TRY(cull_policy_put(cx, out, "long threshold", 1, got.best.stages, got.best.threshold));
+    CULL_TRY(say(cx, u, &got.best, out));
+    double bound = p->target == -INFINITY ? u->low + u->wide * got.bound : got.bound;
+    return cull_policy_note(cx, out, "no chain of %d stages has a %s of %s than %.6g", d.stages,
+                            p->target == -INFINITY ? "quality" : "cost",
+                            p->target == -INFINITY ? "more" : "less", bound);
+}
+
 static cull_status learn(cull_ctx *cx, const cull_compute_problem *p, const opts *o, known *u,
                          cull_cascade_front *f, cull_policy *out)
 {
-    cull_cascade_opts co = {.stages = (int)o->stages, .quantiles = (int)o->quantiles};
+    cull_cascade_opts co = {.stages = o->stages < 3 ? (int)o->stages : 3,
+                            .quantiles = (int)o->quantiles};
     bool guaranteed = !isnan(p->risk);
     known all = *u, test;
     int64_t from = 0, at = 0;
@@ -317,10 +364,16 @@ static cull_status learn(cull_ctx *cx, const cull_compute_problem *p, const opts
         return cull__fail(cx, CULL_EINPUT, "delay %g: every model takes longer", p->delay);
     if (guaranteed) CULL_TRY(test_front(cx, p, o, &test, f, &from));
     for (int64_t i = 0; i < f->n; i++) f->at[i].quality = u->low + u->wide * f->at[i].quality;
-    CULL_TRY(choose(cx, f, from, p->budget, p->target, guaranteed, &at));
+    double target = p->target;
+    if (o->stages > 3) { /* what no front of three has may still be reached */
+        int64_t within = isfinite(p->budget) ? cull_cascade_within(f, p->budget) : f->n - 1;
+        target = fmin(target, within < 0 ? -INFINITY : f->at[within].quality);
+    }
+    CULL_TRY(choose(cx, f, from, p->budget, target, guaranteed, &at));
     CULL_TRY(keep_front(cx, f, out));
     CULL_TRY(cull_policy_put_number(cx, out, "from", (double)from));
     CULL_TRY(cull_policy_put_number(cx, out, "chosen", (double)at));
+    if (o->stages > 3) return longer(cx, p, o, u, &f->at[at], out);
     CULL_TRY(say(cx, u, &f->at[at], out));
     if (!guaranteed) return CULL_OK;
     return cull_policy_guarantee(
@@ -346,44 +399,47 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
 }
 
 /* ---- apply ---- */
-static cull_status cascade_at(cull_ctx *cx, const cull_policy *p, int64_t at, int models,
-                              cull_cascade *c)
+static cull_status damaged(cull_ctx *cx, const char *what, double v)
 {
-    const double *model, *threshold;
-    CULL_TRY(cull_policy_need(cx, p, "model", -1, 3, &model));
-    CULL_TRY(cull_policy_need(cx, p, "threshold", -1, 3, &threshold));
+    return cull__fail(cx, CULL_EINPUT, "the policy is damaged: %s is %g", what, v);
+}
+
+/* From as many numbers as there may be stages; -1 is no model. */
+static cull_status cascade_of(cull_ctx *cx, const double *model, const double *threshold,
+                              int64_t most, int models, cull_cascade *c)
+{
     *c = (cull_cascade){0};
-    for (int s = 0; s < 3 && model[3 * at + s] != -1; s++) {
-        double m = model[3 * at + s];
-        if (!(m >= 0 && m < models) || m != floor(m) || isnan(threshold[3 * at + s]))
-            return cull__fail(cx, CULL_EINPUT,
-                              "the policy is damaged: stage %d of its cascade %" PRId64
-                              " is model %g",
-                              s + 1, at, m);
-        c->model[s] = (int32_t)m;
-        c->threshold[s] = threshold[3 * at + s];
-        c->stages = s + 1;
+    for (int64_t s = 0; s < most && model[s] != -1; s++) {
+        if (!(model[s] >= 0 && model[s] < models) || model[s] != floor(model[s]))
+            return damaged(cx, "the model of a stage", model[s]);
+        if (isnan(threshold[s])) return damaged(cx, "the threshold of a stage", threshold[s]);
+        c->model[s] = (int32_t)model[s];
+        c->threshold[s] = threshold[s];
+        c->stages = (int32_t)s + 1;
     }
-    if (c->stages) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT,
-                      "the policy is damaged: its cascade %" PRId64 " has no stage", at);
+    return c->stages ? CULL_OK : damaged(cx, "the number of stages", 0);
 }
 
 static cull_status cascade_for(cull_ctx *cx, const cull_policy *p, const opts *o, int models,
                                cull_cascade *c)
 {
-    const double *front, *shape;
+    const double *front, *model, *threshold;
     double from, at;
-    int64_t n;
+    int64_t n, stages;
+    if (o->spend == 0 && cull_policy_get(p, "long model", NULL, &stages)) {
+        if (stages > CULL_CASCADE_STAGES)
+            return damaged(cx, "the number of stages", (double)stages);
+        CULL_TRY(cull_policy_need(cx, p, "long model", 1, stages, &model));
+        CULL_TRY(cull_policy_need(cx, p, "long threshold", 1, stages, &threshold));
+        return cascade_of(cx, model, threshold, stages, models, c);
+    }
     CULL_TRY(cull_policy_need(cx, p, "front", -1, 2, &front));
     (void)cull_policy_get(p, "front", &n, NULL);
-    CULL_TRY(cull_policy_need(cx, p, "model", n, 3, &shape));
-    CULL_TRY(cull_policy_need(cx, p, "threshold", n, 3, &shape));
+    CULL_TRY(cull_policy_need(cx, p, "model", n, 3, &model));
+    CULL_TRY(cull_policy_need(cx, p, "threshold", n, 3, &threshold));
     CULL_TRY(cull_policy_need_number(cx, p, "from", &from));
     CULL_TRY(cull_policy_need_number(cx, p, "chosen", &at));
-    if (!(from >= 0 && from <= at && at < (double)n))
-        return cull__fail(cx, CULL_EINPUT, "the policy is damaged: it chose cascade %g of %" PRId64,
-                          at, n);
+    if (!(from >= 0 && from <= at && at < (double)n)) return damaged(cx, "its choice", at);
     if (o->spend > 0) {
         if (!(front[2 * (int64_t)from] <= o->spend))
             return cull__fail(cx, CULL_EINPUT,
@@ -391,7 +447,7 @@ static cull_status cascade_for(cull_ctx *cx, const cull_policy *p, const opts *o
                               front[2 * (int64_t)from]);
         for (at = from; at + 1 < (double)n && front[2 * (int64_t)at + 2] <= o->spend;) at++;
     }
-    return cascade_at(cx, p, (int64_t)at, models, c);
+    return cascade_of(cx, model + 3 * (int64_t)at, threshold + 3 * (int64_t)at, 3, models, c);
 }
 
 typedef struct {
