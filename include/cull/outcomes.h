@@ -37,6 +37,7 @@ typedef struct cull_outcomes {
     const double *spread; /* n, > 0: how far predictions are expected to be off */
     const int32_t *group; /* n: 0 .. groups-1 */
     int32_t groups;
+    const char *const *group_name; /* groups; NULL = a number is the same group in all rows */
     const uint64_t *hash; /* n: of all that is known of the row; rows of one hash are copies */
     /* Numbers that describe rows; of exits, a matrix for each. */
     const float *const *x; /* xs: (n, d[i]), finite */

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Rows of stratum s are row[from[s] .. from[s + 1]), in their order; those of none of them are left out. */
 typedef struct {
@@ -199,4 +200,42 @@ cull_status cull__strata_read(cull_ctx *cx, const cull_policy *p, const char *na
     cull_status s = weighted(cx, p, name, strata, stratum, w, m, q);
     cull__release(cx, mark);
     return s;
+}
+
+/* ---- groups by name ---- */
+static const char *key_of(int32_t group, char buf[32])
+{
+    snprintf(buf, 32, "group %d", (int)group);
+    return buf;
+}
+
+cull_status cull__groups_keep(cull_ctx *cx, const cull_outcomes *o, cull_policy *p)
+{
+    char buf[32];
+    for (int32_t g = 0; o->group_name && g < o->groups; g++)
+        CULL_TRY(cull_policy_put_text(cx, p, key_of(g, buf), o->group_name[g]));
+    return CULL_OK;
+}
+
+cull_status cull__groups_read(cull_ctx *cx, const cull_policy *p, const cull_outcomes *o,
+                              int32_t *group)
+{
+    char buf[32];
+    int32_t known = 0, *code;
+    const char **name;
+    while (cull_policy_text(p, key_of(known, buf))) known++;
+    if ((known > 0) != (o->group_name != NULL))
+        return cull__fail(cx, CULL_EINPUT,
+                          "the groups of the calibration rows have %s, those of these rows %s",
+                          known ? "names" : "numbers alone", known ? "numbers alone" : "names");
+    CULL_TRY(CULL_TMP(cx, code, (int64_t)o->groups));
+    CULL_TRY(CULL_TMP(cx, name, (int64_t)known + 1));
+    for (int32_t k = 0; k < known; k++) name[k] = cull_policy_text(p, key_of(k, buf));
+    for (int32_t g = 0; g < o->groups; g++) {
+        code[g] = known ? -1 : g;
+        for (int32_t k = 0; k < known && code[g] < 0; k++)
+            if (!strcmp(name[k], o->group_name[g])) code[g] = k;
+    }
+    for (int64_t i = 0; i < o->n; i++) group[i] = code[o->group[i]];
+    return CULL_OK;
 }

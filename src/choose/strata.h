@@ -24,4 +24,10 @@ bool cull__strata_weighted(const cull_policy *p, const char *name);
  * no calibration rows. */
 cull_status cull__strata_read(cull_ctx *cx, const cull_policy *p, const char *name,
                               const int32_t *stratum, const double *w, int64_t m, double *q);
+
+/* Groups are known by name where they have names: files number them as they come. keep notes those of the calibration rows; read (n) gives
+ * test rows the numbers that the policy's groups have, and -1 where there is none of the name. EINPUT: one side alone has names. */
+cull_status cull__groups_keep(cull_ctx *cx, const cull_outcomes *o, cull_policy *p);
+cull_status cull__groups_read(cull_ctx *cx, const cull_policy *p, const cull_outcomes *o,
+                              int32_t *group);
 #endif

@@ -403,6 +403,7 @@ static cull_status groups(opening *g, const cull_outcomes_opts *o)
     if (s == CULL_OK) s = CULL_ALLOC(g->cx, g->f->group, g->f->o.n);
     if (s == CULL_OK) s = levels ? text_groups(g, of, v, levels) : number_groups(g, v);
     g->f->o.group = g->f->group;
+    g->f->o.group_name = (const char *const *)g->f->group_name;
     cull_frame_free(of);
     return s;
 }

@@ -137,9 +137,52 @@ static void refusals(void **state)
     memory_fails("prediction-intervals", all, &a, &b, 0);
 }
 
+/* Files number groups as they come: a policy knows them by name. */
+static void groups_by_name(void **state)
+{
+    (void)state;
+    static made a, b, c;
+    static const char *const here[] = {"x", "y", "z"}, *const there[] = {"z", "new", "x", "y"};
+    const int32_t from[] = {2, 3, 0}; /* there of x, y, z */
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_policy *p;
+    cull_decisions d, e;
+    const char *group[] = {"by", "group", NULL};
+    make_rows(&a, 1, 300);
+    make_rows(&b, 2, 50);
+    for (int i = 0; i < 300; i++)
+        if (a.group[i] == 2) a.number[i] *= 9; /* groups differ */
+    c = b;
+    as_numbers(&a);
+    as_numbers(&b);
+    as_numbers(&c);
+    ok(cx, trust_by(cx, "prediction-intervals", group, &a, &b, .1, 0, &p, &d, NULL));
+    cull_policy_free(p);
+    c.o.group = c.group;
+    for (int i = 0; i < 50; i++) c.group[i] = i == 7 ? 1 : from[b.group[i]];
+    c.o.groups = 4;
+    c.o.group_name = there;
+    refused(cx, trust_by(cx, "prediction-intervals", group, &a, &c, .1, 0, &p, &e, NULL),
+            CULL_EINPUT,
+            "the groups of the calibration rows have numbers alone, those of these rows names");
+    a.o.group_name = here;
+    ok(cx, trust_by(cx, "prediction-intervals", group, &a, &c, .1, 0, &p, &e, NULL));
+    for (int i = 0; i < 50; i++) {
+        if (i != 7) assert_true(d.lo[i] == e.lo[i] && d.hi[i] == e.hi[i]);
+        if (i == 7) assert_true(e.lo[i] == -INFINITY && e.hi[i] == INFINITY);
+    }
+    cull_policy_free(p);
+    cull_decisions_free(&d);
+    cull_decisions_free(&e);
+    refused(cx, trust_by(cx, "prediction-intervals", group, &a, &b, .1, 0, &p, &e, NULL),
+            CULL_EINPUT, "have names, those of these rows numbers alone");
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_counting), cmocka_unit_test(over_draws),
+                                       cmocka_unit_test(groups_by_name),
                                        cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

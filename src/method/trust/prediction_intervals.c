@@ -98,6 +98,7 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
     int64_t open = 0;
     CULL_TRY(frame_of(cx, o, p->rows, &f));
     CULL_TRY(keep(cx, p, o, &f, out, &open));
+    if (o->by == GROUP) CULL_TRY(cull__groups_keep(cx, p->rows, out));
     if (open)
         CULL_TRY(cull_policy_note(cx, out,
                                   "%lld thresholds rest on too few calibration rows for the level: "
@@ -122,8 +123,12 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
     const opts *o = o_;
     frame f = {0};
     double *lo, *hi;
-    const int32_t *stratum = o->by == GROUP ? x->group : NULL;
+    int32_t *stratum = NULL;
     CULL_TRY(frame_of(cx, o, x, &f));
+    if (o->by == GROUP) {
+        CULL_TRY(CULL_TMP(cx, stratum, x->n));
+        CULL_TRY(cull__groups_read(cx, p, x, stratum));
+    }
     CULL_TRY(CULL_TMP(cx, lo, x->n));
     hi = lo;
     CULL_TRY(cull__strata_read(cx, p, o->ends == EACH ? "below" : "threshold", stratum, x->weight,

@@ -107,6 +107,7 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
                       .alpha = p->level,
                       .delta = p->delta};
     CULL_TRY(cull__strata_keep(cx, &s, NAME, out, &open));
+    if (o->by == GROUP) CULL_TRY(cull__groups_keep(cx, x, out));
     CULL_TRY(cull_policy_put_number(cx, out, "classes", x->classes));
     if (open)
         CULL_TRY(
@@ -162,9 +163,13 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
         row_step = weighted;
         class_step = weighted ? x->n : 1;
     } else {
+        int32_t *group = NULL;
         CULL_TRY(CULL_TMP(cx, q, x->n));
-        CULL_TRY(
-            cull__strata_read(cx, p, NAME, o->by == GROUP ? x->group : NULL, x->weight, x->n, q));
+        if (o->by == GROUP) {
+            CULL_TRY(CULL_TMP(cx, group, x->n));
+            CULL_TRY(cull__groups_read(cx, p, x, group));
+        }
+        CULL_TRY(cull__strata_read(cx, p, NAME, group, x->weight, x->n, q));
     }
     CULL_TRY(cull_decisions_new(
         cx, x->n, CULL_DECIDES_SET | CULL_DECIDES_LABEL | CULL_DECIDES_SCORE, x->classes, out));
