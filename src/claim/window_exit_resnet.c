@@ -112,7 +112,7 @@ static cull_status cascade(cull_ctx *cx, const scores *s, const int *net, int ne
 static cull_status figure(cull_ctx *cx, cull_interval_of of, const double *a, const double *b,
                           const char *what, cull_claim_result *out)
 {
-    cull_interval_opts o = {.draws = 2000, .stream = 4100};
+    cull_interval_opts o = {.draws = 1000, .stream = 4100};
     cull_interval v;
     CULL_TRY(cull_interval_rows(cx, of, a, b, HALF, &o, &v));
     cull__claim_add_figure(out, what, v.value, v.lo, v.hi);
