@@ -190,6 +190,10 @@ cull_status cull__strata_read(cull_ctx *cx, const cull_policy *p, const char *na
     if (strata < 1 || strata > INT32_MAX)
         return cull__fail(cx, CULL_EINPUT, "the policy has %lld thresholds; it is damaged",
                           (long long)strata);
+    for (int64_t k = 0; k < strata; k++)
+        if (isnan(threshold[k]))
+            return cull__fail(cx, CULL_EINPUT, "threshold %lld of the policy is nan; it is damaged",
+                              (long long)k);
     bool plain = !cull__strata_weighted(p, name);
     for (int64_t j = 0; j < m; j++) {
         int32_t s = stratum ? stratum[j] : 0;

@@ -124,6 +124,14 @@ static void refusals(void **state)
     assert_non_null(strstr(cull_policy_note_at(p, 0), "too few calibration rows"));
     cull_decisions_free(&d);
     cull_policy_free(p);
+    /* a policy that is damaged */
+    const double nan = NAN;
+    ok(cx, trust_by(cx, "prediction-intervals", none, &a, &b, .2, 0, &p, &d, NULL));
+    cull_decisions_free(&d);
+    ok(cx, cull_policy_put(cx, p, "threshold", 1, 1, &nan));
+    refused(cx, cull_trust_apply(cx, p, NULL, &b.o, &d, NULL), CULL_EINPUT,
+            "threshold 0 of the policy is nan");
+    cull_policy_free(p);
     a.o.spread = NULL;
     refused(cx, trust_by(cx, "prediction-intervals", spread, &a, &b, .1, 0, &p, &d, NULL),
             CULL_EINPUT, "--spread");

@@ -157,6 +157,8 @@ static void refusals(void **state)
     for (int i = 0; i < 20; i++) assert_int_equal(d.keep[i], 0);
     assert_non_null(strstr(cull_policy_note_at(p, 0), "nothing is accepted"));
     cull_decisions_free(&d);
+    ok(cx, cull_policy_put_number(cx, p, "threshold", NAN));
+    refused(cx, cull_trust_apply(cx, p, NULL, &b.o, &d, &g), CULL_EINPUT, "it is damaged");
     cull_policy_free(p);
     /* losses between 0 and 1, a given score, models beside */
     static double quality[2 * M], score[2 * M];

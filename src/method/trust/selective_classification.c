@@ -292,6 +292,8 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
 {
     double threshold;
     CULL_TRY(cull_policy_need_number(cx, p, "threshold", &threshold));
+    if (isnan(threshold))
+        return cull__fail(cx, CULL_EINPUT, "the threshold of the policy is nan; it is damaged");
     CULL_TRY(cull_decisions_new(
         cx, x->n, CULL_DECIDES_KEEP | CULL_DECIDES_SCORE | (x->out ? CULL_DECIDES_LABEL : 0), 0,
         out));
