@@ -38,8 +38,7 @@ typedef struct cull_trust_fns {
 CULL_API cull_status cull_trust_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                     const cull_trust_problem *p, cull_policy **out) CULL_CHECKED;
 /* Decide about test rows, all of which count at once in a selection. *g (may be NULL) is what is guaranteed of
- * these decisions: `broken` is set where rows are among those of the calibration, or their number is too small
- * for the level; strings live as long as the policy. */
+ * these decisions: `broken` is set where rows are among those of the calibration, or an option is another; strings live as long as the policy. */
 CULL_API cull_status cull_trust_apply(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
                                       const cull_outcomes *rows, cull_decisions *out,
                                       cull_guarantee *g) CULL_CHECKED;

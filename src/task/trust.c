@@ -110,20 +110,42 @@ static cull_status overlap(cull_ctx *cx, const cull_policy *p, const cull_outcom
     return CULL_OK;
 }
 
+/* An option that is not what it was when the rows were calibrated; NULL = none. */
+static cull_status changed_option(cull_ctx *cx, const cull_policy *p, const cull_opts *opts,
+                                  const char **name)
+{
+    cull_opts *fitted;
+    char a[64], b[64];
+    *name = NULL;
+    CULL_TRY(cull_policy_options(cx, p, &fitted));
+    for (const cull_opt *o = cull_policy_method(p)->opts; o && o->name && !*name; o++)
+        if (strcmp(cull_opts_get(fitted, o->name, a, sizeof a),
+                   cull_opts_get(opts, o->name, b, sizeof b)))
+            *name = o->name;
+    cull_opts_free(fitted);
+    return CULL_OK;
+}
+
 /* What is guaranteed of these rows; why not is a text of the policy, so that it lives as long. */
-static cull_status guaranteed(cull_ctx *cx, cull_policy *p, const cull_outcomes *rows,
-                              cull_guarantee *g)
+static cull_status guaranteed(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
+                              const cull_outcomes *rows, cull_guarantee *g)
 {
     const cull_guarantee *said = cull_policy_guaranteed(p);
+    const char *name;
     int64_t shared;
-    char why[200];
-    if (said) *g = *said;
+    char why[200] = "";
+    if (!said) return CULL_OK;
+    *g = *said;
     CULL_TRY(overlap(cx, p, rows, &shared));
-    if (!said || shared == 0) return CULL_OK;
-    snprintf(why, sizeof why,
-             "%" PRId64 " of %" PRId64
-             " rows are copies of calibration rows; leave them out of one",
-             shared, rows->n);
+    CULL_TRY(changed_option(cx, p, opts, &name));
+    if (shared)
+        snprintf(why, sizeof why,
+                 "%" PRId64 " of %" PRId64
+                 " rows are copies of calibration rows; leave them out of one",
+                 shared, rows->n);
+    else if (name)
+        snprintf(why, sizeof why, "option %s was another one when it was calibrated", name);
+    if (!*why) return CULL_OK;
     CULL_TRY(cull_policy_put_text(cx, p, "doubt", why));
     g->broken = cull_policy_text(p, "doubt");
     return CULL_OK;
@@ -148,7 +170,7 @@ cull_status cull_trust_apply(cull_ctx *cx, cull_policy *p, const cull_opts *opts
     if (s == CULL_OK) s = cull__outcomes_for(cx, m, m->run.trust->apply_needs, rows, &checked);
     if (s == CULL_OK) s = m->run.trust->apply(cx, p, cull_opts_raw(use), &checked, out);
     if (s == CULL_OK) s = cull__decisions_check(cx, m, rows, out);
-    if (s == CULL_OK) s = guaranteed(cx, p, rows, &said);
+    if (s == CULL_OK) s = guaranteed(cx, p, use, rows, &said);
     cull__release(cx, mark);
     cull_opts_free(own);
     if (s != CULL_OK) {
