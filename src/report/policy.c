@@ -53,7 +53,7 @@ cull_status cull_policy_put(cull_ctx *cx, cull_policy *p, const char *name, int6
         return cull__fail(cx, CULL_EINPUT, "a policy's array of %lld x %lld numbers is too large",
                           (long long)rows, (long long)cols);
     CULL_TRY(CULL_ALLOC(cx, copy, rows * cols + 1));
-    memcpy(copy, v, (size_t)(rows * cols) * sizeof *copy);
+    if (rows * cols > 0) memcpy(copy, v, (size_t)(rows * cols) * sizeof *copy);
     if (!a) {
         char *own = NULL;
         cull_status s = CULL_GROW(cx, p->array, &p->array_cap, p->arrays + 1);
@@ -220,9 +220,17 @@ cull_status cull_policy_made_by(cull_ctx *cx, cull_policy *p, const cull_method 
     return CULL_OK;
 }
 
+cull_status cull__policy_made(cull_ctx *cx, const cull_policy *p)
+{
+    if (p->method) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT, "the policy is of no method; a fit makes one that is");
+}
+
 cull_status cull_policy_options(cull_ctx *cx, const cull_policy *p, cull_opts **out)
 {
     cull_opts *o;
+    *out = NULL;
+    CULL_TRY(cull__policy_made(cx, p));
     CULL_TRY(cull_opts_new(cx, p->method, &o));
     size_t head = strlen(CULL__POLICY_OPTION);
     for (int64_t i = 0; i < p->texts; i++) {

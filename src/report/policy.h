@@ -25,6 +25,8 @@ struct cull_policy {
 };
 /* Options are texts whose names begin so. */
 #define CULL__POLICY_OPTION "option."
+/* Refuses a policy that nobody made. */
+cull_status cull__policy_made(cull_ctx *cx, const cull_policy *p);
 cull_status cull__policy_add_note(cull_ctx *cx, cull_policy *p, const char *s);
 cull_status cull__policy_add_model(cull_ctx *cx, cull_policy *p, const char *name);
 #endif

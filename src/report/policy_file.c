@@ -93,6 +93,7 @@ static void write_arrays(cull_json *j, const cull_policy *p)
 cull_status cull_policy_write(cull_ctx *cx, const cull_policy *p, const char *path)
 {
     cull_json j = {.b = CULL_BUF(cx)};
+    CULL_TRY(cull__policy_made(cx, p));
     cull__json_open(&j, '{');
     text_pair(&j, "cull", "policy");
     cull__json_key(&j, "format");
@@ -304,6 +305,15 @@ static cull_status read_guarantee(reading *g, cull__json_value root)
     return cull_policy_guarantee(g->cx, g->p, &q);
 }
 
+/* As cull__json_seed writes it: a large one is a string. */
+static bool seed_in(cull__json_value v, uint64_t *seed)
+{
+    size_t n;
+    if (cull__json_kind(v) != CULL__JSON_STRING) return cull__json_unsigned(v, seed);
+    const char *s = cull__json_string(v, &n);
+    return cull__digits(s, n, seed);
+}
+
 static cull_status read_maker(reading *g, cull__json_value root)
 {
     cull__json_value v;
@@ -323,7 +333,8 @@ static cull_status read_maker(reading *g, cull__json_value root)
         (g->p->method->task != CULL_TASK_COMPUTE && g->p->method->task != CULL_TASK_TRUST))
         return cull__fail(g->cx, CULL_EINPUT,
                           "%s: the policy is of method '%s', which this cull lacks", g->path, s);
-    if (cull__json_get(root, "seed", &v)) cull__json_unsigned(v, &g->p->seed);
+    if (cull__json_get(root, "seed", &v) && !seed_in(v, &g->p->seed))
+        return wrong(g, "seed", "a whole number");
     return CULL_OK;
 }
 

@@ -296,6 +296,18 @@ static cull_status read_histogram(cull__reading *g, cull__json_value root, cull_
     return CULL_OK;
 }
 
+bool cull__digits(const char *s, size_t n, uint64_t *out)
+{
+    uint64_t u = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = (unsigned)(s[i] - '0');
+        if (d > 9 || u > (UINT64_MAX - d) / 10) return false;
+        u = 10 * u + d;
+    }
+    if (n) *out = u;
+    return n > 0;
+}
+
 static cull_status read_seed(cull__reading *g, cull__json_value o, cull_run *run)
 {
     cull__json_value v;
@@ -307,15 +319,7 @@ static cull_status read_seed(cull__reading *g, cull__json_value o, cull_run *run
         return CULL_OK;
     }
     const char *s = cull__json_string(v, &n);
-    uint64_t u = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned d = (unsigned)(s[i] - '0');
-        if (d > 9 || u > (UINT64_MAX - d) / 10) return lacks(g, "seed", "whole number");
-        u = 10 * u + d;
-    }
-    if (!n) return lacks(g, "seed", "whole number");
-    run->seed = u;
-    return CULL_OK;
+    return cull__digits(s, n, &run->seed) ? CULL_OK : lacks(g, "seed", "whole number");
 }
 
 static cull_status read_head(cull__reading *g, cull__json_value o, cull_run *run)

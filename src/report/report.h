@@ -36,6 +36,7 @@ void cull__json_exact(cull_json *j, double v);               /* reads back to th
 void cull__json_pair(cull_json *j, const char *k, double v); /* key and value */
 
 void cull__json_seed(cull_json *j, uint64_t seed);
+bool cull__digits(const char *s, size_t n, uint64_t *out); /* of a seed written as a string */
 
 /* ---- the facts of a run (scratch of the ctx's arena) ---- */
 enum { CULL__QUANTILES = 101, CULL__BINS = 40, CULL__SHOWN = 50, CULL__SNIPPET = 400 };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Lists of columns, in the order in which they stand in the table that is opened. */
 enum { SCORE, QUALITY, COST, LISTS };
@@ -300,18 +301,22 @@ static cull_status columns(opening *g, const cull_outcomes_opts *o, bool truth_f
 }
 
 /* ---- the truth as a file ---- */
+/* A folder may well be called like a column. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+/* `path`, or the file of path:NAME. */
 static bool exists(const char *path)
 {
     const char *colon = strrchr(path, ':');
     char part[4096];
-    FILE *f = fopen(path, "rb");
-    if (!f && colon && (size_t)(colon - path) < sizeof part) {
-        memcpy(part, path, (size_t)(colon - path));
-        part[colon - path] = 0;
-        f = fopen(part, "rb");
-    }
-    if (f) fclose(f);
-    return f != NULL;
+    if (is_file(path) || !colon || (size_t)(colon - path) >= sizeof part) return is_file(path);
+    memcpy(part, path, (size_t)(colon - path));
+    part[colon - path] = 0;
+    return is_file(part);
 }
 
 static cull_status truth_column(opening *g, const char *path)
