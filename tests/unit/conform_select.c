@@ -274,6 +274,41 @@ static void false_discoveries(void **state)
     cull_ctx_free(cx);
 }
 
+/* Test rows are drawn where scores are higher: with the ratio of densities the rate is held, without it is not. */
+static void shifted_rows(void **state)
+{
+    (void)state;
+    enum { RUNS = 400, N = 300, M = 100 };
+    static double v[N], t[M], w[N], tw[M];
+    static uint8_t positive[N + M], keep[M];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(16, 0);
+    double fdr[4] = {0};
+    for (int run = 0; run < RUNS; run++) {
+        for (int i = 0; i < N + M; i++) {
+            double x = cull__rng_normal(&r) + (i < N ? 0 : 1);
+            positive[i] = .4 * x + cull__rng_normal(&r) > .8;
+            (i < N ? w : tw)[i < N ? i : i - N] = exp(x - .5);
+            (i < N ? v : t)[i < N ? i : i - N] = i < N && positive[i] ? INFINITY : -x;
+        }
+        for (int how = 0; how < 4; how++) {
+            cull_selection out = {.keep = keep};
+            cull_select_opts o = {.q = .5, .prune = (cull_prune)(how % 3), .stream = (uint64_t)run};
+            if (how < 3)
+                ok(cx, cull_conform_select_weighted(cx, v, w, N, t, tw, M, &o, &out));
+            else
+                ok(cx, cull_conform_select(cx, v, N, t, M, &o, &out));
+            double wrong = 0;
+            for (int j = 0; j < M; j++) wrong += keep[j] && !positive[N + j];
+            fdr[how] += out.kept > 0 ? wrong / (double)out.kept / RUNS : 0;
+        }
+    }
+    for (int how = 0; how < 3; how++)
+        assert_true(fdr[how] < .55); /* .5, and 3 standard errors of .016 */
+    assert_true(fdr[3] > .55);
+    cull_ctx_free(cx);
+}
+
 typedef struct {
     uint8_t keep[900];
     double p[900], e[900];
@@ -360,8 +395,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_by_definition), cmocka_unit_test(weighted_by_definition),
         cmocka_unit_test(plain_is_bh),          cmocka_unit_test(equal_models_share),
-        cmocka_unit_test(false_discoveries),    cmocka_unit_test(threads_and_memory),
-        cmocka_unit_test(wrong_input),
+        cmocka_unit_test(false_discoveries),    cmocka_unit_test(shifted_rows),
+        cmocka_unit_test(threads_and_memory),   cmocka_unit_test(wrong_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
