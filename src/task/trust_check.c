@@ -82,9 +82,10 @@ cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_deci
         return cull__fail(cx, CULL_EINPUT, "there is no decision that a truth could refute");
     for (int64_t i = 0; i < rows->n; i++)
         if (isnan(rows->truth[i]) ||
-            (d->set && !(rows->truth[i] >= 0 && rows->truth[i] < d->classes)))
-            return cull__fail(cx, CULL_EINPUT, "row %" PRId64 ": the truth is %g", i,
-                              rows->truth[i]);
+            (d->set && !(rows->truth[i] >= 0 && rows->truth[i] < d->classes &&
+                         rows->truth[i] == floor(rows->truth[i]))))
+            return cull__fail(cx, CULL_EINPUT, "row %" PRId64 ": the truth is %g; it must be %s", i,
+                              rows->truth[i], d->set ? "a class of the sets" : "a number");
     if (d->keep)
         count_kept(d, rows, above ? *above : NAN, &c);
     else
