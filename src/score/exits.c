@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIGNS = CULL__EXIT_SIGNS, GATE = SIGNS + 1, MOST_POSITIVE = 5, PATIENCE = 2 };
+enum { SIGNS = CULL__EXIT_SIGNS, GATE = SIGNS + 1, PATIENCE = 2 };
 
 static double entropy(const double *p, int32_t k, double power, double sum)
 {
@@ -108,7 +108,7 @@ static cull_status begin(cull_ctx *cx, trainer *t, const int64_t *row, int64_t n
             t->scale[l][j] =
                 s > 1e-12 * fabs(t->mean[l][j]) ? 1 / s : 0; /* a constant column says nothing */
         }
-        t->positive[l] = MOST_POSITIVE;
+        t->positive[l] = t->o->positive;
     }
     return CULL_OK;
 }
@@ -223,8 +223,8 @@ static void validate(trainer *t, const int64_t *val, int64_t m, double *right)
         }
     }
     for (int l = 0; l < r->exits && m; l++) {
-        double w = count[l] ? (double)(m - count[l]) / (double)count[l] : MOST_POSITIVE;
-        t->positive[l] = w < MOST_POSITIVE ? w : MOST_POSITIVE;
+        double w = count[l] ? (double)(m - count[l]) / (double)count[l] : INFINITY;
+        t->positive[l] = t->o->positive > 1 && w < t->o->positive ? w : t->o->positive;
     }
 }
 

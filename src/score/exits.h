@@ -21,7 +21,9 @@ typedef struct {
     double lr, floor, momentum, decay;
     int64_t epochs, batch, turn; /* turn: batches of heads, then as many of gates */
     int64_t warm;                /* epochs of heads alone, at most */
-    bool plain;                  /* heads are trained on all rows alike */
+    double
+        positive; /* most that a row counts which should leave, against one that should not; 1 = as much */
+    bool plain; /* heads are trained on all rows alike */
 } cull__exit_opts;
 
 typedef struct {

@@ -29,9 +29,22 @@ static void elect(void **state)
     assert_int_equal(h.live, 0);
 }
 
+static void jei_dnn(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_claim_result r;
+    refused(cx, cull_claim_run(cx, "jei-dnn", "/no/such/place", true, &r), CULL_ENODATA,
+            "cifar10/resnet_jpeg_test_scores.npz is not there");
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(specdec), cmocka_unit_test(elect)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(specdec), cmocka_unit_test(elect),
+                                       cmocka_unit_test(jei_dnn)};
     (void)keeps;
     (void)fails_well;
     return cmocka_run_group_tests(tests, NULL, NULL);

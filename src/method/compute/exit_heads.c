@@ -2,8 +2,8 @@
  *
  * Chooses   for each row the first exit that is good enough, or the network's own output.
  * Idea      An exit matters on the rows that leave there. So heads are trained with each row weighted by its chance to leave at
- *           the head, and gates to leave where -log p + lambda cost is least, in turns. A gate sees four numbers of its head's
- *           probabilities. Each lambda gives a point of cost and quality; with a budget the least lambda is taken that keeps it.
+ *           the head, and gates to leave where -log p + price cost is least, in turns. A gate sees four numbers of its head's
+ *           probabilities. Each price gives a point of cost and quality; with a budget the least price is taken that keeps it.
  * Reads     the last model is the network's own output (its logits); the others are exits in order, features of each are what the
  *           layer puts out (their own outputs are not read); truth; cost of a model: of all that runs up to there.
  * Deviates  Columns are brought to deviation 1 instead of a frozen layer norm. Turns are shorter than 200 batches where there are
@@ -11,7 +11,7 @@
  *           then loss and gradient are those of the plain mean over exits. Sets (alpha) come of rows that training did not see.
  * Cost      epochs n sum(d) classes, one thread; 16 bytes a feature and class.
  * Example   cull compute exit-heads --features l1.npy --features l2.npy --features l3.npy --logits z.npy --logits z.npy
- *           --logits z.npy --logits z.npy --cost 10,30,60,100 --truth y.npy --lambda 0.15
+ *           --logits z.npy --logits z.npy --cost 10,30,60,100 --truth y.npy --price 0.15
  */
 #include "base/base.h"
 #include "cull/compute.h"
@@ -25,14 +25,18 @@
 #include <string.h>
 
 typedef struct {
-    double lambda, lr, decay, hold, alpha;
+    double price, positive, lr, decay, hold, alpha;
     int64_t epochs, batch, turn, warm;
     int weigh;
 } opts;
 enum { MASS, PLAIN };
 static const cull_opt table[] = {
-    CULL_OPT_F64(opts, lambda, 0.15, 0, 1e6,
+    CULL_OPT_F64(opts, price, 0.15, 0, 1e6,
                  "weight of cost (of the whole network 1) against -log p; a budget overrules it"),
+    CULL_OPT_F64(opts, positive, 5, 1, 1000,
+                 "where few rows should leave at an exit they count more in its gate's training, "
+                 "so much at most; "
+                 "1 = all count alike"),
     CULL_OPT_I64(opts, epochs, 15, 1, 10000, "epochs of heads and gates in turns"),
     CULL_OPT_I64(opts, warm, 6, 0, 1000, "epochs of heads alone before, at most"),
     CULL_OPT_I64(opts, batch, 64, 1, 1 << 20, "rows of a step"),
@@ -46,7 +50,7 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, alpha, 0, 0, 0.99,
                  "sets of classes that miss the truth in such a share of rows; 0 = no sets"),
     CULL_OPT_END};
-static const double lambdas[] = {0, .02, .05, .1, .2, .4, .8, 1.6, 3.2, 6.4};
+static const double prices[] = {0, .02, .05, .1, .2, .4, .8, 1.6, 3.2, 6.4};
 
 /* ---- rows ---- */
 static cull_status exits_of(cull_ctx *cx, const cull_outcomes *o)
@@ -126,10 +130,10 @@ static cull_status read_rows(cull_ctx *cx, const cull_outcomes *o, const opts *u
 }
 
 /* ---- fit ---- */
-static cull_status train(cull_ctx *cx, const rows *x, const opts *o, double lambda, cull__exits *e,
+static cull_status train(cull_ctx *cx, const rows *x, const opts *o, double price, cull__exits *e,
                          double *spent)
 {
-    cull__exit_opts u = {.lambda = lambda,
+    cull__exit_opts u = {.lambda = price,
                          .lr = o->lr,
                          .floor = o->lr / 50,
                          .momentum = .9,
@@ -138,6 +142,7 @@ static cull_status train(cull_ctx *cx, const rows *x, const opts *o, double lamb
                          .batch = o->batch,
                          .turn = o->turn,
                          .warm = o->warm,
+                         .positive = o->positive,
                          .plain = o->weigh == PLAIN};
     double *p;
     CULL_TRY(cull__exits_fit(cx, &x->r, x->row, x->n, x->row + x->n, x->m, &u, e));
@@ -148,13 +153,13 @@ static cull_status train(cull_ctx *cx, const rows *x, const opts *o, double lamb
     return CULL_OK;
 }
 
-static cull_status within(cull_ctx *cx, const rows *x, const opts *o, double budget, double *lambda,
+static cull_status within(cull_ctx *cx, const rows *x, const opts *o, double budget, double *price,
                           cull__exits *e)
 {
     double spent = INFINITY, least = INFINITY;
-    for (size_t k = 0; k < sizeof lambdas / sizeof *lambdas; k++) {
-        *lambda = lambdas[k];
-        CULL_TRY(train(cx, x, o, *lambda, e, &spent));
+    for (size_t k = 0; k < sizeof prices / sizeof *prices; k++) {
+        *price = prices[k];
+        CULL_TRY(train(cx, x, o, *price, e, &spent));
         if (spent * x->whole <= budget) return CULL_OK;
         least = spent < least ? spent : least;
     }
@@ -203,22 +208,22 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
     const cull_outcomes *r = p->rows;
     rows x;
     cull__exits e;
-    double lambda = o->lambda, spent, q[CULL_MODELS];
+    double price = o->price, spent, q[CULL_MODELS];
     char name[24];
     if (isfinite(p->target) || isfinite(p->delay) || !isnan(p->risk))
         return cull__fail(cx, CULL_EINPUT,
                           "exit-heads takes a budget, but no target, delay or limit to the risk");
     CULL_TRY(read_rows(cx, r, o, &x));
     if (isfinite(p->budget))
-        CULL_TRY(within(cx, &x, o, p->budget, &lambda, &e));
+        CULL_TRY(within(cx, &x, o, p->budget, &price, &e));
     else
-        CULL_TRY(train(cx, &x, o, lambda, &e, &spent));
+        CULL_TRY(train(cx, &x, o, price, &e, &spent));
     for (int l = 0; l < e.exits; l++) {
         snprintf(name, sizeof name, "head%d", l + 1);
         CULL_TRY(cull_policy_put(cx, out, name, e.classes, e.d[l] + 1, e.head[l]));
     }
     CULL_TRY(cull_policy_put(cx, out, "gates", e.exits, CULL__EXIT_SIGNS + 1, e.gate));
-    CULL_TRY(cull_policy_put_number(cx, out, "lambda", lambda));
+    CULL_TRY(cull_policy_put_number(cx, out, "price", price));
     if (o->alpha <= 0) return CULL_OK;
     CULL_TRY(quantiles(cx, r, &x, &e, o->alpha, q));
     return cull_policy_put(cx, out, "quantile", 1, r->models, q);
