@@ -59,6 +59,10 @@ CULL_API cull_status cull_outcomes_gather(cull_ctx *cx, const cull_outcomes *o, 
 /* The name of model k; writes "m3" into buf where there is none. */
 CULL_API const char *cull_outcomes_name(const cull_outcomes *o, int k, char buf[16]);
 
+/* hash[0..n) of what is known of rows before their outcomes are: outputs, features, scores. false = there is none
+ * of them. */
+CULL_API bool cull_outcomes_hash(const cull_outcomes *o, uint64_t *hash);
+
 /* ---- from files ---- */
 typedef struct cull_outcomes_file cull_outcomes_file;
 /* Lists are comma-separated, an entry for each model in the same order; NULL = not given. An entry of

@@ -19,6 +19,22 @@ const char *cull_outcomes_name(const cull_outcomes *o, int k, char buf[16])
 
 static const char *where(const cull_outcomes *o) { return o->where ? o->where : "the rows"; }
 
+bool cull_outcomes_hash(const cull_outcomes *o, uint64_t *hash)
+{
+    if (!o->out && !o->xs && !o->score) return false;
+    for (int64_t i = 0; i < o->n; i++) {
+        uint64_t h = 1;
+        for (int k = 0; o->out && k < o->models; k++)
+            h = cull__hash64(o->out[k] + i * o->classes, (size_t)o->classes * sizeof(float), h);
+        for (int k = 0; k < o->xs; k++)
+            h = cull__hash64(o->x[k] + i * o->d[k], (size_t)o->d[k] * sizeof(float), h);
+        for (int k = 0; o->score && k < o->models; k++)
+            h = cull__hash64(&o->score[k * o->n + i], sizeof(double), h);
+        hash[i] = h;
+    }
+    return true;
+}
+
 /* ---- checks ---- */
 typedef struct {
     const cull_outcomes *o;
@@ -250,8 +266,8 @@ cull_status cull_outcomes_rows(cull_ctx *cx, const cull_outcomes *o, int64_t lo,
 {
     if (lo < 0 || n < 0 || lo > o->n - n)
         return cull__fail(cx, CULL_EINPUT,
-                          "rows %" PRId64 " to %" PRId64 " of %s, which has %" PRId64, lo,
-                          lo + n - 1, where(o), o->n);
+                          "%" PRId64 " rows from row %" PRId64 " on of %s, which has %" PRId64, n,
+                          lo, where(o), o->n);
     return some(cx, o, lo, NULL, n, out);
 }
 

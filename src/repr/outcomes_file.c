@@ -432,24 +432,11 @@ static void names(opening *g, const cull_outcomes_opts *o)
     f->o.name = f->name;
 }
 
-/* Of what is known of a row before its outcome is. */
 static cull_status hashes(opening *g)
 {
     cull_outcomes_file *f = g->f;
-    cull_outcomes *o = &f->o;
-    if (!o->out && !o->xs && !o->score) return CULL_OK;
-    CULL_TRY(CULL_ALLOC(g->cx, f->hash, o->n));
-    for (int64_t i = 0; i < o->n; i++) {
-        uint64_t h = 1;
-        for (int k = 0; o->out && k < o->models; k++)
-            h = cull__hash64(o->out[k] + i * o->classes, (size_t)o->classes * sizeof(float), h);
-        for (int k = 0; k < o->xs; k++)
-            h = cull__hash64(o->x[k] + i * o->d[k], (size_t)o->d[k] * sizeof(float), h);
-        for (int k = 0; o->score && k < o->models; k++)
-            h = cull__hash64(&o->score[k * o->n + i], sizeof(double), h);
-        f->hash[i] = h;
-    }
-    o->hash = f->hash;
+    CULL_TRY(CULL_ALLOC(g->cx, f->hash, f->o.n));
+    if (cull_outcomes_hash(&f->o, f->hash)) f->o.hash = f->hash;
     return CULL_OK;
 }
 

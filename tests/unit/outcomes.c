@@ -223,8 +223,8 @@ static void rows(void **state)
     ok(cx, cull_outcomes_gather(cx, &a.o, some, 0, &got));
     assert_int_equal(got.n, 0);
     refused(cx, cull_outcomes_rows(cx, &a.o, 5, 3, &got), CULL_EINPUT,
-            "rows 5 to 7 of val.csv, which has 7");
-    refused(cx, cull_outcomes_rows(cx, &a.o, -1, 3, &got), CULL_EINPUT, "rows -1 to 1");
+            "3 rows from row 5 on of val.csv, which has 7");
+    refused(cx, cull_outcomes_rows(cx, &a.o, -1, 3, &got), CULL_EINPUT, "3 rows from row -1 on");
     refused(cx, cull_outcomes_rows(cx, &a.o, 1, INT64_MAX, &got), CULL_EINPUT, "which has 7");
     refused(cx, cull_outcomes_gather(cx, &a.o, (const int64_t[]){1, 7}, 2, &got), CULL_EINPUT,
             "row 7 of val.csv, which has 7");
