@@ -112,7 +112,8 @@ static cull_status judge(cull_ctx *cx, const cull_decisions *d, const cull_outco
         CULL_TRY(saved(cx, &g, &c[k], &c[v->best], &v->line[k]));
     for (int64_t i = 0; d->called && i < o->n; i++)
         for (int k = 0; k < o->models; k++)
-            v->share[k] += (double)(d->called[i] >> k & 1) / (double)o->n;
+            v->share[k] += (double)(d->called[i] >> k & 1);
+    for (int k = 0; k < o->models; k++) v->share[k] /= (double)o->n;
     return CULL_OK;
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import _layout as layout
 from . import _prompt as prompt
-from . import data, feature, search
+from . import compute, data, feature, search, trust
 from ._lib import (
     CancelledError,
     DataMissingError,
@@ -44,11 +44,13 @@ __all__ = [
     "Store",
     "WaitingError",
     "cluster",
+    "compute",
     "data",
     "feature",
     "layout",
     "prompt",
     "search",
+    "trust",
 ]
 
 for _name in __all__:  # what they are called in tracebacks

@@ -467,6 +467,121 @@ class Running(ctypes.Structure):
     ]
 
 
+class Outcomes(ctypes.Structure):
+    C = "cull_outcomes"
+    _fields_ = [
+        ("n", c_int64),
+        ("models", c_int),
+        ("name", POINTER(c_char_p)),
+        ("classes", c_int32),
+        ("outputs", c_int),
+        ("out", c_void_p),
+        ("score", c_void_p),
+        ("quality", c_void_p),
+        ("cost", c_void_p),
+        ("each", c_void_p),
+        ("delay", c_void_p),
+        ("truth", c_void_p),
+        ("weight", c_void_p),
+        ("spread", c_void_p),
+        ("group", c_void_p),
+        ("groups", c_int32),
+        ("group_name", POINTER(c_char_p)),
+        ("hash", c_void_p),
+        ("x", c_void_p),
+        ("d", c_void_p),
+        ("xs", c_int),
+        ("where", c_char_p),
+    ]
+
+
+class ComputeProblem(ctypes.Structure):
+    C = "cull_compute_problem"
+    _fields_ = [
+        ("rows", POINTER(Outcomes)),
+        ("budget", c_double),
+        ("target", c_double),
+        ("delay", c_double),
+        ("risk", c_double),
+        ("delta", c_double),
+    ]
+
+
+class TrustProblem(ctypes.Structure):
+    C = "cull_trust_problem"
+    _fields_ = [
+        ("rows", POINTER(Outcomes)),
+        ("level", c_double),
+        ("delta", c_double),
+        ("above", c_double),
+    ]
+
+
+class GuaranteeStruct(ctypes.Structure):
+    C = "cull_guarantee"
+    _fields_ = [
+        ("bounds", c_char_p),
+        ("level", c_double),
+        ("delta", c_double),
+        ("assumes", c_char_p),
+        ("broken", c_char_p),
+        ("n", c_int64),
+    ]
+
+
+class DecisionsStruct(ctypes.Structure):
+    C = "cull_decisions"
+    _fields_ = [
+        ("n", c_int64),
+        ("model", c_void_p),
+        ("called", c_void_p),
+        ("cost", c_void_p),
+        ("label", c_void_p),
+        ("score", c_void_p),
+        ("keep", c_void_p),
+        ("p", c_void_p),
+        ("lo", c_void_p),
+        ("hi", c_void_p),
+        ("classes", c_int32),
+        ("set", c_void_p),
+    ]
+
+
+class ComputeLine(ctypes.Structure):
+    C = "cull_compute_line"
+    _fields_ = [("what", c_char_p)] + [
+        (what + end, c_double)
+        for what in ("quality", "cost", "saving")
+        for end in ("", "_lo", "_hi")
+    ]
+
+
+class ComputeVerdict(ctypes.Structure):
+    C = "cull_compute_verdict"
+    _fields_ = [
+        ("line", ComputeLine * 65),
+        ("lines", c_int),
+        ("best", c_int),
+        ("share", c_double * 64),
+    ]
+
+
+class TrustVerdict(ctypes.Structure):
+    C = "cull_trust_verdict"
+    _fields_ = [
+        ("bounds", c_char_p),
+        ("level", c_double),
+        ("reached", c_double),
+        ("lo", c_double),
+        ("hi", c_double),
+        ("p", c_double),
+        ("kept", c_int64),
+        ("rows", c_int64),
+        ("power", c_double),
+        ("refuted", c_bool),
+    ]
+
+
 class Input(ctypes.Structure):
     C = "cull_input"
     _fields_ = [("name", c_char_p), ("arg", c_char_p), ("help", c_char_p)]
@@ -690,6 +805,65 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("study_give_back", c_int, c_void_p, c_int64),
     ("study_running", c_int, c_void_p, c_void_p, POINTER(Running), c_int64, POINTER(c_int64)),
     ("study_write", c_int, c_void_p, c_void_p, c_void_p, c_int64, c_char_p),
+    ("outcomes_hash", c_bool, POINTER(Outcomes), c_void_p),
+    (
+        "compute_fit",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(ComputeProblem),
+        _OUT,
+    ),
+    (
+        "compute_apply",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(Outcomes),
+        POINTER(DecisionsStruct),
+    ),
+    (
+        "compute_judge",
+        c_int,
+        c_void_p,
+        POINTER(DecisionsStruct),
+        POINTER(Outcomes),
+        POINTER(ComputeVerdict),
+    ),
+    ("trust_fit", c_int, c_void_p, c_void_p, c_void_p, POINTER(TrustProblem), _OUT),
+    (
+        "trust_apply",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(Outcomes),
+        POINTER(DecisionsStruct),
+        POINTER(GuaranteeStruct),
+    ),
+    (
+        "trust_check",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(DecisionsStruct),
+        POINTER(Outcomes),
+        POINTER(TrustVerdict),
+    ),
+    ("policy_open", c_int, c_void_p, c_char_p, _OUT),
+    ("policy_write", c_int, c_void_p, c_void_p, c_char_p),
+    ("policy_free", None, c_void_p),
+    ("policy_method", c_void_p, c_void_p),
+    ("policy_models", c_int, c_void_p),
+    ("policy_model", c_char_p, c_void_p, c_int),
+    ("policy_notes", c_int, c_void_p),
+    ("policy_note_at", c_char_p, c_void_p, c_int),
+    ("policy_guaranteed", POINTER(GuaranteeStruct), c_void_p),
+    ("policy_options", c_int, c_void_p, c_void_p, _OUT),
+    ("decisions_free", None, POINTER(DecisionsStruct)),
+    ("decisions_write", c_int, c_void_p, POINTER(DecisionsStruct), c_void_p, c_char_p),
     ("form_find", c_bool, c_char_p, POINTER(c_int)),
     ("run_write", c_int, c_void_p, c_void_p, c_int, c_char_p),
     ("run_text", c_int, c_void_p, c_void_p, c_int, _OUT),
@@ -831,7 +1005,7 @@ class Context:
         self.pid = os.getpid()
         self.number = next(_numbers)
         self.lock = threading.Lock()
-        self.dead: List[int] = []  # jobs whose results died while a call ran
+        self.dead: List[Tuple[Any, int]] = []  # how to free what died while a call ran, and it
         self._opts = CtxOpts(
             size=ctypes.sizeof(CtxOpts),
             seed=1,
@@ -855,24 +1029,25 @@ class Context:
         if status:
             raise _RAISES[-status - 1](spoken(lib.cull_error(self.at).decode("utf-8", "replace")))
 
-    def free_job(self, job: int) -> None:
+    def free(self, how: Any, at: int) -> None:
         """Now, or before the next call when one runs; never in a forked child, whose copy of the
         context has lost its workers."""
         if self.pid != os.getpid():
             return
-        self.dead.append(job)
+        self.dead.append((how, at))
         if self.lock.acquire(blocking=False):
             self.release()
 
     def release(self) -> None:
         while self.dead:
-            lib.cull_job_free(self.dead.pop())
+            how, at = self.dead.pop()
+            how(at)
         self.lock.release()
 
     def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
         if getattr(self, "at", None) and self.pid == getpid():
-            for job in self.dead:
-                lib.cull_job_free(job)
+            for how, at in self.dead:
+                how(at)
             lib.cull_ctx_free(self.at)
 
 

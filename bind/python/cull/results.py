@@ -43,7 +43,7 @@ class Job:
 
     def __del__(self) -> None:
         if getattr(self, "at", None):
-            self.context.free_job(self.at)
+            self.context.free(lib.cull_job_free, self.at)
 
 
 def _copy(at: Optional[int], n: int, dtype: type) -> npt.NDArray[Any]:

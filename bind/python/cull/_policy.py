@@ -1,0 +1,367 @@
+"""Policies of tasks compute and trust: fitted, kept as files, applied; and what they decide."""
+
+from __future__ import annotations
+
+import ctypes
+import difflib
+import math
+import os
+import tempfile
+from ctypes import byref, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _catalogue, _lib
+from ._catalogue import COMMON, Method
+from ._lib import Context, InputError, OptionError, lib, python_name
+from ._outcomes import NAMES, Rows, address
+from .results import _copy
+
+Where = Union[str, "os.PathLike[str]"]
+
+# ---- what is guaranteed ----
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What is guaranteed: `bounds` is at most `level`, but with a chance of `delta` (0 = in expectation)."""
+
+    bounds: str
+    level: float
+    delta: float
+    assumes: str
+    broken: Optional[str]  # why it does not hold here
+    rows: int  # that it rests on
+
+    def __bool__(self) -> bool:
+        return self.broken is None
+
+    def __str__(self) -> str:
+        if self.broken is not None:
+            return f"no guarantee: {self.broken}"
+        how = f"but with a chance of {self.delta:g}" if self.delta > 0 else "in expectation"
+        return (
+            f"{self.bounds} at most {self.level:g}, {how}; from {self.rows} rows, "
+            f"assuming that {self.assumes}"
+        )
+
+
+def guarantee_of(g: Any) -> Optional[Guarantee]:
+    if not g.bounds:
+        return None
+    text = [None if s is None else s.decode("utf-8", "replace") for s in (g.bounds, g.assumes, g.broken)]
+    return Guarantee(text[0] or "", g.level, g.delta, text[1] or "", text[2], g.n)
+
+
+# ---- decisions ----
+
+_FIELDS: Tuple[Tuple[str, type], ...] = (
+    ("model", np.int32),
+    ("cost", np.float64),
+    ("label", np.int32),
+    ("score", np.float64),
+    ("p", np.float64),
+    ("lo", np.float64),
+    ("hi", np.float64),
+)
+
+
+class Decisions:
+    """What a policy decides about rows; what it does not decide is None.
+
+    model   (n,) whose answer is taken; -1 = of several together
+    called  (n, K) bool: which models ran
+    cost    (n,) of all that ran
+    label   (n,) the class, -1 = none
+    score   (n,) how sure, larger = surer
+    keep    (n,) bool: trusted
+    p       (n,) p-value of "this row is not what is looked for"
+    lo, hi  (n,) ends of an interval
+    set     (n, classes) bool: classes of a set
+    models  names of the models
+    guarantee  of trust: what is guaranteed of these rows
+    """
+
+    model: Optional[npt.NDArray[np.int32]]
+    called: Optional[npt.NDArray[np.bool_]]
+    cost: Optional[npt.NDArray[np.float64]]
+    label: Optional[npt.NDArray[np.int32]]
+    score: Optional[npt.NDArray[np.float64]]
+    keep: Optional[npt.NDArray[np.bool_]]
+    p: Optional[npt.NDArray[np.float64]]
+    lo: Optional[npt.NDArray[np.float64]]
+    hi: Optional[npt.NDArray[np.float64]]
+    set: Optional[npt.NDArray[np.bool_]]
+    guarantee: Optional[Guarantee]
+
+    def __init__(self, policy: "Policy", d: _lib.DecisionsStruct) -> None:
+        n = d.n
+        self.policy = policy
+        self.models = policy.models
+        self.guarantee = None
+        for name, dtype in _FIELDS:
+            at = getattr(d, name)
+            setattr(self, name, _copy(at, n, dtype) if at else None)
+        self._bits = _copy(d.called, n, np.uint64) if d.called else None
+        self.called = None
+        if self._bits is not None:
+            which = np.arange(len(self.models), dtype=np.uint64)
+            self.called = (self._bits[:, None] >> which & np.uint64(1)).astype(np.bool_)
+        self.keep = _copy(d.keep, n, np.uint8).view(np.bool_) if d.keep else None
+        self.set = None
+        if d.set:
+            self.set = _copy(d.set, n * d.classes, np.uint8).reshape(n, d.classes).view(np.bool_)
+        self._n = n
+
+    def __len__(self) -> int:
+        return int(self._n)
+
+    def _struct(self) -> _lib.DecisionsStruct:
+        """Borrows the arrays."""
+        d = _lib.DecisionsStruct(n=self._n)
+        for name, _ in _FIELDS:
+            setattr(d, name, address(getattr(self, name)))
+        d.called, d.keep, d.set = address(self._bits), address(self.keep), address(self.set)
+        d.classes = 0 if self.set is None else self.set.shape[1]
+        return d
+
+    def save(self, path: Where) -> None:
+        """To a file: csv, tsv, json or jsonl by its name, .gz and .zst too."""
+        with self.policy._use() as (cx, at):
+            cx.check(lib.cull_decisions_write(cx.at, byref(self._struct()), at, os.fsencode(path)))
+
+    def __repr__(self) -> str:
+        what = [n for n, _ in _FIELDS if getattr(self, n) is not None]
+        what += [n for n in ("called", "keep", "set") if getattr(self, n) is not None]
+        return f"<Decisions of {self.policy.method}: {self._n} rows, {', '.join(what)}>"
+
+
+# ---- policies ----
+
+
+class _Use:
+    """A policy in its context, alone."""
+
+    def __init__(self, policy: "Policy", seed: int) -> None:
+        self.policy, self.seed = policy, seed
+
+    def __enter__(self) -> Tuple[Context, int]:
+        p = self.policy
+        p._here()
+        self.cx = p._cx
+        self.cx.lock.acquire()
+        try:
+            lib.cull_ctx_reseed(self.cx.at, self.seed)
+            self.call = _lib.Call(self.cx, None)
+            self.call.__enter__()
+        except BaseException:
+            self.cx.release()
+            raise
+        return self.cx, p._at
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self.call.__exit__(*error)
+        finally:
+            self.cx.release()
+
+
+P = TypeVar("P", bound="Policy")
+
+
+class Policy:
+    """What a method learnt. It is kept by `save` and pickled; `load` of its module reads it.
+
+    method    its name
+    models    names of the models it was fitted for
+    options   of its method
+    notes     sentences about what was learnt
+    guarantee what is guaranteed, or None
+    """
+
+    task = ""
+
+    def __init__(self, cx: Context, at: int) -> None:
+        self._cx, self._at = cx, at
+        facts = self._facts()
+        self.method: str = facts["slug"]
+        if facts["task"] != self.task:
+            raise InputError(f"the policy is of {self.method}, a method of task {facts['task']}")
+        models = lib.cull_policy_models(at)
+        self.models: List[str] = [_text(lib.cull_policy_model(at, k)) for k in range(models)]
+        self.notes: List[str] = [
+            _text(lib.cull_policy_note_at(at, i)) for i in range(lib.cull_policy_notes(at))
+        ]
+        said = lib.cull_policy_guaranteed(at)
+        self.guarantee: Optional[Guarantee] = guarantee_of(said[0]) if said else None
+
+    def _facts(self) -> Dict[str, Any]:
+        m = lib.cull_policy_method(self._at)
+        for facts in _catalogue.CATALOGUE["methods"]:
+            if lib.cull_method_find(facts["slug"].encode(), None) == m:
+                return dict(facts)
+        raise InputError("the policy is of a method that this cull lacks")
+
+    def __del__(self) -> None:
+        if getattr(self, "_at", None):
+            self._cx.free(lib.cull_policy_free, self._at)
+
+    def _here(self) -> None:
+        """In a forked child, whose contexts have lost their workers, the policy moves to a new one."""
+        if self._cx.pid == os.getpid():
+            return
+        other = opened(type(self), self._text())
+        self._cx, self._at, other._at = other._cx, other._at, 0
+
+    def _use(self, seed: int = 1) -> _Use:
+        return _Use(self, seed)
+
+    def _text(self) -> bytes:
+        """The file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "policy.json")
+            cx = _lib.plain()
+            try:
+                cx.check(lib.cull_policy_write(cx.at, self._at, os.fsencode(path)))
+            finally:
+                cx.release()
+            return path.read_bytes()
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return opened, (type(self), self._text())
+
+    def save(self, path: Where) -> None:
+        """One JSON file, the same as the command's."""
+        with self._use() as (cx, at):
+            cx.check(lib.cull_policy_write(cx.at, at, os.fsencode(path)))
+
+    def _opts(self, cx: Context, options: Dict[str, Any]) -> Optional[int]:
+        """Options given now count instead of those of the fit."""
+        if not options:
+            return None
+        m = Method(self._facts())
+        _catalogue.refuse("apply", options, [*NAMES, "seed", *m.options])
+        out = c_void_p()
+        cx.check(lib.cull_policy_options(cx.at, self._at, byref(out)))
+        try:
+            set_options(cx, out.value, m, options)
+        except BaseException:
+            lib.cull_opts_free(out)
+            raise
+        return out.value
+
+    def _decide(
+        self, function: Any, given: Dict[str, Any], said: Optional[_lib.GuaranteeStruct] = None
+    ) -> Decisions:
+        seed = given.pop("seed", 1)
+        options = {k: given.pop(k) for k, v in list(given.items()) if _is_option(k, v)}
+        more = () if said is None else (byref(said),)
+        rows = Rows(given, self.models)
+        d = _lib.DecisionsStruct()
+        with self._use(seed) as (cx, at):
+            opts = self._opts(cx, options)
+            try:
+                cx.check(function(cx.at, at, opts, byref(rows.c), byref(d), *more))
+                found = Decisions(self, d)
+                found.guarantee = None if said is None else guarantee_of(said)
+                return found
+            finally:
+                lib.cull_opts_free(opts)
+                lib.cull_decisions_free(byref(d))
+
+    def __repr__(self) -> str:
+        said = [f"<{type(self).__name__} {self.method} of {', '.join(self.models)}>", *self.notes]
+        return "\n  ".join(said + ([str(self.guarantee)] if self.guarantee is not None else []))
+
+
+def _text(s: Optional[bytes]) -> str:
+    return (s or b"").decode("utf-8", "replace")
+
+
+def _is_option(name: str, value: Any) -> bool:
+    """A method may call an option like what describes rows; that is then told by a word: score="aps"."""
+    return name not in NAMES or isinstance(value, str)
+
+
+def set_options(cx: Context, opts: Optional[int], m: Method, options: Dict[str, Any]) -> None:
+    from ._inputs import text
+
+    for name, value in options.items():
+        cx.check(lib.cull_opts_set(cx.at, opts, m.options[name], text(name, value).encode()))
+
+
+# ---- fit, load ----
+
+
+def method_of(task: str, name: str) -> Method:
+    of = {m["slug"]: m for m in _catalogue.methods_of(task)}
+    slug = str(name).replace("_", "-")
+    if slug not in of:
+        near = difflib.get_close_matches(slug, of, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(of)}"
+        raise OptionError(f"task {task} has no method '{name}'{hint}")
+    return Method(of[slug])
+
+
+def fitted(kind: Type[P], method: str, problem: Any, function: Any, given: Dict[str, Any]) -> P:
+    m = method_of(kind.task, method)
+    common = [name for name, *_ in COMMON]
+    _catalogue.refuse("fit", given, [*NAMES, *common, *m.options])
+    given = {k: v for k, v in given.items() if v is not None}
+    options = {k: given.pop(k) for k in m.options if k in given and _is_option(k, given[k])}
+    rows = Rows({k: given.pop(k) for k in NAMES if k in given})
+    problem.rows = ctypes.pointer(rows.c)
+
+    def work(cx: Context) -> P:
+        out = c_void_p()
+        opts = m.set(cx, options)
+        try:
+            cx.check(function(cx.at, m.at, opts, byref(problem), byref(out)))
+        finally:
+            lib.cull_opts_free(opts)
+        return kind(cx, out.value or 0)
+
+    found: P = _catalogue.with_context(given, work)
+    return found
+
+
+def loaded(kind: Type[P], path: Where) -> P:
+    def work(cx: Context) -> P:
+        out = c_void_p()
+        cx.check(lib.cull_policy_open(cx.at, os.fsencode(path), byref(out)))
+        return kind(cx, out.value or 0)
+
+    found: P = _catalogue.with_context({}, work)
+    return found
+
+
+def opened(kind: Type[P], text: bytes) -> P:
+    """Of the bytes of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "policy.json")
+        path.write_bytes(text)
+        return loaded(kind, path)
+
+
+def number(name: str, value: Any, none: float) -> float:
+    if value is None:
+        return none
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise OptionError(f"{name} {value!r} is no number") from None
+
+
+def described(task: str, method: str) -> str:
+    slug = method_of(task, method).slug
+    facts = next(m for m in _catalogue.methods_of(task) if m["slug"] == slug)
+    options = [f"{python_name(o['name'])}: {_catalogue.told(o)}" for o in facts["options"]]
+    return "\n".join([_catalogue.headline(facts), *([""] if options else []), *options])
+
+
+def none_of(v: float) -> Optional[float]:
+    return None if math.isnan(v) else v
