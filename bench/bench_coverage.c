@@ -210,7 +210,7 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
     cull_outcomes use = *o;
     if (s->shift < 2) use.weight = NULL;
     for (int64_t j = 0; j < o->n; j++) row[j] = j;
-    cull_interval i;
+    cull_interval_found i;
     cull_ctx_opts co = CULL_CTX_OPTS;
     co.threads = 1;
     for (int64_t k = 0; k < splits; k++) {

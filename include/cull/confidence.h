@@ -148,11 +148,11 @@ typedef struct {
 typedef struct {
     double value, lo, hi;
     int64_t groups; /* how many are drawn at a time: few of them make intervals too short */
-} cull_interval;
+} cull_interval_found;
 /* A ratio's draw whose b are all 0 counts as INFINITY. O(n log n + draws groups) time. */
 CULL_API cull_status cull_interval_rows(cull_ctx *cx, cull_interval_of of, const double *a,
                                         const double *b, int64_t n, const cull_interval_opts *o,
-                                        cull_interval *out) CULL_CHECKED;
+                                        cull_interval_found *out) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -113,7 +113,7 @@ static cull_status figure(cull_ctx *cx, cull_interval_of of, const double *a, co
                           const char *what, cull_claim_result *out)
 {
     cull_interval_opts o = {.draws = 1000, .stream = 4100};
-    cull_interval v;
+    cull_interval_found v;
     CULL_TRY(cull_interval_rows(cx, of, a, b, HALF, &o, &v));
     cull__claim_add_figure(out, what, v.value, v.lo, v.hi);
     return CULL_OK;

@@ -269,7 +269,8 @@ static cull_status sum_groups(cull_ctx *cx, drawing *w, const double *a, const d
 }
 
 static cull_status interval(cull_ctx *cx, drawing *w, const double *a, const double *b, int64_t n,
-                            const int64_t *group, int64_t draws, double level, cull_interval *out)
+                            const int64_t *group, int64_t draws, double level,
+                            cull_interval_found *out)
 {
     double all[3] = {0, 0, 0};
     CULL_TRY(sum_groups(cx, w, a, b, n, group, all));
@@ -285,13 +286,13 @@ static cull_status interval(cull_ctx *cx, drawing *w, const double *a, const dou
 }
 
 cull_status cull_interval_rows(cull_ctx *cx, cull_interval_of of, const double *a, const double *b,
-                               int64_t n, const cull_interval_opts *o, cull_interval *out)
+                               int64_t n, const cull_interval_opts *o, cull_interval_found *out)
 {
     const cull_interval_opts none = {0};
     if (!o) o = &none;
     int64_t draws = o->draws ? o->draws : 10000;
     double level = o->level != 0 ? o->level : .95;
-    *out = (cull_interval){.value = NAN, .lo = NAN, .hi = NAN};
+    *out = (cull_interval_found){.value = NAN, .lo = NAN, .hi = NAN};
     CULL_TRY(scores_fit(cx, "value", a, n, true));
     if (of != CULL_OF_MEAN) CULL_TRY(scores_fit(cx, "second value", b, n, true));
     for (int64_t i = 0; of == CULL_OF_RATIO && i < n; i++)

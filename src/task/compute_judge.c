@@ -45,7 +45,7 @@ static cull_status interval(cull_ctx *cx, const judging *g, cull_interval_of of,
                             const double *b, double *value, double *lo, double *hi)
 {
     cull_interval_opts opts = {.draws = DRAWS, .group = g->group};
-    cull_interval v;
+    cull_interval_found v;
     CULL_TRY(cull_interval_rows(cx, of, a, b, g->o->n, &opts, &v));
     *value = v.value;
     *lo = v.lo;
@@ -111,8 +111,7 @@ static cull_status judge(cull_ctx *cx, const cull_decisions *d, const cull_outco
     for (int k = 0; v->best > 0 && k < v->lines; k++)
         CULL_TRY(saved(cx, &g, &c[k], &c[v->best], &v->line[k]));
     for (int64_t i = 0; d->called && i < o->n; i++)
-        for (int k = 0; k < o->models; k++)
-            v->share[k] += (double)(d->called[i] >> k & 1);
+        for (int k = 0; k < o->models; k++) v->share[k] += (double)(d->called[i] >> k & 1);
     for (int k = 0; k < o->models; k++) v->share[k] /= (double)o->n;
     return CULL_OK;
 }

@@ -326,7 +326,7 @@ static void intervals(void **state)
         b[i] = .5 + unit(i, 29, 1, 13) + a[i];
         group[i] = -(i % 10);
     }
-    cull_interval v, w;
+    cull_interval_found v, w;
     cull_interval_opts o = {.draws = 40000};
     double mean = 0, sd = 0;
     for (int i = 0; i < N; i++) mean += a[i] / N;
@@ -381,7 +381,7 @@ typedef struct {
     double t, p[3], proba[3000 * 3], score[3000];
     int32_t label[3000];
     cull_class_fit fit;
-    cull_interval of;
+    cull_interval_found of;
 } answers;
 
 static cull_status everything(cull_ctx *cx, answers *a)
