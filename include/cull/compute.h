@@ -55,7 +55,8 @@ CULL_API cull_status cull_compute_apply(cull_ctx *cx, const cull_policy *p, cons
                                         cull_decisions *out) CULL_CHECKED;
 
 /* What decisions cost and are worth on rows whose outcomes are known, each with its 95 % interval (bootstrap
- * over rows, over groups where there are any), beside each model alone. */
+ * over rows, over groups where there are any), beside each model alone. A decision with a label is worth 1 where
+ * that is the truth; else it is worth the quality of its model, which is made as for a fit where it is not given. */
 typedef struct {
     const char *what; /* "policy", or the name of a model */
     double quality, quality_lo, quality_hi, cost, cost_lo, cost_hi;

@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "cull/compute.h"
 #include "cull/confidence.h"
+#include "task/policy.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -124,7 +125,10 @@ cull_status cull_compute_judge(cull_ctx *cx, const cull_decisions *d, const cull
         return cull__fail(cx, CULL_EINPUT, "decisions about %" PRId64 " rows, outcomes of %" PRId64,
                           d->n, rows->n);
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = judge(cx, d, rows, out);
+    cull_outcomes known = *rows;
+    cull_status s = CULL_OK;
+    if (!known.quality && known.out && known.truth) s = cull__outcomes_quality(cx, &known);
+    if (s == CULL_OK) s = judge(cx, d, &known, out);
     cull__release(cx, mark);
     return s;
 }

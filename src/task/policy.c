@@ -37,8 +37,7 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, unsigned need
     return CULL_OK;
 }
 
-/* 1 where the largest output is of the true class; ties go to the lower class. */
-static cull_status make_quality(cull_ctx *cx, cull_outcomes *o)
+cull_status cull__outcomes_quality(cull_ctx *cx, cull_outcomes *o)
 {
     double *q;
     CULL_TRY(CULL_TMP(cx, q, o->models * o->n));
@@ -60,7 +59,8 @@ cull_status cull__outcomes_for(cull_ctx *cx, const cull_method *m, unsigned need
     CULL_TRY(cull_outcomes_check(cx, rows));
     CULL_TRY(check_needs(cx, m, needs, rows));
     *out = *rows;
-    return (needs & CULL_READS_QUALITY) && !rows->quality ? make_quality(cx, out) : CULL_OK;
+    return (needs & CULL_READS_QUALITY) && !rows->quality ? cull__outcomes_quality(cx, out)
+                                                          : CULL_OK;
 }
 
 /* ---- what a policy is applied to ---- */

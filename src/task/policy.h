@@ -8,6 +8,8 @@
  * truth are there. Scratch of cx. */
 cull_status cull__outcomes_for(cull_ctx *cx, const cull_method *m, unsigned needs,
                                const cull_outcomes *rows, cull_outcomes *out);
+/* Of outputs and the truth: 1 where the largest output is of the true class; ties go to the lower class. */
+cull_status cull__outcomes_quality(cull_ctx *cx, cull_outcomes *o);
 /* Rows to decide on must be of the policy's models. */
 cull_status cull__same_models(cull_ctx *cx, const cull_policy *p, const cull_outcomes *rows);
 /* What apply left: a number for each row, models that there are, costs that are numbers. */

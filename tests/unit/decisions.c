@@ -210,6 +210,35 @@ static void judged(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* From outputs and the truth alone: models by their largest outputs, decisions by their labels. */
+static void judged_by_outputs(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    static const float first[2 * N] = {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0},
+                                 second[2 * N] = {1, 0, 0, 1, 1, 0, 0, 1, 0.5f, 0.5f, 0, 1};
+    static const double truth[N] = {0, 1, 1, 1, 0, 1}, each[] = {1, 4};
+    static const float *const out[] = {first, second};
+    const cull_outcomes o = {
+        .n = N, .models = 2, .classes = 2, .out = out, .truth = truth, .each = each};
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_decisions d;
+    cull_compute_verdict *v = calloc(1, sizeof *v);
+    ok(cx, cull_decisions_new(cx, N, CULL_DECIDES_CALLS | CULL_DECIDES_LABEL, 0, &d));
+    for (int i = 0; i < N; i++) d.model[i] = -1, d.called[i] = 3, d.cost[i] = 5, d.label[i] = i > 0;
+    ok(cx, cull_compute_judge(cx, &d, &o, v));
+    assert_int_equal(v->lines, 3);
+    assert_true(fabs(v->line[0].quality - 5.0 / 6) < 1e-12 && v->line[0].cost == 5);
+    assert_true(fabs(v->line[1].quality - 2.0 / 6) < 1e-12);
+    assert_true(fabs(v->line[2].quality - 5.0 / 6) < 1e-12 && v->best == 2);
+    assert_true(fabs(v->line[0].saving - (1 - 5.0 / 4)) < 1e-12 && v->share[1] == 1);
+    cull_decisions_free(&d);
+    free(v);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 /* ---- trust: did it hold? ---- */
 static double binomial_tail(int hits, int n, double share) /* P(X >= hits), by its terms */
 {
@@ -310,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(forms, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(no_memory, make_dir, drop_dir),
         cmocka_unit_test(judged),
+        cmocka_unit_test(judged_by_outputs),
         cmocka_unit_test(checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,13 +189,15 @@ class Rows:
         self._rows("group", len(values) if values.ndim else 1)
         codes, _ = _columns.group(values, self.n)
         at = np.unique(codes, return_index=True)[1]
-        names = [v if isinstance(v, str) else _lib.number_text(float(v)) for v in values[at].tolist()]
+        names = [
+            v if isinstance(v, str) else _lib.number_text(float(v)) for v in values[at].tolist()
+        ]
         self.c.group = self._keep(codes)
         self.c.groups = len(names)
         self.group_names = (c_char_p * len(names))(*(n.encode("utf-8", "replace") for n in names))
         self.c.group_name = cast(self.group_names, POINTER(c_char_p))
 
-    def _numbers(self, name: str, value: Sequence[Any]) -> Optional[int]:
+    def _numbers(self, name: str, value: Any) -> Optional[int]:
         a = _inputs.floats(name, list(value))
         self._agree(name, len(a))
         return self._keep(a)
@@ -215,7 +217,9 @@ class Rows:
             elif name == "delay":
                 raise InputError("delay is a number for each model")
             else:
-                value = [np.full(max(self.n, 1), v, np.float64) if np.ndim(v) == 0 else v for v in value]
+                value = [
+                    np.full(max(self.n, 1), v, np.float64) if np.ndim(v) == 0 else v for v in value
+                ]
                 self.given[name] = value
                 self.c.cost = self._matrix(name)
 
@@ -224,11 +228,15 @@ class Rows:
         if self.n != n:
             raise InputError(f"{self.first} has {self.n} rows, the decisions are about {n}")
         if self.models != models:
-            raise InputError(f"{self.said or 'the rows'} is of {self.models} models, the policy of {models}")
+            raise InputError(
+                f"{self.said or 'the rows'} is of {self.models} models, the policy of {models}"
+            )
 
     def _finish(self) -> None:
         if self.n < 0:
-            raise InputError("there are no rows; give score, quality, logits, probabilities or features")
+            raise InputError(
+                "there are no rows; give score, quality, logits, probabilities or features"
+            )
         self.models = self.models or len(self.names) or 1
         self.c.n, self.c.models = self.n, self.models
         if self.names and len(self.names) != self.models:
@@ -239,4 +247,3 @@ class Rows:
         hashes = np.empty(self.n, np.uint64)
         if 0 < self.models <= MODELS and lib.cull_outcomes_hash(byref(self.c), address(hashes)):
             self.c.hash = self._keep(hashes)
-

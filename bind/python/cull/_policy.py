@@ -53,7 +53,9 @@ class Guarantee:
 def guarantee_of(g: Any) -> Optional[Guarantee]:
     if not g.bounds:
         return None
-    text = [None if s is None else s.decode("utf-8", "replace") for s in (g.bounds, g.assumes, g.broken)]
+    text = [
+        None if s is None else s.decode("utf-8", "replace") for s in (g.bounds, g.assumes, g.broken)
+    ]
     return Guarantee(text[0] or "", g.level, g.delta, text[1] or "", text[2], g.n)
 
 

@@ -127,13 +127,11 @@ def judge(decisions: Decisions, *, seed: int = 1, **given: Any) -> Verdict:
     v = _lib.ComputeVerdict()
     with decisions.policy._use(seed) as (cx, _):
         cx.check(lib.cull_compute_judge(cx.at, byref(decisions._struct()), byref(rows.c), byref(v)))
-    lines = [
-        _line(v.line[k], decisions.models[k - 1] if k else "policy") for k in range(v.lines)
-    ]
+    lines = [_line(v.line[k], decisions.models[k - 1] if k else "policy") for k in range(v.lines)]
     best = lines[v.best] if v.best > 0 else None
     return Verdict(lines[0], lines[1:], best, list(v.share[: len(decisions.models)]))
 
 
 for _made in (ComputePolicy, Line, Verdict):
     _made.__module__ = __name__
-__doc__ = (__doc__ or "").replace("INPUTS", _catalogue.describe(_outcomes.GIVEN))
+__doc__ = (__doc__ or "").replace("INPUTS", _catalogue.describe([*_outcomes.GIVEN]))

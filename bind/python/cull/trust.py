@@ -69,9 +69,7 @@ class Certificate(Policy):
         v = _lib.TrustVerdict()
         with self._use() as (cx, at):
             cx.check(
-                lib.cull_trust_check(
-                    cx.at, at, byref(decisions._struct()), byref(rows.c), byref(v)
-                )
+                lib.cull_trust_check(cx.at, at, byref(decisions._struct()), byref(rows.c), byref(v))
             )
             return Verdict(
                 _policy._text(v.bounds),
@@ -126,11 +124,18 @@ class _Calibrated:
 
     _method = ""
 
-    def __init__(self, estimator: Any, *, level: float = 0.1, delta: float = 0.0, **options: Any) -> None:
+    def __init__(
+        self, estimator: Any, *, level: float = 0.1, delta: float = 0.0, **options: Any
+    ) -> None:
         self.estimator, self.level, self.delta, self.options = estimator, level, delta, options
 
     def get_params(self, deep: bool = True) -> Dict[str, Any]:
-        return {"estimator": self.estimator, "level": self.level, "delta": self.delta, **self.options}
+        return {
+            "estimator": self.estimator,
+            "level": self.level,
+            "delta": self.delta,
+            **self.options,
+        }
 
     def set_params(self, **params: Any) -> Any:
         for name, value in params.items():
@@ -188,7 +193,9 @@ class SelectiveClassifier(_Calibrated):
 
     _method = "selective-classification"
 
-    def __init__(self, estimator: Any, *, level: float = 0.1, delta: float = 0.1, **options: Any) -> None:
+    def __init__(
+        self, estimator: Any, *, level: float = 0.1, delta: float = 0.1, **options: Any
+    ) -> None:
         super().__init__(estimator, level=level, delta=delta, **options)
 
     def accepts(self, X: Any) -> npt.NDArray[np.bool_]:
@@ -200,4 +207,4 @@ class SelectiveClassifier(_Calibrated):
 
 for _made in (Certificate, ConformalClassifier, SelectiveClassifier, Verdict):
     _made.__module__ = __name__
-__doc__ = (__doc__ or "").replace("INPUTS", _catalogue.describe(_outcomes.GIVEN))
+__doc__ = (__doc__ or "").replace("INPUTS", _catalogue.describe([*_outcomes.GIVEN]))
