@@ -426,13 +426,13 @@ static inline vf lift(vf s, vf h, vf a, bool chord)
     return vf_sub(h, vf_mul(a, vf_sqrt(vf_max(two, vf_set(0)))));
 }
 
-/* What is past the end is done on a copy filled up with numbers of no weight. */
+/* What is past the last whole 16 is done on a copy filled up with numbers of no weight. */
 static inline void soft_as(float *restrict s, const float *restrict h, float a_, bool chord,
                            int64_t n, float out[2])
 {
     vf a = vf_set(a_), top[VN], sum[VN];
     float l[16], rest[16], hr[16];
-    int64_t whole = n / 16 * 16, i;
+    int64_t whole = n / 16 * 16, i, end = whole < n ? whole + 16 : whole;
     for (i = 0; i < 16; i++) rest[i] = 0, hr[i] = -1e30f;
     for (i = whole; i < n; i++) rest[i - whole] = s[i], hr[i - whole] = h[i];
     for (int v = 0; v < VN; v++) {
@@ -450,7 +450,7 @@ static inline void soft_as(float *restrict s, const float *restrict h, float a_,
     for (int k = 8; k; k /= 2)
         for (int j = 0; j < k; j++) l[j] = larger(l[j], l[j + k]);
     out[0] = l[0];
-    for (i = 0; i <= whole; i += 16) {
+    for (i = 0; i < end; i += 16) {
         float *at = i < whole ? s + i : rest;
         for (int v = 0; v < VN; v++) {
             vf e = vf_exp(vf_sub(vf_load(at + v * W), vf_set(out[0])));
@@ -463,6 +463,21 @@ static inline void soft_as(float *restrict s, const float *restrict h, float a_,
     for (int k = 8; k; k /= 2)
         for (int j = 0; j < k; j++) l[j] += l[j + k];
     out[1] = l[0];
+}
+
+/* The additions of a kernel are in the order of the calls: blocks of 16 stay in registers for all points. */
+static void bells(float *restrict term, int64_t stride, const float *u, int64_t points,
+                  const float *restrict mid, const float *restrict scale,
+                  const float *restrict base, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += W) {
+        vf m = vf_load(mid + i), s = vf_load(scale + i), b = vf_load(base + i);
+        float *at = term + i;
+        for (int64_t k = 0; k < points; k++, at += stride) {
+            vf z = vf_sub(vf_set(u[k]), m);
+            if (u[k] == u[k]) vf_store(at, vf_add(vf_load(at), vf_sub(vf_mul(vf_mul(s, z), z), b)));
+        }
+    }
 }
 
 static void soft(float *s, const float *h, float a, bool chord, int64_t n, float out[2])
@@ -586,6 +601,7 @@ const cull__kern NAME(CULL_ISA) = {
     .max = max,
     .top2_sub = top2_sub,
     .soft = soft,
+    .bells = bells,
     .scan = scan,
     .scan_sub = scan_sub,
     .scan_mul = scan_mul,

@@ -39,6 +39,10 @@ typedef struct {
      * in out[0], s[i] = exp(t[i] - out[0]) to one unit in the last place, 0 below e^-60, and the sum
      * of those in out[1]; t finite, n >= 1 */
     void (*soft)(float *s, const float *h, float a, bool chord, int64_t n, float out[2]);
+    /* term[k][i] += scale[i] (u[k] - mid[i])^2 - base[i] of all points k but those with u NaN; rows of
+     * term are `stride` apart, n is a multiple of 16 */
+    void (*bells)(float *term, int64_t stride, const float *u, int64_t points, const float *mid,
+                  const float *scale, const float *base, int64_t n);
     /* which i have s[i] (s[i] - b[i], s[i] * b[i]) > above: their number, ascending in out (n) */
     int64_t (*scan)(const float *s, int64_t n, float above, int32_t *out);
     int64_t (*scan_sub)(const float *s, const float *b, int64_t n, float above, int32_t *out);

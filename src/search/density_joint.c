@@ -12,17 +12,22 @@ struct cull__joint {
     const cull__kern *kern;
     int params, level; /* of n: kernels change their width when it does */
     double prior, sd;
-    float **table;   /* params: logarithms (values, values) of a table's kernels; NULL = a line */
-    double **chance; /* and sums of their weights, to draw by */
-    double *flat;    /* params: the logarithm of the flat density */
+    float **
+        table; /* params: logarithms (values + 1, values) of a table's kernels, the flat one last */
+    double **chance;          /* and sums of their weights, to draw by */
+    double *flat;             /* params: the logarithm of the flat density */
+    int64_t *values;          /* params: of a table, how many */
+    bool *line;               /* params */
     float inside[PLACES + 1]; /* log of what of a line's kernel lies within 0..1, by its middle */
-    int64_t n, cap_unit, cap_scale, cap_base, cap_term, cap_who;
+    int64_t n, wide; /* kernels; numbers in a row of what follows: n and the flat one, filled up */
+    int64_t cap_unit, cap_scale, cap_base, cap_cell, cap_term, cap_who;
     const double *x;
     int64_t *who;
-    float *unit;  /* (params, n); 0 where the trial has not the parameter */
-    float *scale; /* (params, n): of lines, of the squared distance; 0 where it has not */
-    float *base;  /* (params, n): of lines, what is taken off */
-    float *term;  /* (batch, n + 1), the last of each row the flat density's; and a row more */
+    float *unit;   /* (params, wide); 0 where the trial has not the parameter */
+    float *scale;  /* (params, wide): of lines, of the squared distance; 0 where it has not */
+    float *base;   /* (params, wide): of lines, what is taken off */
+    int32_t *cell; /* (params, wide): of tables, where its kernel begins */
+    float *term; /* (batch, wide), number n of each row the flat density's; a row more, and zeros */
 };
 
 bool cull__density_table(const cull_space_param *p)
@@ -69,10 +74,10 @@ static void table_kernel(cull__joint *j, const cull_space_param *p, int64_t tria
 }
 
 /* The width goes by n in steps of a quarter, lest every trial change all kernels. */
-static void widths(cull__joint *j, int64_t n)
+static bool widths(cull__joint *j, int64_t n)
 {
     int level = n < 1 ? 0 : 1 + (int)(log((double)n) / log(1.25));
-    if (level == j->level) return;
+    if (level == j->level) return false;
     double trials = level ? pow(1.25, level - 1) : 0;
     j->level = level;
     j->sd = fmax(LEAST, 0.2 * pow(fmax(1, trials), -1.0 / (j->params + 4)));
@@ -82,6 +87,7 @@ static void widths(cull__joint *j, int64_t n)
         double u = (double)b / PLACES;
         j->inside[b] = (float)log((below((1 - u) / j->sd) - below(-u / j->sd)) * j->sd * ROOT_2PI);
     }
+    return true;
 }
 
 static cull_status open_all(cull_ctx *cx, cull__joint *j)
@@ -89,20 +95,25 @@ static cull_status open_all(cull_ctx *cx, cull__joint *j)
     CULL_TRY(CULL_ALLOC(cx, j->table, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->chance, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->flat, j->params));
+    CULL_TRY(CULL_ALLOC(cx, j->values, j->params));
+    CULL_TRY(CULL_ALLOC(cx, j->line, j->params));
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
+        j->values[i] = p->n;
+        j->line[i] = is_line(p);
         if (cull__density_table(p)) j->flat[i] = -log((double)p->n);
         if (p->kind == CULL_SPACE_SUBSET) j->flat[i] = (double)p->n * log(0.5);
     }
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
         if (!cull__density_table(p)) continue;
-        if (p->n > INT32_MAX / p->n)
+        if (p->n >= INT32_MAX / p->n)
             return cull__fail(cx, CULL_EINPUT,
                               "%s: %lld values are more than densities can compare", p->name,
                               (long long)p->n);
-        CULL_TRY(CULL_ALLOC(cx, j->table[i], p->n * p->n));
+        CULL_TRY(CULL_ALLOC(cx, j->table[i], (p->n + 1) * p->n));
         CULL_TRY(CULL_ALLOC(cx, j->chance[i], p->n * p->n));
+        for (int64_t b = 0; b < p->n; b++) j->table[i][p->n * p->n + b] = (float)j->flat[i];
     }
     return CULL_OK;
 }
@@ -135,10 +146,13 @@ void cull__joint_close(cull__joint *j)
     cull__free(j->table);
     cull__free(j->chance);
     cull__free(j->flat);
+    cull__free(j->values);
+    cull__free(j->line);
     cull__free(j->who);
     cull__free(j->unit);
     cull__free(j->scale);
     cull__free(j->base);
+    cull__free(j->cell);
     cull__free(j->term);
     cull__free(j);
 }
@@ -151,26 +165,35 @@ void cull__joint_unit(const cull__joint *j, const double *x, float *unit)
     }
 }
 
+/* Rows as wide as the kernels need them; wider ones are filled anew, 0 past the end. */
 static cull_status reserve(cull_ctx *cx, cull__joint *j, int64_t kept)
 {
-    CULL_TRY(CULL_GROW(cx, j->who, &j->cap_who, kept));
-    CULL_TRY(CULL_GROW(cx, j->unit, &j->cap_unit, kept * j->params));
-    CULL_TRY(CULL_GROW(cx, j->scale, &j->cap_scale, kept * j->params));
-    CULL_TRY(CULL_GROW(cx, j->base, &j->cap_base, kept * j->params));
-    return CULL_GROW(cx, j->term, &j->cap_term, (kept + 1) * (CULL__JOINT_BATCH + 1));
+    int64_t wide = (kept + 16) / 16 * 16, all = wide * j->params;
+    if (wide == j->wide) return CULL_OK;
+    j->wide = j->n = 0;
+    CULL_TRY(CULL_GROW(cx, j->who, &j->cap_who, wide));
+    CULL_TRY(CULL_GROW(cx, j->unit, &j->cap_unit, all));
+    CULL_TRY(CULL_GROW(cx, j->scale, &j->cap_scale, all));
+    CULL_TRY(CULL_GROW(cx, j->base, &j->cap_base, all));
+    CULL_TRY(CULL_GROW(cx, j->cell, &j->cap_cell, all));
+    CULL_TRY(CULL_GROW(cx, j->term, &j->cap_term, wide * (CULL__JOINT_BATCH + 2)));
+    for (int64_t t = 0; t < all; t++) j->unit[t] = j->scale[t] = j->base[t] = 0;
+    for (int64_t t = 0; t < wide; t++) j->term[wide * (CULL__JOINT_BATCH + 1) + t] = 0;
+    j->wide = wide;
+    return CULL_OK;
 }
 
-/* Of parameter i what the kernels need. */
-static void lay_out(cull__joint *j, int i, const float *from)
+/* What kernel t needs of a trial, whose floats are u. */
+static void lay_out(cull__joint *j, int64_t t, const float *u)
 {
-    bool line = is_line(cull_space_at(j->space, i));
     float scale = (float)(0.5 / (j->sd * j->sd));
-    for (int64_t t = 0, at = i * j->n; t < j->n; t++, at++) {
-        float u = from[j->who[t] * j->params + i];
-        bool has = !isnan(u);
-        j->unit[at] = has ? u : 0;
+    for (int64_t i = 0, at = t; i < j->params; i++, at += j->wide) {
+        bool has = !isnan(u[i]);
+        j->unit[at] = has ? u[i] : 0;
         j->scale[at] = has ? -scale : 0;
-        if (line) j->base[at] = has ? j->inside[(int)(u * PLACES + 0.5f)] : 0;
+        if (j->line[i]) j->base[at] = has ? j->inside[(int)(u[i] * PLACES + 0.5f)] : 0;
+        if (j->table[i])
+            j->cell[at] = (int32_t)((has ? (int64_t)u[i] : j->values[i]) * j->values[i]);
     }
 }
 
@@ -179,12 +202,15 @@ cull_status cull__joint_set(cull_ctx *cx, cull__joint *j, const double *x, const
 {
     int64_t kept = n < most ? n : most;
     CULL_TRY(reserve(cx, j, kept));
-    widths(j, n);
-    j->n = kept;
+    int64_t same = widths(j, n) ? 0 : j->n;
     j->x = x;
-    for (int64_t t = 0; t < kept; t++)
-        j->who[t] = who[kept == n ? t : (int64_t)((double)t * (double)n / (double)kept)];
-    for (int i = 0; i < j->params; i++) lay_out(j, i, unit);
+    for (int64_t t = 0; t < kept; t++) {
+        int64_t now = who[kept == n ? t : (int64_t)((double)t * (double)n / (double)kept)];
+        if (t < same && j->who[t] == now) continue;
+        j->who[t] = now;
+        lay_out(j, t, unit + now * j->params);
+    }
+    j->n = kept;
     return CULL_OK;
 }
 
@@ -239,13 +265,13 @@ static void fill(void *user, const cull_space *s, int i, const double *x, double
     drawer *d = user;
     cull__joint *j = d->j;
     const cull_space_param *p = cull_space_at(s, i);
-    int64_t at = i * j->n + d->kernel;
+    int64_t at = i * j->wide + d->kernel;
     if (d->kernel < 0 || j->scale[at] == 0) return; /* drawn */
     float mid = j->unit[at];
     if (j->table[i]) {
         const double *chance = j->chance[i] + (int64_t)mid * p->n;
         v[0] = cull__density_value(p, draw_value(chance, p->n, d->r));
-    } else if (is_line(p)) {
+    } else if (j->line[i]) {
         double u = -1;
         for (int t = 0; t < 32 && !(u >= 0 && u <= 1); t++) u = mid + j->sd * normal(d);
         v[0] = cull__space_from_unit(p, fmin(fmax(u, 0), 1));
@@ -266,43 +292,26 @@ bool cull__joint_draw(cull__joint *j, cull_rng *r, double *x)
 }
 
 /* ---- how dense it is: of each kernel the logarithm, a parameter at a time, of some points at once ---- */
-static void add_line(const cull__joint *j, int i, float u, float *restrict term)
-{
-    const float *restrict mid = j->unit + i * j->n, *restrict scale = j->scale + i * j->n,
-                          *restrict base = j->base + i * j->n;
-    for (int64_t t = 0; t < j->n; t++) {
-        float z = u - mid[t];
-        term[t] += scale[t] * z * z - base[t]; /* not active there: flat */
-    }
-}
 
-static void look_up(const cull__joint *j, int i, int64_t values, int64_t u, float *restrict out)
+/* Of each kernel what it has at value u of parameter i. */
+static void look_up(const cull__joint *j, int i, int64_t u, float *restrict out)
 {
-    const float *mid = j->unit + i * j->n, *scale = j->scale + i * j->n;
-    const float *table = j->table[i] + u;
-    float flat = (float)j->flat[i];
-    for (int64_t t = 0; t < j->n; t++)
-        out[t] = scale[t] == 0 ? flat : table[(int64_t)mid[t] * values];
-}
-
-static void add_all(float *restrict term, const float *restrict from, int64_t n)
-{
-    for (int64_t t = 0; t < n; t++) term[t] += from[t];
+    const int32_t *restrict cell = j->cell + i * j->wide;
+    const float *restrict table = j->table[i] + u;
+    for (int64_t t = 0; t < j->n; t++) out[t] = table[cell[t]];
 }
 
 /* Points share few values: each is looked up once for all that have it. */
-static void add_table(const cull__joint *j, int i, const float *unit, int64_t n, float *row)
+static void add_table(const cull__joint *j, int i, const float *at, int64_t n, float *row)
 {
-    int64_t values = cull_space_at(j->space, i)->n, stride = j->n + 1;
     bool done[CULL__JOINT_BATCH] = {0};
     for (int64_t k = 0; k < n; k++) {
-        float u = unit[k * j->params + i];
-        if (done[k] || isnan(u)) continue;
-        look_up(j, i, values, (int64_t)u, row);
+        if (done[k] || isnan(at[k])) continue;
+        look_up(j, i, (int64_t)at[k], row);
         for (int64_t l = k; l < n; l++) {
-            if (unit[l * j->params + i] != u) continue;
+            if (at[l] != at[k]) continue;
             done[l] = true;
-            add_all(j->term + l * stride, row, j->n);
+            j->kern->axpy(j->term + l * j->wide, 1, row, j->n);
         }
     }
 }
@@ -320,34 +329,41 @@ static void add_subset(const cull__joint *j, int i, const double *x, float *term
     }
 }
 
-static void add_param(const cull__joint *j, int i, const double *x, const float *unit, int64_t n,
-                      double *flat, float *row)
+/* at: what the points have of parameter i, NAN = nothing. */
+static void add_param(const cull__joint *j, int i, const double *x, const float *at, int64_t n,
+                      float *row)
 {
-    const cull_space_param *p = cull_space_at(j->space, i);
-    int64_t stride = j->n + 1, width = cull_space_width(j->space);
-    for (int64_t k = 0; k < n; k++) {
-        float u = unit[k * j->params + i];
-        if (isnan(u)) continue;
-        if (is_line(p)) add_line(j, i, u, j->term + k * stride);
-        if (p->kind == CULL_SPACE_SUBSET) add_subset(j, i, x + k * width, j->term + k * stride);
-        flat[k] += j->flat[i];
-    }
-    if (j->table[i]) add_table(j, i, unit, n, row);
+    const float *mid = j->unit + i * j->wide, *scale = j->scale + i * j->wide;
+    int64_t width = cull_space_width(j->space);
+    if (j->line[i])
+        j->kern->bells(j->term, j->wide, at, n, mid, scale, j->base + i * j->wide, j->wide);
+    else if (j->table[i])
+        add_table(j, i, at, n, row);
+    else if (cull_space_at(j->space, i)->kind == CULL_SPACE_SUBSET)
+        for (int64_t k = 0; k < n; k++)
+            if (!isnan(at[k])) add_subset(j, i, x + k * width, j->term + k * j->wide);
 }
 
 void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t n, double *out)
 {
-    int64_t stride = j->n + 1;
-    float *row = j->term + n * stride;
+    int64_t wide = j->wide;
+    float *row = j->term + CULL__JOINT_BATCH * wide, *zeros = row + wide;
     double flat[CULL__JOINT_BATCH] = {0};
-    for (int64_t t = 0; t < n * stride; t++) j->term[t] = 0;
-    for (int i = 0; i < j->params; i++) add_param(j, i, x, unit, n, flat, row);
+    for (int64_t t = 0; t < n * wide; t++) j->term[t] = 0;
+    for (int i = 0; i < j->params; i++) {
+        float at[CULL__JOINT_BATCH];
+        for (int64_t k = 0; k < n; k++) {
+            at[k] = unit[k * j->params + i];
+            flat[k] += isnan(at[k]) ? 0 : j->flat[i];
+        }
+        add_param(j, i, x, at, n, row);
+    }
     for (int64_t k = 0; k < n; k++) {
-        float *term = j->term + k * stride, top[2]; /* the largest; exponentials below it */
+        float *term = j->term + k * wide, top[2]; /* the largest; exponentials below it */
         term[j->n] = (float)flat[k];
-        for (int64_t t = 0; t < stride; t++) row[t] = 0;
-        j->kern->soft(row, term, 0, false, stride, top);
-        double sum = top[1] + (j->prior - 1) * row[j->n];
+        for (int64_t t = j->n + 1; t < wide; t++) term[t] = -1e30f; /* of no weight */
+        j->kern->soft(term, zeros, 1, false, wide, top);
+        double sum = top[1] + (j->prior - 1) * term[j->n];
         out[k] = top[0] + log(sum / ((double)j->n + j->prior));
     }
 }

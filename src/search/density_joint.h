@@ -15,7 +15,8 @@ void cull__joint_close(cull__joint *j);
 /* What is kept of a trial at x: a float for each parameter. */
 void cull__joint_unit(const cull__joint *j, const double *x, float *unit);
 /* Kernels on trials who[0 .. n) from now on; where there are more than `most`, on every so many of
- * them. Rows of x and unit go by number and stay where they are until the next call. */
+ * them. Rows of x and unit go by number; a number's are the same at every call, and x stays where it is until the
+ * next. */
 cull_status cull__joint_set(cull_ctx *cx, cull__joint *j, const double *x, const float *unit,
                             const int64_t *who, int64_t n, int64_t most);
 /* A point; false: it breaks constraints. */

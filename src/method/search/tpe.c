@@ -16,8 +16,7 @@
  *           run count as bad until they are told. (f) A simplex or a permutation comes from a good
  *           trial's, changed. (g) Points seen before are passed over; in the end good ones are
  *           changed.
- * Cost      O(p draws (good + kernels)) a question for p parameters, besides a look at a byte
- *           a trial; 4 p + 40 bytes a trial. joint = no: O(p draws good) a question, O(p bins)
+ * Cost      O(p draws (good + kernels)) a question for p parameters; 4 p + 48 bytes a trial. joint = no: O(p draws good) a question, O(p bins)
  *           an answer.
  * Example   cull search space.cull --method tpe --minimize error --budget 200 -- ./train {lr}
  */
@@ -26,6 +25,7 @@
 #include "search/sampler_model.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct {
     int64_t startup, draws, most, kernels;
@@ -57,7 +57,8 @@ typedef struct {
     cull__joint *good, *bad;
     uint8_t *place; /* of each trial */
     float *unit;    /* joint: (trials, params) */
-    int64_t cap, cap_unit;
+    int64_t *rest;  /* joint: trials that are bad or run, ascending */
+    int64_t rests, cap, cap_unit, cap_rest;
     int64_t met, revised; /* trials asked; values that the state is of */
     bool broken;          /* an event failed half way */
 } state;
@@ -113,6 +114,7 @@ static void close_state(state *s)
     cull__joint_close(s->good);
     cull__joint_close(s->bad);
     cull__free(s->unit);
+    cull__free(s->rest);
     cull__free(s->column);
     cull__free(s->first);
     cull__free(s->place);
@@ -142,10 +144,34 @@ static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *
 }
 
 /* ---- events ---- */
-/* Trial's values leave one side's densities (`by` -1) or join them. */
-static cull_status count(cull_ctx *cx, state *s, const double *x, cull__side side, int by)
+/* A trial leaves the rest (`by` -1) or joins it: most often the latest does. */
+static cull_status count_rest(cull_ctx *cx, state *s, int64_t number, int by)
 {
-    for (int i = 0; i < s->params && !s->o.joint; i++) {
+    CULL_TRY(CULL_GROW(cx, s->rest, &s->cap_rest, s->rests + 1));
+    int64_t lo = 0, hi = s->rests;
+    if (hi > 0 && s->rest[hi - 1] < number) lo = hi;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (s->rest[mid] < number)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    int64_t *at = s->rest + lo, after = s->rests - lo;
+    if (by > 0) memmove(at + 1, at, (size_t)after * sizeof *at);
+    if (by < 0) memmove(at, at + 1, (size_t)(after - 1) * sizeof *at);
+    if (by > 0) *at = number;
+    s->rests += by;
+    return CULL_OK;
+}
+
+/* Trial number's values leave one side's densities (`by` -1) or join them. */
+static cull_status count(cull_ctx *cx, state *s, const cull_search_view *v, int64_t number,
+                         cull__side side, int by)
+{
+    const double *x = v->x + number * v->width;
+    if (s->o.joint) return side == CULL__BAD ? count_rest(cx, s, number, by) : CULL_OK;
+    for (int i = 0; i < s->params; i++) {
         const cull_space_param *p = cull_space_at(s->space, i);
         if (isnan(x[p->at])) continue;
         for (int64_t j = 0; j < columns_of(p); j++) {
@@ -169,13 +195,13 @@ static cull_status move(cull_ctx *cx, void *user, int64_t number, cull__side sid
 {
     mover *m = user;
     state *s = m->s;
-    const double *x = m->v->x + number * m->v->width;
     uint8_t from = s->place[number], to = side == CULL__GOOD ? GOOD : BAD;
     s->place[number] = to;
     if (from == RUNNING) from = BAD;
     if (from == to) return CULL_OK;
-    if (from != NOWHERE) CULL_TRY(count(cx, s, x, from == GOOD ? CULL__GOOD : CULL__BAD, -1));
-    return count(cx, s, x, side, 1);
+    if (from != NOWHERE)
+        CULL_TRY(count(cx, s, m->v, number, from == GOOD ? CULL__GOOD : CULL__BAD, -1));
+    return count(cx, s, m->v, number, side, 1);
 }
 
 /* Trial number's first event, or a later one. */
@@ -192,7 +218,7 @@ static cull_status was_asked(cull_ctx *cx, state *s, const cull_search_view *v, 
 {
     CULL_TRY(meet(cx, s, v, number));
     if (!s->o.liar || s->place[number] != NOWHERE) return CULL_OK;
-    CULL_TRY(count(cx, s, v->x + number * v->width, CULL__BAD, 1));
+    CULL_TRY(count(cx, s, v, number, CULL__BAD, 1));
     s->place[number] = RUNNING;
     return CULL_OK;
 }
@@ -333,15 +359,10 @@ static cull_status change_good(cull_ctx *cx, state *s, const cull_search_view *v
 /* ---- a question, by whole points ---- */
 static cull_status set_joint(cull_ctx *cx, state *s, const cull_search_view *v)
 {
-    int64_t n, bads = 0, *who, trials = v->trials < s->cap ? v->trials : s->cap;
+    int64_t n;
     const int64_t *good = cull__split_good(s->split, &n);
-    CULL_TRY(CULL_TMP(cx, who, trials));
-    for (int64_t t = 0; t < trials; t++) {
-        who[bads] = t;
-        bads += s->place[t] == BAD || s->place[t] == RUNNING;
-    }
     CULL_TRY(cull__joint_set(cx, s->good, v->x, s->unit, good, n, n));
-    return cull__joint_set(cx, s->bad, v->x, s->unit, who, bads, s->o.kernels);
+    return cull__joint_set(cx, s->bad, v->x, s->unit, s->rest, s->rests, s->o.kernels);
 }
 
 /* Some points drawn at once: y (CULL__JOINT_BATCH, width). `tries` goes down with each draw. */
