@@ -9,6 +9,9 @@
 /* Of a parameter of one number: to 0..1 and back (by its scale; values of the discrete are at the middles of equal
  * parts, so that any number of 0..1 means one of them). */
 double cull__space_to_unit(const cull_space_param *p, double v);
+/* The same with what does not depend on v made before. */
+double cull__space_span(const cull_space_param *p);
+double cull__space_to_unit_by(const cull_space_param *p, double span, double v);
 double cull__space_from_unit(const cull_space_param *p, double u);
 /* v (width) drawn uniformly. */
 void cull__space_draw_value(const cull_space_param *p, cull_rng *r, double *v);

@@ -1,6 +1,7 @@
 /* value.c - one parameter's value: as text and back, whether it is one, on a scale of 0 to 1. */
 #include "space/inner.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -280,19 +281,46 @@ static double clamp(double v, double lo, double hi) { return v < lo ? lo : v > h
 /* A whole number on a scale of ratios has what is nearest to it: half a step either way. */
 static const double HALF = 0.5;
 
+/* log(b / a) for 0 < a <= b, whose ratio may be past the largest number. */
+static double log_ratio(double a, double b)
+{
+    double ratio = b / a;
+    return ratio <= DBL_MAX ? log(ratio) : log(b) - log(a);
+}
+
+/* Of a scale of ratios the logarithm of its ends' ratio, else 0. */
+double cull__space_span(const cull_space_param *p)
+{
+    if (!p->log) return 0;
+    return p->kind == CULL_SPACE_INT ? log_ratio(p->lo - HALF, p->hi + HALF)
+                                     : log_ratio(p->lo, p->hi);
+}
+
 double cull__space_to_unit(const cull_space_param *p, double v)
+{
+    return cull__space_to_unit_by(p, cull__space_span(p), v);
+}
+
+double cull__space_to_unit_by(const cull_space_param *p, double span, double v)
 {
     switch (p->kind) {
     case CULL_SPACE_REAL:
         if (p->hi <= p->lo) return 0.5;
-        return p->log ? log(v / p->lo) / log(p->hi / p->lo) : (v - p->lo) / (p->hi - p->lo);
+        return p->log ? log_ratio(p->lo, v) / span : (v - p->lo) / (p->hi - p->lo);
     case CULL_SPACE_INT:
-        if (p->log) return log(v / (p->lo - HALF)) / log((p->hi + HALF) / (p->lo - HALF));
+        if (p->log) return log(v / (p->lo - HALF)) / span;
         return ((v - p->lo) / p->step + 0.5) / (double)p->n;
     case CULL_SPACE_SUBSET:
     case CULL_SPACE_SIMPLEX: return v;
     default: return (v + 0.5) / (double)p->n;
     }
+}
+
+/* In a range whose ends' ratio is past the largest number; logarithms would miss the ends. */
+static double far_from(const cull_space_param *p, double u)
+{
+    if (u <= 0 || u >= 1) return u <= 0 ? p->lo : p->hi;
+    return exp(log(p->lo) + u * cull__space_span(p));
 }
 
 double cull__space_from_unit(const cull_space_param *p, double u)
@@ -301,7 +329,10 @@ double cull__space_from_unit(const cull_space_param *p, double u)
     switch (p->kind) {
     case CULL_SPACE_REAL:
         if (p->hi <= p->lo) return p->lo;
-        u = p->log ? p->lo * pow(p->hi / p->lo, u) : p->lo + u * (p->hi - p->lo);
+        if (p->log && p->hi / p->lo > DBL_MAX)
+            u = far_from(p, u);
+        else
+            u = p->log ? p->lo * pow(p->hi / p->lo, u) : p->lo + u * (p->hi - p->lo);
         return clamp(u, p->lo, p->hi);
     case CULL_SPACE_INT:
         if (p->log) {

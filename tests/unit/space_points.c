@@ -582,16 +582,18 @@ static void test_scale(void **state)
 {
     (void)state;
     cull_ctx *cx = cull_ctx_new(NULL);
-    cull_space *s =
-        from(cx, "a = real(1e-5, 0.1, log) b = int(1, 1000, log) c = int(-5, 70, step=3)\n"
-                 "d = ordinal(x, y, z) e = real(-1, 3) f = real(2, 2)");
+    cull_space *s = from(
+        cx,
+        "a = real(1e-5, 0.1, log) b = int(1, 1000, log) c = int(-5, 70, step=3)\n"
+        "d = ordinal(x, y, z) e = real(-1, 3) f = real(2, 2)\n"
+        "g = real(1e-300, 1e300, log) h = real(4.9e-324, 1.7e308, log)"); /* their ratios are infinite */
     for (int i = 0; i < cull_space_params(s); i++) {
         const cull_space_param *p = cull_space_at(s, i);
         double last = -INFINITY;
         for (int k = 0; k <= 1000; k++) {
             double v = cull__space_from_unit(p, k / 1000.0), u = cull__space_to_unit(p, v);
             assert_true(v >= last && u >= 0 && u <= 1);
-            assert_true(fabs(cull__space_from_unit(p, u) - v) <= 1e-12 * fabs(v));
+            assert_true(fabs(cull__space_from_unit(p, u) - v) <= 1e-12 * fabs(v) + 0x1p-1074);
             last = v;
         }
         if (p->kind == CULL_SPACE_REAL || p->kind == CULL_SPACE_INT) {
@@ -600,6 +602,9 @@ static void test_scale(void **state)
         }
     }
     assert_true(fabs(cull__space_from_unit(cull_space_at(s, 0), 0.5) - 1e-3) < 1e-15);
+    assert_true(fabs(cull__space_to_unit(cull_space_at(s, 6), 1e150) - 0.75) < 1e-15);
+    assert_true(fabs(cull__space_to_unit(cull_space_at(s, 6), 1e-299) - 1.0 / 600) < 1e-15);
+    assert_true(fabs(cull__space_from_unit(cull_space_at(s, 6), 0.25) - 1e-150) < 1e-162);
     cull_space_free(s);
     cull_ctx_free(cx);
 }
