@@ -433,12 +433,14 @@ static inline void soft_as(float *restrict s, const float *restrict h, float a_,
     vf a = vf_set(a_), top[VN], sum[VN];
     float l[16], rest[16], hr[16];
     int64_t whole = n / 16 * 16, i, end = whole < n ? whole + 16 : whole;
-    for (i = 0; i < 16; i++) rest[i] = 0, hr[i] = -1e30f;
-    for (i = whole; i < n; i++) rest[i - whole] = s[i], hr[i - whole] = h[i];
-    for (int v = 0; v < VN; v++) {
-        top[v] = lift(vf_load(rest + v * W), vf_load(hr + v * W), a, chord);
-        vf_store(rest + v * W, top[v]);
-        sum[v] = vf_set(0);
+    for (int v = 0; v < VN; v++) top[v] = vf_set(-1e30f), sum[v] = vf_set(0);
+    if (whole < n) {
+        for (i = 0; i < 16; i++) rest[i] = 0, hr[i] = -1e30f;
+        for (i = whole; i < n; i++) rest[i - whole] = s[i], hr[i - whole] = h[i];
+        for (int v = 0; v < VN; v++) {
+            top[v] = lift(vf_load(rest + v * W), vf_load(hr + v * W), a, chord);
+            vf_store(rest + v * W, top[v]);
+        }
     }
     for (i = 0; i < whole; i += 16)
         for (int v = 0; v < VN; v++) {
@@ -447,9 +449,9 @@ static inline void soft_as(float *restrict s, const float *restrict h, float a_,
             top[v] = vf_max(t, top[v]);
         }
     for (int v = 0; v < VN; v++) vf_store(l + v * W, top[v]);
-    for (int k = 8; k; k /= 2)
-        for (int j = 0; j < k; j++) l[j] = larger(l[j], l[j + k]);
-    out[0] = l[0];
+    for (int j = 0; j < 8; j++) l[j] = larger(l[j], l[j + 8]);
+    for (int j = 0; j < 4; j++) l[j] = larger(l[j], l[j + 4]);
+    out[0] = larger(larger(l[0], l[2]), larger(l[1], l[3]));
     for (i = 0; i < end; i += 16) {
         float *at = i < whole ? s + i : rest;
         for (int v = 0; v < VN; v++) {
@@ -460,9 +462,9 @@ static inline void soft_as(float *restrict s, const float *restrict h, float a_,
     }
     for (i = whole; i < n; i++) s[i] = rest[i - whole];
     for (int v = 0; v < VN; v++) vf_store(l + v * W, sum[v]);
-    for (int k = 8; k; k /= 2)
-        for (int j = 0; j < k; j++) l[j] += l[j + k];
-    out[1] = l[0];
+    for (int j = 0; j < 8; j++) l[j] += l[j + 8];
+    for (int j = 0; j < 4; j++) l[j] += l[j + 4];
+    out[1] = (l[0] + l[2]) + (l[1] + l[3]);
 }
 
 /* The additions of a kernel are in the order of the calls: blocks of 16 stay in registers for all points. */
@@ -470,12 +472,20 @@ static void bells(float *restrict term, int64_t stride, const float *u, int64_t 
                   const float *restrict mid, const float *restrict scale,
                   const float *restrict base, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += W) {
-        vf m = vf_load(mid + i), s = vf_load(scale + i), b = vf_load(base + i);
-        float *at = term + i;
-        for (int64_t k = 0; k < points; k++, at += stride) {
-            vf z = vf_sub(vf_set(u[k]), m);
-            if (u[k] == u[k]) vf_store(at, vf_add(vf_load(at), vf_sub(vf_mul(vf_mul(s, z), z), b)));
+    for (int64_t i = 0; i < n; i += 16) {
+        vf m[VN], s[VN], b[VN];
+        for (int v = 0; v < VN; v++) {
+            m[v] = vf_load(mid + i + v * W);
+            s[v] = vf_load(scale + i + v * W);
+            b[v] = vf_load(base + i + v * W);
+        }
+        for (int64_t k = 0; k < points; k++) {
+            float *at = term + k * stride + i;
+            if (u[k] != u[k]) continue;
+            for (int v = 0; v < VN; v++) {
+                vf z = vf_sub(vf_set(u[k]), m[v]), t = vf_sub(vf_mul(vf_mul(s[v], z), z), b[v]);
+                vf_store(at + v * W, vf_add(vf_load(at + v * W), t));
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ struct cull__joint {
     double *flat;             /* params: the logarithm of the flat density */
     int64_t *values;          /* params: of a table, how many */
     bool *line;               /* params */
+    double *span;             /* params: of their scale */
     float inside[PLACES + 1]; /* log of what of a line's kernel lies within 0..1, by its middle */
     int64_t n, wide; /* kernels; numbers in a row of what follows: n and the flat one, filled up */
     int64_t cap_unit, cap_scale, cap_base, cap_cell, cap_term, cap_who;
@@ -27,7 +28,8 @@ struct cull__joint {
     float *scale;  /* (params, wide): of lines, of the squared distance; 0 where it has not */
     float *base;   /* (params, wide): of lines, what is taken off */
     int32_t *cell; /* (params, wide): of tables, where its kernel begins */
-    float *term; /* (batch, wide), number n of each row the flat density's; a row more, and zeros */
+    float *
+        term; /* (batch, wide), number n of each row the flat density's; as many rows more, and zeros */
 };
 
 bool cull__density_table(const cull_space_param *p)
@@ -97,10 +99,12 @@ static cull_status open_all(cull_ctx *cx, cull__joint *j)
     CULL_TRY(CULL_ALLOC(cx, j->flat, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->values, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->line, j->params));
+    CULL_TRY(CULL_ALLOC(cx, j->span, j->params));
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
         j->values[i] = p->n;
         j->line[i] = is_line(p);
+        j->span[i] = cull__space_span(p);
         if (cull__density_table(p)) j->flat[i] = -log((double)p->n);
         if (p->kind == CULL_SPACE_SUBSET) j->flat[i] = (double)p->n * log(0.5);
     }
@@ -148,6 +152,7 @@ void cull__joint_close(cull__joint *j)
     cull__free(j->flat);
     cull__free(j->values);
     cull__free(j->line);
+    cull__free(j->span);
     cull__free(j->who);
     cull__free(j->unit);
     cull__free(j->scale);
@@ -161,7 +166,11 @@ void cull__joint_unit(const cull__joint *j, const double *x, float *unit)
 {
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
-        unit[i] = (float)cull__density_cell(p, x[p->at]);
+        double v = x[p->at];
+        if (j->line[i] && !isnan(v))
+            unit[i] = (float)cull__space_to_unit_by(p, j->span[i], v);
+        else
+            unit[i] = (float)cull__density_cell(p, v);
     }
 }
 
@@ -176,9 +185,9 @@ static cull_status reserve(cull_ctx *cx, cull__joint *j, int64_t kept)
     CULL_TRY(CULL_GROW(cx, j->scale, &j->cap_scale, all));
     CULL_TRY(CULL_GROW(cx, j->base, &j->cap_base, all));
     CULL_TRY(CULL_GROW(cx, j->cell, &j->cap_cell, all));
-    CULL_TRY(CULL_GROW(cx, j->term, &j->cap_term, wide * (CULL__JOINT_BATCH + 2)));
+    CULL_TRY(CULL_GROW(cx, j->term, &j->cap_term, wide * (2 * CULL__JOINT_BATCH + 1)));
     for (int64_t t = 0; t < all; t++) j->unit[t] = j->scale[t] = j->base[t] = 0;
-    for (int64_t t = 0; t < wide; t++) j->term[wide * (CULL__JOINT_BATCH + 1) + t] = 0;
+    for (int64_t t = 0; t < wide; t++) j->term[wide * 2 * CULL__JOINT_BATCH + t] = 0;
     j->wide = wide;
     return CULL_OK;
 }
@@ -301,18 +310,16 @@ static void look_up(const cull__joint *j, int i, int64_t u, float *restrict out)
     for (int64_t t = 0; t < j->n; t++) out[t] = table[cell[t]];
 }
 
-/* Points share few values: each is looked up once for all that have it. */
-static void add_table(const cull__joint *j, int i, const float *at, int64_t n, float *row)
+/* Points share the values where there are few: each is looked up once for all that have it. */
+static void add_table(const cull__joint *j, int i, const float *at, int64_t n, float *rows)
 {
-    bool done[CULL__JOINT_BATCH] = {0};
+    bool few = j->values[i] <= CULL__JOINT_BATCH, known[CULL__JOINT_BATCH] = {0};
     for (int64_t k = 0; k < n; k++) {
-        if (done[k] || isnan(at[k])) continue;
-        look_up(j, i, (int64_t)at[k], row);
-        for (int64_t l = k; l < n; l++) {
-            if (at[l] != at[k]) continue;
-            done[l] = true;
-            j->kern->axpy(j->term + l * j->wide, 1, row, j->n);
-        }
+        if (isnan(at[k])) continue;
+        int64_t u = (int64_t)at[k], r = few ? u : k;
+        if (!known[r]) look_up(j, i, u, rows + r * j->wide);
+        known[r] = true;
+        j->kern->axpy(j->term + k * j->wide, 1, rows + r * j->wide, j->n);
     }
 }
 
@@ -331,14 +338,14 @@ static void add_subset(const cull__joint *j, int i, const double *x, float *term
 
 /* at: what the points have of parameter i, NAN = nothing. */
 static void add_param(const cull__joint *j, int i, const double *x, const float *at, int64_t n,
-                      float *row)
+                      float *rows)
 {
     const float *mid = j->unit + i * j->wide, *scale = j->scale + i * j->wide;
     int64_t width = cull_space_width(j->space);
     if (j->line[i])
         j->kern->bells(j->term, j->wide, at, n, mid, scale, j->base + i * j->wide, j->wide);
     else if (j->table[i])
-        add_table(j, i, at, n, row);
+        add_table(j, i, at, n, rows);
     else if (cull_space_at(j->space, i)->kind == CULL_SPACE_SUBSET)
         for (int64_t k = 0; k < n; k++)
             if (!isnan(at[k])) add_subset(j, i, x + k * width, j->term + k * j->wide);
@@ -347,7 +354,7 @@ static void add_param(const cull__joint *j, int i, const double *x, const float 
 void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t n, double *out)
 {
     int64_t wide = j->wide;
-    float *row = j->term + CULL__JOINT_BATCH * wide, *zeros = row + wide;
+    float *rows = j->term + CULL__JOINT_BATCH * wide, *zeros = rows + CULL__JOINT_BATCH * wide;
     double flat[CULL__JOINT_BATCH] = {0};
     for (int64_t t = 0; t < n * wide; t++) j->term[t] = 0;
     for (int i = 0; i < j->params; i++) {
@@ -356,7 +363,7 @@ void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t
             at[k] = unit[k * j->params + i];
             flat[k] += isnan(at[k]) ? 0 : j->flat[i];
         }
-        add_param(j, i, x, at, n, row);
+        add_param(j, i, x, at, n, rows);
     }
     for (int64_t k = 0; k < n; k++) {
         float *term = j->term + k * wide, top[2]; /* the largest; exponentials below it */
