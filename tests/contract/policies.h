@@ -159,7 +159,7 @@ static inline cull_opts *opts_of(cull_ctx *cx, const cull_method *m)
             ok(cx, cull_opts_set(cx, o, r->name, buf));
         }
     for (const cull_opt *r = m->opts; r->name; r++) /* of what takes one model the first */
-        if (!strcmp(r->name, "model")) ok(cx, cull_opts_set(cx, o, r->name, "1"));
+        if (!strcmp(r->name, "which")) ok(cx, cull_opts_set(cx, o, r->name, "1"));
     return o;
 }
 

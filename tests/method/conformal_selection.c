@@ -15,7 +15,7 @@ static void weights_literally(void **state)
         make(seed + 100, 2, &d);
         d.calib.weight = d.weight;
         d.rows.weight = d.test_weight;
-        fitted(cx, "conformal-selection", "model=2 ties=count prune=dtm", &d.calib, q, 0, &p);
+        fitted(cx, "conformal-selection", "which=2 ties=count prune=dtm", &d.calib, q, 0, &p);
         ok(cx, cull_trust_apply(cx, p, NULL, &d.rows, &out, NULL));
         for (int j = 0; j < M; j++) {
             size[j] = size_of(&d, 1, d.weight, d.test_weight, true, j, 0, q);

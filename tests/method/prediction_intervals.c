@@ -108,7 +108,7 @@ static void refusals(void **state)
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_policy *p;
     cull_decisions d;
-    const char *none[] = {NULL}, *second[] = {"around", "quantiles", "model", "2", NULL};
+    const char *none[] = {NULL}, *second[] = {"around", "quantiles", "which", "2", NULL};
     const char *spread[] = {"around", "spread", NULL}, *group[] = {"by", "group", NULL};
     make_rows(&a, 1, 9);
     make_rows(&b, 2, 20);

@@ -40,7 +40,7 @@ static void by_counting(void **state)
         b.o.weight = weights ? b.weight : NULL;
         const char *set[] = {"score", SCORES[score],     "by",  BY[by],  "randomised",
                              "no",    "penalty",         ".04", "ranks", "2",
-                             "model", model ? "2" : "1", NULL};
+                             "which", model ? "2" : "1", NULL};
         cull_ctx *cx = cull_ctx_new(NULL);
         cull_policy *p;
         cull_decisions d;
@@ -129,7 +129,7 @@ static void refusals(void **state)
     cull_policy *p;
     cull_decisions d;
     const char *none[] = {NULL}, *group[] = {"by", "group", NULL}, *class[] = {"by", "class", NULL};
-    const char *third[] = {"model", "3", NULL}, *odd[] = {"score", "nope", NULL};
+    const char *third[] = {"which", "3", NULL}, *odd[] = {"score", "nope", NULL};
     make_rows(&a, 1, 40);
     make_rows(&b, 2, 20);
     refused(cx, trust_by(cx, "prediction-sets", third, &a, &b, .1, 0, &p, &d, NULL), CULL_EINPUT,

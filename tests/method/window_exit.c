@@ -94,7 +94,7 @@ static void all_or_none(void **state)
     make(&r, &t, 2, .3);
     for (int way = 0; way < 3; way++) {
         cull_opts *o =
-            OPTIONS(cx, "pass", way ? "1" : "0", "combine", way == 2 ? "softmax" : "scores");
+            OPTIONS(cx, "share", way ? "1" : "0", "combine", way == 2 ? "softmax" : "scores");
         cull_policy *policy = learn(cx, o, &t.rows, INFINITY);
         cull_decisions d;
         ok(cx, cull_compute_apply(cx, policy, NULL, &t.rows, &d));
@@ -254,7 +254,7 @@ static void three_members(void **state)
     double pass, cost = 0;
     int came[3] = {0};
     cull_decisions d;
-    ok(cx, cull_policy_need_number(cx, policy, "pass", &pass));
+    ok(cx, cull_policy_need_number(cx, policy, "share", &pass));
     assert_true(fabs(pass - .5) < 1e-12);
     ok(cx, cull_compute_apply(cx, policy, NULL, &t.rows, &d));
     for (int i = 0; i < N; i++) {
@@ -271,7 +271,7 @@ static void three_members(void **state)
     cull_decisions_free(&d);
     cull_policy_free(policy);
     policy = learn(cx, NULL, &t.rows, 100);
-    ok(cx, cull_policy_need_number(cx, policy, "pass", &pass));
+    ok(cx, cull_policy_need_number(cx, policy, "share", &pass));
     assert_true(pass == 1);
     cull_policy_free(policy);
     cull_ctx_free(cx);

@@ -8,7 +8,7 @@
  *           rank 500 at least, or of a tenth of the rows where that is less; more than two members: each stage has a
  *           threshold and a window of its own, over the rows that came to it.
  * Cost      one softmax a row and member that ran, O(n log n) to fit.
- * Example   cull compute window-exit --logits a.npy --logits b.npy --truth labels.npy --goal cov --level 0.05 --pass 0.2
+ * Example   cull compute window-exit --logits a.npy --logits b.npy --truth labels.npy --goal cov --level 0.05 --share 0.2
  */
 #include "base/base.h"
 #include "cull/compute.h"
@@ -21,7 +21,7 @@
 
 typedef struct {
     int goal, sure, combine, side;
-    double level, pass;
+    double level, share;
     int64_t first;
     bool shift;
 } opts;
@@ -34,7 +34,7 @@ static const cull_opt table[] = {
         "what is to be good: coverage at a risk, risk at a coverage, false positives at a "
         "rate of true ones"),
     CULL_OPT_F64(opts, level, 0.05, 1e-6, 1, "that risk, coverage or rate"),
-    CULL_OPT_F64(opts, pass, 0.2, 0, 1,
+    CULL_OPT_F64(opts, share, 0.2, 0, 1,
                  "share of the rows of a stage that go on to the next; a budget overrules it"),
     CULL_OPT_ENUM(opts, sure, CULL_SURE_TOP, "top|margin|entropy|odds|logit|energy",
                   "how sure outputs are"),
@@ -154,22 +154,22 @@ static cull_status threshold(cull_ctx *cx, const opts *o, const double *score, c
     return CULL_OK;
 }
 
-static cull_status window(cull_ctx *cx, const opts *o, double pass, const double *score, int64_t n,
+static cull_status window(cull_ctx *cx, const opts *o, double share, const double *score, int64_t n,
                           double tau, double *lo, double *hi)
 {
     int64_t below = 0;
     *lo = INFINITY;
     *hi = -INFINITY;
-    if (n == 0 || pass <= 0) return CULL_OK;
+    if (n == 0 || share <= 0) return CULL_OK;
     for (int64_t i = 0; i < n; i++) below += score[i] < tau;
-    double u = (double)below / (double)n, a = u - pass / 2, b = u + pass / 2;
+    double u = (double)below / (double)n, a = u - share / 2, b = u + share / 2;
     if (o->side == LOW) {
         a = 0;
-        b = pass;
+        b = share;
     }
     *lo = -INFINITY;
     *hi = INFINITY;
-    if (pass >= 1) return CULL_OK;
+    if (share >= 1) return CULL_OK;
     if (a > 0) CULL_TRY(cull__quantile(cx, score, n, a, lo));
     if (b < 1) CULL_TRY(cull__quantile(cx, score, n, b, hi));
     return CULL_OK;
@@ -210,7 +210,7 @@ static cull_status check(cull_ctx *cx, const cull_compute_problem *p, const opts
 }
 
 /* The share by which a budget is spent: the first member, a share of rows on the second, of those on the third, ... */
-static cull_status share_for(cull_ctx *cx, const cull_outcomes *r, double budget, double *pass)
+static cull_status share_for(cull_ctx *cx, const cull_outcomes *r, double budget, double *share)
 {
     double cost[CULL_MODELS] = {0};
     for (int k = 0; k < r->models; k++)
@@ -227,12 +227,12 @@ static cull_status share_for(cull_ctx *cx, const cull_outcomes *r, double budget
         else
             hi = mid;
     }
-    *pass = lo;
+    *share = lo;
     return CULL_OK;
 }
 
 typedef struct {
-    double tau[CULL_MODELS], lo[CULL_MODELS], hi[CULL_MODELS], pass;
+    double tau[CULL_MODELS], lo[CULL_MODELS], hi[CULL_MODELS], share;
 } learnt;
 
 /* A stage's threshold is of all rows as it would answer them; its window is over those that come to it. */
@@ -249,7 +249,7 @@ static cull_status learn_stage(cull_ctx *cx, const cull_outcomes *r, const opts 
     CULL_TRY(threshold(cx, o, score, loss, r->n, &l->tau[m]));
     if (m + 1 == r->models) return CULL_OK;
     for (int64_t i = 0; i < *n; i++) score[i] = score[row[i]]; /* row[i] >= i */
-    CULL_TRY(window(cx, o, l->pass, score, *n, l->tau[m], &l->lo[m], &l->hi[m]));
+    CULL_TRY(window(cx, o, l->share, score, *n, l->tau[m], &l->lo[m], &l->hi[m]));
     *n = pass_on(score, l->lo[m], l->hi[m], row, *n);
     return CULL_OK;
 }
@@ -260,9 +260,9 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
     const opts *o = o_;
     const cull_outcomes *r = p->rows;
     int64_t *all, *row, n = r->n;
-    learnt l = {.pass = o->pass};
+    learnt l = {.share = o->share};
     CULL_TRY(check(cx, p, o));
-    if (isfinite(p->budget)) CULL_TRY(share_for(cx, r, p->budget, &l.pass));
+    if (isfinite(p->budget)) CULL_TRY(share_for(cx, r, p->budget, &l.share));
     CULL_TRY(CULL_TMP(cx, all, n));
     CULL_TRY(CULL_TMP(cx, row, n));
     for (int64_t i = 0; i < n; i++) all[i] = row[i] = i;
@@ -281,7 +281,7 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
     CULL_TRY(cull_policy_put(cx, out, "tau", 1, r->models, l.tau));
     CULL_TRY(cull_policy_put(cx, out, "lo", 1, r->models - 1, l.lo));
     CULL_TRY(cull_policy_put(cx, out, "hi", 1, r->models - 1, l.hi));
-    return cull_policy_put_number(cx, out, "pass", l.pass);
+    return cull_policy_put_number(cx, out, "share", l.share);
 }
 
 /* ---- apply ---- */
@@ -304,13 +304,13 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
 {
     const opts *o = o_;
     const double *tau, *lo, *hi;
-    double pass, *score;
+    double share, *score;
     int32_t *label;
     int64_t *row, n = r->n;
     CULL_TRY(cull_policy_need(cx, p, "tau", 1, r->models, &tau));
     CULL_TRY(cull_policy_need(cx, p, "lo", 1, r->models - 1, &lo));
     CULL_TRY(cull_policy_need(cx, p, "hi", 1, r->models - 1, &hi));
-    CULL_TRY(cull_policy_need_number(cx, p, "pass", &pass));
+    CULL_TRY(cull_policy_need_number(cx, p, "share", &share));
     CULL_TRY(CULL_TMP(cx, row, n));
     CULL_TRY(CULL_TMP(cx, score, n));
     CULL_TRY(CULL_TMP(cx, label, n));
@@ -326,7 +326,7 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
         if (m + 1 == r->models) break;
         from = lo[m];
         to = hi[m];
-        if (o->shift) CULL_TRY(window(cx, o, pass, score, n, tau[m], &from, &to));
+        if (o->shift) CULL_TRY(window(cx, o, share, score, n, tau[m], &from, &to));
         n = pass_on(score, from, to, row, n);
     }
     return CULL_OK;

@@ -19,11 +19,11 @@
 #include "cull/compute.h"
 
 typedef struct {
-    int64_t model;
+    int64_t which;
     int ties, prune;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_I64(opts, model, 0, 0, CULL_MODELS,
+    CULL_OPT_I64(opts, which, 0, 0, CULL_MODELS,
                  "which of several models, from 1; it must not depend on the calibration rows"),
     CULL_OPT_ENUM(
         opts, ties, CULL_TIES_RANDOM, "count|strict|random",
@@ -38,13 +38,13 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
 {
     const opts *o = o_;
     const cull_outcomes *rows = p->rows;
-    int model = o->model > 0 ? (int)o->model - 1 : 0;
-    if (model >= rows->models || (o->model == 0 && rows->models > 1))
+    int model = o->which > 0 ? (int)o->which - 1 : 0;
+    if (model >= rows->models || (o->which == 0 && rows->models > 1))
         return cull__fail(
             cx, CULL_EINPUT,
             "model %d of %d: name one by number that was chosen beforehand, or let optcs "
             "choose among them",
-            (int)o->model, rows->models);
+            (int)o->which, rows->models);
     bool weighted = rows->weight != NULL;
     CULL_TRY(cull__positives_keep(cx, p, model, model + 1, weighted, out));
     return cull_policy_guarantee(
@@ -68,14 +68,14 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
     const double *v;
     cull__positives c;
     CULL_TRY(cull__positives_read(cx, p, &c));
-    if (o->model > rows->models)
-        return cull__fail(cx, CULL_EINPUT, "model %d of %d", (int)o->model, rows->models);
+    if (o->which > rows->models)
+        return cull__fail(cx, CULL_EINPUT, "model %d of %d", (int)o->which, rows->models);
     if (c.w && !rows->weight)
         return cull__fail(cx, CULL_EINPUT,
                           "calibration rows have weights, and %s has none (--weight)",
                           rows->where ? rows->where : "the rows");
     CULL_TRY(cull__positives_scores(cx, rows, c.above, &v));
-    v += (o->model > 0 ? o->model - 1 : 0) * rows->n;
+    v += (o->which > 0 ? o->which - 1 : 0) * rows->n;
     CULL_TRY(cull_decisions_new(cx, rows->n,
                                 CULL_DECIDES_KEEP | CULL_DECIDES_P | CULL_DECIDES_SCORE, 0, out));
     for (int64_t i = 0; i < rows->n; i++) out->score[i] = -v[i];

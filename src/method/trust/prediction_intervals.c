@@ -20,7 +20,7 @@
 
 typedef struct {
     int around, by, ends;
-    int64_t model;
+    int64_t which;
 } opts;
 enum { PREDICTION, SPREAD, QUANTILES, ALL = 0, GROUP, BOTH = 0, EACH };
 static const cull_opt table[] = {
@@ -34,7 +34,7 @@ static const cull_opt table[] = {
         opts, ends, BOTH, "both|each",
         "move both ends by one number, or each by its own, missing on either side at half "
         "the level"),
-    CULL_OPT_I64(opts, model, 1, 1, CULL_MODELS,
+    CULL_OPT_I64(opts, which, 1, 1, CULL_MODELS,
                  "which of several models, counted from 1; with quantiles the lower one's"),
     CULL_OPT_END};
 
@@ -45,7 +45,7 @@ typedef struct {
 
 static cull_status frame_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, frame *f)
 {
-    int64_t last = o->model + (o->around == QUANTILES);
+    int64_t last = o->which + (o->around == QUANTILES);
     if (last > x->models)
         return cull__fail(cx, CULL_EINPUT, "model %lld is asked for; there are %d", (long long)last,
                           x->models);
@@ -53,7 +53,7 @@ static cull_status frame_of(cull_ctx *cx, const opts *o, const cull_outcomes *x,
         return cull__fail(cx, CULL_EINPUT, "intervals that go with the spread need one (--spread)");
     if (o->by == GROUP && !x->group)
         return cull__fail(cx, CULL_EINPUT, "prediction-intervals by group needs groups (--group)");
-    f->lo = x->score + (o->model - 1) * x->n;
+    f->lo = x->score + (o->which - 1) * x->n;
     f->hi = x->score + (last - 1) * x->n;
     f->unit = o->around == SPREAD ? x->spread : NULL;
     return CULL_OK;

@@ -25,7 +25,7 @@ typedef struct {
     int score, by;
     bool randomised;
     double penalty;
-    int64_t ranks, model;
+    int64_t ranks, which;
 } opts;
 enum { ALL, GROUP, CLASS };
 static const cull_opt table[] = {
@@ -39,17 +39,17 @@ static const cull_opt table[] = {
                   "of aps and raps: random numbers make coverage exact and sets smaller"),
     CULL_OPT_F64(opts, penalty, .01, 0, 1e6, "of raps: what each rank above those costs: lambda"),
     CULL_OPT_I64(opts, ranks, 5, 0, 1 << 30, "of raps: ranks that cost nothing"),
-    CULL_OPT_I64(opts, model, 1, 1, CULL_MODELS, "which of several models, counted from 1"),
+    CULL_OPT_I64(opts, which, 1, 1, CULL_MODELS, "which of several models, counted from 1"),
     CULL_OPT_END};
 enum { OF_CALIBRATION = 1, OF_TEST }; /* streams of random numbers */
 static const char NAME[] = "threshold";
 
 static cull_status rows_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, cull_class_rows *r)
 {
-    if (o->model > x->models)
+    if (o->which > x->models)
         return cull__fail(cx, CULL_EINPUT, "model %lld is asked for; there are %d",
-                          (long long)o->model, x->models);
-    *r = (cull_class_rows){.v = x->out[o->model - 1],
+                          (long long)o->which, x->models);
+    *r = (cull_class_rows){.v = x->out[o->which - 1],
                            .dtype = CULL_F32,
                            .proba = x->outputs == CULL_PROBABILITIES,
                            .n = x->n,

@@ -24,7 +24,7 @@
 
 typedef struct {
     int sure, test;
-    int64_t grid, model;
+    int64_t grid, which;
     double part;
 } opts;
 enum { GIVEN, EACH = 0, SEQUENCE, CURVE = 101 };
@@ -39,7 +39,7 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, grid, 50, 1, 10000, "with delta: thresholds that are tested"),
     CULL_OPT_F64(opts, part, .2, .01, .9,
                  "of sequence: the part of the rows that chooses the order"),
-    CULL_OPT_I64(opts, model, 1, 1, CULL_MODELS, "which of several models, counted from 1"),
+    CULL_OPT_I64(opts, which, 1, 1, CULL_MODELS, "which of several models, counted from 1"),
     CULL_OPT_END};
 
 /* ---- rows ---- */
@@ -47,17 +47,17 @@ static cull_status score_of(cull_ctx *cx, const opts *o, const cull_outcomes *x,
                             int32_t *label)
 {
     bool given = o->sure == GIVEN && x->score;
-    if (o->model > x->models)
+    if (o->which > x->models)
         return cull__fail(cx, CULL_EINPUT, "model %lld is asked for; there are %d",
-                          (long long)o->model, x->models);
+                          (long long)o->which, x->models);
     if (given)
-        for (int64_t i = 0; i < x->n; i++) score[i] = x->score[(o->model - 1) * x->n + i];
+        for (int64_t i = 0; i < x->n; i++) score[i] = x->score[(o->which - 1) * x->n + i];
     if (!x->out && !given)
         return cull__fail(cx, CULL_EINPUT,
                           "how sure an answer is would be made from outputs, and there are none "
                           "(--logits or --probabilities)");
     if (!x->out) return CULL_OK;
-    cull_class_rows r = {.v = x->out[o->model - 1],
+    cull_class_rows r = {.v = x->out[o->which - 1],
                          .dtype = CULL_F32,
                          .proba = x->outputs == CULL_PROBABILITIES,
                          .n = x->n,
@@ -69,7 +69,7 @@ static cull_status score_of(cull_ctx *cx, const opts *o, const cull_outcomes *x,
 static cull_status loss_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, double *loss,
                            bool *zero_one)
 {
-    const double *quality = x->quality + (o->model - 1) * x->n;
+    const double *quality = x->quality + (o->which - 1) * x->n;
     *zero_one = true;
     for (int64_t i = 0; i < x->n; i++) {
         if (!(quality[i] >= 0 && quality[i] <= 1))
