@@ -11,7 +11,8 @@ from conftest import ROOT
 import cull
 from cull import _catalogue
 
-FUNCTIONS = [t for t in _catalogue.TASKS if t != "search"]  # search.py has its types itself
+TYPED = ("search", "compute", "trust")  # modules that have their types themselves
+FUNCTIONS = [t for t in _catalogue.TASKS if t not in TYPED]
 PACKAGE = ROOT / "bind" / "python" / "cull"
 USER = """
 from pathlib import Path
@@ -29,6 +30,10 @@ cull.data.dsir(Path("pool.jsonl"), [Path("a.jsonl"), Path("b.jsonl")], "2%", mem
 cull.data.compare(x, x, 3, ["random", ("rds-plus", {"rule": "mean"})], 3).save("out.html")
 kept: cull.FeaturePick = cull.feature.mrmr(x, [0, 1] * 50, "50%", criterion="miq", avoid=[0])
 names: List[str] = cull.feature.boruta({"a": [1, 2], "b": ["u", "v"]}, ["s", "t"], have=kept).names
+policy: cull.compute.ComputePolicy = cull.compute.fit("cascade", score=[x[:, 0], x[:, 1]], quality=x[:, :2].T, budget=2)
+best: float = cull.compute.judge(policy.apply(score=x.T[:2]), quality=x.T[:2]).policy.quality
+cert = cull.trust.fit("conformal-selection", score=x[:, 0], truth=x[:, 1], level=0.2)
+refuted: bool = cert.check(cert.apply(score=x[:, 0]), truth=x[:, 1]).refuted
 """
 WRONG = [
     'cull.data.rds_plus(x, x, 10, rule="men")',
@@ -39,6 +44,9 @@ WRONG = [
     "cull.feature.mrmr(x, x, budget=object())",
     'cull.feature.mrmr(x, task="guess")',
     "cull.feature.mrmr(x, x, 3, report=True)",
+    "cull.compute.fit(3)",
+    'cull.compute.fit("cascade", budget="low")',
+    'cull.trust.fit("elect", level="low")',
 ]
 
 
