@@ -242,13 +242,13 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
 }
 
 static const setting SETS[] = {
-    {"prediction-sets", {"score", "lac"}, 0, 0},
-    {"prediction-sets", {"score", "aps"}, 0, 0},
-    {"prediction-sets", {"score", "aps", "randomised", "no"}, 0, 0},
-    {"prediction-sets", {"score", "raps"}, 0, 0},
-    {"prediction-sets", {"score", "top"}, 0, 0},
-    {"prediction-sets", {"score", "lac", "by", "class"}, 0, 0},
-    {"prediction-sets", {"score", "lac"}, .1, 0},
+    {"prediction-sets", {"kind", "lac"}, 0, 0},
+    {"prediction-sets", {"kind", "aps"}, 0, 0},
+    {"prediction-sets", {"kind", "aps", "randomised", "no"}, 0, 0},
+    {"prediction-sets", {"kind", "raps"}, 0, 0},
+    {"prediction-sets", {"kind", "top"}, 0, 0},
+    {"prediction-sets", {"kind", "lac", "by", "class"}, 0, 0},
+    {"prediction-sets", {"kind", "lac"}, .1, 0},
     {"selective-classification", {"test", "each"}, .1, 0},
     {"selective-classification", {"test", "sequence"}, .1, 0},
     {"selective-classification", {NULL}, 0, 0},

@@ -178,6 +178,10 @@ static inline cull_status fit_light(cull_ctx *cx, const cull_method *m, const cu
 static inline void policies_descriptor(const cull_method *m)
 {
     contract_descriptor(m);
+    for (const cull_opt *o = m->opts; o->name;
+         o++) /* else a command line could not tell them apart */
+        for (const cull_input *in = cull_task_inputs(m->task); in->name; in++)
+            if (!strcmp(o->name, in->name)) fail_msg("%s: option %s is an input", m->slug, o->name);
     CHECK(m, m->task == CULL_TASK_COMPUTE ? m->run.compute->fit && m->run.compute->apply
                                           : m->run.trust->fit && m->run.trust->apply);
 }

@@ -38,7 +38,7 @@ static void by_counting(void **state)
         int score = way % 4, by = way / 4 % 3, weights = way / 12 % 2, model = way / 24;
         a.o.weight = weights ? a.weight : NULL;
         b.o.weight = weights ? b.weight : NULL;
-        const char *set[] = {"score", SCORES[score],     "by",  BY[by],  "randomised",
+        const char *set[] = {"kind",  SCORES[score],     "by",  BY[by],  "randomised",
                              "no",    "penalty",         ".04", "ranks", "2",
                              "which", model ? "2" : "1", NULL};
         cull_ctx *cx = cull_ctx_new(NULL);
@@ -89,7 +89,7 @@ static void over_draws(void **state)
     double size_plain = 0, size_drawn = 0, size;
     for (int way = 0; way < 4; way++) {
         /* lac; aps with and without random numbers; lac with delta */
-        const char *set[] = {"score", way % 3 == 0 ? "lac" : "aps", "randomised",
+        const char *set[] = {"kind", way % 3 == 0 ? "lac" : "aps", "randomised",
                              way == 1 ? "yes" : "no", NULL};
         double delta = way == 3 ? .2 : 0, mean = 0, mean2 = 0, low = 0;
         for (int k = 0; k < DRAWS; k++) {
@@ -129,7 +129,7 @@ static void refusals(void **state)
     cull_policy *p;
     cull_decisions d;
     const char *none[] = {NULL}, *group[] = {"by", "group", NULL}, *class[] = {"by", "class", NULL};
-    const char *third[] = {"which", "3", NULL}, *odd[] = {"score", "nope", NULL};
+    const char *third[] = {"which", "3", NULL}, *odd[] = {"kind", "nope", NULL};
     make_rows(&a, 1, 40);
     make_rows(&b, 2, 20);
     refused(cx, trust_by(cx, "prediction-sets", third, &a, &b, .1, 0, &p, &d, NULL), CULL_EINPUT,
@@ -167,7 +167,7 @@ static void refusals(void **state)
     cull_decisions_free(&d);
     cull_policy_free(p);
     cull_ctx_free(cx);
-    const char *raps[] = {"score", "raps", "by", "class", NULL};
+    const char *raps[] = {"kind", "raps", "by", "class", NULL};
     a.o.weight = a.weight, b.o.weight = b.weight;
     memory_fails("prediction-sets", raps, &a, &b, 0);
     a.o.weight = NULL;
@@ -179,7 +179,7 @@ static void threads(void **state)
     (void)state;
     static made a, b;
     static uint8_t set_of[2][M * C];
-    const char *set[] = {"score", "aps", NULL};
+    const char *set[] = {"kind", "aps", NULL};
     make_rows(&a, 1, M);
     make_rows(&b, 2, M);
     for (int k = 0; k < 2; k++) {

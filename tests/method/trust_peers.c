@@ -96,9 +96,9 @@ static void sets(void **state)
     (void)state;
     const struct {
         const char *column, *set[5];
-    } all[] = {{"mapie_lac", {"score", "lac"}},
-               {"mapie_top", {"score", "top"}},
-               {"crepes_lac_class", {"score", "lac", "by", "class"}}};
+    } all[] = {{"mapie_lac", {"kind", "lac"}},
+               {"mapie_top", {"kind", "top"}},
+               {"crepes_lac_class", {"kind", "lac", "by", "class"}}};
     char want[TEST][32], got[K + 1] = "";
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         cull_ctx *cx = cull_ctx_new(NULL);

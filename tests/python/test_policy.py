@@ -236,7 +236,7 @@ def test_classifiers():
     X = rng.normal(size=(1500, 3))
     y = np.array(["a", "b", "c"])[np.clip(np.round(X[:, 0] + rng.normal(size=1500) * 0.5) + 1, 0, 2).astype(int)]
     e = linear.LogisticRegression().fit(X[:500], y[:500])
-    c = cull.trust.ConformalClassifier(e, level=0.1, score="aps").fit(X[500:1000], y[500:1000])
+    c = cull.trust.ConformalClassifier(e, level=0.1, kind="aps").fit(X[500:1000], y[500:1000])
     member = c.predict_set(X[1000:])[np.arange(500), np.searchsorted(["a", "b", "c"], y[1000:])]
     assert 0.86 < member.mean() < 0.95
     assert (c.predict(X[1000:]) == e.predict(X[1000:])).all()

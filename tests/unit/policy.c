@@ -197,14 +197,14 @@ static void makers(void **state)
     cull_policy *p;
     char buf[64];
     ok(cx, cull_opts_new(cx, m, &o));
-    ok(cx, cull_opts_set(cx, o, "score", "raps"));
+    ok(cx, cull_opts_set(cx, o, "kind", "raps"));
     ok(cx, cull_opts_set(cx, o, "penalty", "0.3"));
     ok(cx, cull_policy_new(cx, &p));
     ok(cx, cull_policy_made_by(cx, p, m, o, &two));
     cull_opts_free(o);
     cull_policy *again = round_trip(cx, p);
     ok(cx, cull_policy_options(cx, again, &o));
-    assert_string_equal(cull_opts_get(o, "score", buf, sizeof buf), "raps");
+    assert_string_equal(cull_opts_get(o, "kind", buf, sizeof buf), "raps");
     assert_string_equal(cull_opts_get(o, "penalty", buf, sizeof buf), "0.3");
     cull_opts_free(o);
     ok(cx, cull_policy_put_text(cx, again, "option.penalty", "much"));

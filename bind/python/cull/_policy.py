@@ -260,7 +260,7 @@ class Policy:
         self, function: Any, given: Dict[str, Any], said: Optional[_lib.GuaranteeStruct] = None
     ) -> Decisions:
         seed = given.pop("seed", 1)
-        options = {k: given.pop(k) for k, v in list(given.items()) if _is_option(k, v)}
+        options = {k: given.pop(k) for k in list(given) if k not in NAMES}
         more = () if said is None else (byref(said),)
         rows = Rows(given, self.models)
         d = _lib.DecisionsStruct()
@@ -282,11 +282,6 @@ class Policy:
 
 def _text(s: Optional[bytes]) -> str:
     return (s or b"").decode("utf-8", "replace")
-
-
-def _is_option(name: str, value: Any) -> bool:
-    """A method may call an option like what describes rows; that is then told by a word: score="aps"."""
-    return name not in NAMES or isinstance(value, str)
 
 
 def set_options(cx: Context, opts: Optional[int], m: Method, options: Dict[str, Any]) -> None:
@@ -314,7 +309,7 @@ def fitted(kind: Type[P], method: str, problem: Any, function: Any, given: Dict[
     common = [name for name, *_ in COMMON]
     _catalogue.refuse("fit", given, [*NAMES, *common, *m.options])
     given = {k: v for k, v in given.items() if v is not None}
-    options = {k: given.pop(k) for k in m.options if k in given and _is_option(k, given[k])}
+    options = {k: given.pop(k) for k in m.options if k in given}
     rows = Rows({k: given.pop(k) for k in NAMES if k in given})
     problem.rows = ctypes.pointer(rows.c)
 

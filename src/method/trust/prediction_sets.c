@@ -22,7 +22,7 @@
 #include <math.h>
 
 typedef struct {
-    int score, by;
+    int kind, by;
     bool randomised;
     double penalty;
     int64_t ranks, which;
@@ -30,7 +30,7 @@ typedef struct {
 enum { ALL, GROUP, CLASS };
 static const cull_opt table[] = {
     CULL_OPT_ENUM(
-        opts, score, CULL_SET_LAC, "lac|aps|raps|top",
+        opts, kind, CULL_SET_LAC, "lac|aps|raps|top",
         "how strange a class is: 1 - p, the probability down to it, that and a charge for "
         "late ranks, its rank"),
     CULL_OPT_ENUM(opts, by, ALL, "all|group|class",
@@ -59,7 +59,7 @@ static cull_status rows_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, 
 
 static cull_set_opts set_opts(const opts *o, uint64_t stream)
 {
-    return (cull_set_opts){.score = (cull_set_score)o->score,
+    return (cull_set_opts){.score = (cull_set_score)o->kind,
                            .randomised = o->randomised,
                            .lambda = o->penalty,
                            .k = o->ranks,
