@@ -81,16 +81,15 @@ def test_cascade_is_the_command_s(rows, command, tmp_path):
     assert verdict.policy.quality == np.where(d.model == 0, t["q1"], t["q2"]).mean()
 
 
-@pytest.mark.parametrize("score", ["lac", "aps"])
-def test_sets_are_the_command_s(rows, command, tmp_path, score):
+@pytest.mark.parametrize("kind", ["lac", "aps"])
+def test_sets_are_the_command_s(rows, command, tmp_path, kind):
     v, t = rows["val"], rows["new"]
     f = rows["folder"]
-    c = cull.trust.fit("prediction-sets", logits=v["logits"][1], truth=v["y"], score=score, models=["val1.npy"], seed=3)
+    c = cull.trust.fit("prediction-sets", logits=v["logits"][1], truth=v["y"], kind=kind, models=["val1.npy"], seed=3)
     c.save(tmp_path / "p.json")
-    if score == "lac":
-        command("trust", "prediction-sets", "-q", "--seed", 3, "--logits", f / "val1.npy", "--truth", f / "val_y.npy",
-                "-o", tmp_path / "c.json")  # fmt: skip
-        assert (tmp_path / "p.json").read_bytes() == (tmp_path / "c.json").read_bytes()
+    command("trust", "prediction-sets", "-q", "--seed", 3, "--kind", kind, "--logits", f / "val1.npy", "--truth",
+            f / "val_y.npy", "-o", tmp_path / "c.json")  # fmt: skip
+    assert (tmp_path / "p.json").read_bytes() == (tmp_path / "c.json").read_bytes()
     d = c.apply(logits=t["logits"][1], seed=3)
     assert d.set.shape == (N, CLASSES) and d.guarantee
     covered = d.set[np.arange(N), t["y"]].mean()
@@ -240,7 +239,7 @@ def test_classifiers():
     member = c.predict_set(X[1000:])[np.arange(500), np.searchsorted(["a", "b", "c"], y[1000:])]
     assert 0.86 < member.mean() < 0.95
     assert (c.predict(X[1000:]) == e.predict(X[1000:])).all()
-    assert c.get_params()["score"] == "aps" and c.set_params(level=0.3).level == 0.3
+    assert c.get_params()["kind"] == "aps" and c.set_params(level=0.3).level == 0.3
     s = cull.trust.SelectiveClassifier(e, level=0.15).fit(X[500:1000], y[500:1000])
     kept = s.accepts(X[1000:])
     assert 0 < kept.mean() < 1 and (s.predict(X[1000:]) != y[1000:])[kept].mean() < 0.2
