@@ -39,6 +39,10 @@ typedef struct {
 } cull__fashion;
 cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f);
 
+/* All `count` numbers of an array, of any shape, of a file. */
+cull_status cull__claim_array(cull_ctx *cx, const char *path, const char *name, int64_t count,
+                              float *out);
+
 /* A requirement as measured otherwise, with its interval (NaN: none). */
 void cull__claim_add_line(cull_claim_result *r, const char *what, double value, double lo,
                           double hi, bool below, double threshold);

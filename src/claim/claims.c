@@ -145,6 +145,20 @@ void cull__gather(const float *x, const int64_t *idx, int64_t k, int64_t d, floa
     for (int64_t i = 0; i < k; i++) memcpy(out + i * d, x + idx[i] * d, (size_t)d * sizeof *x);
 }
 
+cull_status cull__claim_array(cull_ctx *cx, const char *path, const char *name, int64_t count,
+                              float *out)
+{
+    cull_array a;
+    CULL_TRY(cull_array_open(cx, path, name, &a));
+    int64_t have = 1;
+    for (int i = 0; i < a.ndim; i++) have *= a.shape[i];
+    if (have == count) cull_array_f32(&a, 0, count, out);
+    cull_array_free(&a);
+    if (have == count) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT, "%s: %s has %lld numbers; there must be %lld", path, name,
+                      (long long)have, (long long)count);
+}
+
 cull_status cull__claim_options(cull_ctx *cx, cull_opts *o, const char *text)
 {
     while (*text) {

@@ -45,20 +45,6 @@ typedef struct {
     double *truth;
 } data;
 
-static cull_status member(cull_ctx *cx, const char *path, const char *name, int64_t count,
-                          float *out)
-{
-    cull_array a;
-    CULL_TRY(cull_array_open(cx, path, name, &a));
-    int64_t have = 1;
-    for (int i = 0; i < a.ndim; i++) have *= a.shape[i];
-    if (have == count) cull_array_f32(&a, 0, count, out);
-    cull_array_free(&a);
-    if (have == count) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "%s: %s has %lld numbers; there must be %lld", path, name,
-                      (long long)have, (long long)count);
-}
-
 static cull_status load(cull_ctx *cx, const char *dir, data *d)
 {
     char path[512];
@@ -70,9 +56,9 @@ static cull_status load(cull_ctx *cx, const char *dir, data *d)
     CULL_TRY(CULL_TMP(cx, label, ROWS));
     CULL_TRY(CULL_TMP(cx, d->logit, ROWS * CLASSES));
     CULL_TRY(CULL_TMP(cx, d->truth, ROWS));
-    CULL_TRY(member(cx, path, "resnet56_pool_16_32_64", ROWS * WIDE, pool));
-    CULL_TRY(member(cx, path, "labels", ROWS, label));
-    CULL_TRY(member(cx, path, "resnet56_logits", ROWS * CLASSES, d->logit));
+    CULL_TRY(cull__claim_array(cx, path, "resnet56_pool_16_32_64", ROWS * WIDE, pool));
+    CULL_TRY(cull__claim_array(cx, path, "labels", ROWS, label));
+    CULL_TRY(cull__claim_array(cx, path, "resnet56_logits", ROWS * CLASSES, d->logit));
     for (int i = 0; i < ROWS; i++) d->truth[i] = (double)label[i];
     for (int l = 0, at = 0; l < EXITS; at += (int)dim[l++]) {
         CULL_TRY(CULL_TMP(cx, d->x[l], ROWS * dim[l]));

@@ -167,7 +167,8 @@ typedef struct {
 
 static cull_status one_seed(cull_ctx *cx, const cull__images *f, int i, figures *v)
 {
-    static const char *const options[WAYS] = {"share=0", "share=0.2", "share=0.2 side=low", "share=1"};
+    static const char *const options[WAYS] = {"share=0", "share=0.2", "share=0.2 side=low",
+                                              "share=1"};
     setting s = {.number = (uint64_t)i * MEMBERS};
     cull_rng r = cull__rng(cx, 1000);
     int64_t right = 0;

@@ -23,20 +23,6 @@ typedef struct {
     int32_t *label[NETS];
 } scores;
 
-static cull_status member(cull_ctx *cx, const char *path, const char *name, int64_t count,
-                          float *out)
-{
-    cull_array a;
-    CULL_TRY(cull_array_open(cx, path, name, &a));
-    int64_t have = 1;
-    for (int i = 0; i < a.ndim; i++) have *= a.shape[i];
-    if (have == count) cull_array_f32(&a, 0, count, out);
-    cull_array_free(&a);
-    if (have == count) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "%s: %s has %lld numbers; there must be %lld", path, name,
-                      (long long)have, (long long)count);
-}
-
 static cull_status read_scores(cull_ctx *cx, const char *path, scores *s)
 {
     static const char *const name[NETS] = {"resnet20_logits", "resnet32_logits", "resnet44_logits",
@@ -47,12 +33,12 @@ static cull_status read_scores(cull_ctx *cx, const char *path, scores *s)
     for (int k = 0; k < NETS; k++) {
         CULL_TRY(CULL_TMP(cx, s->logits[k], ROWS * CLASSES));
         CULL_TRY(CULL_TMP(cx, s->label[k], ROWS));
-        CULL_TRY(member(cx, path, name[k], ROWS * CLASSES, s->logits[k]));
+        CULL_TRY(cull__claim_array(cx, path, name[k], ROWS * CLASSES, s->logits[k]));
         cull_class_rows r = {.v = s->logits[k], .dtype = CULL_F32, .n = ROWS, .classes = CLASSES};
         CULL_TRY(cull_class_sure(cx, &r, CULL_SURE_TOP, 1, NULL, s->label[k]));
     }
-    CULL_TRY(member(cx, path, "macs_M", NETS, macs));
-    CULL_TRY(member(cx, path, "labels", ROWS, label));
+    CULL_TRY(cull__claim_array(cx, path, "macs_M", NETS, macs));
+    CULL_TRY(cull__claim_array(cx, path, "labels", ROWS, label));
     for (int k = 0; k < NETS; k++) s->macs[k] = (double)macs[k];
     for (int i = 0; i < ROWS; i++) s->truth[i] = (double)label[i];
     return CULL_OK;

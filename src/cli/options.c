@@ -163,7 +163,8 @@ static int take_method(cli *c)
         return DONE;
     }
     if (!plain_word(c->input[0]) || file_exists(c->input[0])) return DONE;
-    if (near)
+    const cull_method *like = near ? cull_method_find(near, NULL) : NULL;
+    if (like && like->task == c->cmd->task)
         return fail(c, USAGE, "'%s' is neither a method nor a file; did you mean %s?", c->input[0],
                     near);
     return fail(c, USAGE, "'%s' is neither a method of task %s nor a file; see cull list",

@@ -98,6 +98,10 @@ typedef enum {
  * key in one object is not: see cull__json_twice. */
 bool cull__json_parse(cull__json_parser *p, const char *text, size_t n, cull__json_value *root,
                       const char **why, size_t *at);
+/* All of a file as one JSON value, for fn, whose status comes back. EINPUT says where it is damaged. Scratch of cx. */
+typedef cull_status cull__json_root_fn(void *user, cull__json_value root);
+cull_status cull__json_file(cull_ctx *cx, const char *path, const void *at, size_t n,
+                            cull__json_root_fn *fn, void *user);
 cull__json_type cull__json_kind(cull__json_value v);
 bool cull__json_get(cull__json_value object, const char *key,
                     cull__json_value *out); /* false = absent */

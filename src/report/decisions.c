@@ -59,7 +59,7 @@ cull_status cull_decisions_new(cull_ctx *cx, int64_t n, unsigned what, int32_t c
 typedef struct {
     const cull_decisions *d;
     const cull_policy *p;
-    cull_buf *b;
+    cull_buf *b, list; /* list: a cell in the making */
 } writing;
 
 static void number(cull_buf *b, double v)
@@ -115,15 +115,14 @@ static void head(writing *w, char comma)
 
 static void called(writing *w, int64_t i, char comma)
 {
-    cull_buf list = CULL_BUF(w->b->cx);
+    w->list.n = 0;
     for (int k = 0; k < CULL_MODELS; k++) {
         if (!(w->d->called[i] >> k & 1)) continue;
-        if (list.n) word(&list, " ");
-        word(&list, model_of(w->p, k));
+        if (w->list.n) word(&w->list, " ");
+        word(&w->list, model_of(w->p, k));
     }
-    cell(w->b, list.at ? list.at : "", comma);
-    if (w->b->status == CULL_OK) w->b->status = list.status;
-    cull__buf_free(&list);
+    cell(w->b, w->list.n ? w->list.at : "", comma);
+    if (w->b->status == CULL_OK) w->b->status = w->list.status;
 }
 
 static void line(writing *w, int64_t i, char comma)
@@ -182,14 +181,6 @@ static void json_line(writing *w, cull_json *j, int64_t i)
     cull__json_close(j, '}');
 }
 
-static bool ends(const char *path, const char *end)
-{
-    size_t n = strlen(path), m = strlen(end);
-    if (n > 3 && !strcmp(path + n - 3, ".gz")) n -= 3;
-    if (n > 4 && !strcmp(path + n - 4, ".zst")) n -= 4;
-    return n > m && !strncmp(path + n - m, end, m);
-}
-
 enum { FLUSH = 1 << 16 };
 
 static cull_status flush(cull_ctx *cx, cull__writer *w, cull_buf *b, size_t least)
@@ -232,13 +223,15 @@ cull_status cull_decisions_write(cull_ctx *cx, const cull_decisions *d, const cu
 {
     cull__writer *out;
     cull_json j = {.b = CULL_BUF(cx)};
-    writing w = {.d = d, .p = p, .b = &j.b};
-    bool lines = ends(path, ".jsonl");
+    writing w = {.d = d, .p = p, .b = &j.b, .list = CULL_BUF(cx)};
+    char end[16];
+    bool lines = !strcmp(cull__extension(path, end), "jsonl");
     CULL_TRY(cull__writer_open(cx, path, &out));
-    cull_status s = lines || ends(path, ".json")
+    cull_status s = lines || !strcmp(end, "json")
                         ? write_json(cx, &w, &j, out, lines)
-                        : write_lines(cx, &w, out, ends(path, ".csv") ? ',' : '\t');
+                        : write_lines(cx, &w, out, !strcmp(end, "csv") ? ',' : '\t');
     s = cull__writer_end(cx, out, s);
     cull__buf_free(&j.b);
+    cull__buf_free(&w.list);
     return s;
 }

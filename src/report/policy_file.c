@@ -367,28 +367,7 @@ static cull_status read_root(reading *g, cull__json_value root)
     return read_guarantee(g, root);
 }
 
-static cull_status parse(reading *g, const cull__bytes *file)
-{
-    cull__json_parser *parser;
-    cull__json_value root;
-    const char *why = "";
-    size_t at = 0;
-    char *text;
-    CULL_TRY(CULL_TMP(g->cx, text, (int64_t)file->n + 64)); /* the parser reads past the end */
-    memcpy(text, file->at, file->n);
-    memset(text + file->n, 0, 64);
-    CULL_TRY(cull__json_parser_new(g->cx, &parser));
-    cull_status s;
-    if (cull__json_parse(parser, text, file->n, &root, &why, &at))
-        s = read_root(g, root);
-    else if (at == SIZE_MAX)
-        s = cull__fail(g->cx, CULL_ENOMEM, "%s: %s", g->path, why);
-    else
-        s = cull__fail(g->cx, CULL_EINPUT, "%s: damaged JSON near byte %zu of %zu: %s", g->path, at,
-                       file->n, why);
-    cull__json_parser_free(parser);
-    return s;
-}
+static cull_status read_value(void *user, cull__json_value root) { return read_root(user, root); }
 
 cull_status cull_policy_open(cull_ctx *cx, const char *path, cull_policy **out)
 {
@@ -398,7 +377,7 @@ cull_status cull_policy_open(cull_ctx *cx, const char *path, cull_policy **out)
     CULL_TRY(cull__bytes_open(cx, path, &file));
     cull__mark_t mark = cull__mark(cx);
     cull_status s = cull_policy_new(cx, &g.p);
-    if (s == CULL_OK) s = parse(&g, &file);
+    if (s == CULL_OK) s = cull__json_file(cx, path, file.at, file.n, read_value, &g);
     cull__release(cx, mark);
     cull__bytes_close(&file);
     if (s == CULL_OK)

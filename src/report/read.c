@@ -390,49 +390,35 @@ static cull_status read_root(cull__reading *g, cull__json_value root, cull_run *
     return cull__reading_end(g, "entry", 0);
 }
 
+typedef struct {
+    cull__reading *g;
+    cull_run *run;
+} json_reading;
+
+static cull_status read_value(void *user, cull__json_value root)
+{
+    json_reading *j = user;
+    return read_root(j->g, root, j->run);
+}
+
 static cull_status read_json(cull__reading *g, const cull__bytes *file, cull_run *run)
 {
-    cull__json_parser *p;
-    cull__json_value root;
-    const char *why = "";
-    size_t at = 0;
-    char *text;
-    CULL_TRY(CULL_TMP(g->cx, text, (int64_t)file->n + 64)); /* the parser reads past the end */
-    memcpy(text, file->at, file->n);
-    memset(text + file->n, 0, 64);
-    CULL_TRY(cull__json_parser_new(g->cx, &p));
-    cull_status s;
-    if (cull__json_parse(p, text, file->n, &root, &why, &at))
-        s = read_root(g, root, run);
-    else if (at == SIZE_MAX)
-        s = cull__fail(g->cx, CULL_ENOMEM, "%s: %s", g->path, why);
-    else
-        s = cull__fail(g->cx, CULL_EINPUT, "%s: damaged JSON near byte %zu of %zu: %s", g->path, at,
-                       file->n, why);
-    cull__json_parser_free(p);
-    return s;
+    json_reading j = {g, run};
+    return cull__json_file(g->cx, g->path, file->at, file->n, read_value, &j);
 }
 
 /* ---- the whole ---- */
 
-static bool ends(const char *path, const char *end)
-{
-    size_t n = strlen(path), m = strlen(end);
-    if (n > 3 && !strcmp(path + n - 3, ".gz"))
-        n -= 3;
-    else if (n > 4 && !strcmp(path + n - 4, ".zst"))
-        n -= 4;
-    return n > m && !strncmp(path + n - m, end, m);
-}
-
 static const char *kind_of(const char *path, const cull__bytes *b)
 {
     size_t i = 0;
+    char end[16];
+    cull__extension(path, end);
     while (i < b->n && i < 64 && strchr(" \t\r\n", b->at[i]) && b->at[i]) i++;
     if (b->n > 6 && !memcmp(b->at, "\x93NUMPY", 6)) return "npy";
     if (b->n > 4 && !memcmp(b->at, "PK\x03\x04", 4)) return "npy";
-    if ((i < b->n && b->at[i] == '{') || ends(path, ".json")) return "json";
-    return ends(path, ".tsv") ? "tsv" : ends(path, ".csv") ? "csv" : "txt";
+    if ((i < b->n && b->at[i] == '{') || !strcmp(end, "json")) return "json";
+    return !strcmp(end, "tsv") ? "tsv" : !strcmp(end, "csv") ? "csv" : "txt";
 }
 
 static cull_status read_any(cull__reading *g, cull_pick_file *out)

@@ -16,7 +16,7 @@
 /* Lists of columns, in the order in which they stand in the table that is opened. */
 enum { SCORE, QUALITY, COST, LISTS };
 enum { TRUTH, WEIGHT, SPREAD, SINGLES };
-enum { FEATURES = 64, ARRAYS = CULL_MODELS + FEATURES + 1 };
+enum { MOST_GROUPS = 1 << 20, FEATURES = 64, ARRAYS = CULL_MODELS + FEATURES + 1 };
 
 struct cull_outcomes_file {
     cull_outcomes o;
@@ -351,7 +351,7 @@ static cull_status truth_file(opening *g, const char *path)
     return CULL_OK;
 }
 
-/* ---- groups: codes in order of first appearance ---- */
+/* ---- groups ---- */
 static cull_status name_group(opening *g, int32_t code, const char *name)
 {
     size_t n = strlen(name);
@@ -360,25 +360,33 @@ static cull_status name_group(opening *g, int32_t code, const char *name)
     return CULL_OK;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Codes of numbers are in their order. */
 static cull_status number_groups(opening *g, const double *v)
 {
     cull_outcomes_file *f = g->f;
     char buf[32];
     double *seen;
-    CULL_TRY(CULL_TMP(g->cx, seen, f->o.n));
-    for (int64_t i = 0; i < f->o.n; i++) {
-        int32_t c = 0;
-        while (c < f->o.groups && seen[c] != v[i]) c++;
-        if (c == f->o.groups) {
-            if (c == 4096)
-                return cull__fail(g->cx, CULL_EINPUT, "%s: more than 4096 groups", f->where);
-            seen[f->o.groups++] = v[i];
-        }
-        f->group[i] = c;
+    int64_t n = f->o.n, groups = 0;
+    CULL_TRY(CULL_TMP(g->cx, seen, n));
+    memcpy(seen, v, (size_t)n * sizeof *seen);
+    qsort(seen, (size_t)n, sizeof *seen, by_value);
+    for (int64_t i = 0; i < n; i++)
+        if (i == 0 || seen[i] != seen[groups - 1]) seen[groups++] = seen[i];
+    if (groups > MOST_GROUPS)
+        return cull__fail(g->cx, CULL_EINPUT, "%s: more than %d groups", f->where, MOST_GROUPS);
+    for (int64_t i = 0; i < n; i++) {
+        const double *at = bsearch(&v[i], seen, (size_t)groups, sizeof *seen, by_value);
+        f->group[i] = (int32_t)(at - seen);
     }
-    CULL_TRY(CULL_ALLOC(g->cx, f->group_name, f->o.groups));
-    for (int32_t c = 0; c < f->o.groups; c++)
-        CULL_TRY(name_group(g, c, cull__format_f64(seen[c], buf)));
+    f->o.groups = (int32_t)groups;
+    CULL_TRY(CULL_ALLOC(g->cx, f->group_name, groups));
+    for (int32_t c = 0; c < groups; c++) CULL_TRY(name_group(g, c, cull__format_f64(seen[c], buf)));
     return CULL_OK;
 }
 

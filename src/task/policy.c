@@ -7,6 +7,33 @@
 
 static const char *where(const cull_outcomes *o) { return o->where ? o->where : "the rows"; }
 
+/* ---- fit ---- */
+cull_status cull__policy_fit(cull_ctx *cx, cull_task task, const cull_method *m,
+                             const cull_opts *opts, cull__policy_fill *fill, const void *problem,
+                             cull_policy **out)
+{
+    cull_opts *own = NULL;
+    cull_policy *made = NULL;
+    *out = NULL;
+    if (m->task != task)
+        return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s, not of %s", m->slug,
+                          cull_task_name(m->task), cull_task_name(task));
+    if (opts && cull_opts_method(opts) != m)
+        return cull__fail(cx, CULL_EINPUT, "these are options of %s, not of %s",
+                          cull_opts_method(opts)->slug, m->slug);
+    if (!opts) CULL_TRY(cull_opts_new(cx, m, &own));
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = cull_policy_new(cx, &made);
+    if (s == CULL_OK) s = fill(cx, m, opts ? opts : own, problem, made);
+    cull__release(cx, mark);
+    cull_opts_free(own);
+    if (s == CULL_OK)
+        *out = made;
+    else
+        cull_policy_free(made);
+    return s;
+}
+
 /* ---- what a method needs ---- */
 static cull_status lacks(cull_ctx *cx, const cull_method *m, const cull_outcomes *o,
                          const char *what)
@@ -93,9 +120,13 @@ cull_status cull__policy_opts(cull_ctx *cx, const cull_policy *p, const cull_opt
 }
 
 /* ---- what a method left ---- */
+/* Nobody but a damaged policy says such a thing. */
 static cull_status broken(cull_ctx *cx, const cull_method *m, const char *what, int64_t i, double v)
 {
-    return cull__fail(cx, CULL_EINTERNAL, "%s left %s %g in row %" PRId64, m->slug, what, v, i);
+    return cull__fail(cx, CULL_EINPUT,
+                      "the policy of %s decides on the %s %g in row %" PRId64
+                      "; it is damaged, fit it again",
+                      m->slug, what, v, i);
 }
 
 cull_status cull__decisions_check(cull_ctx *cx, const cull_method *m, const cull_outcomes *rows,

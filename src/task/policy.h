@@ -4,6 +4,13 @@
 #include "base/base.h"
 #include "cull/compute.h"
 
+/* What a door does once it knows method and options: fills `out`. */
+typedef cull_status cull__policy_fill(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                      const void *problem, cull_policy *out);
+/* A new policy by m, which must be a method of `task`, with opts or by default. */
+cull_status cull__policy_fit(cull_ctx *cx, cull_task task, const cull_method *m,
+                             const cull_opts *opts, cull__policy_fill *fill, const void *problem,
+                             cull_policy **out);
 /* rows checked, and with all that `needs` says; quality is made where it is asked for and outputs and
  * truth are there. Scratch of cx. */
 cull_status cull__outcomes_for(cull_ctx *cx, const cull_method *m, unsigned needs,

@@ -38,10 +38,12 @@ static cull_status keep_hashes(cull_ctx *cx, const cull_outcomes *rows, cull_pol
 }
 
 static cull_status fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
-                       const cull_trust_problem *p, cull_policy *out)
+                       const void *problem, cull_policy *out)
 {
+    const cull_trust_problem *p = problem;
     cull_trust_problem own = *p;
     cull_outcomes rows;
+    CULL_TRY(check_problem(cx, m, p));
     CULL_TRY(cull__outcomes_for(cx, m, m->run.trust->needs, p->rows, &rows));
     own.rows = &rows;
     CULL_TRY(cull_policy_made_by(cx, out, m, opts, &rows));
@@ -55,27 +57,7 @@ static cull_status fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts
 cull_status cull_trust_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                            const cull_trust_problem *p, cull_policy **out)
 {
-    cull_opts *own = NULL;
-    *out = NULL;
-    if (m->task != CULL_TASK_TRUST)
-        return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s, not of trust", m->slug,
-                          cull_task_name(m->task));
-    if (opts && cull_opts_method(opts) != m)
-        return cull__fail(cx, CULL_EINPUT, "these are options of %s, not of %s",
-                          cull_opts_method(opts)->slug, m->slug);
-    CULL_TRY(check_problem(cx, m, p));
-    if (!opts) CULL_TRY(cull_opts_new(cx, m, &own));
-    cull__mark_t mark = cull__mark(cx);
-    cull_policy *made = NULL;
-    cull_status s = cull_policy_new(cx, &made);
-    if (s == CULL_OK) s = fit(cx, m, opts ? opts : own, p, made);
-    cull__release(cx, mark);
-    cull_opts_free(own);
-    if (s == CULL_OK)
-        *out = made;
-    else
-        cull_policy_free(made);
-    return s;
+    return cull__policy_fit(cx, CULL_TASK_TRUST, m, opts, fit, p, out);
 }
 
 /* ---- apply ---- */

@@ -88,9 +88,7 @@ static void decide(cull_ctx *cx, cull_policy *p)
     bool compute = cull_policy_method(p)->task == CULL_TASK_COMPUTE;
     cull_status s = compute ? cull_compute_apply(cx, p, NULL, &o, &got)
                             : cull_trust_apply(cx, p, NULL, &o, &got, &g);
-    /* Weights that are no weights may end in a score that is no number: the door keeps it back. */
-    bool kept_back = s == CULL_EINTERNAL && strstr(cull_error(cx), " left ") && !got.score;
-    if (!kept_back) (void)fine(cx, s);
+    (void)fine(cx, s);
     cull_decisions_free(&got);
 }
 

@@ -261,23 +261,30 @@ static cull_status decide(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
     return CULL_OK;
 }
 
+/* A copy of an array that the fit left. */
+static cull_status take(cull_ctx *cx, const cull_policy *p, const char *name, int64_t m,
+                        int64_t cols, double **out)
+{
+    const double *v;
+    CULL_TRY(cull_policy_need(cx, p, name, m, cols, &v));
+    CULL_TRY(CULL_TMP(cx, *out, m * cols));
+    memcpy(*out, v, (size_t)(m * cols) * sizeof **out);
+    return CULL_OK;
+}
+
 static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *r,
                          cull_decisions *out)
 {
     cull__exits e = {.exits = r->models - 1, .classes = r->classes, .d = r->d};
-    const double *v, *quantile = NULL;
+    const double *quantile = NULL;
     char name[24];
     (void)o_;
     CULL_TRY(exits_of(cx, r));
     for (int l = 0; l < e.exits; l++) {
         snprintf(name, sizeof name, "head%d", l + 1);
-        CULL_TRY(cull_policy_need(cx, p, name, r->classes, r->d[l] + 1, &v));
-        CULL_TRY(CULL_TMP(cx, e.head[l], r->classes * (r->d[l] + 1)));
-        memcpy(e.head[l], v, (size_t)(r->classes * (r->d[l] + 1)) * sizeof *v);
+        CULL_TRY(take(cx, p, name, r->classes, r->d[l] + 1, &e.head[l]));
     }
-    CULL_TRY(cull_policy_need(cx, p, "gates", e.exits, CULL__EXIT_SIGNS + 1, &v));
-    CULL_TRY(CULL_TMP(cx, e.gate, e.exits * (CULL__EXIT_SIGNS + 1)));
-    memcpy(e.gate, v, (size_t)(e.exits * (CULL__EXIT_SIGNS + 1)) * sizeof *v);
+    CULL_TRY(take(cx, p, "gates", e.exits, CULL__EXIT_SIGNS + 1, &e.gate));
     if (cull_policy_get(p, "quantile", NULL, NULL))
         CULL_TRY(cull_policy_need(cx, p, "quantile", 1, r->models, &quantile));
     unsigned what = CULL_DECIDES_CALLS | CULL_DECIDES_LABEL | CULL_DECIDES_SCORE;
