@@ -282,7 +282,6 @@ int run_policy(cli *c)
     } verb[] = {{"apply", run_apply_policy}, {"check", run_check}, {"show", run_show}};
     work w = {.c = c};
     int (*run)(work *) = c->method ? run_fit : NULL;
-    TRY(context_new(c));
     for (int i = 0; !c->method && c->inputs && i < COUNT(verb); i++)
         if (!strcmp(c->input[0], verb[i].verb)) run = verb[i].run;
     if (!run)
