@@ -44,6 +44,7 @@
 #include "cull/sets.h"
 #include "cull/space.h"
 #include "cull/store.h"
+#include "cull/surgery.h"
 #include "cull/table.h"
 #include "cull/text.h"
 #include "cull/train.h"

@@ -265,11 +265,18 @@ static bool shortcut_shape(layer *l, const shape *const *in, char why[240])
     int64_t c = whole(l, 0), has = 0, s = whole(l, 1);
     if (!image(in[0], why)) return false;
     has = channels(in[0]);
-    if (c < has || (c - has) % 2) {
+    if (l->arg[2] < 0 && (c < has || (c - has) % 2)) {
         snprintf(why, 240,
                  "%" PRId64 " channels come and %" PRId64 " go; an even number is added, as many "
                  "in front as behind",
                  has, c);
+        return false;
+    }
+    if (l->arg[2] < 0) l->arg[2] = (double)((c - has) / 2);
+    if (whole(l, 2) + has > c) {
+        snprintf(why, 240,
+                 "%" PRId64 " channels come, %" PRId64 " are put in front, and %" PRId64 " go",
+                 has, whole(l, 2), c);
         return false;
     }
     l->shape =
@@ -280,8 +287,8 @@ static bool shortcut_shape(layer *l, const shape *const *in, char why[240])
 
 static cull_var *shortcut_apply(cull_tape *t, const layer *l, cull_var *const *in)
 {
-    int64_t each = (whole(l, 0) - cull_var_dim(in[0], -1)) / 2;
-    return cull_nn_shortcut(t, in[0], whole(l, 1), each, each);
+    int64_t front = whole(l, 2), behind = whole(l, 0) - cull_var_dim(in[0], -1) - front;
+    return cull_nn_shortcut(t, in[0], whole(l, 1), front, behind);
 }
 
 /* ---- several inputs ---- */
@@ -481,9 +488,11 @@ static const cull__model_op table[] = {
      .apply = add_apply,
      .joined = add_relu},
     {.name = "shortcut",
-     .doc = "every stride-th pixel, and channels of 0 in front and behind up to `out` (He et al. "
-            "2016, option A)",
-     .arg = {{"out", CULL__WHOLE, 1, WIDE, NULL}, {"stride", CULL__WHOLE, 1, SIDE, "1"}},
+     .doc = "every stride-th pixel, and channels of 0 up to `out` (He et al. 2016, option A): "
+            "`front` of them in front, -1 = half",
+     .arg = {{"out", CULL__WHOLE, 1, WIDE, NULL},
+             {"stride", CULL__WHOLE, 1, SIDE, "1"},
+             {"front", CULL__WHOLE, -1, WIDE, "-1"}},
      ONE,
      .shape = shortcut_shape,
      .apply = shortcut_apply},
