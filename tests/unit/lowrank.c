@@ -1,6 +1,6 @@
 /* lowrank.c - truncated singular value decompositions against one-sided Jacobi rotations. */
 #include "repr/lowrank.h"
-#include "../test.h"
+#include "test.h"
 #include "base/base.h"
 
 /* Squared singular values, descending, of a (m, n), m >= n, by Hestenes' rotations of its columns. */

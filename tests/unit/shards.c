@@ -1,6 +1,6 @@
 /* shards.c - which shards the layers' adapters are made of. */
 #include "repr/shards.h"
-#include "../test.h"
+#include "test.h"
 
 static void counts(void **state)
 {
