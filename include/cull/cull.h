@@ -47,6 +47,7 @@
 #include "cull/surgery.h"
 #include "cull/table.h"
 #include "cull/text.h"
+#include "cull/ticket.h"
 #include "cull/train.h"
 #include "cull/trust.h"
 #include "cull/verdict.h"

@@ -26,6 +26,7 @@ typedef struct cull_model cull_model;
 typedef enum {
     CULL_MODEL_TORCH, /* as PyTorch's layers begin: uniform within 1 / sqrt(fan in), biases too */
     CULL_MODEL_HE,    /* normal, variance 2 / fan in (He et al. 2015); biases 0 */
+    CULL_MODEL_GLOROT, /* normal, variance 2 / (fan in + fan out) (Glorot and Bengio 2010); biases 0 */
 } cull_model_start;
 typedef struct {
     size_t size;

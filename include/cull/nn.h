@@ -36,6 +36,7 @@ typedef enum {
     CULL_INIT_TORCH,  /* uniform within 1 / sqrt(fan in), as PyTorch's layers begin */
     CULL_INIT_NORMAL, /* normal, standard deviation `scale` */
     CULL_INIT_CONST,  /* `scale` */
+    CULL_INIT_GLOROT, /* normal, variance 2 / (fan in + fan out) */
 } cull_init;
 typedef struct {
     const char *name; /* "layer1.0.conv1.weight", as PyTorch would call it */

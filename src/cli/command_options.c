@@ -110,7 +110,9 @@ static const cull_input model_own[] = {
     {"partial", NULL, "pass over tensors that are missing, too many or of another shape"},
     {"input", "HxWxC|N", "shape of the input, where it is not as the model says"},
     {"outputs", "N", "number of outputs, where it is not as the model says"},
-    {"init", "torch|he", "first weights: as PyTorch's layers, or He et al. 2015 (torch)"},
+    {"init", "torch|he|glorot",
+     "first weights: as PyTorch's layers, He et al. 2015, or normal by Glorot and Bengio 2010 "
+     "(torch)"},
     {"val", "FILE|SHARE", "train: rows to validate on: a file, or a share of --data, as 10%"},
     {"val-labels", "FILE", "train: the classes of --val"},
     {"epochs", "N", "train: passes over the rows (10)"},

@@ -34,12 +34,13 @@ int model_opts(cli *c, cull_model_opts *o)
 {
     double v;
     int start;
+    static const cull_model_start starts[] = {CULL_MODEL_TORCH, CULL_MODEL_HE, CULL_MODEL_GLOROT};
     *o = (cull_model_opts)CULL_MODEL_OPTS;
     if (has(c, "input")) TRY(shape_of(c, value_of(c, "input", ""), o));
     TRY(number_of(c, "outputs", 0, 1, 1 << 24, true, &v));
     o->outputs = (int64_t)v;
-    TRY(choice_of(c, "init", "torch", "torch|he", &start));
-    o->start = start ? CULL_MODEL_HE : CULL_MODEL_TORCH;
+    TRY(choice_of(c, "init", "torch", "torch|he|glorot", &start));
+    o->start = starts[start];
     return DONE;
 }
 

@@ -42,7 +42,7 @@ static cull_status check_opts(cull_ctx *cx, const char *name, const cull_model_o
     if (o->outputs < 0 || o->outputs > 1 << 24)
         return cull__fail(cx, CULL_EOPTION, "%s: %" PRId64 " outputs are outside 1 to 16777216",
                           name, o->outputs);
-    if (o->start != CULL_MODEL_TORCH && o->start != CULL_MODEL_HE)
+    if (o->start != CULL_MODEL_TORCH && o->start != CULL_MODEL_HE && o->start != CULL_MODEL_GLOROT)
         return cull__fail(cx, CULL_EOPTION, "%s: there is no start %d", name, (int)o->start);
     return CULL_OK;
 }

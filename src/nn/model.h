@@ -2,6 +2,7 @@
 #ifndef CULL__NN_MODEL_H
 #define CULL__NN_MODEL_H
 #include "cull/model.h"
+#include "io/io.h"
 #include "nn/nn.h"
 
 enum {
@@ -175,6 +176,14 @@ cull_status cull__model_scale(cull_model *m, const float *mean, const float *std
 cull_status cull__model_scale_like(cull_model *m, const char *text);
 /* A copy to keep, by CULL_ALLOC. */
 cull_status cull__model_copy(cull_ctx *cx, const char *s, size_t n, char **out);
+
+/* ---- files (model_file.c) ---- */
+/* The shape that a file has: (out, h, w, in) is PyTorch's (out, in, h, w). */
+void cull__model_file_shape(const cull__model_tensor *t, cull_array *a);
+/* (outer, h, w, c) here and (outer, c, h, w) in files. */
+void cull__model_reorder(const cull__model_tensor *t, bool to_file, const float *from, float *to);
+/* The bytes of a safetensors file; EINPUT: another form. */
+cull_status cull__model_file_open(cull_ctx *cx, const char *path, cull__bytes *file);
 
 /* ---- zoo.c ---- */
 /* The description called so, added to out; *known false: there is none. EINPUT: its numbers are wrong. */

@@ -20,8 +20,7 @@ static int64_t count_of(const tensor *t)
     return n;
 }
 
-/* The shape that a file has: (out, h, w, in) is PyTorch's (out, in, h, w). */
-static void file_shape(const tensor *t, cull_array *a)
+void cull__model_file_shape(const cull__model_tensor *t, cull_array *a)
 {
     a->dtype = CULL_F32;
     a->ndim = t->rank;
@@ -32,8 +31,7 @@ static void file_shape(const tensor *t, cull_array *a)
     a->shape[3] = t->dim[2];
 }
 
-/* (outer, h, w, c) here and (outer, c, h, w) in files. */
-static void reorder(const tensor *t, bool to_file, const float *from, float *to)
+void cull__model_reorder(const cull__model_tensor *t, bool to_file, const float *from, float *to)
 {
     const int64_t *f = t->order.flat;
     int64_t n = count_of(t), c = f[2], hw = f[0] * f[1], each = hw * c;
@@ -97,9 +95,9 @@ static cull_status save(cull_ctx *cx, const cull_model *m, const char *path)
     for (int64_t i = 0; i < m->tensors; i++) {
         int64_t at = cull_params_at(m->params, (int)i)->at;
         t[i].name = m->tensor[i].name;
-        file_shape(m->tensor + i, &t[i].a);
+        cull__model_file_shape(m->tensor + i, &t[i].a);
         t[i].a.at = numbers + at;
-        reorder(m->tensor + i, true, v + at, numbers + at);
+        cull__model_reorder(m->tensor + i, true, v + at, numbers + at);
     }
     for (int64_t i = 0; i < m->notes; i += 2) {
         if (!strcmp(m->note[i], MODEL_NOTE)) continue;
@@ -222,7 +220,7 @@ static cull_status read_one(loading *g, int64_t k, int64_t i, float *spare)
     const cull__tensor *from = g->t + i;
     cull_array want = {0};
     char has[208], wants[208];
-    file_shape(t, &want);
+    cull__model_file_shape(t, &want);
     if (!from->readable || (from->a.dtype != CULL_F32 && from->a.dtype != CULL_F16 &&
                             from->a.dtype != CULL_BF16 && from->a.dtype != CULL_F64))
         return cull__fail(g->cx, CULL_EINPUT,
@@ -241,7 +239,7 @@ static cull_status read_one(loading *g, int64_t k, int64_t i, float *spare)
             return cull__fail(g->cx, CULL_EINPUT,
                               "%s: number %" PRId64 " of tensor '%.100s' is not finite", g->path, j,
                               t->name);
-    reorder(t, false, spare, g->numbers + at);
+    cull__model_reorder(t, false, spare, g->numbers + at);
     g->found++;
     return CULL_OK;
 }
@@ -308,7 +306,7 @@ static cull_status load(loading *g, const cull__bytes *file)
     return CULL_OK;
 }
 
-static cull_status open_tensors(cull_ctx *cx, const char *path, cull__bytes *file)
+cull_status cull__model_file_open(cull_ctx *cx, const char *path, cull__bytes *file)
 {
     const char *form;
     cull__array_reader *reader;
@@ -329,7 +327,7 @@ cull_status cull_model_load(cull_ctx *cx, cull_model *m, const char *path,
     if (found) *found = 0;
     if (!m->params)
         return cull__fail(cx, CULL_EINPUT, "%s: a model of shapes only has no parameters", path);
-    CULL_TRY(open_tensors(cx, path, &file));
+    CULL_TRY(cull__model_file_open(cx, path, &file));
     cull__mark_t mark = cull__mark(cx);
     cull_status s = load(&g, &file);
     cull__release(cx, mark);
@@ -354,7 +352,7 @@ cull_status cull_model_text_of(cull_ctx *cx, const char *path, char **out)
 {
     cull__bytes file;
     *out = NULL;
-    CULL_TRY(open_tensors(cx, path, &file));
+    CULL_TRY(cull__model_file_open(cx, path, &file));
     cull__mark_t mark = cull__mark(cx);
     cull_status s = text_of(cx, path, &file, out);
     cull__release(cx, mark);

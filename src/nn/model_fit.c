@@ -1,7 +1,7 @@
 /* model_fit.c - models trained and judged on data sets: batches filled, scaled and run through. */
-#include "cull/fit.h"
 #include "cull/nn_ops.h"
 #include "io/parts.h"
+#include "nn/fit.h"
 #include "nn/model.h"
 
 #include <inttypes.h>
@@ -335,13 +335,43 @@ static uint64_t hash_of(const fit *f)
     return cull__hash64(say, sizeof say, h);
 }
 
-static cull_status train(cull_ctx *cx, fit *f, const cull_fit_opts *o, cull_train_problem *q,
+cull_status cull__fit_check(cull_ctx *cx, const cull_fit_opts *o)
+{
+    if (o->size != sizeof *o)
+        return cull__fail(cx, CULL_EOPTION, "cull_fit_opts of %zu bytes, not %zu", o->size,
+                          sizeof *o);
+    if (!(o->smoothing >= 0 && o->smoothing < 1))
+        return cull__fail(cx, CULL_EOPTION, "smoothing %g is outside 0 to 1", o->smoothing);
+    if (o->train.batch < 1 || o->train.shards < 1)
+        return cull__fail(cx, CULL_EOPTION,
+                          "a batch of %" PRId64 " and %" PRId64 " shards: each must be 1 or more",
+                          o->train.batch, o->train.shards);
+    return CULL_OK;
+}
+
+cull_status cull__fit_problem(cull_ctx *cx, cull_model *m, const cull_fit_data *d,
+                              const cull_fit_opts *o, int64_t batch, cull_train_problem *q)
+{
+    fit *f;
+    CULL_TRY(CULL_TMP(cx, f, 1));
+    CULL_TRY(begin(cx, f, m, d, o->kind));
+    f->smoothing = o->smoothing;
+    f->augment = &o->augment;
+    CULL_TRY(check_rows(cx, f, q->row, q->n));
+    CULL_TRY(check_rows(cx, f, q->val_row, q->val_n));
+    CULL_TRY(rooms(cx, f, batch, o->train.shards));
+    q->params = m->params;
+    q->loss = loss;
+    q->user = f;
+    q->outs = (int)f->outs;
+    q->metric = q->val_n && o->kind == CULL_FIT_CLASSES ? accuracy : NULL;
+    return CULL_OK;
+}
+
+static cull_status train(cull_ctx *cx, const fit *f, const cull_fit_opts *o, cull_train_problem *q,
                          cull_history *h)
 {
     cull__parts *parts = NULL;
-    CULL_TRY(check_rows(cx, f, q->row, q->n));
-    CULL_TRY(check_rows(cx, f, q->val_row, q->val_n));
-    CULL_TRY(rooms(cx, f, o->train.batch < q->n ? o->train.batch : q->n, o->train.shards));
     q->hash = hash_of(f);
     CULL_TRY(keep_in(cx, f, o, &parts));
     cull_status s = cull_train(cx, q, &o->train, h);
@@ -354,31 +384,13 @@ cull_status cull_fit(cull_ctx *cx, cull_model *m, const cull_fit_data *d, const 
                      int64_t n, const int64_t *val_row, int64_t val_n, const cull_fit_opts *o,
                      cull_history *h)
 {
-    fit f;
     if (h) *h = (cull_history){0};
-    if (o->size != sizeof *o)
-        return cull__fail(cx, CULL_EOPTION, "cull_fit_opts of %zu bytes, not %zu", o->size,
-                          sizeof *o);
-    if (!(o->smoothing >= 0 && o->smoothing < 1))
-        return cull__fail(cx, CULL_EOPTION, "smoothing %g is outside 0 to 1", o->smoothing);
-    if (o->train.batch < 1 || o->train.shards < 1)
-        return cull__fail(cx, CULL_EOPTION,
-                          "a batch of %" PRId64 " and %" PRId64 " shards: each must be 1 or more",
-                          o->train.batch, o->train.shards);
+    CULL_TRY(cull__fit_check(cx, o));
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = begin(cx, &f, m, d, o->kind);
-    f.smoothing = o->smoothing;
-    f.augment = &o->augment;
-    cull_train_problem q = {.params = m->params,
-                            .n = n,
-                            .row = row,
-                            .val_n = val_n,
-                            .val_row = val_row,
-                            .loss = loss,
-                            .user = &f,
-                            .outs = (int)f.outs,
-                            .metric = val_n && o->kind == CULL_FIT_CLASSES ? accuracy : NULL};
-    if (s == CULL_OK) s = train(cx, &f, o, &q, h);
+    cull_train_problem q = {.n = n, .row = row, .val_n = val_n, .val_row = val_row};
+    int64_t batch = o->train.batch < n ? o->train.batch : n;
+    cull_status s = cull__fit_problem(cx, m, d, o, batch, &q);
+    if (s == CULL_OK) s = train(cx, q.user, o, &q, h);
     cull__release(cx, mark);
     return s;
 }

@@ -72,12 +72,13 @@ static bool linear_shape(layer *l, const shape *const *in, char why[240])
 static cull_status weights(cull_model *m, layer *l, int rank, const int64_t *dim, int64_t fan_in,
                            bool bias, cull__model_order order)
 {
-    bool he = m->start == CULL_MODEL_HE;
-    CULL_TRY(cull__model_param(m, l, 0, "weight", rank, dim, he ? CULL_INIT_HE : CULL_INIT_TORCH,
-                               fan_in, 0, order));
+    static const cull_init of[] = {[CULL_MODEL_TORCH] = CULL_INIT_TORCH,
+                                   [CULL_MODEL_HE] = CULL_INIT_HE,
+                                   [CULL_MODEL_GLOROT] = CULL_INIT_GLOROT};
+    cull_init zero = m->start == CULL_MODEL_TORCH ? CULL_INIT_TORCH : CULL_INIT_ZERO;
+    CULL_TRY(cull__model_param(m, l, 0, "weight", rank, dim, of[m->start], fan_in, 0, order));
     if (!bias) return CULL_OK;
-    return cull__model_param(m, l, 1, "bias", 1, dim, he ? CULL_INIT_ZERO : CULL_INIT_TORCH, fan_in,
-                             0, (cull__model_order){0});
+    return cull__model_param(m, l, 1, "bias", 1, dim, zero, fan_in, 0, (cull__model_order){0});
 }
 
 static cull_status linear_params(cull_model *m, layer *l, const shape *in)

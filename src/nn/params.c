@@ -41,12 +41,15 @@ static void draw(cull_params *p, const cull_param *q, cull_init init, double sca
     if (q->rank == 4) out *= q->dim[1] * q->dim[2];
     cull_rng r = cull__rng(p->cx, cull__hash64(q->name, strlen(q->name), 0));
     double bound = init == CULL_INIT_XAVIER ? sqrt(6. / (double)(in + out)) : 1 / sqrt((double)in);
-    double sd = init == CULL_INIT_HE ? sqrt(2. / (double)in) : scale;
+    double sd = init == CULL_INIT_HE       ? sqrt(2. / (double)in)
+                : init == CULL_INIT_GLOROT ? sqrt(2. / (double)(in + out))
+                                           : scale;
     for (int64_t i = 0; i < q->n; i++) switch (init) {
         case CULL_INIT_ZERO: v[i] = 0; break;
         case CULL_INIT_ONE: v[i] = 1; break;
         case CULL_INIT_CONST: v[i] = (float)scale; break;
         case CULL_INIT_HE:
+        case CULL_INIT_GLOROT:
         case CULL_INIT_NORMAL: v[i] = (float)(sd * cull__rng_normal(&r)); break;
         case CULL_INIT_XAVIER:
         case CULL_INIT_TORCH: v[i] = (float)(bound * (2 * cull__rng_unit(&r) - 1)); break;

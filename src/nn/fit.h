@@ -1,0 +1,12 @@
+/* fit.h - inside of fitting: a model over data sets as a problem of training. */
+#ifndef CULL__NN_FIT_H
+#define CULL__NN_FIT_H
+#include "cull/fit.h"
+
+/* size, smoothing, batch and shards of o. */
+cull_status cull__fit_check(cull_ctx *cx, const cull_fit_opts *o);
+/* q's loss over shards of `batch` rows at most, and its metric; in scratch of cx. n, row, val_n and val_row
+ * are q's own, and checked. m, d and o must outlive it. */
+cull_status cull__fit_problem(cull_ctx *cx, cull_model *m, const cull_fit_data *d,
+                              const cull_fit_opts *o, int64_t batch, cull_train_problem *q);
+#endif

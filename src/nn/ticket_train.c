@@ -1,0 +1,202 @@
+/* ticket_train.c - one training of a network under a mask: steps, and where validation says to stop.
+ *
+ * The rows of a step follow from seed and step alone, so that all trainings of a ticket see the same. */
+#include "nn/fit.h"
+#include "nn/ticket.h"
+#include "nn/train.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { JUDGED = 256 }; /* rows of a batch, at least, where nothing is trained */
+
+typedef struct {
+    cull__ticket_job *j;
+    cull_model *net;
+    cull_train_problem q;
+    cull__crew crew;
+    cull_optim *optim;
+    int64_t *order, *val_row, *test_row;
+    int64_t test_n, epoch, per, batch, step;
+    const float **grad; /* of each shard, as the next two */
+    double *share, *loss;
+    float *best, *out;
+} run;
+
+static cull_status prepare(cull_ctx *cx, run *r)
+{
+    const cull_ticket_data *d = r->j->d;
+    const cull_fit_opts *o = &r->j->o->fit;
+    int64_t shards = o->train.shards, rows = o->train.batch < JUDGED ? JUDGED : o->train.batch;
+    r->q = (cull_train_problem){.n = d->n, .row = d->row, .val_n = d->val_n, .val_row = d->val_row};
+    CULL_TRY(cull__fit_problem(cx, r->net, &d->all, o, rows, &r->q));
+    r->batch = o->train.batch < d->n ? o->train.batch : d->n;
+    r->per = o->train.drop_last ? d->n / r->batch : (d->n - 1) / r->batch + 1;
+    r->epoch = -1;
+    r->test_n = d->test_n > 0 ? d->test_n : d->val_n;
+    CULL_TRY(CULL_TMP(cx, r->order, d->n));
+    CULL_TRY(CULL_TMP(cx, r->grad, shards));
+    CULL_TRY(CULL_TMP(cx, r->share, shards));
+    CULL_TRY(CULL_TMP(cx, r->loss, shards));
+    CULL_TRY(CULL_TMP(cx, r->best, cull_params_size(r->q.params)));
+    CULL_TRY(CULL_TMP(cx, r->out, r->test_n * r->q.outs));
+    CULL_TRY(cull__row_list(cx, d->val_row, d->n, d->val_n, &r->val_row));
+    if (d->test_n > 0)
+        CULL_TRY(cull__row_list(cx, d->test_row, d->n + d->val_n, d->test_n, &r->test_row));
+    else
+        r->test_row = r->val_row;
+    CULL_TRY(cull__crew_new(cx, &r->q, shards, &r->crew));
+    return cull_optim_new(cx, r->q.params, &o->train.optim, &r->optim);
+}
+
+/* ---- a step ---- */
+
+static uint64_t stream_of(const run *r, int64_t a, int64_t b)
+{
+    const int64_t of[] = {a, b};
+    return cull__hash64(of, sizeof of, r->j->seed);
+}
+
+static void shuffle(run *r)
+{
+    int64_t epoch = r->step / r->per;
+    if (epoch == r->epoch) return;
+    r->epoch = epoch;
+    for (int64_t i = 0; i < r->q.n; i++) r->order[i] = r->q.row ? r->q.row[i] : i;
+    if (r->j->o->fit.train.in_order) return;
+    cull_rng rng = cull__rng_seeded(r->j->seed, (uint64_t)epoch);
+    cull__rng_shuffle(&rng, r->order, r->q.n);
+}
+
+static int64_t rows_of(const run *r, int64_t *lo)
+{
+    *lo = r->step % r->per * r->batch;
+    return r->q.n - *lo < r->batch ? r->q.n - *lo : r->batch;
+}
+
+static int64_t shards_of(const run *r, int64_t rows)
+{
+    return rows < r->crew.tapes ? rows : r->crew.tapes;
+}
+
+static cull_status one_shard(cull_ctx *cx, void *arg, int64_t chunk, int64_t from, int64_t to)
+{
+    (void)from, (void)to;
+    run *r = arg;
+    int64_t lo, n = rows_of(r, &lo), shards = shards_of(r, n);
+    int64_t a = n * chunk / shards, b = n * (chunk + 1) / shards;
+    cull_batch batch = {.row = r->order + lo + a,
+                        .n = b - a,
+                        .share = (double)(b - a) / (double)n,
+                        .train = true,
+                        .shard = (int)chunk,
+                        .epoch = r->epoch,
+                        .step = r->step,
+                        .stream = stream_of(r, r->epoch, -1)};
+    CULL_TRY(cull__crew_loss(cx, &r->crew, &batch, CULL_TAPE_GRAD | CULL_TAPE_TRAIN,
+                             stream_of(r, r->step, chunk), r->loss + chunk));
+    r->grad[chunk] = cull_tape_grad(r->crew.tape[chunk]);
+    r->share[chunk] = batch.share;
+    return CULL_OK;
+}
+
+static double rate(const run *r)
+{
+    const cull_schedule *s = &r->j->o->fit.train.schedule;
+    double per = s->by_epoch ? (double)r->per : 1;
+    return cull_schedule_at(s, floor((double)r->step / per), ceil((double)r->j->o->steps / per));
+}
+
+static cull_status one_step(cull_ctx *cx, run *r)
+{
+    int64_t lo, shards = shards_of(r, rows_of(r, &lo));
+    shuffle(r);
+    CULL_TRY(cull__for(cx, shards, 1, one_shard, r));
+    cull_tape_settle(r->crew.tape, (int)shards);
+    return cull_optim_step(cx, r->optim, r->grad, r->share, (int)shards, rate(r));
+}
+
+/* ---- judging ---- */
+
+static cull_status evaluate(cull_ctx *cx, run *r, const int64_t *row, int64_t n, double *loss,
+                            double *accuracy)
+{
+    int64_t batch = r->batch < JUDGED ? JUDGED : r->batch;
+    float *out = accuracy && r->q.metric ? r->out : NULL;
+    CULL_TRY(cull__crew_evaluate(cx, &r->crew, row, n, batch < n ? batch : n, loss, out));
+    if (accuracy) *accuracy = out ? r->q.metric(r->q.user, row, out, n) : NAN;
+    return CULL_OK;
+}
+
+/* The loss of the validation rows after this step; where it is the least so far, the weights are kept. */
+static cull_status validate(cull_ctx *cx, run *r)
+{
+    cull_ticket_run *to = &r->j->run;
+    size_t bytes = (size_t)cull_params_size(r->q.params) * sizeof *r->best;
+    CULL_TRY(evaluate(cx, r, r->val_row, r->q.val_n, &to->last_val_loss, NULL));
+    if (to->stop && !(to->last_val_loss < to->val_loss)) return CULL_OK;
+    to->stop = r->step + 1;
+    to->val_loss = to->last_val_loss;
+    memcpy(r->best, cull_params_value(r->q.params), bytes);
+    return CULL_OK;
+}
+
+static cull_status steps(cull_ctx *cx, run *r)
+{
+    const cull_ticket_opts *o = r->j->o;
+    int64_t every = o->every ? o->every : r->per;
+    size_t bytes = (size_t)cull_params_size(r->q.params) * sizeof(float);
+    for (r->step = r->j->from; r->step < o->steps; r->step++) {
+        if (r->j->rewind && r->step == o->rewind)
+            memcpy(r->j->rewind, cull_params_value(r->q.params), bytes);
+        CULL_TRY(cull__tick(cx, (double)(r->step - r->j->from), (double)(o->steps - r->j->from)));
+        CULL_TRY(one_step(cx, r));
+        if ((r->step + 1) % every == 0 || r->step + 1 == o->steps) CULL_TRY(validate(cx, r));
+    }
+    return CULL_OK;
+}
+
+static void swap(float *a, float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float v = a[i];
+        a[i] = b[i];
+        b[i] = v;
+    }
+}
+
+/* The last weights, then those of the early stop; the last ones stay. */
+static cull_status judge(cull_ctx *cx, run *r)
+{
+    cull_ticket_run *to = &r->j->run;
+    float *w = cull_params_value(r->q.params);
+    int64_t size = cull_params_size(r->q.params);
+    CULL_TRY(evaluate(cx, r, r->test_row, r->test_n, &to->last_loss, &to->last_accuracy));
+    swap(w, r->best, size);
+    cull_status s = evaluate(cx, r, r->test_row, r->test_n, &to->loss, &to->accuracy);
+    if (s == CULL_OK && r->j->best) memcpy(r->j->best, w, (size_t)size * sizeof *w);
+    swap(w, r->best, size);
+    return s;
+}
+
+static cull_status train(cull_ctx *cx, run *r)
+{
+    CULL_TRY(prepare(cx, r));
+    CULL_TRY(steps(cx, r));
+    return judge(cx, r);
+}
+
+cull_status cull__ticket_train(cull_ctx *cx, cull__ticket_job *j)
+{
+    double began = cull__now();
+    run r = {.j = j, .net = j->m};
+    j->run = (cull_ticket_run){0};
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = train(cx, &r);
+    cull_optim_free(r.optim);
+    cull__crew_free(&r.crew);
+    cull__release(cx, mark);
+    j->run.there = s == CULL_OK;
+    j->run.seconds = cull__now() - began;
+    return s;
+}
