@@ -6,6 +6,7 @@
 #include "cull/base.h"
 #include "cull/bench.h"
 #include "cull/cascade.h"
+#include "cull/checkpoint.h"
 #include "cull/claim.h"
 #include "cull/cluster.h"
 #include "cull/compute.h"

@@ -200,3 +200,12 @@ void cull__bytes_close(cull__bytes *b)
     cull__free(w->block);
     cull__free(w);
 }
+
+void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n)
+{
+    struct owner *w = b->mem_;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (!w || !w->map) return; /* what is in memory cannot be read again */
+    size_t lo = (at + page - 1) / page * page, hi = (at + n) / page * page;
+    if (lo < hi) (void)madvise((char *)w->map + lo, hi - lo, MADV_DONTNEED);
+}

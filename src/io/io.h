@@ -37,6 +37,8 @@ typedef struct {
 } cull__bytes;
 cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out);
 void cull__bytes_close(cull__bytes *b);
+/* Bytes [at, at + n) need not stay in memory where they are mapped; they can be read again all the same. */
+void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n);
 /* An unlinked file in tmpdir, open for reading and writing; close(2) removes it. */
 cull_status cull__spool_new(cull_ctx *cx, int *fd);
 /* All of a file that is open, mapped. */
@@ -52,6 +54,13 @@ typedef struct cull__writer cull__writer;
  * `path` until cull__writer_end, which flushes, fsyncs and renames. */
 cull_status cull__writer_open(cull_ctx *cx, const char *path, cull__writer **out);
 cull_status cull__write(cull_ctx *cx, cull__writer *w, const void *p, size_t n);
+/* Bytes to a place of a temporary, from any thread, instead of cull__write; EINTERNAL where there is none or it
+ * is compressed. */
+cull_status cull__write_at(cull_ctx *cx, cull__writer *w, const void *p, size_t n, uint64_t at);
+/* Room for so many bytes in the temporary is taken now; EIO when there is not. */
+cull_status cull__writer_room(cull_ctx *cx, cull__writer *w, uint64_t bytes);
+/* EIO, with the bytes that are needed and free, when the file system of folder `dir` has not so many. */
+cull_status cull__disk_room(cull_ctx *cx, const char *path, const char *dir, uint64_t bytes);
 /* Ends well when *s is CULL_OK, else removes the temporary; frees w; returns the first failure. */
 cull_status cull__writer_end(cull_ctx *cx, cull__writer *w, cull_status s);
 
@@ -168,7 +177,8 @@ cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char
 typedef struct {
     const char *name, *dtype; /* dtype: as the file calls it */
     bool readable;
-    cull_array a;
+    cull_array a;          /* without a dtype when not readable */
+    uint64_t place, bytes; /* in the data of the file; filled in when it is written */
 } cull__tensor;
 cull_status cull__safetensors_all(cull_ctx *cx, const char *path, const unsigned char *at, size_t n,
                                   cull__tensor **out, int64_t *count, const char ***meta,

@@ -3,29 +3,54 @@
  * u64 length of the head (at most 100,000,000), a JSON object {name: {dtype, shape, data_offsets}} with
  * an optional "__metadata__", then the numbers, little-endian, without holes. As the format demands,
  * tensors must cover the data exactly and names be unique, and all are checked whichever is read.
- * F8, F6 and F4 tensors may be in the file but are not read. Numbers may lie at any address.
- *
- * A sharded checkpoint has a .safetensors.index.json with weight_map {name: file of its folder}. */
-#include "io/io.h"
+ * F8, F6 and F4 tensors may be in the file but are no arrays. Numbers may lie at any address. */
+#include "io/safetensors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_MOST = 100000000, JSON_SPARE = 64 };
+enum { JSON_SPARE = 64 };
 
 static const struct {
     const char *name;
-    int dtype; /* -1: not read */
-    int size;  /* bytes; 0: less than one */
+    int form; /* a cull_dtype, CULL__F8_...; -1: cull does not compute with it */
+    int size; /* bytes */
 } types[] = {
-    {"F32", CULL_F32, 4},   {"F16", CULL_F16, 2}, {"BF16", CULL_BF16, 2}, {"F64", CULL_F64, 8},
-    {"I8", CULL_I8, 1},     {"U8", CULL_U8, 1},   {"I16", CULL_I16, 2},   {"U16", CULL_U16, 2},
-    {"I32", CULL_I32, 4},   {"U32", CULL_U32, 4}, {"I64", CULL_I64, 8},   {"U64", CULL_U64, 8},
-    {"BOOL", CULL_BOOL, 1}, {"F8_E4M3", -1, 1},   {"F8_E5M2", -1, 1},     {"F8_E8M0", -1, 1},
+    {"F32", CULL_F32, 4},
+    {"F16", CULL_F16, 2},
+    {"BF16", CULL_BF16, 2},
+    {"F64", CULL_F64, 8},
+    {"I8", CULL_I8, 1},
+    {"U8", CULL_U8, 1},
+    {"I16", CULL_I16, 2},
+    {"U16", CULL_U16, 2},
+    {"I32", CULL_I32, 4},
+    {"U32", CULL_U32, 4},
+    {"I64", CULL_I64, 8},
+    {"U64", CULL_U64, 8},
+    {"BOOL", CULL_BOOL, 1},
+    {"F8_E4M3", CULL__F8_E4M3, 1},
+    {"F8_E5M2", CULL__F8_E5M2, 1},
+    {"F8_E8M0", -1, 1},
     {"C64", -1, 8},
 };
+
+int cull__safetensors_form(const char *dtype, int *size)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcmp(types[i].name, dtype)) return *size = types[i].size, types[i].form;
+    *size = 0;
+    return -1;
+}
+
+const char *cull__safetensors_dtype(int form)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].form == form) return types[i].name;
+    return "";
+}
 
 typedef struct {
     const char *name;
@@ -59,7 +84,7 @@ static cull_status damaged(reading *r, const char *name, const char *what)
 }
 
 /* A NUL-terminated copy in the arena. */
-static cull_status keep(cull_ctx *cx, const char *s, size_t n, const char **out)
+cull_status cull__safetensors_keep(cull_ctx *cx, const char *s, size_t n, const char **out)
 {
     char *p;
     CULL_TRY(CULL_TMP(cx, p, (int64_t)n + 1));
@@ -70,8 +95,8 @@ static cull_status keep(cull_ctx *cx, const char *s, size_t n, const char **out)
 }
 
 /* Parse n bytes that have no room behind them. The text is copied to the arena. */
-static cull_status parse(cull_ctx *cx, const char *path, cull__json_parser *p, const void *at,
-                         size_t n, size_t offset, cull__json_value *root)
+cull_status cull__safetensors_json(cull_ctx *cx, const char *path, cull__json_parser *p,
+                                   const void *at, size_t n, size_t offset, cull__json_value *root)
 {
     char *copy;
     const char *why, *key;
@@ -180,7 +205,7 @@ static cull_status on_tensor(reading *r, const char *name, size_t name_n, cull__
     if (memchr(name, 0, name_n))
         return cull__fail(r->cx, CULL_EIO, "%s: the name of a tensor has a NUL", r->path);
     *t = (tensor){.type = -1};
-    CULL_TRY(keep(r->cx, name, name_n, &t->name));
+    CULL_TRY(cull__safetensors_keep(r->cx, name, name_n, &t->name));
     r->now = t;
     r->have = r->pairs = 0;
     if (cull__json_kind(v) != CULL__JSON_OBJECT) return damaged(r, t->name, "is no object");
@@ -206,8 +231,9 @@ static bool on_meta(void *arg, const char *key, size_t key_n, cull__json_value v
     size_t n = 0;
     const char *s = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &n) : NULL;
     if (!s || memchr(s, 0, n) || memchr(key, 0, key_n)) return true;
-    r->status = keep(r->cx, key, key_n, &r->meta[*r->metas]);
-    if (r->status == CULL_OK) r->status = keep(r->cx, s, n, &r->meta[*r->metas + 1]);
+    r->status = cull__safetensors_keep(r->cx, key, key_n, &r->meta[*r->metas]);
+    if (r->status == CULL_OK)
+        r->status = cull__safetensors_keep(r->cx, s, n, &r->meta[*r->metas + 1]);
     *r->metas += 2;
     return r->status == CULL_OK;
 }
@@ -259,10 +285,41 @@ static cull_status check_places(reading *r)
 static cull_status read_head(reading *r, const unsigned char *at, size_t len, cull__json_parser *p)
 {
     cull__json_value root;
-    CULL_TRY(parse(r->cx, r->path, p, at + 8, len, 8, &root));
+    CULL_TRY(cull__safetensors_json(r->cx, r->path, p, at + 8, len, 8, &root));
     CULL_TRY(CULL_TMP(r->cx, r->t, cull__json_count(root)));
     if (!cull__json_each(root, on_entry, r)) return r->status;
     return check_places(r);
+}
+
+cull_status cull__safetensors_other(cull_ctx *cx, const char *path, const unsigned char *at,
+                                    size_t n)
+{
+    static const struct {
+        const char *magic;
+        int n;
+        const char *what;
+    } known[] = {
+        {"PK\3\4", 4,
+         "a zip archive under the name of safetensors (a PyTorch checkpoint, most likely); "
+         "PyTorch's "
+         "pickles are never loaded: save it with safetensors"},
+        {"GGUF", 4, "a GGUF file; cull reads safetensors: take the checkpoint it was made from"},
+        {"version https://git-lfs", 23,
+         "a pointer of git-lfs, not the file itself: fetch it with `git lfs pull`"},
+        {"\x89HDF\r\n", 6, "an HDF5 file; cull reads safetensors: save it with safetensors"},
+        {"\x93NUMPY", 6, "an npy file; cull reads safetensors: save it with safetensors"},
+        {"<!DOCTYPE", 9, "a web page; was the download refused?"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (n >= (size_t)known[i].n && !memcmp(at, known[i].magic, (size_t)known[i].n))
+            return cull__fail(cx, CULL_EINPUT, "%s: %s", path, known[i].what);
+    /* a length may begin with these bytes too, but then a head follows */
+    if (n > 8 && at[0] == 0x80 && at[1] >= 2 && at[1] <= 5 && at[8] != '{')
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: a pickle under the name of safetensors (a PyTorch checkpoint, most "
+                          "likely); pickles are never loaded: save it with safetensors",
+                          path);
+    return CULL_OK;
 }
 
 /* All tensors into r->t, in the order of the head; *data = where their bytes begin. */
@@ -273,12 +330,13 @@ static cull_status open_head(reading *r, const unsigned char *at, size_t n,
     if (n < 8)
         return cull__fail(r->cx, CULL_EIO, "%s: %zu bytes are too few for safetensors", r->path, n);
     uint64_t len = cull__le64(at);
+    CULL_TRY(cull__safetensors_other(r->cx, r->path, at, n));
     if (n > 8 && at[8] != '{')
         return cull__fail(r->cx, CULL_EIO, "%s: no safetensors file: byte 8 is no '{'", r->path);
-    if (len > HEAD_MOST && len <= n - 8)
+    if (len > CULL__HEAD_MOST && len <= n - 8)
         return cull__fail(r->cx, CULL_EIO,
                           "%s: a safetensors head of %" PRIu64 " bytes; at most %d are allowed",
-                          r->path, len, HEAD_MOST);
+                          r->path, len, CULL__HEAD_MOST);
     if (len > n - 8)
         return cull__fail(r->cx, CULL_EIO,
                           "%s: the safetensors head is said to take %" PRIu64
@@ -309,9 +367,14 @@ cull_status cull__safetensors_names(cull_ctx *cx, const char *path, const unsign
     return name_all(&r, names);
 }
 
+static bool readable(const tensor *t)
+{
+    return t->type >= 0 && types[t->type].form >= 0 && types[t->type].form < CULL_DTYPES;
+}
+
 static void array_of(const tensor *t, const unsigned char *data, cull_array *out)
 {
-    out->dtype = (cull_dtype)types[t->type].dtype;
+    if (readable(t)) out->dtype = (cull_dtype)types[t->type].form;
     out->ndim = t->ndim;
     memcpy(out->shape, t->shape, sizeof out->shape);
     out->at = data + t->lo;
@@ -330,7 +393,7 @@ cull_status cull__safetensors_parse(cull_ctx *cx, const char *path, const char *
     CULL_TRY(name_all(&r, &names));
     CULL_TRY(cull__member(cx, path, names, r.n, name, &which));
     const tensor *t = &r.t[which];
-    if (t->type < 0 || types[t->type].dtype < 0)
+    if (!readable(t))
         return cull__fail(
             cx, CULL_EINPUT,
             "%s: tensor '%.70s' has dtype %s, which cull does not read; it takes F16, "
@@ -352,190 +415,12 @@ cull_status cull__safetensors_all(cull_ctx *cx, const char *path, const unsigned
     for (int64_t i = 0; i < r.n; i++) {
         const tensor *t = &r.t[i];
         cull__tensor *o = *out + i;
-        *o = (cull__tensor){.name = t->name, .dtype = t->dtype};
-        o->readable = t->type >= 0 && types[t->type].dtype >= 0;
-        if (o->readable) array_of(t, data, &o->a);
+        *o = (cull__tensor){.name = t->name, .dtype = t->dtype, .readable = readable(t)};
+        o->place = t->lo;
+        o->bytes = t->hi - t->lo;
+        array_of(t, data, &o->a);
     }
     *count = r.n;
     *meta = r.meta;
     return CULL_OK;
-}
-
-/* ---- shards ---- */
-
-typedef struct {
-    cull_ctx *cx;
-    const char **names, **files;
-    int64_t n;
-    cull_status status;
-} shards;
-
-static bool on_weight(void *arg, const char *key, size_t key_n, cull__json_value v)
-{
-    shards *h = arg;
-    size_t n = 0;
-    const char *s = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &n) : "";
-    h->status = keep(h->cx, key, key_n, &h->names[h->n]);
-    if (h->status == CULL_OK) h->status = keep(h->cx, s, n, &h->files[h->n]);
-    h->n++;
-    return h->status == CULL_OK;
-}
-
-static cull_status read_index(shards *h, const char *path, const unsigned char *at, size_t n,
-                              cull__json_parser *p)
-{
-    cull__json_value root, map;
-    const char *key;
-    size_t key_n;
-    CULL_TRY(parse(h->cx, path, p, at, n, 0, &root));
-    if (!cull__json_get(root, "weight_map", &map) || cull__json_kind(map) != CULL__JSON_OBJECT)
-        return cull__fail(h->cx, CULL_EIO, "%s: no object 'weight_map'", path);
-    CULL_TRY(cull__json_twice(h->cx, map, &key, &key_n));
-    if (key)
-        return cull__fail(h->cx, CULL_EIO, "%s: weight_map names '%.*s' twice", path,
-                          key_n > 70 ? 70 : (int)key_n, key);
-    int64_t count = cull__json_count(map);
-    CULL_TRY(CULL_TMP(h->cx, h->names, count));
-    CULL_TRY(CULL_TMP(h->cx, h->files, count));
-    return cull__json_each(map, on_weight, h) ? CULL_OK : h->status;
-}
-
-/* Not absolute, and no way up. */
-static bool stays(const char *file)
-{
-    if (!*file || *file == '/') return false;
-    for (const char *s = file; s; s = strchr(s, '/')) {
-        s += *s == '/';
-        if (!strncmp(s, "..", 2) && (!s[2] || s[2] == '/')) return false;
-    }
-    return true;
-}
-
-cull_status cull__safetensors_shard(cull_ctx *cx, const char *path, const char *name,
-                                    const unsigned char *at, size_t n, char **shard,
-                                    const char **tensor_name)
-{
-    shards h = {.cx = cx};
-    cull__json_parser *p;
-    int64_t which = 0;
-    CULL_TRY(cull__json_parser_new(cx, &p));
-    cull_status s = read_index(&h, path, at, n, p);
-    cull__json_parser_free(p);
-    CULL_TRY(s);
-    CULL_TRY(cull__member(cx, path, h.names, h.n, name, &which));
-    const char *file = h.files[which], *slash = strrchr(path, '/');
-    if (!stays(file)) {
-        char shown[80];
-        return cull__fail(
-            cx, CULL_EINPUT,
-            "%s: weight_map sends '%.70s' to '%s'; a shard is a file of the same folder", path,
-            h.names[which], cull__quote(file, strlen(file), shown, sizeof shown));
-    }
-    size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
-    CULL_TRY(CULL_TMP(cx, *shard, (int64_t)(folder + strlen(file) + 1)));
-    memcpy(*shard, path, folder);
-    strcpy(*shard + folder, file);
-    *tensor_name = h.names[which];
-    return CULL_OK;
-}
-
-/* ---- writing ---- */
-
-static void head_entry(cull_json *j, const cull_array *a, const char *name, uint64_t at,
-                       uint64_t bytes)
-{
-    const char *dtype = "";
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].dtype == (int)a->dtype) dtype = types[i].name;
-    cull__json_key(j, name);
-    cull__json_open(j, '{');
-    cull__json_key(j, "dtype");
-    cull__json_str(j, dtype);
-    cull__json_key(j, "shape");
-    cull__json_open(j, '[');
-    for (int i = 0; i < a->ndim; i++) cull__json_i64(j, a->shape[i]);
-    cull__json_close(j, ']');
-    cull__json_key(j, "data_offsets");
-    cull__json_open(j, '[');
-    cull__json_i64(j, (int64_t)at);
-    cull__json_i64(j, (int64_t)(at + bytes));
-    cull__json_close(j, ']');
-    cull__json_close(j, '}');
-}
-
-static void head_begin(cull_json *j)
-{
-    unsigned char len[8] = {0};
-    cull__buf_add(&j->b, (const char *)len, 8);
-    cull__json_open(j, '{');
-}
-
-/* Blanks up to a multiple of 64, and the length in front. */
-static void head_end(cull_json *j)
-{
-    cull__json_close(j, '}');
-    while (j->b.status == CULL_OK && j->b.n % 64) cull__buf_add(&j->b, " ", 1);
-    if (j->b.status == CULL_OK)
-        for (int i = 0; i < 8; i++) j->b.at[i] = (char)((j->b.n - 8) >> 8 * i & 255);
-}
-
-cull_status cull__safetensors_head(cull_ctx *cx, const cull_array *a, const char *name,
-                                   cull_buf *out)
-{
-    cull_json j = {.b = CULL_BUF(cx)};
-    uint64_t bytes;
-    if (!cull__array_bytes(a, &bytes)) return cull__fail(cx, CULL_EINPUT, "an impossible shape");
-    head_begin(&j);
-    head_entry(&j, a, name, 0, bytes);
-    head_end(&j);
-    *out = j.b;
-    return j.b.status;
-}
-
-static cull_status head_of_all(cull_ctx *cx, const cull__tensor *t, int64_t n,
-                               const char *const *meta, int64_t metas, cull_buf *out)
-{
-    cull_json j = {.b = CULL_BUF(cx)};
-    uint64_t at = 0, bytes;
-    head_begin(&j);
-    if (metas) {
-        cull__json_key(&j, "__metadata__");
-        cull__json_open(&j, '{');
-        for (int64_t i = 0; i < metas; i += 2) {
-            cull__json_key(&j, meta[i]);
-            cull__json_str(&j, meta[i + 1]);
-        }
-        cull__json_close(&j, '}');
-    }
-    for (int64_t i = 0; i < n; i++) {
-        if (!cull__array_bytes(&t[i].a, &bytes)) bytes = 0;
-        head_entry(&j, &t[i].a, t[i].name, at, bytes);
-        at += bytes;
-    }
-    head_end(&j);
-    *out = j.b;
-    if (j.b.status == CULL_OK && j.b.n > HEAD_MOST)
-        return cull__fail(cx, CULL_EINPUT,
-                          "a safetensors head of %zu bytes; at most %d are allowed", j.b.n,
-                          HEAD_MOST);
-    return j.b.status;
-}
-
-cull_status cull__safetensors_write(cull_ctx *cx, const char *path, const cull__tensor *t,
-                                    int64_t n, const char *const *meta, int64_t metas)
-{
-    cull_buf head = CULL_BUF(cx);
-    cull__writer *w;
-    uint64_t bytes;
-    cull_status s = head_of_all(cx, t, n, meta, metas, &head);
-    if (s == CULL_OK) s = cull__writer_open(cx, path, &w);
-    if (s == CULL_OK) {
-        s = cull__write(cx, w, head.at, head.n);
-        for (int64_t i = 0; s == CULL_OK && i < n; i++)
-            if (cull__array_bytes(&t[i].a, &bytes))
-                s = cull__write(cx, w, t[i].a.at, (size_t)bytes);
-        s = cull__writer_end(cx, w, s);
-    }
-    cull__buf_free(&head);
-    return s;
 }

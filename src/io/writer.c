@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -188,6 +189,45 @@ cull_status cull__write(cull_ctx *cx, cull__writer *w, const void *p, size_t n)
         if (w->n == OUT) w->status = flush(cx, w, false);
     }
     return w->status;
+}
+
+cull_status cull__disk_room(cull_ctx *cx, const char *path, const char *dir, uint64_t bytes)
+{
+    struct statvfs v;
+    char need[32], have[32];
+    if (statvfs(dir, &v) != 0) return CULL_OK; /* it will be found out */
+    uint64_t bavail = v.f_bavail, each = v.f_frsize, left;
+    if (__builtin_mul_overflow(bavail, each, &left) || left >= bytes) return CULL_OK;
+    return cull__fail(cx, CULL_EIO, "%s: %s (%" PRIu64 " bytes) are needed, and %s are free there",
+                      path, cull__format_bytes(bytes, need), bytes, cull__format_bytes(left, have));
+}
+
+cull_status cull__writer_room(cull_ctx *cx, cull__writer *w, uint64_t bytes)
+{
+    char need[32];
+    if (!w->tmp || !*w->tmp || bytes == 0 || fallocate(w->fd, 0, 0, (off_t)bytes) == 0)
+        return CULL_OK;
+    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) return CULL_OK;
+    char what[80];
+    snprintf(what, sizeof what, "cannot take the %s that it needs",
+             cull__format_bytes(bytes, need));
+    return cull__fail_errno(cx, w->path, what);
+}
+
+cull_status cull__write_at(cull_ctx *cx, cull__writer *w, const void *p, size_t n, uint64_t at)
+{
+    const char *from = p;
+    if (!w->own || w->z_live || w->zstd)
+        return cull__fail(cx, CULL_EINTERNAL, "%s: no file to write at any place", w->path);
+    while (n) {
+        ssize_t k = pwrite(w->fd, from, n > 1 << 30 ? 1 << 30 : n, (off_t)at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return cull__fail_errno(cx, w->path, "cannot write");
+        from += k;
+        at += (uint64_t)k;
+        n -= (size_t)k;
+    }
+    return CULL_OK;
 }
 
 /* The new name must survive a crash as the bytes do. */

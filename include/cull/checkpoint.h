@@ -1,0 +1,135 @@
+/* cull/checkpoint.h - weights of any network as named tensors: read where they lie, written as they come.
+ *
+ * Files are safetensors, alone or sharded with an index, or a Hugging Face folder of them. A handle maps
+ * the files and holds names and shapes alone; numbers are read a block at a time, and a writer puts them at
+ * their places as they come: neither takes memory for a tensor. Pickles are never loaded. */
+#ifndef CULL_CHECKPOINT_H
+#define CULL_CHECKPOINT_H
+#include "cull/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- reading ---- */
+typedef struct cull_checkpoint cull_checkpoint;
+
+/* What a tensor does, told from its name. */
+#define CULL_ROLE_MAP(X)                                                                           \
+    X(OTHER, "other")                                                                              \
+    X(EMBEDDING, "embedding") /* of tokens, positions, patches */                                  \
+    X(ATTENTION, "attention")                                                                      \
+    X(FFN, "ffn") /* dense or of one expert, gates of gated units included */                      \
+    X(NORM, "norm")                                                                                \
+    X(ROUTER, "router") /* which experts an input goes to */                                       \
+    X(HEAD, "head")     /* from the last layer to the outputs */                                   \
+    X(CONV, "conv")
+typedef enum {
+#define X(n, s) CULL_ROLE_##n,
+    CULL_ROLE_MAP(X)
+#undef X
+        CULL_ROLES
+} cull_role;
+CULL_API const char *cull_role_name(cull_role r);
+CULL_API bool cull_role_find(const char *name, cull_role *out);
+
+typedef struct {
+    const char *name,
+        *dtype; /* as the file has them: "model.layers.3.mlp.up_proj.weight", "BF16" */
+    int ndim;
+    int64_t shape[8];
+    int64_t n;      /* numbers */
+    uint64_t bytes; /* in the file */
+    bool numeric;   /* cull_checkpoint_read gives its numbers */
+    bool
+        floating; /* F64, F32, F16, BF16, F8_E4M3, F8_E5M2: cull computes with them and writes them */
+    cull_role role;
+    int layer, expert; /* from 0; -1 = none */
+    char lora;         /* 'A' or 'B' side of an adapter; 0 = none */
+    int file;          /* of cull_checkpoint_file */
+} cull_tensor;
+
+/* `path`: a .safetensors file (also as .gz or .zst: expanded to memory), a .safetensors.index.json, or a
+ * folder with one of them. Tensors stand in the order of the files' heads, shards by name. All heads are
+ * checked: sizes, overlaps, holes, names, and that index and shards agree. EIO: damaged or not
+ * there; EINPUT: something else (a pickle, GGUF, a pointer of git-lfs, ...). */
+CULL_API cull_status cull_checkpoint_open(cull_ctx *cx, const char *path,
+                                          cull_checkpoint **out) CULL_CHECKED;
+CULL_API void cull_checkpoint_free(cull_checkpoint *ck);
+CULL_API const char *cull_checkpoint_path(const cull_checkpoint *ck);   /* as it was opened */
+CULL_API const char *cull_checkpoint_folder(const cull_checkpoint *ck); /* of its files; "." */
+CULL_API int cull_checkpoint_files(const cull_checkpoint *ck);
+CULL_API const char *cull_checkpoint_file(const cull_checkpoint *ck, int i);
+CULL_API uint64_t cull_checkpoint_bytes_all(const cull_checkpoint *ck); /* of all tensors */
+CULL_API int64_t cull_checkpoint_count(const cull_checkpoint *ck);
+CULL_API const cull_tensor *cull_checkpoint_at(const cull_checkpoint *ck, int64_t i);
+/* The tensor called `name`, or -1; *near (may be NULL) = then the nearest name's, or -1 where none is near. */
+CULL_API int64_t cull_checkpoint_find(const cull_checkpoint *ck, const char *name, int64_t *near);
+/* Metadata of the first file that has this key, or NULL; pair i of all of the first file's, false past its end. */
+CULL_API const char *cull_checkpoint_meta(const cull_checkpoint *ck, const char *key);
+CULL_API bool cull_checkpoint_meta_at(const cull_checkpoint *ck, int64_t i, const char **key,
+                                      const char **value);
+/* Text of config.json (of adapter_config.json beside adapter_model.safetensors), or NULL. */
+CULL_API const char *cull_checkpoint_config(const cull_checkpoint *ck);
+
+/* The bytes of tensor i, mapped, at any address. Reads of what lies on a disk happen on touching them. */
+CULL_API const void *cull_checkpoint_bytes(const cull_checkpoint *ck, int64_t i);
+/* Numbers [from, from + n) of tensor i as f32: F64 and integers are rounded to nearest even, F64 past f32
+ * becomes infinite; all other floats are exact, NaN stays NaN. EINPUT: not numeric. Safe from many threads,
+ * as are bytes and done. */
+CULL_API cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                          int64_t from, int64_t n, float *out) CULL_CHECKED;
+/* Its pages need not stay in this process's memory. They can be read again all the same. */
+CULL_API void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i);
+
+/* ---- writing ---- */
+typedef struct cull_checkpoint_writer cull_checkpoint_writer;
+typedef struct {
+    size_t size;
+    const char *const *meta; /* key, value, ...: metas strings; NULL = {"format": "pt"} */
+    int64_t metas;
+    uint64_t
+        shard_bytes; /* of a folder: files of at most so many bytes of tensors, and an index; 0 = one file */
+    const char
+        *stem; /* of a folder's files; NULL = "model". "adapter_model" takes adapter_config.json */
+    const cull_checkpoint
+        *like;          /* of a folder: its config, tokenizer and so on are copied; NULL = none */
+    const char *config; /* of a folder: text of the config instead of like's; NULL = like's */
+} cull_checkpoint_opts;
+/* clang-format off */
+#define CULL_CHECKPOINT_OPTS {.size = sizeof(cull_checkpoint_opts)}
+/* clang-format on */
+/* A checkpoint of `count` tensors, of which name, dtype, ndim and shape are read (bytes too where the dtype
+ * is not known). `path` ending in .safetensors is a file, anything else a folder. Nothing is at `path` before
+ * cull_checkpoint_finish; space for all of it is taken now, and when there is not enough that is said (EIO). An
+ * existing file is replaced; an existing folder may hold no other weights. opts may be NULL. */
+CULL_API cull_status cull_checkpoint_create(cull_ctx *cx, const char *path,
+                                            const cull_tensor *tensors, int64_t count,
+                                            const cull_checkpoint_opts *opts,
+                                            cull_checkpoint_writer **out) CULL_CHECKED;
+/* The next n numbers, rounded to the dtype of the tensor they belong to, to nearest even. Tensors come in
+ * order, each in as many calls as you like; none of them crosses from one tensor to the next. A finite number
+ * past the largest of the dtype, and an infinity in F8_E4M3, is EINPUT by tensor and place. */
+CULL_API cull_status cull_checkpoint_put(cull_ctx *cx, cull_checkpoint_writer *w, const float *x,
+                                         int64_t n) CULL_CHECKED;
+CULL_API cull_status cull_checkpoint_put_bytes(cull_ctx *cx, cull_checkpoint_writer *w,
+                                               const void *p, uint64_t n) CULL_CHECKED;
+/* The same to numbers (bytes) [from, from + n) of tensor i, in any order and from many threads; each place
+ * once. For a file put either everything in order or everything so. */
+CULL_API cull_status cull_checkpoint_write(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
+                                           int64_t from, const float *x, int64_t n) CULL_CHECKED;
+CULL_API cull_status cull_checkpoint_write_bytes(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
+                                                 uint64_t from, const void *p,
+                                                 uint64_t n) CULL_CHECKED;
+/* Tensor i = all of tensor k of ck, byte for byte; EINPUT unless dtype and bytes are the same. */
+CULL_API cull_status cull_checkpoint_copy(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
+                                          const cull_checkpoint *ck, int64_t k) CULL_CHECKED;
+/* Ends well when s is CULL_OK and every tensor is whole: all files appear. Else nothing stays. Frees w;
+ * returns the first failure. */
+CULL_API cull_status cull_checkpoint_finish(cull_ctx *cx, cull_checkpoint_writer *w,
+                                            cull_status s) CULL_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

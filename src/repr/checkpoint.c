@@ -1,0 +1,130 @@
+/* checkpoint.c - a checkpoint's handle: its tensors by number and name, their bytes and numbers. */
+#include "repr/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/cast.h"
+
+void cull_checkpoint_free(cull_checkpoint *ck)
+{
+    if (!ck) return;
+    for (int i = 0; i < ck->files; i++) {
+        cull__bytes_close(&ck->file[i].bytes);
+        cull__free(ck->file[i].path);
+    }
+    while (ck->text) {
+        void **block = ck->text;
+        ck->text = *block;
+        cull__free(block);
+    }
+    cull__free(ck->file);
+    cull__free(ck->t);
+    cull__free(ck->at);
+    cull__free(ck->name);
+    cull__free(ck->by);
+    cull__free(ck->meta);
+    cull__free(ck->path);
+    cull__free(ck->folder);
+    cull__free(ck->config);
+    cull__free(ck);
+}
+
+const char *cull_checkpoint_path(const cull_checkpoint *ck) { return ck->path; }
+const char *cull_checkpoint_folder(const cull_checkpoint *ck) { return ck->folder; }
+const char *cull_checkpoint_config(const cull_checkpoint *ck) { return ck->config; }
+int cull_checkpoint_files(const cull_checkpoint *ck) { return ck->files; }
+const char *cull_checkpoint_file(const cull_checkpoint *ck, int i) { return ck->file[i].path; }
+uint64_t cull_checkpoint_bytes_all(const cull_checkpoint *ck) { return ck->bytes; }
+int64_t cull_checkpoint_count(const cull_checkpoint *ck) { return ck->n; }
+const cull_tensor *cull_checkpoint_at(const cull_checkpoint *ck, int64_t i) { return ck->t + i; }
+const void *cull_checkpoint_bytes(const cull_checkpoint *ck, int64_t i) { return ck->at[i]; }
+
+static int64_t by_name(const cull_checkpoint *ck, const char *name)
+{
+    int64_t lo = 0, hi = ck->n;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (strcmp(ck->name[ck->by[mid]], name) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < ck->n && !strcmp(ck->name[ck->by[lo]], name) ? ck->by[lo] : -1;
+}
+
+int64_t cull_checkpoint_find(const cull_checkpoint *ck, const char *name, int64_t *near)
+{
+    enum { MOST = 100000 };
+    int64_t i = by_name(ck, name);
+    if (!near) return i;
+    *near = -1;
+    const char *s = i >= 0 ? NULL : cull__nearest(name, ck->name, ck->n > MOST ? MOST : (int)ck->n);
+    if (s) *near = by_name(ck, s);
+    return i;
+}
+
+const char *cull_checkpoint_meta(const cull_checkpoint *ck, const char *key)
+{
+    for (int64_t i = 0; i < ck->metas; i += 2)
+        if (!strcmp(ck->meta[i], key)) return ck->meta[i + 1];
+    return NULL;
+}
+
+bool cull_checkpoint_meta_at(const cull_checkpoint *ck, int64_t i, const char **key,
+                             const char **value)
+{
+    if (i < 0 || 2 * i >= ck->metas_first) return false;
+    *key = ck->meta[2 * i];
+    *value = ck->meta[2 * i + 1];
+    return true;
+}
+
+cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_t i, int64_t from,
+                                 int64_t n, float *out)
+{
+    if (i < 0 || i >= ck->n)
+        return cull__fail(cx, CULL_EINPUT, "%s: tensor %" PRId64 " of %" PRId64, ck->path, i,
+                          ck->n);
+    const cull_tensor *t = ck->t + i;
+    int size, form = cull__safetensors_form(t->dtype, &size);
+    if (!t->numeric)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: tensor '%.100s' has dtype %s, whose numbers cull does not read",
+                          ck->file[t->file].path, t->name, t->dtype);
+    if (from < 0 || n < 0 || n > t->n - from)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: tensor '%.100s': numbers %" PRId64 " to %" PRId64
+                          " are asked for, it has %" PRId64,
+                          ck->file[t->file].path, t->name, from, from + n, t->n);
+    cull__widen(cx, form, ck->at[i] + (size_t)from * (size_t)size, n, out);
+    return CULL_OK;
+}
+
+void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i)
+{
+    const cull_tensor *t = ck->t + i;
+    const cull__bytes *b = &ck->file[t->file].bytes;
+    cull__bytes_drop(b, (size_t)(ck->at[i] - b->at), (size_t)t->bytes);
+}
+
+cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, const char **out)
+{
+    enum { BLOCK = 64 * 1024 };
+    if (ck->room < n + 1) {
+        void **block;
+        size_t room = n + 1 > BLOCK ? n + 1 : BLOCK;
+        CULL_TRY(cull__alloc(ck->cx, (void **)&block, (int64_t)(sizeof(void *) + room), 1));
+        *block = ck->text;
+        ck->text = block;
+        ck->room = room;
+    }
+    /* from the end of the newest block */
+    char *at = (char *)ck->text + sizeof(void *) + ck->room - (n + 1);
+    ck->room -= n + 1;
+    memcpy(at, s, n);
+    at[n] = 0;
+    *out = at;
+    return CULL_OK;
+}
