@@ -17,6 +17,8 @@ void cull_model_free(cull_model *m)
     for (int64_t i = 0; i < m->entries; i++) cull__free(m->entry[i].name);
     for (int64_t i = 0; i < m->tensors; i++) cull__free(m->tensor[i].name);
     for (int64_t i = 0; i < m->notes; i++) cull__free(m->note[i]);
+    for (int i = 0; m->list && i < m->lists; i++) cull__sparse_free(m->list[i]);
+    cull__free(m->list);
     cull__free(m->entry);
     cull__free(m->tensor);
     cull__free(m->note);

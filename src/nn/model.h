@@ -4,6 +4,7 @@
 #include "cull/model.h"
 #include "io/io.h"
 #include "nn/nn.h"
+#include "nn/sparse.h"
 
 enum {
     CULL__MODEL_BYTES = 1 << 20, /* most of a description */
@@ -106,6 +107,8 @@ typedef struct {
         joined; /* the one layer that reads it does its work too (joins): batch_norm and relu, ... */
     bool joins;
     int last; /* the last layer that reads it, itself when none does */
+    const cull__sparse
+        *links; /* its weights are this list's (links.h); NULL = they are all there */
 } cull__model_layer;
 enum { CULL__WHOLE, CULL__NUMBER, CULL__TRUTH };
 struct cull__model_op {
@@ -162,6 +165,8 @@ struct cull_model {
     bool shapes_only;
     int scaled; /* 0, or the channels of mean and std */
     float mean[CULL__MODEL_CHANNELS], std[CULL__MODEL_CHANNELS];
+    cull__sparse **list; /* of each parameter, or NULL: links.h */
+    int lists;
     char **note; /* key, value, ... */
     int64_t notes, note_room;
 };

@@ -1,5 +1,5 @@
 /* model_op.c - the operations that a model's description may name: their values, shapes, parameters. */
-#include "nn/model.h"
+#include "nn/links.h"
 
 #include "cull/nn_image.h"
 #include "cull/nn_ops.h"
@@ -90,7 +90,9 @@ static cull_status linear_params(cull_model *m, layer *l, const shape *in)
 
 static cull_var *linear_apply(cull_tape *t, const layer *l, cull_var *const *in)
 {
-    return cull_nn_linear(t, in[0], arg_param(t, l, 0), arg_param(t, l, 1));
+    cull_var *w = arg_param(t, l, 0), *b = arg_param(t, l, 1);
+    return l->links ? cull__nn_linear_links(t, in[0], w, b, l->links)
+                    : cull_nn_linear(t, in[0], w, b);
 }
 
 /* ---- convolution ---- */
@@ -276,8 +278,8 @@ static bool shortcut_shape(layer *l, const shape *const *in, char why[240])
     if (l->arg[2] < 0) l->arg[2] = (double)((c - has) / 2);
     if (whole(l, 2) + has > c) {
         snprintf(why, 240,
-                 "%" PRId64 " channels come, %" PRId64 " are put in front, and %" PRId64 " go",
-                 has, whole(l, 2), c);
+                 "%" PRId64 " channels come, %" PRId64 " are put in front, and %" PRId64 " go", has,
+                 whole(l, 2), c);
         return false;
     }
     l->shape =

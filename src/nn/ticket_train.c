@@ -1,7 +1,9 @@
 /* ticket_train.c - one training of a network under a mask: steps, and where validation says to stop.
  *
- * The rows of a step follow from seed and step alone, so that all trainings of a ticket see the same. */
+ * The rows of a step follow from seed and step alone, so that all trainings of a ticket see the same. Where few
+ * weights are left, the network that is trained has them as lists, and they go back at the end. */
 #include "nn/fit.h"
+#include "nn/links.h"
 #include "nn/ticket.h"
 #include "nn/train.h"
 
@@ -12,7 +14,7 @@ enum { JUDGED = 256 }; /* rows of a batch, at least, where nothing is trained */
 
 typedef struct {
     cull__ticket_job *j;
-    cull_model *net;
+    cull_model *net, *thin; /* what is trained: the job's, or `thin` */
     cull_train_problem q;
     cull__crew crew;
     cull_optim *optim;
@@ -141,14 +143,22 @@ static cull_status validate(cull_ctx *cx, run *r)
     return CULL_OK;
 }
 
+/* Numbers of what was trained, to where the job's model has them. */
+static void hand_out(const run *r, const float *from, float *to)
+{
+    if (r->thin)
+        cull__model_thicken(r->thin, from, r->j->m, to);
+    else if (from != to)
+        memcpy(to, from, (size_t)cull_params_size(r->q.params) * sizeof *to);
+}
+
 static cull_status steps(cull_ctx *cx, run *r)
 {
     const cull_ticket_opts *o = r->j->o;
     int64_t every = o->every ? o->every : r->per;
-    size_t bytes = (size_t)cull_params_size(r->q.params) * sizeof(float);
     for (r->step = r->j->from; r->step < o->steps; r->step++) {
         if (r->j->rewind && r->step == o->rewind)
-            memcpy(r->j->rewind, cull_params_value(r->q.params), bytes);
+            hand_out(r, cull_params_value(r->q.params), r->j->rewind);
         CULL_TRY(cull__tick(cx, (double)(r->step - r->j->from), (double)(o->steps - r->j->from)));
         CULL_TRY(one_step(cx, r));
         if ((r->step + 1) % every == 0 || r->step + 1 == o->steps) CULL_TRY(validate(cx, r));
@@ -174,16 +184,20 @@ static cull_status judge(cull_ctx *cx, run *r)
     CULL_TRY(evaluate(cx, r, r->test_row, r->test_n, &to->last_loss, &to->last_accuracy));
     swap(w, r->best, size);
     cull_status s = evaluate(cx, r, r->test_row, r->test_n, &to->loss, &to->accuracy);
-    if (s == CULL_OK && r->j->best) memcpy(r->j->best, w, (size_t)size * sizeof *w);
     swap(w, r->best, size);
     return s;
 }
 
 static cull_status train(cull_ctx *cx, run *r)
 {
+    CULL_TRY(cull__model_thin(cx, r->j->m, r->j->o->sparse, &r->thin));
+    if (r->thin) r->net = r->thin;
     CULL_TRY(prepare(cx, r));
     CULL_TRY(steps(cx, r));
-    return judge(cx, r);
+    CULL_TRY(judge(cx, r));
+    hand_out(r, cull_params_value(r->q.params), cull_params_value(r->j->m->params));
+    if (r->j->best) hand_out(r, r->best, r->j->best);
+    return CULL_OK;
 }
 
 cull_status cull__ticket_train(cull_ctx *cx, cull__ticket_job *j)
@@ -195,6 +209,7 @@ cull_status cull__ticket_train(cull_ctx *cx, cull__ticket_job *j)
     cull_status s = train(cx, &r);
     cull_optim_free(r.optim);
     cull__crew_free(&r.crew);
+    cull_model_free(r.thin);
     cull__release(cx, mark);
     j->run.there = s == CULL_OK;
     j->run.seconds = cull__now() - began;

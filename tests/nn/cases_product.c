@@ -1,5 +1,6 @@
 /* cases_product.c - layers of weights, matrix products. */
 #include "cases.h"
+#include "nn/links.h"
 
 static cull_var *linear(cull_tape *t, const nn_case *c, cull_var *const *x)
 {
@@ -38,6 +39,44 @@ static void matmul_ref(const nn_case *c, const double *const *x, double *y)
                         *y += a[tx ? l * m + r : r * k + l] * b[ty ? o * k + l : l * n + o];
         }
 }
+/* p[0]: which list. Weights lie (out, in): what a list calls its inputs are the layer's outputs. */
+static const int64_t start_wide[] = {0, 2, 3, 3, 6, 7, 7, 9};
+static const int32_t col_wide[] = {1, 4, 0, 0, 2, 4, 3, 1, 2};
+static const int64_t start_tall[] = {0, 1, 1, 3, 6, 11, 11, 12, 14};
+static const int32_t col_tall[] = {2, 0, 3, 1, 2, 3, 0, 1, 2, 3, 4, 4, 0, 4};
+static const cull__sparse list[] = {{.in = 5,
+                                     .out = 7,
+                                     .by_out = true,
+                                     .rows = 7,
+                                     .cols = 5,
+                                     .links = 9,
+                                     .start = (int64_t *)start_wide,
+                                     .col = (int32_t *)col_wide},
+                                    {.in = 8,
+                                     .out = 5,
+                                     .rows = 8,
+                                     .cols = 5,
+                                     .links = 14,
+                                     .start = (int64_t *)start_tall,
+                                     .col = (int32_t *)col_tall}};
+static cull_var *links(cull_tape *t, const nn_case *c, cull_var *const *x)
+{
+    return cull__nn_linear_links(t, x[0], x[1], c->ins > 2 ? x[2] : NULL, list + (int)c->p[0]);
+}
+static void links_ref(const nn_case *c, const double *const *x, double *y)
+{
+    const cull__sparse *s = list + (int)c->p[0];
+    int64_t rows = count_of(c, 0) / s->out;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t o = 0; o < s->in; o++) y[r * s->in + o] = c->ins > 2 ? x[2][o] : 0;
+        for (int64_t i = 0; i < s->rows; i++)
+            for (int64_t e = s->start[i]; e < s->start[i + 1]; e++) {
+                int64_t from = s->by_out ? i : s->col[e], to = s->by_out ? s->col[e] : i;
+                y[r * s->in + to] += x[1][e] * x[0][r * s->out + from];
+            }
+    }
+}
+
 #define MATMUL(what, tx, ty, r0, r1, ...)                                                          \
     {                                                                                              \
         "matmul", what, 2, {r0, r1}, {__VA_ARGS__}, .p = {tx, ty}, .build = matmul,                \
@@ -59,6 +98,21 @@ const nn_case cases_product[] = {
     MATMUL("a batch, transposed, by one", 1, 0, 3, 2, D(3, 13, 7), D(13, 5)),
     MATMUL("one by a batch", 0, 0, 2, 4, D(7, 13), D(2, 3, 13, 5)),
     MATMUL("broadcast by turns", 1, 1, 4, 4, D(2, 1, 13, 7), D(1, 3, 5, 13)),
+    {"linear_links",
+     "fewer outputs, a bias",
+     3,
+     {2, 1, 1},
+     {{19, 7}, {9}, {5}},
+     .build = links,
+     .ref = links_ref},
+    {"linear_links",
+     "more outputs, three dimensions, no bias",
+     2,
+     {3, 1},
+     {{2, 3, 5}, {14}},
+     .p = {1},
+     .build = links,
+     .ref = links_ref},
     {"linear",
      "with a bias",
      3,

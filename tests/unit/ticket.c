@@ -411,6 +411,55 @@ static void bits(void **state)
     free(last);
 }
 
+/* ---- lists of the weights that are left: what dense products give, but for rounding ---- */
+
+static void lists(void **state)
+{
+    (void)state;
+    static const char conv[] = "input 3x3x1\noutputs 4\ncv = conv(5, 2)\nrelu\nflatten\n"
+                               "a = linear(24)\nrelu\nb = linear(13)\nrelu\nc = linear(outputs)\n";
+    for (int image = 0; image < 2; image++) {
+        cull_ctx *cx = cull_ctx_new(NULL);
+        cull_dataset *set = rows(cx);
+        const cull_ticket_data d = data(&set);
+        cull_model *m = make(cx, image ? conv : net);
+        cull_params *p = cull_model_params(m);
+        double rate[16], before[8][1000];
+        cull_ticket *t;
+        for (int i = 0; i < 16; i++) rate[i] = 0.7;
+        ok(cx, cull_mask_prune(cx, m, rate, false));
+        for (int dense = 1; dense >= 0; dense--) {
+            cull_ticket_opts o = opts();
+            o.rounds = 0;
+            o.steps = o.every = 25;
+            o.sparse = dense ? 0 : 0.5;
+            o.fit.train.optim.decay = 0.02;
+            ok(cx, cull_ticket_find(cx, m, &d, &o, &t));
+            cull_model *after = make(cx, image ? conv : net);
+            ok(cx, cull_ticket_apply(cx, t, 0, true, after));
+            const float *v = cull_params_value(cull_model_params(after));
+            bool moved = false;
+            for (int i = 0; i < cull_params_count(p); i++) {
+                const cull_param *q = cull_params_at(p, i);
+                for (int64_t k = 0; k < q->n; k++) {
+                    double is = (double)v[q->at + k];
+                    /* 25 steps of 0.01 each: rounding is 1e-7 of that in each, and may grow */
+                    if (!dense) assert_true(fabs(is - before[i][k]) < 2e-4);
+                    if (!dense) assert_true((is == 0) == (before[i][k] == 0));
+                    moved |= is != 0 && is != (double)cull_params_value(p)[q->at + k];
+                    before[i][k] = is;
+                }
+            }
+            assert_true(moved);
+            cull_model_free(after);
+            cull_ticket_free(t);
+        }
+        cull_model_free(m);
+        cull_dataset_free(set);
+        cull_ctx_free(cx);
+    }
+}
+
 /* ---- files ---- */
 
 static void files(void **state)
@@ -545,6 +594,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks),       cmocka_unit_test(together),  cmocka_unit_test(linear_model),
         cmocka_unit_test(masked_step), cmocka_unit_test(rewinding), cmocka_unit_test(bits),
-        cmocka_unit_test(files),       cmocka_unit_test(refusals),  cmocka_unit_test(ends)};
+        cmocka_unit_test(lists),       cmocka_unit_test(files),     cmocka_unit_test(refusals),
+        cmocka_unit_test(ends)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
