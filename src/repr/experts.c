@@ -1,0 +1,195 @@
+/* experts.c - where a checkpoint's mixtures of experts stand, told from names: see experts.h. */
+#include "repr/experts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* "P.experts.": how long P is, and where the rest begins; false when the name has no experts. */
+static bool split(const char *name, size_t *prefix, const char **rest)
+{
+    static const char *const word = ".experts.";
+    const char *at = strstr(name, word);
+    if (!at || at == name) return false;
+    *prefix = (size_t)(at - name);
+    *rest = at + strlen(word);
+    return true;
+}
+
+/* "3.w1.weight" or "expert_3.wi.weight": 3, and where "w1.weight" begins; -1 when it is of no single one. */
+static int32_t number(const char *rest, const char **part)
+{
+    static const char *const word = "expert_";
+    if (!strncmp(rest, word, strlen(word))) rest += strlen(word);
+    int32_t n = 0;
+    const char *p = rest;
+    for (; *p >= '0' && *p <= '9' && n < 1000000; p++) n = n * 10 + (*p - '0');
+    if (p == rest || *p != '.') return -1;
+    *part = p + 1;
+    return n;
+}
+
+static cull__ffn_part part_of(const char *rest)
+{
+    static const struct {
+        const char *name;
+        cull__ffn_part part;
+    } words[] = {
+        {"w1", CULL__FFN_GATE},        {"w3", CULL__FFN_UP},         {"w2", CULL__FFN_DOWN},
+        {"gate_proj", CULL__FFN_GATE}, {"up_proj", CULL__FFN_UP},    {"down_proj", CULL__FFN_DOWN},
+        {"wi_0", CULL__FFN_GATE},      {"wi_1", CULL__FFN_UP},       {"wo", CULL__FFN_DOWN},
+        {"wi", CULL__FFN_GATE},        {"fc1", CULL__FFN_GATE},      {"fc2", CULL__FFN_DOWN},
+        {"c_fc", CULL__FFN_GATE},      {"c_proj", CULL__FFN_DOWN},   {"linear", CULL__FFN_GATE},
+        {"linear_v", CULL__FFN_UP},    {"linear_1", CULL__FFN_DOWN},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i].name);
+        if (strncmp(rest, words[i].name, n) || rest[n] != '.') continue;
+        if (!strcmp(rest + n, ".weight")) return words[i].part;
+        if (!strcmp(rest + n, ".bias")) return words[i].part - CULL__FFN_GATE + CULL__FFN_GATE_BIAS;
+    }
+    return CULL__FFN_OTHER;
+}
+
+/* What stands behind "P." is a router's. */
+static bool routes(const char *rest)
+{
+    return !strncmp(rest, "gate.", 5) || !strncmp(rest, "router.", 7);
+}
+
+static int32_t block_of(const cull__moe *m, const char *name, size_t prefix)
+{
+    for (int64_t b = m->blocks - 1; b >= 0; b--)
+        if (!strncmp(m->block[b].prefix, name, prefix) && !m->block[b].prefix[prefix])
+            return (int32_t)b;
+    return -1;
+}
+
+static cull_status add_block(cull_ctx *cx, cull__moe *m, const char *name, size_t prefix)
+{
+    char *copy;
+    CULL_TRY(CULL_TMP(cx, copy, (int64_t)prefix + 1));
+    memcpy(copy, name, prefix);
+    copy[prefix] = 0;
+    m->block[m->blocks++] = (cull__moe_block){.prefix = copy, .router = -1};
+    return CULL_OK;
+}
+
+/* Tensor t tells of `has` experts of block b. */
+static cull_status count_experts(cull_ctx *cx, const cull_tensor *t, cull__moe_block *b, bool fused,
+                                 int64_t has)
+{
+    if (has < 1 || has > CULL__EXPERTS_MOST)
+        return cull__fail(cx, CULL_EINPUT,
+                          "'%.160s' tells of %" PRId64 " experts; 1 to %d are read", t->name, has,
+                          CULL__EXPERTS_MOST);
+    if (b->experts && b->fused != fused)
+        return cull__fail(cx, CULL_EINPUT,
+                          "'%.160s.experts' has tensors of single experts and of all at once",
+                          b->prefix);
+    if (fused && b->experts && b->experts != has)
+        return cull__fail(cx, CULL_EINPUT,
+                          "'%.160s' has %" PRId64 " rows where others of '%.100s' tell of %" PRId64
+                          " experts",
+                          t->name, has, b->prefix, b->experts);
+    b->fused = fused;
+    if (has > b->experts) b->experts = has;
+    return CULL_OK;
+}
+
+static cull_status place_experts(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *m)
+{
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
+        const cull_tensor *t = cull_checkpoint_at(ck, i);
+        struct cull__moe_place *p = m->place + i;
+        size_t prefix;
+        const char *rest;
+        *p = (struct cull__moe_place){.block = -1, .expert = -1, .rest = ""};
+        if (!split(t->name, &prefix, &rest)) continue;
+        p->block = block_of(m, t->name, prefix);
+        if (p->block < 0) {
+            p->block = (int32_t)m->blocks;
+            CULL_TRY(add_block(cx, m, t->name, prefix));
+        }
+        p->expert = number(rest, &p->rest);
+        bool fused = p->expert < 0;
+        if (fused) p->rest = rest;
+        p->kind = fused ? CULL__MOE_FUSED : CULL__MOE_EXPERT;
+        p->part = fused ? CULL__FFN_OTHER : part_of(p->rest);
+        int64_t has = !fused ? p->expert + 1 : t->ndim ? t->shape[0] : 0;
+        CULL_TRY(count_experts(cx, t, m->block + p->block, fused, has));
+    }
+    return CULL_OK;
+}
+
+static cull_status place_routers(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *m)
+{
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
+        const cull_tensor *t = cull_checkpoint_at(ck, i);
+        for (int64_t b = 0; b < m->blocks && m->place[i].kind == CULL__MOE_NONE; b++) {
+            size_t n = strlen(m->block[b].prefix);
+            if (strncmp(t->name, m->block[b].prefix, n) || t->name[n] != '.') continue;
+            if (!routes(t->name + n + 1)) continue;
+            if (t->ndim < 1 || t->shape[0] != m->block[b].experts)
+                return cull__fail(cx, CULL_EINPUT,
+                                  "the router '%.160s' has %" PRId64 " rows; there are %" PRId64
+                                  " experts",
+                                  t->name, t->ndim ? t->shape[0] : 0, m->block[b].experts);
+            m->place[i].kind = CULL__MOE_ROUTER;
+            m->place[i].block = (int32_t)b;
+            if (t->ndim == 2) m->block[b].router = i;
+        }
+    }
+    for (int64_t b = 0; b < m->blocks; b++)
+        if (m->block[b].router < 0)
+            return cull__fail(cx, CULL_EINPUT,
+                              "'%.160s' has experts and no router: no '%.160s.gate.weight' or "
+                              "'%.160s.router.weight'",
+                              m->block[b].prefix, m->block[b].prefix, m->block[b].prefix);
+    return CULL_OK;
+}
+
+/* Each expert of a block has as many tensors as the first one. */
+static cull_status check_whole(cull_ctx *cx, const cull_checkpoint *ck, const cull__moe *m,
+                               int64_t b)
+{
+    int64_t *count, e = m->block[b].experts;
+    if (m->block[b].fused) return CULL_OK;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(CULL_TMP0(cx, count, e));
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
+        if (m->place[i].block == b && m->place[i].expert >= 0) count[m->place[i].expert]++;
+    for (int64_t k = 0; k < e; k++)
+        if (count[k] != count[0])
+            return cull__fail(cx, CULL_EINPUT,
+                              "'%.160s.experts' has %" PRId64 " tensors of expert 0 and %" PRId64
+                              " of expert %" PRId64,
+                              m->block[b].prefix, count[0], count[k], k);
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
+cull_status cull__moe_find(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *out)
+{
+    int64_t n = cull_checkpoint_count(ck);
+    *out = (cull__moe){0};
+    CULL_TRY(CULL_TMP(cx, out->place, n));
+    CULL_TRY(CULL_TMP(cx, out->block, n));
+    CULL_TRY(place_experts(cx, ck, out));
+    if (!out->blocks)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has no experts: no tensor is called PREFIX.experts.NUMBER...",
+                          cull_checkpoint_path(ck));
+    CULL_TRY(place_routers(cx, ck, out));
+    for (int64_t b = 0; b < out->blocks; b++) CULL_TRY(check_whole(cx, ck, out, b));
+    return CULL_OK;
+}
+
+int64_t cull__moe_part(const cull_checkpoint *ck, const cull__moe *m, int64_t block, int64_t expert,
+                       cull__ffn_part part)
+{
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
+        if (m->place[i].block == block && m->place[i].expert == expert && m->place[i].part == part)
+            return i;
+    return -1;
+}

@@ -1,0 +1,53 @@
+/* experts.h - where a checkpoint's mixtures of experts stand: blocks, experts, routers, told from names (experts.c). */
+#ifndef CULL__EXPERTS_H
+#define CULL__EXPERTS_H
+#include "base/base.h"
+#include "cull/checkpoint.h"
+
+/* What a tensor is to the block it belongs to. */
+typedef enum {
+    CULL__MOE_NONE,
+    CULL__MOE_EXPERT, /* of one expert: "P.experts.3.w1.weight", "P.experts.expert_3.wi.weight" */
+    CULL__MOE_FUSED,  /* of all, expert by expert: "P.experts.down_proj" (experts, ..) */
+    CULL__MOE_ROUTER  /* a row for each expert: "P.gate.weight", "P.router.weight", "P.gate.bias" */
+} cull__moe_kind;
+
+/* What a tensor of one expert is: units are its hidden neurons. */
+typedef enum {
+    CULL__FFN_OTHER, /* not touched by the order of units: the bias of the output */
+    CULL__FFN_GATE,  /* (units, inputs): what goes through the activation */
+    CULL__FFN_UP,    /* (units, inputs): what that is multiplied by; without it, see GATE */
+    CULL__FFN_DOWN,  /* (outputs, units) */
+    CULL__FFN_GATE_BIAS,
+    CULL__FFN_UP_BIAS,
+    CULL__FFN_DOWN_BIAS,
+    CULL__FFN_PARTS
+} cull__ffn_part;
+
+enum { CULL__EXPERTS_MOST = 1024 }; /* of a block */
+typedef struct {
+    const char *prefix; /* "model.layers.3.block_sparse_moe" */
+    int64_t experts;
+    bool fused;
+    int64_t router; /* its weight (experts, inputs), or -1 */
+} cull__moe_block;
+
+typedef struct {
+    cull__moe_block *block; /* in the order of their first tensors */
+    int64_t blocks;
+    /* of each tensor of the checkpoint */
+    struct cull__moe_place {
+        cull__moe_kind kind;
+        int32_t block, expert; /* -1 = none */
+        cull__ffn_part part;   /* of kind EXPERT */
+        const char *rest;      /* the name behind "P.experts.3." */
+    } * place;
+} cull__moe;
+
+/* Scratch of cx. EINPUT, by name: no block at all, an expert that is missing, a router with other rows than there are
+ * experts. */
+cull_status cull__moe_find(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *out);
+/* The tensor of an expert's part, or -1. O(tensors). */
+int64_t cull__moe_part(const cull_checkpoint *ck, const cull__moe *m, int64_t block, int64_t expert,
+                       cull__ffn_part part);
+#endif

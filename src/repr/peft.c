@@ -1,0 +1,338 @@
+/* peft.c - low-rank adapters as the PEFT package saves them: see peft.h. */
+#include "repr/peft.h"
+#include "io/io.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <regex.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- adapter_config.json ---- */
+
+typedef struct {
+    cull_ctx *cx;
+    const char *path;
+    cull__peft_config *c;
+    cull__peft_rule *rule; /* the pattern that is read */
+    int64_t rules;
+    cull_status s;
+} reading;
+
+static bool truth(cull__json_value o, const char *key)
+{
+    cull__json_value v;
+    return cull__json_get(o, key, &v) && cull__json_kind(v) == CULL__JSON_BOOL &&
+           cull__json_truth(v);
+}
+
+static cull_status positive(reading *r, cull__json_value o, const char *key, double *out)
+{
+    cull__json_value v;
+    if (!cull__json_get(o, key, &v) || !cull__json_number(v, out) || !(*out > 0) || !isfinite(*out))
+        return cull__fail(r->cx, CULL_EINPUT, "%s: '%s' is no number above 0", r->path, key);
+    return CULL_OK;
+}
+
+static bool read_rule(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    reading *r = arg;
+    cull__peft_rule *u = r->rule + r->rules++;
+    char *copy, shown[64];
+    r->s = CULL_TMP(r->cx, copy, (int64_t)key_n + 1);
+    if (r->s != CULL_OK) return false;
+    memcpy(copy, key, key_n);
+    copy[key_n] = 0;
+    u->key = copy;
+    if (!cull__json_number(v, &u->value) || !(u->value > 0) || !isfinite(u->value))
+        r->s = cull__fail(r->cx, CULL_EINPUT, "%s: the pattern '%s' gives no number above 0",
+                          r->path, cull__quote(key, key_n, shown, sizeof shown));
+    return r->s == CULL_OK;
+}
+
+static cull_status read_rules(reading *r, cull__json_value o, const char *key,
+                              cull__peft_rule **rule, int64_t *n)
+{
+    cull__json_value v;
+    *rule = NULL, *n = 0;
+    if (!cull__json_get(o, key, &v) || cull__json_kind(v) == CULL__JSON_NULL) return CULL_OK;
+    if (cull__json_kind(v) != CULL__JSON_OBJECT)
+        return cull__fail(r->cx, CULL_EINPUT, "%s: '%s' is no object", r->path, key);
+    CULL_TRY(CULL_TMP(r->cx, *rule, cull__json_count(v)));
+    r->rule = *rule, r->rules = 0, r->s = CULL_OK;
+    cull__json_each(v, read_rule, r);
+    *n = r->rules;
+    return r->s;
+}
+
+static cull_status read_root(void *user, cull__json_value root)
+{
+    reading *r = user;
+    cull__peft_config *c = r->c;
+    cull__json_value v;
+    size_t n;
+    if (cull__json_kind(root) != CULL__JSON_OBJECT)
+        return cull__fail(r->cx, CULL_EINPUT, "%s is no object", r->path);
+    if (cull__json_get(root, "peft_type", &v) && cull__json_kind(v) == CULL__JSON_STRING) {
+        const char *type = cull__json_string(v, &n);
+        char shown[64];
+        if (n != 4 || memcmp(type, "LORA", 4))
+            return cull__fail(r->cx, CULL_EINPUT, "%s: peft_type is '%s'; LORA is what is read",
+                              r->path, cull__quote(type, n, shown, sizeof shown));
+    }
+    if (cull__json_get(root, "layer_replication", &v) && cull__json_kind(v) != CULL__JSON_NULL)
+        return cull__fail(r->cx, CULL_EINPUT,
+                          "%s: 'layer_replication' makes layers that the base does not have",
+                          r->path);
+    CULL_TRY(positive(r, root, "r", &c->rank));
+    CULL_TRY(positive(r, root, "lora_alpha", &c->alpha));
+    c->rslora = truth(root, "use_rslora");
+    c->transposed = truth(root, "fan_in_fan_out");
+    c->dora = truth(root, "use_dora");
+    CULL_TRY(read_rules(r, root, "rank_pattern", &c->ranks, &c->nranks));
+    return read_rules(r, root, "alpha_pattern", &c->alphas, &c->nalphas);
+}
+
+cull_status cull__peft_config_read(cull_ctx *cx, const char *path, const char *text,
+                                   cull__peft_config *out)
+{
+    *out = (cull__peft_config){0};
+    reading r = {.cx = cx, .path = path, .c = out};
+    return cull__json_file(cx, path, text, strlen(text), read_root, &r);
+}
+
+/* ---- patterns ---- */
+
+/* key as a POSIX expression of the end of a name: Python's \d and \w are spelt out. */
+static cull_status spell(cull_ctx *cx, const char *key, const char **out)
+{
+    cull_buf b = CULL_BUF(cx);
+    char *copy;
+    cull__buf_printf(&b, "^(.*[.])?(");
+    for (const char *p = key; *p; p++) {
+        if (p[0] == '\\' && p[1] == 'd')
+            cull__buf_add(&b, "[0-9]", 5), p++;
+        else if (p[0] == '\\' && p[1] == 'w')
+            cull__buf_add(&b, "[A-Za-z0-9_]", 12), p++;
+        else if (p[0] == '(' && p[1] == '?' && p[2] == ':')
+            cull__buf_add(&b, "(", 1), p += 2;
+        else
+            cull__buf_add(&b, p, 1);
+    }
+    cull__buf_printf(&b, ")$");
+    cull_status s = b.status;
+    if (s == CULL_OK) s = CULL_TMP(cx, copy, (int64_t)b.n + 1);
+    if (s == CULL_OK) *out = memcpy(copy, b.at, b.n + 1);
+    cull__buf_free(&b);
+    return s;
+}
+
+static cull_status look_up(cull_ctx *cx, const cull__peft_rule *rule, int64_t n, const char *module,
+                           double *value)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const char *spelt = NULL;
+        regex_t re;
+        cull__mark_t mark = cull__mark(cx);
+        CULL_TRY(spell(cx, rule[i].key, &spelt));
+        if (regcomp(&re, spelt, REG_EXTENDED | REG_NOSUB))
+            return cull__fail(cx, CULL_EINPUT,
+                              "the pattern '%.80s' of an adapter's config is no regular expression "
+                              "that is read",
+                              rule[i].key);
+        bool found = regexec(&re, module, 0, NULL, 0) == 0;
+        regfree(&re);
+        cull__release(cx, mark);
+        if (!found) continue;
+        *value = rule[i].value;
+        return CULL_OK;
+    }
+    return CULL_OK;
+}
+
+cull_status cull__peft_scale(cull_ctx *cx, const cull__peft_config *c, const char *module,
+                             int64_t *rank, double *scale)
+{
+    double r = c->rank, alpha = c->alpha;
+    CULL_TRY(look_up(cx, c->ranks, c->nranks, module, &r));
+    CULL_TRY(look_up(cx, c->alphas, c->nalphas, module, &alpha));
+    *rank = r < 1e15 ? (int64_t)r : INT64_MAX;
+    *scale = alpha / (c->rslora ? sqrt(r) : r);
+    return CULL_OK;
+}
+
+/* ---- names ---- */
+
+enum { SIDE_A, SIDE_B, SIDE_MAGNITUDE, SIDE_BIAS, SIDE_WHOLE };
+static const struct {
+    const char *end;
+    int side;
+} forms[] = {
+    {".lora_A.weight", SIDE_A},
+    {".lora_B.weight", SIDE_B},
+    {".lora_A.default.weight", SIDE_A},
+    {".lora_B.default.weight", SIDE_B},
+    {".lora_embedding_A", SIDE_A},
+    {".lora_embedding_B", SIDE_B},
+    {".lora_magnitude_vector", SIDE_MAGNITUDE},
+    {".lora_magnitude_vector.weight", SIDE_MAGNITUDE},
+    {".lora_B.bias", SIDE_BIAS},
+};
+
+static bool ends(const char *s, size_t n, const char *end)
+{
+    size_t m = strlen(end);
+    return n > m && !memcmp(s + n - m, end, m);
+}
+
+/* A tensor of an adapter called `name` is this side of that tensor of the base, which is put into `base`. */
+static cull_status base_name(cull_ctx *cx, const char *name, int *side, bool *embedding,
+                             char **base, char **module)
+{
+    static const char *const lead = "base_model.model.";
+    if (!strncmp(name, lead, strlen(lead))) name += strlen(lead);
+    size_t n = strlen(name), cut = n;
+    *side = SIDE_WHOLE, *embedding = false;
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
+        if (ends(name, n, forms[f].end)) {
+            *side = forms[f].side;
+            *embedding = strstr(forms[f].end, "embedding") != NULL;
+            cut = n - strlen(forms[f].end);
+        }
+    CULL_TRY(CULL_TMP(cx, *base, (int64_t)n + 8));
+    CULL_TRY(CULL_TMP(cx, *module, (int64_t)n + 8));
+    snprintf(*module, n + 8, "%.*s", (int)cut, name);
+    if (*side == SIDE_WHOLE) { /* modules_to_save, or a bias beside an adapter */
+        static const char *const saved[] = {".modules_to_save.default", ".modules_to_save",
+                                            ".base_layer"};
+        snprintf(*base, n + 8, "%s", name);
+        for (int i = 0; i < 3; i++) {
+            char *at = strstr(*base, saved[i]);
+            if (at) memmove(at, at + strlen(saved[i]), strlen(at + strlen(saved[i])) + 1);
+        }
+    } else {
+        snprintf(*base, n + 8, "%s.%s", *module, *side == SIDE_BIAS ? "bias" : "weight");
+    }
+    return CULL_OK;
+}
+
+typedef struct {
+    cull_ctx *cx;
+    const cull_checkpoint *ad, *base;
+    cull__peft_config config;
+    cull__peft_delta *delta;
+} matching;
+
+static cull_status place(const matching *m, int64_t i)
+{
+    const char *ad = cull_checkpoint_path(m->ad), *name = cull_checkpoint_at(m->ad, i)->name;
+    char *base, *module;
+    int side;
+    bool embedding;
+    int64_t near, at;
+    CULL_TRY(base_name(m->cx, name, &side, &embedding, &base, &module));
+    at = cull_checkpoint_find(m->base, base, &near);
+    if (at < 0)
+        return cull__fail(
+            m->cx, CULL_EINPUT, "%s: '%.160s' belongs to '%.160s', which %s lacks%s%.160s%s", ad,
+            name, base, cull_checkpoint_path(m->base), near < 0 ? "" : "; the nearest is '",
+            near < 0 ? "" : cull_checkpoint_at(m->base, near)->name, near < 0 ? "" : "'");
+    cull__peft_delta *d = m->delta + at;
+    int64_t *slot[] = {&d->a, &d->b, &d->magnitude, &d->bias, &d->whole};
+    if (*slot[side] >= 0)
+        return cull__fail(m->cx, CULL_EINPUT, "%s: both '%.160s' and '%.160s' belong to '%.160s'",
+                          ad, cull_checkpoint_at(m->ad, *slot[side])->name, name, base);
+    *slot[side] = i;
+    if (side == SIDE_A || side == SIDE_B || side == SIDE_BIAS)
+        CULL_TRY(cull__peft_scale(m->cx, &m->config, module, &d->rank, &d->scale));
+    if (side == SIDE_A || side == SIDE_B)
+        d->transposed =
+            embedding || (m->config.transposed && cull_checkpoint_at(m->base, at)->ndim == 2);
+    return CULL_OK;
+}
+
+static int64_t rest(const cull_tensor *t)
+{
+    int64_t n = 1;
+    for (int i = 1; i < t->ndim; i++) n *= t->shape[i];
+    return n;
+}
+
+static cull_status misfit(const matching *m, int64_t i, const cull_tensor *base, const char *want)
+{
+    return cull__fail(m->cx, CULL_EINPUT,
+                      "%s: the shape of '%.160s' does not fit '%.160s' of %s: %s",
+                      cull_checkpoint_path(m->ad), cull_checkpoint_at(m->ad, i)->name, base->name,
+                      cull_checkpoint_path(m->base), want);
+}
+
+/* Shapes of all that the adapter has for tensor t of the base. */
+static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delta *d)
+{
+    const char *ad = cull_checkpoint_path(m->ad);
+    char want[120];
+    if (d->whole >= 0) {
+        const cull_tensor *w = cull_checkpoint_at(m->ad, d->whole);
+        if (w->ndim != t->ndim || memcmp(w->shape, t->shape, (size_t)t->ndim * sizeof *t->shape))
+            return misfit(m, d->whole, t, "both must have the same shape");
+        if (d->a >= 0 || d->b >= 0 || d->bias >= 0)
+            return misfit(m, d->whole, t, "it would replace what another tensor adds to");
+    }
+    if (d->bias >= 0 && cull_checkpoint_at(m->ad, d->bias)->n != t->n)
+        return misfit(m, d->bias, t, "both must have the same shape");
+    if ((d->a >= 0) != (d->b >= 0))
+        return cull__fail(m->cx, CULL_EINPUT, "%s: '%.160s' has no partner, lora_%s", ad,
+                          cull_checkpoint_at(m->ad, d->a >= 0 ? d->a : d->b)->name,
+                          d->a >= 0 ? "B" : "A");
+    if (d->magnitude >= 0 && d->a < 0)
+        return cull__fail(m->cx, CULL_EINPUT, "%s: '%.160s' has no lora_A and lora_B beside it", ad,
+                          cull_checkpoint_at(m->ad, d->magnitude)->name);
+    if (d->a < 0) return CULL_OK;
+    const cull_tensor *a = cull_checkpoint_at(m->ad, d->a), *b = cull_checkpoint_at(m->ad, d->b);
+    if (a->ndim < 2 || b->ndim < 2 || t->ndim < 2 || !t->floating || !a->floating || !b->floating)
+        return misfit(m, d->a, t, "all must be matrices of floating-point numbers");
+    d->rows = b->shape[0], d->cols = rest(a);
+    if (a->shape[0] != d->rank || rest(b) != d->rank) {
+        snprintf(want, sizeof want,
+                 "the config says rank %" PRId64 ", the tensors %" PRId64 " and %" PRId64, d->rank,
+                 a->shape[0], rest(b));
+        return misfit(m, d->a, t, want);
+    }
+    int64_t rows = d->transposed ? d->cols : d->rows, cols = d->transposed ? d->rows : d->cols;
+    if (rows != t->shape[0] || cols != rest(t)) {
+        snprintf(want, sizeof want,
+                 "B A is %" PRId64 " by %" PRId64 ", that is %" PRId64 " by %" PRId64, rows, cols,
+                 t->shape[0], rest(t));
+        return misfit(m, d->a, t, want);
+    }
+    if (d->magnitude < 0 && m->config.dora)
+        return misfit(m, d->a, t, "the config says DoRA, and there is no lora_magnitude_vector");
+    if (d->magnitude >= 0 &&
+        (d->transposed || t->ndim > 2 || cull_checkpoint_at(m->ad, d->magnitude)->n != d->rows))
+        return misfit(m, d->magnitude, t,
+                      "DoRA is read of matrices (out, in), a length for each row");
+    return CULL_OK;
+}
+
+cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
+                             cull__peft_delta *delta)
+{
+    matching m = {.cx = cx, .ad = ad, .base = base, .delta = delta};
+    const char *text = cull_checkpoint_config(ad);
+    if (!text)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has no adapter_config.json beside it, which says rank and lora_alpha",
+                          cull_checkpoint_path(ad));
+    const char *folder = cull_checkpoint_folder(ad);
+    size_t room = strlen(folder) + sizeof "/adapter_config.json";
+    char *path;
+    CULL_TRY(CULL_TMP(cx, path, (int64_t)room));
+    snprintf(path, room, "%s/adapter_config.json", folder);
+    CULL_TRY(cull__peft_config_read(cx, path, text, &m.config));
+    int64_t n = cull_checkpoint_count(base);
+    for (int64_t i = 0; i < n; i++)
+        delta[i] = (cull__peft_delta){.a = -1, .b = -1, .magnitude = -1, .bias = -1, .whole = -1};
+    for (int64_t i = 0; i < cull_checkpoint_count(ad); i++) CULL_TRY(place(&m, i));
+    for (int64_t i = 0; i < n; i++) CULL_TRY(fits(&m, cull_checkpoint_at(base, i), delta + i));
+    return CULL_OK;
+}
