@@ -14,9 +14,10 @@ typedef struct cull_compute_problem {
     double budget;             /* most mean cost of a row; INFINITY = none */
     double target;             /* least mean quality; -INFINITY = none */
     double delay;              /* most delay of a row; INFINITY = none */
-    double
-        risk; /* with `delta`: mean loss (1 - quality) is at most this; NAN = no such guarantee asked */
-    double delta; /* 0 = in expectation (conformal risk control) */
+    /* The mean loss is at most `risk`, but with the chance `delta`; delta 0 = in expectation (conformal risk control). Loss
+     * is 1 - quality, or what a method says it is: of router and moe2, quality lost against the strongest model. NAN = no
+     * such guarantee is asked for. */
+    double risk, delta;
 } cull_compute_problem;
 /* clang-format off */
 #define CULL_COMPUTE_PROBLEM {.budget = INFINITY, .target = -INFINITY, .delay = INFINITY, .risk = NAN, .delta = 0.1}

@@ -18,6 +18,10 @@ extern "C" {
 CULL_API double cull_risk_hoeffding_bentkus(double mean, int64_t n, double alpha);
 /* Exact for losses of 0 and 1, `hits` of which are 1: P(Binomial(n, alpha) <= hits). */
 CULL_API double cull_risk_binomial(int64_t hits, int64_t n, double alpha);
+/* By betting (Waudby-Smith and Ramdas 2023): 1 over the most that a bettor against "above alpha" had, who stakes more where losses so
+ * far were alike; far smaller than Hoeffding and Bentkus's for losses of little variance. Rows are in an order that their losses
+ * have no part in; stakes are those for a test at delta, and any delta is valid. NaN where a loss is outside [0, 1]. */
+CULL_API double cull_risk_betting(const double *loss, int64_t n, double alpha, double delta);
 /* Of each threshold: mean[j] (may be NULL) and p[j], the exact one where all its losses are 0 or 1 and `exact`, else Hoeffding
  * and Bentkus's. EINPUT: a loss outside [0, 1]. O(n k) time, no memory of its own but k counts. */
 CULL_API cull_status cull_risk_pvalues(cull_ctx *cx, const double *loss, int64_t n, int64_t k,

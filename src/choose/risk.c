@@ -31,6 +31,23 @@ double cull_risk_hoeffding_bentkus(double mean, int64_t n, double alpha)
     return p < 1 ? p : 1;
 }
 
+/* Each stake is at most 1, so that no loss leaves the bettor without money; it knows earlier rows alone. */
+double cull_risk_betting(const double *loss, int64_t n, double alpha, double delta)
+{
+    double sum = .5, off = .25, spread = .25, money = 0, most = 0; /* money: as a logarithm */
+    for (int64_t i = 0; i < n; i++) {
+        double x = loss[i], stake = sqrt(2 * -log(delta) / ((double)n * spread));
+        if (!(x >= 0 && x <= 1)) return NAN;
+        money += log1p((stake < 1 ? stake : 1) * (alpha - x));
+        if (money > most) most = money;
+        sum += x;
+        double mean = sum / (double)(i + 2);
+        off += (x - mean) * (x - mean);
+        spread = off / (double)(i + 2);
+    }
+    return exp(-most);
+}
+
 static cull_status risk_pvalues(cull_ctx *cx, const double *loss, int64_t n, int64_t k,
                                 double alpha, bool exact, double *mean, double *p)
 {

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 cull_status cull__outcomes_sure(cull_ctx *cx, const cull_outcomes *o, int k, cull_sure sure,
@@ -51,4 +52,33 @@ void cull__outcomes_proba(const cull_outcomes *o, int k, int64_t i, double *p)
         cull_softmax(p, o->classes, 1, p);
     else
         for (int32_t c = 0; c < o->classes; c++) p[c] /= sum;
+}
+
+void cull__outcomes_split(cull_ctx *cx, const cull_outcomes *o, const int64_t *row, int64_t n,
+                          double hold, uint8_t *half)
+{
+    cull_rng r = cull__rng(cx, 1);
+    for (int64_t j = 0; j < n; j++) {
+        cull_rng own = cull__rng(cx, o->hash ? o->hash[row[j]] : 0);
+        half[j] = cull__rng_unit(o->hash ? &own : &r) < hold;
+    }
+}
+
+const char *cull__outcomes_groups(const cull_outcomes *o, char *buf, size_t size)
+{
+    enum { NAMED = 8, WIDE = 40 };
+    char name[WIDE];
+    size_t at = (size_t)snprintf(buf, size, "each of %d groups (", o->groups);
+    for (int32_t g = 0; g < o->groups && g < NAMED && at + WIDE + 8 < size; g++) {
+        const char *own = o->group_name ? o->group_name[g] : NULL;
+        if (own)
+            cull__quote(own, strlen(own), name, sizeof name);
+        else
+            snprintf(name, sizeof name, "%d", g);
+        bool more = g + 1 == NAMED && o->groups > NAMED;
+        at += (size_t)snprintf(buf + at, size - at, "%s%s%s", g ? ", " : "", name,
+                               more ? ", ..." : "");
+    }
+    snprintf(buf + at, size - at, ")");
+    return buf;
 }

@@ -13,6 +13,12 @@ cull_status cull__outcomes_sure(cull_ctx *cx, const cull_outcomes *o, int k, cul
 cull_status cull__outcomes_features(cull_ctx *cx, const cull_outcomes *o, double **x, int64_t *d);
 /* Row i of what model k put out, as probabilities that sum to 1. */
 void cull__outcomes_proba(const cull_outcomes *o, int k, int64_t i, double *p);
+/* Of rows row[0..n) of o those that something is learnt from (0) and those that a limit is tested on (1), about a share `hold` of
+ * them, by chance; copies of a row are on one side. */
+void cull__outcomes_split(cull_ctx *cx, const cull_outcomes *o, const int64_t *row, int64_t n,
+                          double hold, uint8_t *half);
+/* "each of 3 groups (north, south, west)", the first ones' names; where they have none, their numbers. Returns buf. */
+const char *cull__outcomes_groups(const cull_outcomes *o, char *buf, size_t size);
 /* What running model k on row i costs. */
 static inline double cull__outcomes_cost(const cull_outcomes *o, int k, int64_t i)
 {

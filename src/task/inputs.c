@@ -125,8 +125,11 @@ static const cull_input compute[] = {
     {"budget", "COST", "the mean cost of a row is at most this"},
     {"target", "QUALITY", "the mean quality is at least this"},
     {"within", "DELAY", "no row takes longer than this"},
-    {"risk", "SHARE", "a guarantee: the mean loss, 1 - quality, is at most this"},
-    {"delta", "CHANCE", "the chance that the guarantee does not hold (0.1)"},
+    {"risk", "SHARE",
+     "a guarantee: the mean loss is at most this: 1 - quality, or what is lost against the "
+     "strongest model"},
+    {"delta", "CHANCE",
+     "the chance that the guarantee does not hold; 0 = it holds in expectation (0.1)"},
     {NULL, NULL, NULL}};
 static const cull_input trust[] = {
     OUTCOMES,

@@ -368,7 +368,8 @@ static void refusals(void **state)
     refused(cx, cull_compute_fit(cx, method(), NULL, &bad, &policy), CULL_EINPUT,
             "no cascade was shown to hold a risk of 0.001");
     bad.delta = 0;
-    refused(cx, cull_compute_fit(cx, method(), NULL, &bad, &policy), CULL_EINPUT, "delta 0");
+    refused(cx, cull_compute_fit(cx, method(), NULL, &bad, &policy), CULL_EINPUT,
+            "no cascade holds a risk of 0.001 in expectation");
     bad.delta = .1;
     rows.group = NULL;
     refused(cx, cull_compute_fit(cx, method(), o, &bad, &policy), CULL_EINPUT, "groups");

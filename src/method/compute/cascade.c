@@ -5,18 +5,20 @@
  *           exactly, for up to three stages; those that nothing dominates are kept, so that one policy serves every budget. A
  *           longer chain is looked for from the one chosen, by changes of a stage and branch and bound.
  * Reads     a score of each model (or its outputs), what answers are worth, costs; delays where there is a limit to them.
- * Deviates  - ; a cascade with a guarantee is learnt from one part of the rows and tested on the others.
+ * Deviates  - ; a cascade with a guarantee is learnt from one part of the rows and tested on the others: along the front by learn
+ *           then test, or, with delta 0, a few of the front by conformal risk control (Angelopoulos et al. 2021, 2022).
  * Cost      K^2 (n + Q^2) K additions for K models and Q quantiles; 17 n K bytes. Applied: one look at each stage's score.
  * Example   cull compute cascade --score small_p,large_p --quality small_ok,large_ok --cost 1,9 --budget 4 val.csv
  */
 #include "cull/cascade.h"
 #include "base/base.h"
+#include "choose/limit.h"
 #include "cull/compute.h"
-#include "cull/risk.h"
 #include "score/outcomes.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -135,17 +137,12 @@ static cull_status part_of(cull_ctx *cx, const known *u, const uint8_t *half, in
     return CULL_OK;
 }
 
-/* Copies of a row are on one side. */
 static cull_status split(cull_ctx *cx, const cull_outcomes *o, const known *u, double hold,
                          known *learn, known *test)
 {
     uint8_t *half;
-    cull_rng r = cull__rng(cx, 1);
     CULL_TRY(CULL_TMP(cx, half, u->n));
-    for (int64_t j = 0; j < u->n; j++) {
-        cull_rng own = cull__rng(cx, o->hash ? o->hash[u->row[j]] : 0);
-        half[j] = cull__rng_unit(o->hash ? &own : &r) < hold;
-    }
+    cull__outcomes_split(cx, o, u->row, u->n, hold, half);
     CULL_TRY(part_of(cx, u, half, 0, learn));
     CULL_TRY(part_of(cx, u, half, 1, test));
     if (learn->n && test->n) return CULL_OK;
@@ -153,39 +150,18 @@ static cull_status split(cull_ctx *cx, const cull_outcomes *o, const known *u, d
                       "%" PRId64 " rows are too few to learn from some and test on others", u->n);
 }
 
-/* Of a group's losses (where groups do not count, all are one). */
+/* ---- a limit to the risk ---- */
 typedef struct {
-    double sum;
-    int64_t n;
-    bool binary; /* each is 0 or 1 */
-} tally;
+    const known *test;
+    const cull_cascade_front *f;
+} path;
 
-static double tally_p(const tally *t, double risk)
+static cull_status losses(cull_ctx *cx, void *arg, int64_t place, double *loss)
 {
-    if (t->n == 0) return 1; /* nothing is shown */
-    if (t->binary) return cull_risk_binomial((int64_t)t->sum, t->n, risk);
-    return cull_risk_hoeffding_bentkus(fmin(t->sum / (double)t->n, 1), t->n, risk);
-}
-
-/* The largest p-value of the groups, of "the risk is above". */
-static double largest_p(const known *test, const int32_t *group, int32_t groups, double risk,
-                        const double *loss, tally *t)
-{
-    double p = 0;
-    for (int32_t g = 0; g < groups; g++) t[g] = (tally){.binary = true};
-    for (int64_t j = 0; j < test->n; j++) {
-        tally *of = &t[group ? group[test->row[j]] : 0];
-        of->sum += loss[j];
-        of->n++;
-        of->binary &= loss[j] == 0 || loss[j] == 1;
-    }
-    for (int32_t g = 0; g < groups; g++) p = fmax(p, tally_p(&t[g], risk));
-    return p;
-}
-
-static void losses(const known *test, const cull_cascade *c, double *loss)
-{
-    const cull_cascade_table *t = &test->t;
+    const path *a = arg;
+    const cull_cascade *c = &a->f->at[a->f->n - 1 - place];
+    const cull_cascade_table *t = &a->test->t;
+    (void)cx;
     for (int64_t j = 0; j < t->n; j++)
         for (int s = 0; s < c->stages; s++) {
             int64_t at = c->model[s] * t->n + j;
@@ -193,48 +169,58 @@ static void losses(const known *test, const cull_cascade *c, double *loss)
             loss[j] = 1 - t->quality[at];
             break;
         }
+    return CULL_OK;
 }
 
-/* Learn then test (Angelopoulos et al. 2021) along the front, the dearest first: the order comes of other rows. That a risk holds
- * in every group is refused where that of one is not shown, so the largest p-value of them is one of all. *from: of
- * the front, all from here on hold. */
-static cull_status test_front(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
-                              const known *test, const cull_cascade_front *f, int64_t *from)
+/* A few of the front, about where its risk is the limit on the rows learnt from, and the dearest: in expectation a row counts by
+ * its largest loss on the way, which grows with every cascade that errs elsewhere. */
+static void thin(cull_cascade_front *f, double risk, int64_t rows)
 {
-    double *loss, *pv;
-    int64_t held;
-    uint8_t *valid;
-    tally *t;
-    const int32_t *group = o->groups ? p->rows->group : NULL;
-    int32_t groups = group ? p->rows->groups : 1;
-    CULL_TRY(CULL_TMP(cx, loss, test->n));
-    CULL_TRY(CULL_TMP(cx, t, groups));
-    CULL_TRY(CULL_TMP(cx, pv, f->n));
-    CULL_TRY(CULL_TMP(cx, valid, f->n));
-    for (int64_t j = 0; j < f->n; j++) pv[j] = 1;
-    for (int64_t j = 0; j < f->n; j++) {
-        CULL_TRY(cull__tick(cx, (double)j, (double)f->n));
-        losses(test, &f->at[f->n - 1 - j], loss);
-        pv[j] = largest_p(test, group, groups, p->risk, loss, t);
-        if (!(pv[j] <= p->delta)) break; /* and none after it is looked at */
+    enum { FEW = 12 };
+    double off = sqrt(risk * (1 - risk) / (double)rows);
+    double from = risk - 3 * off - 2 / (double)rows, to = risk + off;
+    int64_t n = 0,
+            last = f->n - 1; /* what is kept moves to the front of what is not looked at again */
+    for (int k = FEW; k-- > 0;) { /* cheap ones first, as the front is */
+        int64_t i = 0;
+        while (i < last && 1 - f->at[i].quality > from + (to - from) * k / (FEW - 1)) i++;
+        if (n && f->at[n - 1].cost >= f->at[i].cost) continue;
+        f->at[n++] = f->at[i];
     }
-    CULL_TRY(cull_risk_learn(cx, pv, f->n, p->delta, CULL_LTT_SEQUENCE, valid, &held));
+    if (f->at[n - 1].cost < f->at[last].cost) f->at[n++] = f->at[last];
+    f->n = n;
+}
+
+/* Along the front, the dearest first: the order comes of other rows. *from: of the front, all from here on hold. */
+static cull_status test_front(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                              const known *test, cull_cascade_front *f, int64_t *from)
+{
+    int64_t held;
+    int32_t *group = NULL;
+    double first;
+    if (p->delta == 0) thin(f, p->risk, test->n);
+    if (o->groups) CULL_TRY(CULL_TMP(cx, group, test->n));
+    for (int64_t j = 0; group && j < test->n; j++) group[j] = p->rows->group[test->row[j]];
+    cull__limit l = {test->n, group, p->rows->groups, p->risk, p->delta, 0};
+    path a = {test, f};
+    CULL_TRY(cull__limit_along(cx, &l, f->n, losses, &a, &held, &first));
     *from = f->n - held;
     if (held) return CULL_OK;
+    if (p->delta > 0)
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "no cascade was shown to hold a risk of %g with probability %g on %" PRId64
+            " rows; the best one's p-value is %.3g",
+            p->risk, 1 - p->delta, test->n, first);
     return cull__fail(cx, CULL_EINPUT,
-                      "no cascade was shown to hold a risk of %g with probability %g on %" PRId64
-                      " rows; the best one's p-value is %.3g",
-                      p->risk, 1 - p->delta, test->n, pv[0]);
+                      "no cascade holds a risk of %g in expectation on %" PRId64
+                      " rows; the best one's bound is %.3g",
+                      p->risk, test->n, first);
 }
 
 static cull_status can_be_guaranteed(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
                                      const known *u)
 {
-    if (p->delta == 0)
-        return cull__fail(
-            cx, CULL_EINPUT,
-            "delta 0: the risk of a cascade need not fall with its cost, so that it is "
-            "not held in expectation; delta must be above 0");
     if (o->stages > 3)
         return cull__fail(cx, CULL_EINPUT,
                           "%" PRId64
@@ -376,13 +362,18 @@ static cull_status learn(cull_ctx *cx, const cull_compute_problem *p, const opts
     if (o->stages > 3) return longer(cx, p, o, u, &f->at[at], out);
     CULL_TRY(say(cx, u, &f->at[at], out));
     if (!guaranteed) return CULL_OK;
+    char groups[400], bounds[420];
+    snprintf(bounds, sizeof bounds, "risk%s%s", o->groups ? " in " : "",
+             o->groups ? cull__outcomes_groups(p->rows, groups, sizeof groups) : "");
     return cull_policy_guarantee(
         cx, out,
-        &(cull_guarantee){.bounds = o->groups ? "risk in each group" : "risk",
+        &(cull_guarantee){.bounds = bounds,
                           .level = p->risk,
                           .delta = p->delta,
-                          .assumes = "the rows tested on and those to come are independent and "
-                                     "of one distribution",
+                          .assumes = p->delta > 0
+                                         ? "the rows tested on and those to come are independent "
+                                           "and of one distribution"
+                                         : "the rows tested on and those to come are exchangeable",
                           .n = test.n});
 }
 
@@ -512,7 +503,7 @@ const cull_method cull__method_cascade = {
              "Reducing Cost and Improving Performance",
     .columns = "",
     .task = CULL_TASK_COMPUTE,
-    .rev = 1,
+    .rev = 2,
     .flags = 0,
     .opts = table,
     .opts_size = sizeof(opts),
