@@ -1,14 +1,14 @@
-/* bench_coverage.c - whether what methods of task trust guarantee is what they reach: calibrated on some rows, checked on
- * others, for many random splits.
+/* bench_coverage.c - whether what methods of tasks trust and compute guarantee is what they reach: calibrated on some rows, checked
+ * on others, for many random splits.
  *
  *   bench_coverage [--splits S] [--level A] [--logits FILE --truth FILE]
  *
  * Prints `data,method,options,guarantee,level,delta,reached,lo,hi,broken,kept,seconds`. reached: the mean over splits (1000) of what is
  * guaranteed, and its 95 % interval (bootstrap over splits); broken: the share of splits above the level, which delta bounds but for the
  * noise of the test rows; kept: the mean size of sets, the mean width of intervals (median where some are infinite), or the share of rows that
- * is accepted; seconds: processor time of all splits. Data: a made classification of 10 classes whose logits are too sharp and made numbers
+ * is accepted, of task compute the mean cost of a row over that of the strongest model; seconds: processor time of all splits. Data: a made classification of 10 classes whose logits are too sharp and made numbers
  * whose noise grows, 2,000 rows to calibrate and 10,000 others to check out of 200,000 (shifted: rows of much noise are drawn more often to
- * check than to calibrate; weighted: the method is told); and halves of the file that is given (`x.npz:logits`), whose splits share rows:
+ * check than to calibrate; weighted: the method is told); three made models, the last of which costs nine times what the first does; and halves of the file that is given (`x.npz:logits`), whose splits share rows:
  * there, the interval is not of new rows. */
 #define _GNU_SOURCE
 #include <math.h>
@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "cull/compute.h"
 #include "cull/confidence.h"
 #include "cull/trust.h"
 
@@ -99,6 +100,47 @@ static void made_numbers(cull_outcomes *o)
                          .groups = 2};
 }
 
+/* Three models of two classes: what is hard is known of a feature, roughly, and how sure a model is says more. */
+static void made_models(cull_outcomes *o)
+{
+    enum { MODELS = 3, D = 2 };
+    static float z[MODELS][N * 2], x[N * D];
+    static const float *out[MODELS] = {z[0], z[1], z[2]}, *xs[1] = {x};
+    static double truth[N], quality[MODELS * N], score[MODELS * N];
+    static const double each[MODELS] = {1, 3, 9};
+    static const int64_t d[1] = {D};
+    static int32_t group[N];
+    cull_rng r = cull__rng_seeded(13, 1);
+    for (int64_t i = 0; i < N; i++) {
+        double hard = cull__rng_normal(&r);
+        group[i] = (int32_t)cull__rng_below(&r, 2);
+        truth[i] = (double)cull__rng_below(&r, 2);
+        x[i * D] = (float)(hard + .5 * cull__rng_normal(&r));
+        x[i * D + 1] = (float)(group[i] + cull__rng_normal(&r));
+        for (int k = 0; k < MODELS; k++) {
+            double margin = .6 + .9 * k - (1 - .25 * k) * hard - .3 * group[i];
+            margin += .5 * cull__rng_normal(&r);
+            quality[k * N + i] = margin > 0;
+            score[k * N + i] = fabs(margin);
+            z[k][i * 2 + ((margin > 0) ^ (truth[i] == 0))] = (float)fabs(margin);
+        }
+    }
+    *o = (cull_outcomes){.n = N,
+                         .models = MODELS,
+                         .classes = 2,
+                         .outputs = CULL_LOGITS,
+                         .out = out,
+                         .score = score,
+                         .quality = quality,
+                         .each = each,
+                         .truth = truth,
+                         .group = group,
+                         .groups = 2,
+                         .x = xs,
+                         .d = d,
+                         .xs = 1};
+}
+
 /* ---- one split ---- */
 typedef struct {
     const char *method;
@@ -142,35 +184,86 @@ static double check(const cull_decisions *d, const cull_outcomes *o, bool of_all
     return of > 0 ? bad / of : 0;
 }
 
+/* What is lost, 1 - quality or against the last model, in the group where it is most where groups are asked for. */
+static double lost(const cull_decisions *d, const cull_outcomes *o, bool against, bool groups,
+                   double *kept)
+{
+    double sum[2] = {0}, n[2] = {0};
+    int last = o->models - 1;
+    *kept = 0;
+    for (int64_t i = 0; i < d->n; i++) {
+        int g = groups ? o->group[i] : 0;
+        double q = d->label ? d->label[i] == o->truth[i] : o->quality[d->model[i] * o->n + i];
+        sum[g] += (against ? o->quality[last * o->n + i] : 1) - q;
+        n[g]++;
+        *kept += d->cost[i] / o->each[last] / (double)d->n;
+    }
+    return groups ? fmax(sum[0] / n[0], sum[1] / n[1]) : sum[0] / n[0];
+}
+
+static double compute(cull_ctx *cx, const setting *s, const cull_outcomes *fit,
+                      const cull_outcomes *test, const cull_opts *opts, double level, double *kept,
+                      const char **bounds)
+{
+    const cull_method *m = cull_method_find(s->method, NULL);
+    cull_compute_problem p = CULL_COMPUTE_PROBLEM;
+    cull_policy *policy;
+    cull_decisions d;
+    char buf[32];
+    p.rows = fit;
+    p.risk = level;
+    p.delta = s->delta;
+    must(cx, cull_compute_fit(cx, m, opts, &p, &policy));
+    must(cx, cull_compute_apply(cx, policy, NULL, test, &d));
+    bool against = !strncmp(cull_policy_guaranteed(policy)->bounds, "quality lost", 12);
+    bool groups = !strcmp(cull_opts_get(opts, "groups", buf, sizeof buf), "yes");
+    *bounds = against ? "quality lost" : "risk";
+    double bad = lost(&d, test, against, groups, kept);
+    cull_decisions_free(&d);
+    cull_policy_free(policy);
+    return bad;
+}
+
+static double trust(cull_ctx *cx, const setting *s, const cull_outcomes *fit,
+                    const cull_outcomes *test, const cull_opts *opts, double level, double *kept,
+                    const char **bounds)
+{
+    const cull_method *m = cull_method_find(s->method, NULL);
+    cull_trust_problem p = CULL_TRUST_PROBLEM;
+    cull_policy *policy;
+    cull_decisions d;
+    p.rows = fit;
+    p.level = level;
+    p.delta = s->delta;
+    must(cx, cull_trust_fit(cx, m, opts, &p, &policy));
+    must(cx, cull_trust_apply(cx, policy, NULL, test, &d, NULL));
+    const char *what = cull_policy_guaranteed(policy)->bounds;
+    *bounds = !strncmp(what, "risk", 4) ? "selective risk"
+              : what[0] == 's'          ? "accepted and wrong"
+                                        : "miscoverage";
+    double bad = check(&d, test, what[0] == 's', kept);
+    cull_decisions_free(&d);
+    cull_policy_free(policy);
+    return bad;
+}
+
 static double split(cull_ctx *cx, const setting *s, const cull_outcomes *o, const int64_t *row,
                     double level, double *kept, const char **bounds)
 {
     const cull_method *m = cull_method_find(s->method, NULL);
-    cull_trust_problem p = CULL_TRUST_PROBLEM;
     cull_outcomes fit, test;
-    cull_policy *policy;
-    cull_decisions d;
     cull_opts *opts;
     bool made = o->n == N;
     int64_t half = made ? FIT : o->n / 2, rest = made ? TEST : o->n - half;
     cull__mark_t mark = cull__mark(cx);
     must(cx, cull_outcomes_gather(cx, o, row, half, &fit));
     must(cx, cull_outcomes_gather(cx, o, row + half, rest, &test));
-    p.rows = &fit;
-    p.level = level;
-    p.delta = s->delta;
     must(cx, cull_opts_new(cx, m, &opts));
     for (int k = 0; s->option[k]; k += 2)
         must(cx, cull_opts_set(cx, opts, s->option[k], s->option[k + 1]));
-    must(cx, cull_trust_fit(cx, m, opts, &p, &policy));
-    must(cx, cull_trust_apply(cx, policy, NULL, &test, &d, NULL));
-    const char *what = cull_policy_guaranteed(policy)->bounds;
-    *bounds = !strncmp(what, "risk", 4) ? "selective risk"
-              : what[0] == 's'          ? "accepted and wrong"
-                                        : "miscoverage";
-    double bad = check(&d, &test, what[0] == 's', kept);
-    cull_decisions_free(&d);
-    cull_policy_free(policy);
+    double bad = m->task == CULL_TASK_COMPUTE
+                     ? compute(cx, s, &fit, &test, opts, level, kept, bounds)
+                     : trust(cx, s, &fit, &test, opts, level, kept, bounds);
     cull_opts_free(opts);
     cull__release(cx, mark);
     return bad;
@@ -265,6 +358,17 @@ static const setting INTERVALS[] = {
     {"prediction-intervals", {"around", "quantiles", "by", "group"}, 0, 2},
 };
 
+static const setting MODELS[] = {
+    {"cascade", {NULL}, .1, 0},
+    {"cascade", {"groups", "yes"}, .1, 0},
+    {"cascade", {NULL}, 0, 0},
+    {"router", {"reference", "3"}, .1, 0},
+    {"router", {"reference", "3", "groups", "yes"}, .1, 0},
+    {"router", {"reference", "3"}, 0, 0},
+    {"moe2", {"reference", "3", "shape", "linear"}, .1, 0},
+    {"moe2", {"reference", "3", "shape", "linear"}, 0, 0},
+};
+
 int main(int argc, char **argv)
 {
     int64_t splits = 1000;
@@ -278,14 +382,17 @@ int main(int argc, char **argv)
     }
     if (splits < 1 || !(level > 0 && level < 1)) return 2;
     cull_ctx *cx = cull_ctx_new(NULL);
-    cull_outcomes classes, numbers;
+    cull_outcomes classes, numbers, models;
     made_classes(&classes);
     made_numbers(&numbers);
+    made_models(&models);
     printf("data,method,options,guarantee,level,delta,reached,lo,hi,broken,kept,seconds\n");
     for (size_t k = 0; k < sizeof SETS / sizeof *SETS; k++)
         run("made classes", &classes, SETS + k, level, splits);
     for (size_t k = 0; k < sizeof INTERVALS / sizeof *INTERVALS; k++)
         run("made numbers", &numbers, INTERVALS + k, level, splits);
+    for (size_t k = 0; k < sizeof MODELS / sizeof *MODELS; k++)
+        run("made models", &models, MODELS + k, level, splits);
     if (logits && truth) {
         cull_outcomes_opts oo = CULL_OUTCOMES_OPTS;
         cull_outcomes_file *f;

@@ -2,7 +2,7 @@
 #ifndef CULL__MIXTURE_H
 #define CULL__MIXTURE_H
 #include "base/base.h"
-#include "cull/outcomes.h"
+#include "cull/policy.h"
 
 /* ---- the gate: a layer, or two with relu between; one number z an expert, whose softmax weighs the experts ---- */
 typedef struct {
@@ -22,6 +22,11 @@ cull_status cull__gate_new(cull_ctx *cx, int64_t d, int64_t hidden, int experts,
 /* z (n, experts) of x (n, d). */
 cull_status cull__gate_ask(cull_ctx *cx, const cull__gate *g, const double *x, int64_t n,
                            double *z);
+
+/* Kept in a policy as gate.mean, gate.0.weight, ...; and read back, for as many experts as it has models and rows of d
+ * features (EINPUT by number where it was learnt from others). */
+cull_status cull__gate_put(cull_ctx *cx, cull_policy *out, const cull__gate *g);
+cull_status cull__gate_get(cull_ctx *cx, const cull_policy *p, int64_t d, cull__gate *g);
 
 typedef struct {
     int64_t n, d;

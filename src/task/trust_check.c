@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 static const double REFUTES = 0.025;
 
@@ -71,6 +72,8 @@ cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_deci
     const double *above = cull_policy_get(p, "above", NULL, NULL);
     count c = {0};
     *out = (cull_trust_verdict){.bounds = g ? g->bounds : NULL, .level = g ? g->level : NAN};
+    if (g && !strncmp(g->bounds, "miscoverage", 11))
+        out->bounds = "miscoverage"; /* what is counted is of all rows, whatever it is held in */
     if (d->n != rows->n || !rows->truth)
         return cull__fail(cx, CULL_EINPUT,
                           rows->truth ? "decisions are about other rows than the truth is"

@@ -174,7 +174,14 @@ static void groups_by_name(void **state)
             CULL_EINPUT,
             "the groups of the calibration rows have numbers alone, those of these rows names");
     a.o.group_name = here;
+    ok(cx, trust_by(cx, "prediction-intervals", group, &a, &c, .1, .2, &p, &e, NULL));
+    assert_string_equal(cull_policy_guaranteed(p)->bounds,
+                        "miscoverage in each of 3 groups (x, y, z), each by itself,");
+    cull_decisions_free(&e);
+    cull_policy_free(p);
     ok(cx, trust_by(cx, "prediction-intervals", group, &a, &c, .1, 0, &p, &e, NULL));
+    assert_string_equal(cull_policy_guaranteed(p)->bounds,
+                        "miscoverage in each of 3 groups (x, y, z)");
     for (int i = 0; i < 50; i++) {
         if (i != 7) assert_true(d.lo[i] == e.lo[i] && d.hi[i] == e.hi[i]);
         if (i == 7) assert_true(e.lo[i] == -INFINITY && e.hi[i] == INFINITY);

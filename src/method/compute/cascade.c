@@ -14,11 +14,10 @@
 #include "base/base.h"
 #include "choose/limit.h"
 #include "cull/compute.h"
-#include "score/outcomes.h"
+#include "score/held.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -231,9 +230,7 @@ static cull_status can_be_guaranteed(cull_ctx *cx, const cull_compute_problem *p
         return cull__fail(cx, CULL_EINPUT,
                           "quality goes from %g to %g; a limit to the risk needs it in 0 .. 1",
                           u->low, u->low + u->wide);
-    if (o->groups && !p->rows->group)
-        return cull__fail(cx, CULL_EINPUT, "groups: the rows have none (--group)");
-    return CULL_OK;
+    return cull__held_groups(cx, p->rows, o->groups);
 }
 
 /* The point that is asked for, of those from `from` on. */
@@ -362,19 +359,7 @@ static cull_status learn(cull_ctx *cx, const cull_compute_problem *p, const opts
     if (o->stages > 3) return longer(cx, p, o, u, &f->at[at], out);
     CULL_TRY(say(cx, u, &f->at[at], out));
     if (!guaranteed) return CULL_OK;
-    char groups[400], bounds[420];
-    snprintf(bounds, sizeof bounds, "risk%s%s", o->groups ? " in " : "",
-             o->groups ? cull__outcomes_groups(p->rows, groups, sizeof groups) : "");
-    return cull_policy_guarantee(
-        cx, out,
-        &(cull_guarantee){.bounds = bounds,
-                          .level = p->risk,
-                          .delta = p->delta,
-                          .assumes = p->delta > 0
-                                         ? "the rows tested on and those to come are independent "
-                                           "and of one distribution"
-                                         : "the rows tested on and those to come are exchangeable",
-                          .n = test.n});
+    return cull__held_promise(cx, p, o->groups, -1, test.n, out);
 }
 
 static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *o_,

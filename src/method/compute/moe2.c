@@ -6,6 +6,9 @@
  * Idea      A gate learns once, on all experts, to weigh them row by row. Of every subset that fits
  *           cost and delay the one whose mixture, by the same gate with its weights renormalised, has
  *           the least cross-entropy is found exactly. Rows then call the `top` of it by weight.
+ *           With a limit to the risk, the best subsets for falling budgets are tested on rows that had no
+ *           part in all this, the dearest first; the cheapest that holds is right at most `risk` less
+ *           often than the strongest model, which answers alone where none is shown to.
  * Reads     outputs, truth and features; costs, delays; groups (folds keep them together).
  * Deviates  (a) More experts need not lower the loss here, as the paper takes for granted: subsets are
  *           cut off by -mean log max p over the experts left, which no mixture of them can beat,
@@ -15,12 +18,14 @@
  *           budget on every row's costs. (d) refit: a gate that learns for the chosen experts alone is used where
  *           it is better; the paper's claim that it cannot be holds of gates that can be anything.
  *           (e) shape=auto: of a linear gate and a network the one that is better on unseen rows.
+ *           (f) With a limit to the risk the gate is not learnt again.
  * Cost      a few trainings of a small network; n times experts for each subset that is measured.
  * Example   cull compute moe2 --probabilities a.npy,b.npy --truth y.npy --features x.npy --budget 2.5
  */
+#include "choose/limit.h"
 #include "choose/subset_search.h"
+#include "score/held.h"
 #include "score/mixture.h"
-#include "score/outcomes.h"
 
 #include "cull/compute.h"
 
@@ -30,10 +35,10 @@
 #include <string.h>
 
 typedef struct {
-    int64_t top, enlist, hidden, epochs, folds;
-    double overhead, rate, decay, least;
+    int64_t top, enlist, hidden, epochs, folds, reference;
+    double overhead, rate, decay, least, hold;
     int together, shape;
-    bool refit;
+    bool refit, groups;
 } opts;
 enum { PARALLEL, SEQUENTIAL };
 enum { AUTO, MLP, LINEAR };
@@ -55,6 +60,13 @@ static const cull_opt table[] = {
                  "least probability that an expert counts as giving"),
     CULL_OPT_BOOL(opts, refit, true,
                   "learn the gate again for the chosen experts alone, if that is better"),
+    CULL_OPT_I64(
+        opts, reference, 0, 0, CULL_MODELS,
+        "with a limit to the risk: the model, from 1, that quality is lost against; 0 = the "
+        "strongest on the rows learnt from"),
+    CULL_OPT_F64(opts, hold, 0.5, 0.01, 0.99,
+                 "with a limit to the risk: share of the rows that it is tested on"),
+    CULL_OPT_BOOL(opts, groups, false, "with a limit to the risk: it holds in each group"),
     CULL_OPT_END};
 
 /* ---- which subsets fit ---- */
@@ -137,7 +149,8 @@ static uint64_t called_by_any(const cull__mixture *m, uint64_t set)
     return any;
 }
 
-static cull_status choose(cull_ctx *cx, choice *c, cull__subset_answer *a)
+/* a->set = 0 where nothing is allowed. */
+static cull_status search(cull_ctx *cx, choice *c, cull__subset_answer *a)
 {
     cull__subset_problem q = {.n = c->p->rows->models,
                               .least = 1,
@@ -147,9 +160,13 @@ static cull_status choose(cull_ctx *cx, choice *c, cull__subset_answer *a)
                               .arg = c};
     CULL_TRY(cull__subset_search(cx, &q, a));
     a->set = called_by_any(&c->mix, a->set);
-    if (a->set) return CULL_OK;
+    return CULL_OK;
+}
+
+static cull_status nothing_fits(cull_ctx *cx, const choice *c)
+{
     double cost = INFINITY, delay = INFINITY;
-    for (int k = 0; k < q.n; k++) {
+    for (int k = 0; k < c->p->rows->models; k++) {
         cost = fmin(cost, dearest(c, UINT64_C(1) << k));
         if (c->p->rows->delay) delay = fmin(delay, slowest(c, UINT64_C(1) << k));
     }
@@ -246,49 +263,8 @@ static cull_status learn_again(cull_ctx *cx, const choice *c, const cull__gate_r
 
 /* ---- the policy ---- */
 
-static const char *const WEIGHT[] = {"gate.0.weight", "gate.1.weight"};
-static const char *const BIAS[] = {"gate.0.bias", "gate.1.bias"};
-
-static cull_status put_gate(cull_ctx *cx, cull_policy *out, const cull__gate *g)
-{
-    CULL_TRY(cull_policy_put(cx, out, "gate.mean", 1, g->d, g->mean));
-    CULL_TRY(cull_policy_put(cx, out, "gate.scale", 1, g->d, g->scale));
-    for (int l = 0; l < cull__gate_layers(g); l++) {
-        int64_t wide = cull__gate_in(g, l), high = cull__gate_out(g, l);
-        CULL_TRY(cull_policy_put(cx, out, WEIGHT[l], high, wide, g->w[l]));
-        CULL_TRY(cull_policy_put(cx, out, BIAS[l], 1, high, g->b[l]));
-    }
-    return CULL_OK;
-}
-
-static cull_status get_gate(cull_ctx *cx, const cull_policy *p, int64_t d, cull__gate *g)
-{
-    int64_t hidden = 0, cols;
-    int k = cull_policy_models(p);
-    const double *v;
-    if (cull_policy_get(p, WEIGHT[1], NULL, NULL)) cull_policy_get(p, WEIGHT[0], &hidden, &cols);
-    const double *mean = cull_policy_get(p, "gate.mean", NULL, &cols);
-    if (mean && cols != d)
-        return cull__fail(cx, CULL_EINPUT,
-                          "the rows have %" PRId64 " features, the policy was fitted on %" PRId64,
-                          d, cols);
-    CULL_TRY(cull_policy_need(cx, p, "gate.mean", 1, d, &mean));
-    CULL_TRY(cull__gate_new(cx, d, hidden, k, g));
-    memcpy(g->mean, mean, (size_t)d * sizeof *mean);
-    CULL_TRY(cull_policy_need(cx, p, "gate.scale", 1, d, &v));
-    memcpy(g->scale, v, (size_t)d * sizeof *v);
-    for (int l = 0; l < cull__gate_layers(g); l++) {
-        int64_t wide = cull__gate_in(g, l), high = cull__gate_out(g, l);
-        CULL_TRY(cull_policy_need(cx, p, WEIGHT[l], high, wide, &v));
-        memcpy(g->w[l], v, (size_t)(high * wide) * sizeof *v);
-        CULL_TRY(cull_policy_need(cx, p, BIAS[l], 1, high, &v));
-        memcpy(g->b[l], v, (size_t)high * sizeof *v);
-    }
-    return CULL_OK;
-}
-
 static cull_status tell(cull_ctx *cx, const choice *c, const cull__subset_answer *a, double gain,
-                        const learnt *l, cull_policy *out)
+                        const learnt *l, bool limited, cull_policy *out)
 {
     const cull_outcomes *r = c->p->rows;
     double in[CULL_MODELS] = {0}, alone = INFINITY;
@@ -309,13 +285,14 @@ static cull_status tell(cull_ctx *cx, const choice *c, const cull__subset_answer
     CULL_TRY(cull_policy_put_number(cx, out, "loss of the best single expert", alone));
     CULL_TRY(cull_policy_put_number(cx, out, "subsets measured", (double)a->losses));
     CULL_TRY(cull_policy_put_number(cx, out, "gain of learning the gate again", gain));
-    CULL_TRY(put_gate(cx, out, &l->gate));
+    CULL_TRY(cull__gate_put(cx, out, &l->gate));
     CULL_TRY(cull_policy_note(cx, out, "%d of %d experts are enlisted: %s",
                               cull__subset_size(a->set), r->models, who));
     CULL_TRY(cull_policy_note(
         cx, out,
-        "no allowed subset has less than its cross-entropy of %.4g, with the gate of all experts; "
-        "%s alone, the best single one, has %.4g",
+        limited ? "its cross-entropy is %.4g; %s alone, the best single one, has %.4g"
+                : "no allowed subset has less than its cross-entropy of %.4g, with the gate of all "
+                  "experts; %s alone, the best single one, has %.4g",
         a->loss, cull_outcomes_name(r, best, buf), alone));
     CULL_TRY(cull_policy_note(cx, out, "%" PRId64 " subsets were measured", a->losses));
     if (gain == 0) return CULL_OK;
@@ -342,38 +319,11 @@ static cull_status rows_of(cull_ctx *cx, const cull_outcomes *r, double least, c
     return CULL_OK;
 }
 
-static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *o_,
-                       cull_policy *out)
-{
-    const opts *o = o_;
-    cull__gate_rows g;
-    learnt l;
-    cull__subset_answer a;
-    double gain;
-    if (p->target > -INFINITY || !isnan(p->risk))
-        return cull__fail(cx, CULL_EINPUT,
-                          "moe2 keeps to a budget and a delay; it knows no target and no risk");
-    if (p->delay < INFINITY && !p->rows->delay)
-        return cull__fail(cx, CULL_EINPUT, "delay %g: the delays of the models are not known",
-                          p->delay);
-    if (p->rows->n < 2 * (o->folds > 2 ? o->folds : 2))
-        return cull__fail(cx, CULL_EINPUT,
-                          "%" PRId64 " rows are too few for %" PRId64 " folds of two or more",
-                          p->rows->n, o->folds);
-    CULL_TRY(rows_of(cx, p->rows, o->least, &g));
-    CULL_TRY(learn_best(cx, &g, o, &l));
-    choice c = {.o = o,
-                .p = p,
-                .mix = {.n = g.n, .experts = g.experts, .top = (int)o->top, .z = l.z, .p = g.p}};
-    CULL_TRY(choose(cx, &c, &a));
-    CULL_TRY(learn_again(cx, &c, &g, a.set, &l, &gain));
-    return tell(cx, &c, &a, gain, &l, out);
-}
-
 /* ---- decisions ---- */
 
-static void mixed(const cull_outcomes *r, int64_t i, uint64_t called, const double *z, double *all,
-                  double *sum, cull_decisions *out)
+/* The class that a mixture gives most to; sum (classes): what it gives. */
+static int32_t mixed(const cull_outcomes *r, int64_t i, uint64_t called, const double *z,
+                     double *all, double *sum)
 {
     double g[CULL_MODELS];
     int32_t best = 0;
@@ -386,8 +336,7 @@ static void mixed(const cull_outcomes *r, int64_t i, uint64_t called, const doub
     }
     for (int32_t c = 1; c < r->classes; c++)
         if (sum[c] > sum[best]) best = c;
-    out->label[i] = best;
-    out->score[i] = sum[best];
+    return best;
 }
 
 static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *r,
@@ -400,7 +349,7 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
     uint64_t set = 0;
     cull__gate g;
     CULL_TRY(cull__outcomes_features(cx, r, &x, &d));
-    CULL_TRY(get_gate(cx, p, d, &g));
+    CULL_TRY(cull__gate_get(cx, p, d, &g));
     CULL_TRY(cull_policy_need(cx, p, "enlisted", 1, r->models, &in));
     for (int k = 0; k < r->models; k++) set |= (uint64_t)(in[k] > 0) << k;
     if (!set) return cull__fail(cx, CULL_EINPUT, "the policy enlists no expert: it is damaged");
@@ -417,9 +366,184 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
         out->model[i] = cull__subset_size(called) == 1 ? __builtin_ctzll(called) : -1;
         for (int k = 0; k < r->models; k++)
             if (called >> k & 1) out->cost[i] += cull__outcomes_cost(r, k, i);
-        if (r->out) mixed(r, i, called, zi, all, sum, out);
+        if (!r->out) continue;
+        out->label[i] = mixed(r, i, called, zi, all, sum);
+        out->score[i] = sum[out->label[i]];
     }
     return CULL_OK;
+}
+
+/* ---- fit ---- */
+
+static cull_status fits(cull_ctx *cx, const cull_compute_problem *p, const cull_outcomes *r,
+                        const opts *o)
+{
+    if (p->target > -INFINITY)
+        return cull__fail(cx, CULL_EINPUT,
+                          "moe2 keeps to a budget and a delay; it knows no target");
+    if (p->delay < INFINITY && !r->delay)
+        return cull__fail(cx, CULL_EINPUT, "delay %g: the delays of the models are not known",
+                          p->delay);
+    if (r->n < 2 * (o->folds > 2 ? o->folds : 2))
+        return cull__fail(cx, CULL_EINPUT,
+                          "%" PRId64 " rows are too few for %" PRId64 " folds of two or more", r->n,
+                          o->folds);
+    return CULL_OK;
+}
+
+/* A gate learnt, and what subsets are chosen by. */
+static cull_status prepare(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                           cull__gate_rows *g, learnt *l, choice *c)
+{
+    CULL_TRY(fits(cx, p, p->rows, o));
+    CULL_TRY(rows_of(cx, p->rows, o->least, g));
+    CULL_TRY(learn_best(cx, g, o, l));
+    *c = (choice){
+        .o = o,
+        .p = p,
+        .mix = {.n = g->n, .experts = g->experts, .top = (int)o->top, .z = l->z, .p = g->p}};
+    return CULL_OK;
+}
+
+static cull_status plain(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                         cull_policy *out)
+{
+    cull__gate_rows g;
+    learnt l;
+    cull__subset_answer a;
+    choice c;
+    double gain;
+    CULL_TRY(prepare(cx, p, o, &g, &l, &c));
+    CULL_TRY(search(cx, &c, &a));
+    if (!a.set) return nothing_fits(cx, &c);
+    CULL_TRY(learn_again(cx, &c, &g, a.set, &l, &gain));
+    return tell(cx, &c, &a, gain, &l, false, out);
+}
+
+/* ---- with a limit to the risk ---- */
+
+enum {
+    PATH = 24,
+    SHORT = 8
+}; /* in expectation a row counts by its worst subset on the way: few of them */
+typedef struct {
+    cull_outcomes rows, learn, test;
+    cull_compute_problem p; /* of the rows learnt from */
+    choice c;
+    cull__subset_answer path[PATH]; /* best subsets, the dearest first */
+    int places, reference;
+    double *z, *all, *sum; /* of the tested rows; of one */
+} limited;
+
+/* Quality is whether the largest output is of the true class, as a mixture's is. */
+static cull_status add_quality(cull_ctx *cx, const cull_outcomes *r, cull_outcomes *out)
+{
+    double *q, *p;
+    CULL_TRY(CULL_TMP(cx, q, r->models * r->n));
+    CULL_TRY(CULL_TMP(cx, p, r->classes));
+    for (int k = 0; k < r->models; k++)
+        for (int64_t i = 0; i < r->n; i++) {
+            int32_t best = 0;
+            cull__outcomes_proba(r, k, i, p);
+            for (int32_t c = 1; c < r->classes; c++) best = p[c] > p[best] ? c : best;
+            q[k * r->n + i] = best == (int32_t)r->truth[i];
+        }
+    *out = *r;
+    out->quality = q;
+    return CULL_OK;
+}
+
+static cull_status losses(cull_ctx *cx, void *arg, int64_t place, double *loss)
+{
+    const limited *l = arg;
+    const cull_outcomes *t = &l->test;
+    (void)cx;
+    for (int64_t i = 0; i < t->n; i++) {
+        const double *z = l->z + i * t->models;
+        uint64_t set = cull__mixture_called(z, t->models, l->path[place].set, (int)l->c.o->top);
+        bool right = mixed(t, i, set, z, l->all, l->sum) == (int32_t)t->truth[i];
+        loss[i] = t->quality[l->reference * t->n + i] - right;
+    }
+    return CULL_OK;
+}
+
+/* The best subset for the budget, for a little less than that costs, and so on. */
+static cull_status find_path(cull_ctx *cx, limited *l, double budget)
+{
+    const int most = l->p.delta > 0 ? PATH : SHORT;
+    double least = INFINITY, step = 0;
+    for (int k = 0; k < l->learn.models; k++) least = fmin(least, dearest(&l->c, UINT64_C(1) << k));
+    for (l->places = 0; l->places < most; l->places++) {
+        cull__subset_answer *a = &l->path[l->places];
+        CULL_TRY(search(cx, &l->c, a));
+        if (!a->set) break;
+        double cost = dearest(&l->c, a->set);
+        if (l->places == 0) step = (cost - least) / most;
+        l->p.budget = fmin(cost - step, cost * (1 - 1e-9));
+    }
+    l->p.budget = budget;
+    return l->places ? CULL_OK : nothing_fits(cx, &l->c);
+}
+
+/* Within a budget the best of what holds, else the cheapest; the reference alone loses nothing. */
+static cull_status choose(cull_ctx *cx, const limited *l, int64_t held, cull__subset_answer *a)
+{
+    const uint64_t only = UINT64_C(1) << l->reference;
+    const bool may = allowed((void *)(uintptr_t)&l->c, only);
+    const cull_compute_problem *p = &l->p;
+    if (held) *a = l->path[p->budget < INFINITY ? 0 : held - 1];
+    if (held && (!may || p->budget < INFINITY || dearest(&l->c, a->set) < dearest(&l->c, only)))
+        return CULL_OK;
+    if (!may)
+        return cull__fail(cx, CULL_EINPUT,
+                          "no subset was shown to hold a risk of %g on %" PRId64
+                          " rows, and '%s' alone is over the budget of %g or the delay of %g",
+                          p->risk, l->test.n,
+                          cull_outcomes_name(p->rows, l->reference, (char[16]){0}), p->budget,
+                          p->delay);
+    *a = (cull__subset_answer){.set = only, .loss = cull__mixture_bound(&l->c.mix, only)};
+    return CULL_OK;
+}
+
+static cull_status within_limit(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                                cull_policy *out)
+{
+    limited *l;
+    cull__gate_rows g, t;
+    cull__subset_answer a;
+    learnt fresh;
+    int64_t held;
+    double first;
+    CULL_TRY(cull__held_groups(cx, p->rows, o->groups));
+    CULL_TRY(CULL_TMP0(cx, l, 1));
+    CULL_TRY(add_quality(cx, p->rows, &l->rows));
+    CULL_TRY(cull__held_split(cx, &l->rows, o->hold, &l->learn, &l->test));
+    CULL_TRY(cull__held_reference(cx, &l->learn, o->reference, &l->reference));
+    l->p = *p;
+    l->p.rows = &l->learn;
+    CULL_TRY(prepare(cx, &l->p, o, &g, &fresh, &l->c));
+    CULL_TRY(find_path(cx, l, p->budget));
+    CULL_TRY(rows_of(cx, &l->test, o->least, &t));
+    CULL_TRY(CULL_TMP(cx, l->z, t.n * t.experts));
+    CULL_TRY(CULL_TMP(cx, l->all, l->test.classes));
+    CULL_TRY(CULL_TMP(cx, l->sum, l->test.classes));
+    CULL_TRY(cull__gate_ask(cx, &fresh.gate, t.x, t.n, l->z));
+    cull__limit limit = {.n = l->test.n,
+                         .group = o->groups ? l->test.group : NULL,
+                         .groups = l->test.groups,
+                         .level = p->risk,
+                         .delta = p->delta,
+                         .low = -1};
+    CULL_TRY(cull__limit_along(cx, &limit, l->places, losses, l, &held, &first));
+    CULL_TRY(choose(cx, l, held, &a));
+    CULL_TRY(tell(cx, &l->c, &a, 0, &fresh, true, out));
+    return cull__held_promise(cx, p, o->groups, l->reference, l->test.n, out);
+}
+
+static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *o_,
+                       cull_policy *out)
+{
+    return isnan(p->risk) ? plain(cx, p, o_, out) : within_limit(cx, p, o_, out);
 }
 
 static const cull_compute_fns fns = {.needs = CULL_READS_OUT | CULL_READS_TRUTH | CULL_READS_X,

@@ -5,6 +5,9 @@
  *           worth less a price times its mean cost. Prices fall from one that only the cheapest is worth
  *           to none; mean cost and quality at each are known of rows that were predicted by other folds,
  *           and the price for a budget or a target is read off there.
+ *           With a limit to the risk, prices are tested on rows that had no part in all this, from none
+ *           on; the highest holds on average no more than `risk` less quality than the strongest model,
+ *           which answers all where no price is shown to.
  * Reads     features and quality (NaN = not known of this model and row); costs, delays (a model that
  *           takes longer than the limit is not called); groups (folds keep them together).
  * Deviates  - ; RouteLLM's routers (Ong et al. 2024) tell two models apart from preferences; here any number
@@ -15,19 +18,21 @@
  * Example   cull compute router --features x.npy --quality small_ok,large_ok --cost 1,9 --budget 4 val.csv
  */
 #include "score/router.h"
+#include "choose/limit.h"
 #include "choose/route.h"
 #include "cull/compute.h"
 #include "score/folds.h"
-#include "score/outcomes.h"
+#include "score/held.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 typedef struct {
-    int64_t neighbours, rounds, depth, folds;
-    double l2, rate, spend;
+    int64_t neighbours, rounds, depth, folds, reference;
+    double l2, rate, spend, hold;
     int kind;
+    bool groups;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, kind, CULL__ROUTER_LOGISTIC, CULL__ROUTER_NAMES,
@@ -38,6 +43,13 @@ static const cull_opt table[] = {
     CULL_OPT_I64(opts, depth, 3, 1, 30, "boost: of a tree at most"),
     CULL_OPT_F64(opts, rate, 0.1, 1e-4, 1, "boost: share of each tree's answer that counts"),
     CULL_OPT_I64(opts, folds, 5, 2, 100, "of rows that prices are found on unseen"),
+    CULL_OPT_I64(
+        opts, reference, 0, 0, CULL_MODELS,
+        "with a limit to the risk: the model, from 1, that quality is lost against; 0 = the "
+        "strongest on the rows learnt from"),
+    CULL_OPT_F64(opts, hold, 0.5, 0.01, 0.99,
+                 "with a limit to the risk: share of the rows that it is tested on"),
+    CULL_OPT_BOOL(opts, groups, false, "with a limit to the risk: it holds in each group"),
     CULL_OPT_F64(opts, spend, 0, 0, 1e290,
                  "mean cost of a row from now on, of what was fitted; 0 = as fitted"),
     CULL_OPT_END};
@@ -138,7 +150,7 @@ static cull_status measure(cull_ctx *cx, const cull_outcomes *o, const school *s
     return cull__route_curve_of(cx, &rows, known, false, out);
 }
 
-/* ---- fit ---- */
+/* ---- what a policy keeps ---- */
 
 /* The last point within the budget; with a target the first that reaches it. */
 static cull_status settle(cull_ctx *cx, const cull_compute_problem *p, const cull__route_curve *c,
@@ -198,32 +210,13 @@ static cull_status put_school(cull_ctx *cx, const school *s, const opts *o, cull
     return cull_policy_put(cx, out, "weights", s->r.models, s->r.d + 1, w);
 }
 
-static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *o_,
-                       cull_policy *out)
-{
-    const opts *o = o_;
-    school s;
-    cull__route_curve c;
-    int64_t at;
-    if (!isnan(p->risk))
-        return cull__fail(cx, CULL_EINPUT,
-                          "router holds no risk; choose a target, or the method cascade");
-    if (p->rows->n < 4)
-        return cull__fail(cx, CULL_EINPUT, "%" PRId64 " rows are too few to learn from",
-                          p->rows->n);
-    CULL_TRY(enrol(cx, p, &s));
-    CULL_TRY(measure(cx, p->rows, &s, o, &c));
-    CULL_TRY(settle(cx, p, &c, &at));
-    CULL_TRY(put_curve(cx, &c, at, out));
-    return put_school(cx, &s, o, out);
-}
-
 /* ---- decisions ---- */
 
 static cull_status price_of(cull_ctx *cx, const cull_policy *p, const opts *o, double *price)
 {
-    int64_t n, cols;
-    const double *v = cull_policy_get(p, "curve", &n, &cols);
+    int64_t n;
+    const double *v = NULL;
+    (void)cull_policy_get(p, "curve", &n, NULL);
     CULL_TRY(cull_policy_need_number(cx, p, "price", price));
     if (!(o->spend > 0)) return CULL_OK;
     CULL_TRY(cull_policy_need(cx, p, "curve", -1, 3, &v));
@@ -266,36 +259,194 @@ static cull_status predict(cull_ctx *cx, const cull_policy *p, const opts *o, in
     return s;
 }
 
-static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
-                         const cull_outcomes *rows, cull_decisions *out)
+/* What the policy says of rows, by which a price decides; who: the models that it is said of. */
+static cull_status consult(cull_ctx *cx, const cull_policy *p, const opts *o,
+                           const cull_outcomes *rows, cull__route_rows *r, const double **who)
 {
-    const opts *o = o_;
-    const double *who, *mean;
-    double price, *x, *worth, *cost;
+    const double *mean;
+    double *x, *worth, *cost;
     int64_t d, models = 0, n = rows->n;
     cull_policy_get(p, "who", NULL, &models);
-    CULL_TRY(cull_policy_need(cx, p, "who", 1, models, &who));
+    CULL_TRY(cull_policy_need(cx, p, "who", 1, models, who));
     CULL_TRY(cull_policy_need(cx, p, "cost", 1, models, &mean));
-    CULL_TRY(price_of(cx, p, o, &price));
     for (int64_t k = 0; k < models; k++)
-        if (!(who[k] >= 0 && who[k] < rows->models && mean[k] >= 0) || models > CULL_MODELS)
-            return cull__fail(cx, CULL_EINPUT, "the policy is damaged: it calls model %g", who[k]);
+        if (!((*who)[k] >= 0 && (*who)[k] < rows->models && mean[k] >= 0) || models > CULL_MODELS)
+            return cull__fail(cx, CULL_EINPUT, "the policy is damaged: it calls model %g",
+                              (*who)[k]);
     CULL_TRY(cull__outcomes_features(cx, rows, &x, &d));
     CULL_TRY(CULL_TMP(cx, worth, models * n));
     CULL_TRY(CULL_TMP(cx, cost, models * n));
     CULL_TRY(predict(cx, p, o, (int)models, x, n, d, worth));
     for (int64_t k = 0; k < models; k++)
         for (int64_t i = 0; i < n; i++) cost[k * n + i] = mean[k];
-    cull__route_rows r = {.n = n, .models = (int)models, .worth = worth, .cost = cost};
-    CULL_TRY(cull_decisions_new(cx, n, CULL_DECIDES_CALLS | CULL_DECIDES_SCORE, 0, out));
-    for (int64_t i = 0; i < n; i++) {
+    *r = (cull__route_rows){.n = n, .models = (int)models, .worth = worth, .cost = cost};
+    return CULL_OK;
+}
+
+/* A policy whose limit to the risk no price is shown to hold has one model for all rows. */
+static cull_status only_model(cull_ctx *cx, const cull_policy *p, const opts *o, int models,
+                              double *only)
+{
+    const double *v;
+    *only = -1;
+    if (!cull_policy_get(p, "only", NULL, NULL)) return CULL_OK;
+    CULL_TRY(cull_policy_need(cx, p, "only", 1, 2, &v));
+    if (!(v[0] >= 0 && v[0] < models))
+        return cull__fail(cx, CULL_EINPUT, "the policy is damaged: it calls model %g", v[0]);
+    if (o->spend > 0 && !(v[1] <= o->spend))
+        return cull__fail(cx, CULL_EINPUT, "spend %g: the model that answers all costs %g a row",
+                          o->spend, v[1]);
+    *only = v[0];
+    return CULL_OK;
+}
+
+static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
+                         const cull_outcomes *rows, cull_decisions *out)
+{
+    const opts *o = o_;
+    const double *who;
+    double price = 0, only;
+    cull__route_rows r;
+    CULL_TRY(only_model(cx, p, o, rows->models, &only));
+    if (only < 0) CULL_TRY(price_of(cx, p, o, &price));
+    CULL_TRY(consult(cx, p, o, rows, &r, &who));
+    CULL_TRY(cull_decisions_new(cx, rows->n, CULL_DECIDES_CALLS | CULL_DECIDES_SCORE, 0, out));
+    for (int64_t i = 0; i < rows->n; i++) {
         int at = cull__route_at(&r, i, price), k = (int)who[at];
+        if (only >= 0) { /* what it is predicted to be worth, where that is known */
+            k = (int)only, at = -1;
+            for (int j = 0; j < r.models; j++)
+                if ((int)who[j] == k) at = j;
+        }
         out->model[i] = k;
         out->called[i] = UINT64_C(1) << k;
         out->cost[i] = cull__outcomes_cost(rows, k, i);
-        out->score[i] = worth[at * n + i];
+        out->score[i] = at < 0 ? 0 : r.worth[at * rows->n + i];
     }
     return CULL_OK;
+}
+
+/* ---- fit ---- */
+
+static cull_status plain(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                         cull_policy *out)
+{
+    school s;
+    cull__route_curve c;
+    int64_t at;
+    CULL_TRY(enrol(cx, p, &s));
+    CULL_TRY(measure(cx, p->rows, &s, o, &c));
+    CULL_TRY(settle(cx, p, &c, &at));
+    CULL_TRY(put_curve(cx, &c, at, out));
+    return put_school(cx, &s, o, out);
+}
+
+/* ---- with a limit to the risk ---- */
+
+/* A policy learnt from some rows, and others that it is tested on. */
+typedef struct {
+    cull_outcomes learn, test;
+    const double *who;
+    cull__route_rows r; /* of the tested ones, as the policy sees them */
+    cull__route_curve c;
+    int reference;
+} limited;
+
+/* From the least price on. */
+static cull_status losses(cull_ctx *cx, void *arg, int64_t place, double *loss)
+{
+    const limited *l = arg;
+    const double *q = l->test.quality, price = l->c.price[l->c.points - 1 - place];
+    (void)cx;
+    for (int64_t i = 0; i < l->test.n; i++) {
+        int k = (int)l->who[cull__route_at(&l->r, i, price)];
+        loss[i] = q[l->reference * l->test.n + i] - q[k * l->test.n + i];
+    }
+    return CULL_OK;
+}
+
+/* The reference for all rows: it loses nothing, and needs no test. */
+static cull_status put_only(cull_ctx *cx, const cull_compute_problem *p, const limited *l,
+                            double cost, cull_policy *out)
+{
+    const char *name = cull_policy_model(out, l->reference);
+    double v[] = {l->reference, cost}, quality = cull__held_quality(&l->learn, l->reference);
+    if (p->delay < INFINITY && l->learn.delay[l->reference] > p->delay)
+        return cull__fail(cx, CULL_EINPUT,
+                          "no price was shown to hold a risk of %g on %" PRId64
+                          " rows, and '%s' takes longer than %g",
+                          p->risk, l->test.n, name, p->delay);
+    if (!(cost <= p->budget) || !(quality >= p->target))
+        return cull__fail(cx, CULL_EINPUT,
+                          "no price was shown to hold a risk of %g on %" PRId64
+                          " rows, and '%s' alone costs %g a row for a quality of %g",
+                          p->risk, l->test.n, name, cost, quality);
+    CULL_TRY(cull_policy_put(cx, out, "only", 1, 2, v));
+    return cull_policy_note(cx, out, "%s answers all rows", name);
+}
+
+/* Among the `held` last points of the curve, all of which hold the limit. */
+static cull_status settle_held(cull_ctx *cx, const cull_compute_problem *p, limited *l,
+                               int64_t held, cull_policy *out)
+{
+    double cost = 0;
+    int64_t at = 0, from = l->c.points - held;
+    bool asked = p->budget < INFINITY || p->target > -INFINITY;
+    for (int64_t i = 0; i < l->learn.n; i++)
+        cost += cull__outcomes_cost(&l->learn, l->reference, i) / (double)l->learn.n;
+    bool fast = !(p->delay < INFINITY) || l->learn.delay[l->reference] <= p->delay;
+    if (held == 0 || (!asked && fast && cost <= l->c.cost[from]))
+        return put_only(cx, p, l, cost, out);
+    l->c.points = held;
+    l->c.price += from, l->c.cost += from, l->c.quality += from;
+    if (p->budget < INFINITY && !(l->c.cost[0] <= p->budget))
+        return cull__fail(cx, CULL_EINPUT,
+                          "budget %g: what holds a risk of %g costs %g a row at least", p->budget,
+                          p->risk, l->c.cost[0]);
+    if (asked) CULL_TRY(settle(cx, p, &l->c, &at));
+    return put_curve(cx, &l->c, at, out);
+}
+
+static cull_status within_limit(cull_ctx *cx, const cull_compute_problem *p, const opts *o,
+                                cull_policy *out)
+{
+    cull_compute_problem own = *p;
+    limited l;
+    school s;
+    int64_t held, step, n = 0;
+    double first;
+    CULL_TRY(cull__held_groups(cx, p->rows, o->groups));
+    CULL_TRY(cull__held_split(cx, p->rows, o->hold, &l.learn, &l.test));
+    CULL_TRY(cull__held_reference(cx, &l.learn, o->reference, &l.reference));
+    own.rows = &l.learn;
+    CULL_TRY(enrol(cx, &own, &s));
+    CULL_TRY(measure(cx, &l.learn, &s, o, &l.c));
+    CULL_TRY(put_school(cx, &s, o, out));
+    CULL_TRY(consult(cx, out, o, &l.test, &l.r, &l.who));
+    step = (l.c.points - 1) / POINTS + 1; /* the last one is on the way whatever the step */
+    for (int64_t j = (l.c.points - 1) % step; j < l.c.points; j += step, n++) {
+        l.c.price[n] = l.c.price[j], l.c.cost[n] = l.c.cost[j];
+        l.c.quality[n] = l.c.quality[j];
+    }
+    l.c.points = n;
+    cull__limit limit = {.n = l.test.n,
+                         .group = o->groups ? l.test.group : NULL,
+                         .groups = l.test.groups,
+                         .level = p->risk,
+                         .delta = p->delta,
+                         .low = -1};
+    CULL_TRY(cull__limit_along(cx, &limit, l.c.points, losses, &l, &held, &first));
+    CULL_TRY(settle_held(cx, p, &l, held, out));
+    return cull__held_promise(cx, p, o->groups, l.reference, l.test.n, out);
+}
+
+static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *o_,
+                       cull_policy *out)
+{
+    if (p->rows->n < 4)
+        return cull__fail(cx, CULL_EINPUT, "%" PRId64 " rows are too few to learn from",
+                          p->rows->n);
+    return isnan(p->risk) ? plain(cx, p, o_, out) : within_limit(cx, p, o_, out);
 }
 
 static const cull_compute_fns fns = {.needs = CULL_READS_QUALITY | CULL_READS_X,

@@ -15,8 +15,10 @@
 #include "choose/strata.h"
 #include "cull/compute.h"
 #include "cull/trust.h"
+#include "score/outcomes.h"
 
 #include <math.h>
+#include <stdio.h>
 
 typedef struct {
     int around, by, ends;
@@ -104,8 +106,13 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
                                   "%lld thresholds rest on too few calibration rows for the level: "
                                   "there, intervals have no end",
                                   (long long)open));
+    char each[400], bounds[440] = "miscoverage";
+    if (o->by == GROUP)
+        snprintf(bounds, sizeof bounds, "miscoverage in %s%s",
+                 cull__outcomes_groups(p->rows, each, sizeof each),
+                 p->delta > 0 ? ", each by itself," : "");
     cull_guarantee g = {
-        .bounds = "miscoverage",
+        .bounds = bounds,
         .level = p->level,
         .delta = p->delta,
         .assumes =

@@ -18,8 +18,10 @@
 #include "cull/compute.h"
 #include "cull/sets.h"
 #include "cull/trust.h"
+#include "score/outcomes.h"
 
 #include <math.h>
+#include <stdio.h>
 
 typedef struct {
     int kind, by;
@@ -118,7 +120,15 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
                              o->by == CLASS   ? "classes"
                              : o->by == GROUP ? "groups"
                                               : "thresholds"));
-    cull_guarantee g = {.bounds = "miscoverage",
+    char each[400], bounds[440] = "miscoverage";
+    if (o->by == GROUP)
+        cull__outcomes_groups(x, each, sizeof each);
+    else
+        snprintf(each, sizeof each, "each of %d classes", x->classes);
+    if (o->by != ALL)
+        snprintf(bounds, sizeof bounds, "miscoverage in %s%s", each,
+                 p->delta > 0 ? ", each by itself," : "");
+    cull_guarantee g = {.bounds = bounds,
                         .level = p->level,
                         .delta = p->delta,
                         .assumes = assumed(o, x->weight != NULL),
