@@ -243,6 +243,8 @@ static void mix_skip_ref(const nn_case *c, const double *const *x, double *y)
 const nn_case cases_image[] = {
     BOTH("3x3, odd sizes", ONE, 2, 7, 5, 3, 5, 3, 3, 1),
     BOTH("3x3, channels as oneDNN likes them", ONE, 2, 6, 6, 8, 16, 3, 3, 1),
+    BOTH("3x3, 8 channels go", ONE, 1, 5, 7, 16, 8, 3, 3, 1),
+    BOTH("3x3, 24 channels go", ONE, 1, 5, 5, 3, 24, 3, 3, 1),
     BOTH("3x3 stride 2", HALVES3, 2, 7, 8, 8, 16, 3, 3, 1),
     BOTH("uneven strides, padding, dilation", UNEVEN, 2, 8, 9, 6, 4, 3, 2, 1),
     BOTH("5x5, 2 groups", GROUPS2, 1, 5, 4, 4, 6, 5, 5, 2),
