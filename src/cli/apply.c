@@ -1,6 +1,8 @@
 /* apply.c - cull apply: the rows that a pick names, of records or of an array. */
 #include "cull/frame.h"
+#include "cull/surgery.h"
 #include "job.h"
+#include "model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +160,7 @@ static int apply(cli *c, work *w)
 int run_apply(cli *c)
 {
     work w = {0};
+    if (cull_surgery_is_plan(c->input[0])) return apply_channels(c);
     int rc = apply(c, &w);
     c->input--, c->inputs++; /* as parse_free expects it */
     cull_pick_file_free(&w.pick);

@@ -142,10 +142,22 @@ static const cull_input model_own[] = {
     {"plan", NULL, "train: say what would be done and what it holds; then stop"},
     {"logits", "FILE", "eval: write the outputs of every row here (.npy)"},
     {"blocks", NULL, "stat: a line for each block, not for each layer"},
+    {"keep", "SHARE", "prune: so much of every group of channels stays, as 0.5"},
+    {"widths", "N,... | NAME=N,...",
+     "prune: channels that stay of each group that can be cut, in their order, or of those named"},
+    {"macs", "X", "prune: at most so many multiply-adds stay: 2.1x fewer, 50%, or a number"},
+    {"params", "X", "prune: at most so many parameters stay: 3x fewer, 50%, or a number"},
+    {"slim", "SHARE",
+     "prune: so much of all channels goes, those of the smallest batch norm scales"},
+    {"importance", "l1|l2|norm|random",
+     "prune: which channels stay: the largest filters by |w| or w^2, the largest scales of batch "
+     "norms, any (l1)"},
+    {"round", "N", "prune: groups go down to multiples of N, and stay where they have no more (8)"},
     {NULL, NULL, NULL}};
 static const cull_input model_out[] = {
     {"out", "OUT...",
-     "-o OUT: train: the parameters (.safetensors), the page of the training (.html)"},
+     "-o OUT: train: the parameters (.safetensors), the page of the training (.html); prune: the "
+     "smaller parameters, and which channels stay (.json; cull apply reads it)"},
     {NULL, NULL, NULL}};
 static const cull_input search_own[] = {
     {"minimize", "NAMES", "what is told and should be small: error, or error,latency"},

@@ -126,8 +126,9 @@ static const command table[] = {
      .most = 1,
      .run = run_micro3},
     {.name = "model",
-     .usage = "cull model train|eval|stat|show MODEL [--OPTION VALUE]... [DATA]... [-o OUT]...",
-     .brief = "networks as text: trained, judged, counted",
+     .usage =
+         "cull model train|eval|stat|show|prune MODEL [--OPTION VALUE]... [DATA]... [-o OUT]...",
+     .brief = "networks as text: trained, judged, counted, made smaller",
      .about =
          "MODEL is a .model file (docs/model.md: a line a layer, or the same as JSON), a "
          ".safetensors file that cull model train wrote, or a name: lenet, mlp:784-256-10, "
@@ -138,14 +139,19 @@ static const command table[] = {
          "inputs are scaled, mean and deviation of the training rows are used, and kept in the "
          "file. The answer does not depend on the number of threads. eval judges a model with "
          "given parameters, stat counts parameters, multiply-adds and memory, show prints the text "
-         "(--json: as JSON).",
+         "(--json: as JSON).\n"
+         "prune cuts channels, of MODEL or of MODEL WEIGHTS.safetensors, with all that depends on "
+         "them: filters, batch norms, what is added to them, the weights that read them. What is "
+         "cut together is a group; without a limit they are listed.",
      .examples = "cull model train lenet train-images-idx3-ubyte --labels train-labels-idx1-ubyte "
                  "--val 10% "
                  "-o lenet.safetensors -o lenet.html\ta page with curves beside the parameters\n"
                  "cull model eval lenet.safetensors t10k-images-idx3-ubyte --labels "
                  "t10k-labels-idx1-ubyte\t"
                  "accuracy, likelihood, calibration, by class\n"
-                 "cull model stat resnet20 --blocks\tparameters, multiply-adds, memory",
+                 "cull model stat resnet20 --blocks\tparameters, multiply-adds, memory\n"
+                 "cull model prune resnet56 resnet56.safetensors --macs 2.1x -o small.safetensors\t"
+                 "a network that is smaller and faster; train goes on from it",
      .options = model_options,
      .least = 1,
      .most = -1,

@@ -210,7 +210,8 @@ static const struct {
 } actions[] = {{"train", model_train, true},
                {"eval", model_eval, true},
                {"stat", count, false},
-               {"show", show, false}};
+               {"show", show, false},
+               {"prune", model_prune, true}};
 
 int run_model(cli *c)
 {
@@ -223,8 +224,8 @@ int run_model(cli *c)
     if (which < 0) {
         const char *near = cull_nearest(c->input[0], name, COUNT(actions));
         return fail(c, USAGE, "model cannot '%s'; %s%s%s", c->input[0],
-                    near ? "did you mean " : "it can train, eval, stat and show", near ? near : "",
-                    near ? "?" : "");
+                    near ? "did you mean " : "it can train, eval, stat, show and prune",
+                    near ? near : "", near ? "?" : "");
     }
     if (c->inputs < 2)
         return fail(c, USAGE, "model %s wants a model: a .model file, or a name such as resnet20",

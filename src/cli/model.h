@@ -15,4 +15,6 @@ void say_shape_json(const char *key, int rank, const int64_t *dim);
 
 int model_train(cli *c);
 int model_eval(cli *c);
+int model_prune(cli *c);
+int apply_channels(cli *c); /* of cull apply */
 #endif

@@ -33,6 +33,8 @@ cull__cuts cull__surgery_kind(const cull__model_layer *l); /* how its parameters
 /* Multiply-adds and trained numbers of a layer of so many channels. */
 void cull__surgery_cost(const cull__model_layer *l, int64_t made, int64_t read, double *macs,
                         int64_t *params);
+/* The mean |gamma| of a unit's batch norms, NaN where it has none: scratch of cx (surgery_score.c). */
+cull_status cull__surgery_gamma(cull_ctx *cx, const cull_surgery *s, double *gamma);
 /* The description of the model that keep leaves (surgery_text.c). */
 cull_status cull__surgery_text(cull_ctx *cx, const cull_surgery *s, const bool *keep,
                                cull_buf *out);

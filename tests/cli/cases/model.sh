@@ -24,3 +24,8 @@ cull model train net.model rows.csv --val 0.1 --plan | sed 's/about.*beside/abou
 cull model train net.model rows.csv --epochs 4 --checkpoint kept -q -o four.safetensors && cull model train net.model rows.csv --epochs 4 -q -o five.safetensors && cmp four.safetensors five.safetensors && echo the same
 cull model train net.model rows.csv --epochs 2 --json -q | grep -o '"epoch":[12]'
 cull model train autoencoder:2-1 --predict input rows.csv --epochs 2 -q -o auto.safetensors && cull model eval auto.safetensors --predict input rows.csv | head -n 1
+cull model prune net.model
+cull model prune one.safetensors --keep 0.5 --round 1 -o small.safetensors -o cut.json
+cull model eval small.safetensors rows.csv --json | grep -o '"rows":300'
+cull model prune net.model one.safetensors --widths fc1=3 --importance l2 --json -o three.safetensors
+cull apply cut.json one.safetensors -o again.safetensors && cmp small.safetensors again.safetensors && echo the same
