@@ -52,4 +52,5 @@
 #include "cull/train.h"
 #include "cull/trust.h"
 #include "cull/verdict.h"
+#include "cull/weights.h"
 #endif

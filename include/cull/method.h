@@ -31,6 +31,7 @@ typedef enum {
     CULL_TASK_SEARCH,
     CULL_TASK_COMPUTE,
     CULL_TASK_TRUST,
+    CULL_TASK_WEIGHTS,
     CULL_TASKS
 } cull_task;
 CULL_API const char *cull_task_name(cull_task t); /* "data" */
@@ -95,6 +96,7 @@ typedef struct {
         const struct cull_search_fns *search;
         const struct cull_compute_fns *compute;
         const struct cull_trust_fns *trust;
+        const struct cull_weights_fns *weights;
     } run; /* one typed entry a task */
     union {
         cull_data_plan_fn *data;

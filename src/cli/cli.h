@@ -149,6 +149,7 @@ int run_layout(cli *c);
 int run_micro3(cli *c);
 int run_model(cli *c);
 int run_policy(cli *c);
+int run_weights(cli *c);
 int run_prompt(cli *c);
 int run_search(cli *c);
 int run_compare(cli *c);

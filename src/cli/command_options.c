@@ -227,6 +227,12 @@ static const cull_input policy_out[] = {
     {"out", "OUT...",
      "-o OUT: the policy; of apply the decisions, as csv, json or jsonl by its name, else tsv"},
     {NULL, NULL, NULL}};
+static const cull_input weights_own[] = {
+    {"plan", NULL, "say what would be read, written and held; then stop"},
+    {"out", "OUT...",
+     "-o OUT: the result: a .safetensors file, or a folder, to which config and tokenizer are "
+     "copied"},
+    {NULL, NULL, NULL}};
 static const cull_input bench_out[] = {
     {"out", "OUT...",
      "-o OUT: every run (.csv), the tables (.md); - = the tables as tsv on standard output"},
@@ -255,7 +261,8 @@ static const cull_input help_own[] = {{"man", NULL, "as a manual page"}, {NULL, 
 
 /* The inputs of tasks come from the library; these tables are made once, in commands_start. */
 const cull_input *data_options[OPTION_TABLES], *feature_options[OPTION_TABLES],
-    *compare_options[OPTION_TABLES], *compute_options[OPTION_TABLES], *trust_options[OPTION_TABLES];
+    *compare_options[OPTION_TABLES], *compute_options[OPTION_TABLES], *trust_options[OPTION_TABLES],
+    *weights_options[OPTION_TABLES];
 static cull_input only_feature[32]; /* inputs that task data has not */
 const cull_input *const embed_options[] = {embed_own, out_file, NULL};
 const cull_input *const cluster_options[] = {cluster_own, out_file, NULL};
@@ -285,6 +292,7 @@ void commands_start(void)
     const cull_input *feature[] = {cull_task_inputs(CULL_TASK_FEATURE), feature_own, column_files};
     const cull_input *compute[] = {cull_task_inputs(CULL_TASK_COMPUTE), policy_out};
     const cull_input *trust[] = {cull_task_inputs(CULL_TASK_TRUST), policy_out};
+    const cull_input *weights[] = {cull_task_inputs(CULL_TASK_WEIGHTS), weights_own};
     int n = 0;
     for (const cull_input *r = feature[0]; r->name && n < COUNT(only_feature) - 1; r++)
         if (!row_named(data[0], r->name)) only_feature[n++] = *r;
@@ -293,4 +301,5 @@ void commands_start(void)
     memcpy(compare_options, compare, sizeof compare);
     memcpy(compute_options, compute, sizeof compute);
     memcpy(trust_options, trust, sizeof trust);
+    memcpy(weights_options, weights, sizeof weights);
 }

@@ -6,7 +6,8 @@
 
 enum { OPTION_TABLES = 6 };
 extern const cull_input *data_options[OPTION_TABLES], *feature_options[OPTION_TABLES],
-    *compare_options[OPTION_TABLES], *compute_options[OPTION_TABLES], *trust_options[OPTION_TABLES];
+    *compare_options[OPTION_TABLES], *compute_options[OPTION_TABLES], *trust_options[OPTION_TABLES],
+    *weights_options[OPTION_TABLES];
 extern const cull_input *const embed_options[],
     *const cluster_options[], *const layout_options[],
                                   *const micro3_options[],

@@ -236,6 +236,25 @@ static const command table[] = {
      .task = CULL_TASK_TRUST,
      .most = 3,
      .run = run_policy},
+    {.name = "weights",
+     .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT",
+     .brief = "choose which weights of networks to keep: merge checkpoints, make one smaller",
+     .about =
+         "CHECKPOINT is a .safetensors file, a .safetensors.index.json, or a folder with one of "
+         "them, as Hugging Face's. Tensors are paired by name, read and written in blocks: a "
+         "model may be larger than the memory. What will be read, written and held is told before "
+         "the run. Numbers are computed in f32 and rounded to the dtype that they had.\n"
+         "OUT is a .safetensors file or a folder; nothing stands there before all is well.",
+     .examples =
+         "cull weights linear --weights 0.6,0.4 a.safetensors b.safetensors -o mean.safetensors\t"
+         "a weighted mean\n"
+         "cull weights linear --rule 'role=norm model=2: weight=0' a b -o mean --shard-size 4G\t"
+         "norms are the first model's",
+     .options = weights_options,
+     .word = WORD_METHOD,
+     .task = CULL_TASK_WEIGHTS,
+     .most = -1,
+     .run = run_weights},
     {.name = "prompt",
      .usage =
          "cull prompt search VAL.jsonl [--OPTION VALUE]... [-o BEST.json] -- PROGRAM [WORD]... "

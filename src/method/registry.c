@@ -30,10 +30,9 @@ const cull_method *cull_method_find(const char *slug, const char **near)
 
 const char *cull_task_name(cull_task t)
 {
-    static const char *const name[CULL_TASKS] = {[CULL_TASK_DATA] = "data",
-                                                 [CULL_TASK_FEATURE] = "feature",
-                                                 [CULL_TASK_SEARCH] = "search",
-                                                 [CULL_TASK_COMPUTE] = "compute",
-                                                 [CULL_TASK_TRUST] = "trust"};
+    static const char *const name[CULL_TASKS] = {
+        [CULL_TASK_DATA] = "data",     [CULL_TASK_FEATURE] = "feature",
+        [CULL_TASK_SEARCH] = "search", [CULL_TASK_COMPUTE] = "compute",
+        [CULL_TASK_TRUST] = "trust",   [CULL_TASK_WEIGHTS] = "weights"};
     return (unsigned)t < CULL_TASKS ? name[t] : "?";
 }

@@ -142,6 +142,26 @@ static const cull_input trust[] = {
      "likelihood ratio of test rows to calibration rows, where they are not alike"},
     {"spread", "COLUMN", "how far off predictions are expected to be"},
     {NULL, NULL, NULL}};
+static const cull_input weights[] = {
+    {"base", "CHECKPOINT", "what the models were fine-tuned from"},
+    {"weights", "NUMBERS",
+     "the weight of each model, comma-separated; of methods that have weight"},
+    {"rule", "RULE...",
+     "options of some tensors, as 'model.layers.*: density=0.3, weight=0.5'; words before the "
+     "colon are a "
+     "pattern of names (* and ?), role=ffn, layer=0-15, expert=2 or model=1, and all must hold; "
+     "the last "
+     "rule counts"},
+    {"rename", "OLD=NEW...", "what models call OLD is NEW; a * in both stands for the same"},
+    {"tied", "NAME=OTHER...", "where a model lacks NAME, its OTHER is taken"},
+    {"common-rows", NULL,
+     "tensors that differ in their number of rows, as embeddings of other vocabularies: the rows "
+     "that all "
+     "have"},
+    {"allow-nan", NULL, "compute with NaN; else a tensor that has one is refused by name"},
+    {"dtype", "F32|F16|BF16|...", "of the tensors that are computed (as they were)"},
+    {"shard-size", "SIZE", "bytes of a file at most, for example 4G (one file)"},
+    {NULL, NULL, NULL}};
 static const cull_input none[] = {{NULL, NULL, NULL}};
 
 const cull_input *cull_task_inputs(cull_task t)
@@ -152,6 +172,7 @@ const cull_input *cull_task_inputs(cull_task t)
     case CULL_TASK_SEARCH: return search;
     case CULL_TASK_COMPUTE: return compute;
     case CULL_TASK_TRUST: return trust;
+    case CULL_TASK_WEIGHTS: return weights;
     case CULL_TASKS: break;
     }
     return none;

@@ -1,0 +1,118 @@
+/* cull/weights.h - surgery on checkpoints: several are merged to one, or one is made smaller, in blocks of tensors.
+ *
+ * Pointers in a problem are borrowed for the call. */
+#ifndef CULL_WEIGHTS_H
+#define CULL_WEIGHTS_H
+#include "cull/checkpoint.h"
+#include "cull/method.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cull_weights_problem {
+    const cull_checkpoint *base;         /* what models were fine-tuned from; NULL = none */
+    const cull_checkpoint *const *model; /* to be merged, or the one to be made smaller */
+    int models;                          /* at most CULL_WEIGHTS_MODELS */
+    const cull_checkpoint
+        *activations;        /* statistics of what tensors are multiplied with, or NULL */
+    const char *const *rule; /* options of some tensors: cull_weights_run says how */
+    int rules;               /* at most 64 */
+    const char *const
+        *rename; /* "OLD=NEW": what a model calls OLD is NEW; a * in both stands for the same */
+    int renames;
+    const char *const *tied; /* "NAME=OTHER": where a model lacks NAME, its OTHER is taken */
+    int ties;
+    const char *dtype; /* of what is computed: "F32", "BF16", ...; NULL = as it was */
+    uint64_t shard;    /* bytes of a file at most; 0 = one file */
+    bool allow_nan;    /* NaN is computed with; else the tensor is refused by name */
+    bool common_rows;  /* tensors that differ in rows alone: the rows that all have */
+} cull_weights_problem;
+enum { CULL_WEIGHTS_MODELS = 32 };
+
+/* What a run reads and writes and holds; before it as it is expected to be. */
+typedef struct {
+    int64_t tensors, computed; /* of the result; the others are copied */
+    uint64_t read, written;    /* bytes; written: of tensors */
+    uint64_t held;             /* most bytes held at once, what is mapped apart */
+    int64_t
+        unequal; /* tensors that are copied from the first although another model's is not the same */
+} cull_weights_report;
+
+/* m (a method of task weights; opts NULL = defaults) on p; the result goes to `out`, a file or a folder, where nothing
+ * stands before all is well. A rule is "SELECTOR: option=value, ...": it counts for tensors that are all its words say, a
+ * pattern of their name (* and ?), role=ffn, layer=0-15, expert=2 or model=1 (counted from 1); of several that set an
+ * option the last counts.
+ * CULL_EINPUT, by name: shapes that differ, a tensor that a model lacks, a NaN, a rule that matches nothing. */
+CULL_API cull_status cull_weights_run(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                      const cull_weights_problem *p, const char *out,
+                                      cull_weights_report *report) CULL_CHECKED;
+/* Checks the same and says what it would take; nothing is written. */
+CULL_API cull_status cull_weights_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                       const cull_weights_problem *p,
+                                       cull_weights_report *report) CULL_CHECKED;
+
+/* ---- for methods ---- */
+/* A tensor of the result. */
+typedef struct cull_weights_item {
+    cull_tensor t;           /* name, dtype, shape of the result */
+    int64_t from;            /* which tensor of source[0] it is made of; -1 = of none */
+    bool copy;               /* its bytes are those of `from` */
+    int64_t part;            /* the method's own */
+    const int64_t *at;       /* of each source: which tensor is its pair; -1 = none */
+    const void *const *opts; /* of each source: the options in force */
+} cull_weights_item;
+
+typedef struct cull_weights_work {
+    const cull_weights_problem *problem;
+    const cull_checkpoint *const *source; /* the base, where there is one, then the models */
+    int sources, first;                   /* models are source[first ..] */
+    cull_weights_item *item;
+    int64_t items;
+    const void *opts;   /* where no rule counts */
+    const char *config; /* config.json of the result; NULL = as source[0] has it */
+} cull_weights_work;
+
+/* Flags of needs. */
+enum {
+    CULL_WEIGHTS_BASE = 1, /* a base must be there */
+    CULL_WEIGHTS_OWN_NAMES =
+        2, /* models have tensors of other names and shapes: nothing is paired */
+    CULL_WEIGHTS_ACTIVATIONS = 4, /* reads statistics of activations */
+    CULL_WEIGHTS_NO_BASE = 8      /* has no use for a base */
+};
+
+/* What a method of task weights is. A tensor's elements are made in blocks by several threads, each from the same blocks
+ * of all sources; what must be known of whole tensors or models is found before. Scratch (CULL_TMP) of `begin` lasts to
+ * the end of the run, that of `tensor` as long as the tensor, that of `block` as long as the block. */
+typedef struct cull_weights_fns {
+    unsigned needs;
+    int least, most; /* models beside the base */
+    /* Other tensors than those of source[0] as they are: changes, drops, adds items. Called for a plan, too. NULL = no */
+    cull_status (*items)(cull_ctx *cx, cull_weights_work *w);
+    /* Passes over whole models; NULL = none */
+    cull_status (*begin)(cull_ctx *cx, const cull_weights_work *w, void **state);
+    /* Passes over a tensor; NULL = none */
+    cull_status (*tensor)(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                          void *state, void **own);
+    /* Elements from .. from + n of it: n floats to out; of integers the n * size bytes. */
+    cull_status (*block)(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                         void *state, const void *own, int64_t from, int64_t n, float *out);
+    /* Most bytes that begin and tensor hold; and passes over the sources beside the one of blocks. NULL = none */
+    void (*plan)(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes);
+} cull_weights_fns;
+
+/* Elements from .. from + n of the tensor that source s has for it, as f32; a NaN is refused. From any thread. */
+CULL_API cull_status cull_weights_read(cull_ctx *cx, const cull_weights_work *w,
+                                       const cull_weights_item *it, int s, int64_t from, int64_t n,
+                                       float *out) CULL_CHECKED;
+/* One more item, in `items`: *it is copied, its strings too. */
+CULL_API cull_status cull_weights_add(cull_ctx *cx, cull_weights_work *w,
+                                      const cull_weights_item *it) CULL_CHECKED;
+CULL_API void cull_weights_drop(cull_weights_work *w, int64_t i); /* in `items` */
+enum { CULL_WEIGHTS_BLOCK = 65536 };                              /* elements of a block */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,155 @@
+/* weights.c - cull weights METHOD: checkpoints merged to one, or one made smaller. */
+#include "cull/weights.h"
+#include "cli.h"
+#include "cull/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RULES = 64, NAMES = 64, WEIGHT = 40 };
+typedef struct {
+    cli *c;
+    cull_weights_problem p;
+    cull_opts *opts;
+    cull_checkpoint *base, *activations, *model[CULL_WEIGHTS_MODELS];
+    const char *rule[RULES], *rename[NAMES], *tied[NAMES];
+    char weight[CULL_WEIGHTS_MODELS][WEIGHT]; /* rules that --weights stands for */
+    char dtype[16];
+    int weights;
+} work;
+
+static void work_free(work *w)
+{
+    for (int i = 0; i < CULL_WEIGHTS_MODELS; i++) cull_checkpoint_free(w->model[i]);
+    cull_checkpoint_free(w->activations);
+    cull_checkpoint_free(w->base);
+    cull_opts_free(w->opts);
+    free(w);
+}
+
+/* ---- what is read ---- */
+static int open_models(work *w)
+{
+    cli *c = w->c;
+    const char *base = value_of(c, "base", NULL);
+    if (c->inputs > CULL_WEIGHTS_MODELS)
+        return fail(c, USAGE, "%d models are too many; at most %d", c->inputs, CULL_WEIGHTS_MODELS);
+    if (base) TRY(check(c, cull_checkpoint_open(c->cx, base, &w->base)));
+    for (int i = 0; i < c->inputs; i++)
+        TRY(check(c, cull_checkpoint_open(c->cx, c->input[i], &w->model[i])));
+    w->p.base = w->base;
+    w->p.model = (const cull_checkpoint *const *)w->model;
+    w->p.models = c->inputs;
+    return DONE;
+}
+
+/* A part of --weights as the rule that it is. */
+static int add_weight(cli *c, const char *part, void *arg)
+{
+    work *w = arg;
+    double v;
+    if (w->weights == c->inputs)
+        return fail(c, USAGE, "--weights are more than the %d models", c->inputs);
+    if (!cull_parse_number(part, &v) || strlen(part) > 20)
+        return fail(c, USAGE, "--weights '%s' is no number", part);
+    snprintf(w->weight[w->weights], WEIGHT, "model=%d: weight=%s", w->weights + 1, part);
+    w->rule[w->p.rules++] = w->weight[w->weights];
+    w->weights++;
+    return DONE;
+}
+
+static int take_rules(work *w)
+{
+    cli *c = w->c;
+    const char *weights = value_of(c, "weights", NULL);
+    if (weights) {
+        TRY(each_part(c, weights, add_weight, w));
+        if (w->weights < c->inputs)
+            return fail(c, USAGE, "--weights has %d numbers, and there are %d models", w->weights,
+                        c->inputs);
+    }
+    int own = w->p.rules;
+    int n = values_of(c, "rule", w->rule + own, RULES - own);
+    if (n > RULES - own) return fail(c, USAGE, "at most %d rules", RULES - own);
+    w->p.rule = w->rule;
+    w->p.rules = own + n;
+    w->p.rename = w->rename;
+    w->p.renames = values_of(c, "rename", w->rename, NAMES);
+    w->p.tied = w->tied;
+    w->p.ties = values_of(c, "tied", w->tied, NAMES);
+    if (w->p.renames > NAMES || w->p.ties > NAMES)
+        return fail(c, USAGE, "at most %d of --rename and of --tied", NAMES);
+    return DONE;
+}
+
+/* "bf16" as the files have it. */
+static void take_dtype(work *w)
+{
+    const char *s = value_of(w->c, "dtype", NULL);
+    if (!s) return;
+    snprintf(w->dtype, sizeof w->dtype, "%s", s);
+    for (char *p = w->dtype; *p; p++)
+        if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 'a' + 'A');
+    w->p.dtype = w->dtype;
+}
+
+static int take_problem(work *w)
+{
+    cli *c = w->c;
+    const char *shard = value_of(c, "shard-size", NULL);
+    TRY(method_options(c, c->cx, c->method, true, &w->opts));
+    TRY(take_rules(w));
+    take_dtype(w);
+    if (shard && (!cull_parse_bytes(shard, &w->p.shard) || !w->p.shard))
+        return fail(c, USAGE, "--shard-size '%s' is no size; write 500M or 4G", shard);
+    w->p.common_rows = has(c, "common-rows");
+    w->p.allow_nan = has(c, "allow-nan");
+    return open_models(w);
+}
+
+/* ---- what is told ---- */
+static void say_report(cli *c, const cull_weights_report *r, const char *holds)
+{
+    char read[32], written[32], held[32];
+    talk(c, "%" PRId64 " tensors, %" PRId64 " computed; reads %s, writes %s, %s %s", r->tensors,
+         r->computed, cull_format_bytes(r->read, read), cull_format_bytes(r->written, written),
+         holds, cull_format_bytes(r->held, held));
+}
+
+static void say_json_report(const cull_weights_report *r)
+{
+    printf("{\"tensors\": %" PRId64 ", \"computed\": %" PRId64 ", \"read\": %" PRIu64
+           ", \"written\": %" PRIu64 ", \"held\": %" PRIu64 ", \"unequal\": %" PRId64 "}\n",
+           r->tensors, r->computed, r->read, r->written, r->held, r->unequal);
+}
+
+static int run_method(work *w)
+{
+    cli *c = w->c;
+    cull_weights_report r;
+    bool plan = has(c, "plan");
+    if (c->outs > 1) return fail(c, USAGE, "weights writes one checkpoint; -o is given twice");
+    if (!plan && !c->outs)
+        return fail(c, USAGE, "weights wants -o OUT: a .safetensors file, or a folder");
+    if (!c->inputs)
+        return fail(c, USAGE, "%s wants a checkpoint: a .safetensors file, an index or a folder",
+                    c->method->slug);
+    TRY(take_problem(w));
+    TRY(check(c, cull_weights_plan(c->cx, c->method, w->opts, &w->p, &r)));
+    say_report(c, &r, "holds at most");
+    if (!plan) TRY(check(c, cull_weights_run(c->cx, c->method, w->opts, &w->p, c->out[0], &r)));
+    if (c->json) say_json_report(&r);
+    return flush_out(c);
+}
+
+int run_weights(cli *c)
+{
+    if (!c->method) return fail(c, USAGE, "weights wants a method; see cull list weights");
+    work *w = calloc(1, sizeof *w);
+    if (!w) return fail(c, FAILED, "out of memory");
+    w->c = c;
+    int rc = run_method(w);
+    work_free(w);
+    return rc;
+}

@@ -1,0 +1,375 @@
+/* weights.c - the door to every method of task weights. */
+#include "task/weights.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    cull_weights_work w;
+    const cull_method *m;
+    const cull_weights_fns *fns;
+    cull__rules *rules;
+    cull_checkpoint_writer *out;
+    void *state;
+    int64_t cap; /* of items */
+    double done; /* bytes written so far */
+    cull_weights_report report;
+} run;
+
+static const char *path_of(const run *r, int s) { return cull_checkpoint_path(r->w.source[s]); }
+
+/* ---- what is given ---- */
+static cull_status check_number(cull_ctx *cx, const run *r)
+{
+    const cull_weights_problem *p = r->w.problem;
+    const cull_weights_fns *f = r->fns;
+    const char *slug = r->m->slug;
+    if ((f->needs & CULL_WEIGHTS_BASE) && !p->base)
+        return cull__fail(cx, CULL_EINPUT, "%s needs what the models were fine-tuned from (base)",
+                          slug);
+    if ((f->needs & CULL_WEIGHTS_NO_BASE) && p->base)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has no use for a base; if it is to count, give it as a model", slug);
+    if ((f->needs & CULL_WEIGHTS_ACTIVATIONS) && !p->activations)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s needs statistics of what tensors are multiplied with (activations)",
+                          slug);
+    int most = f->most < 0 ? CULL_WEIGHTS_MODELS : f->most;
+    if (p->models >= f->least && p->models <= most) return CULL_OK;
+    char range[32];
+    snprintf(range, sizeof range, f->least == most ? "%d" : "%d to %d", f->least, most);
+    return cull__fail(cx, CULL_EINPUT, "%s takes %s model%s%s, and there %s %d", slug, range,
+                      most == 1 ? "" : "s", p->base ? " beside the base" : "",
+                      p->models == 1 ? "is" : "are", p->models);
+}
+
+static const struct {
+    const char *name;
+    int size;
+} dtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+enum { DTYPES = sizeof dtypes / sizeof *dtypes };
+
+/* Bytes of a number of a floating dtype; 0 = it is none. */
+static int size_of(const char *dtype)
+{
+    for (int i = 0; i < DTYPES; i++)
+        if (!strcmp(dtype, dtypes[i].name)) return dtypes[i].size;
+    return 0;
+}
+
+static cull_status check_dtype(cull_ctx *cx, const char *dtype)
+{
+    const char *names[DTYPES];
+    if (!dtype || size_of(dtype)) return CULL_OK;
+    for (int i = 0; i < DTYPES; i++) names[i] = dtypes[i].name;
+    const char *near = cull__nearest(dtype, names, DTYPES);
+    return cull__fail(cx, CULL_EOPTION,
+                      "dtype '%s' is none of F64, F32, F16, BF16, F8_E4M3, F8_E5M2%s%s", dtype,
+                      near ? "; did you mean " : "", near ? near : "");
+}
+
+static cull_status take_sources(cull_ctx *cx, run *r)
+{
+    const cull_weights_problem *p = r->w.problem;
+    const cull_checkpoint **source;
+    r->w.first = p->base != NULL;
+    r->w.sources = r->w.first + p->models;
+    if (!r->w.sources) return cull__fail(cx, CULL_EINPUT, "%s: there is no model", r->m->slug);
+    CULL_TRY(CULL_TMP(cx, source, r->w.sources));
+    if (p->base) source[0] = p->base;
+    for (int i = 0; i < p->models; i++) source[r->w.first + i] = p->model[i];
+    r->w.source = source;
+    return CULL_OK;
+}
+
+/* ---- items ---- */
+static cull_status resolve(cull_ctx *cx, run *r, cull_weights_item *it)
+{
+    const void **opts;
+    CULL_TRY(CULL_TMP(cx, opts, r->w.sources));
+    for (int s = 0; s < r->w.sources; s++)
+        CULL_TRY(cull__rules_opts(cx, r->rules, &it->t, s - r->w.first, &opts[s]));
+    it->opts = opts;
+    return CULL_OK;
+}
+
+static cull_status first_item(cull_ctx *cx, run *r, int64_t i)
+{
+    cull_weights_item *it = &r->w.item[i];
+    int64_t *at;
+    bool paired = !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES);
+    *it = (cull_weights_item){.t = *cull_checkpoint_at(r->w.source[0], i), .from = i};
+    it->copy = !it->t.floating;
+    CULL_TRY(CULL_TMP(cx, at, r->w.sources));
+    it->at = at;
+    for (int s = 0; s < r->w.sources; s++)
+        at[s] = s == 0 ? i : paired ? cull__pair_of(&r->w, s, it->t.name) : -1;
+    for (int s = 1; s < r->w.sources && paired && !it->copy; s++)
+        if (at[s] < 0) return cull__pair_missing(cx, &r->w, s, it->t.name);
+    if (paired && !it->copy) CULL_TRY(cull__pair_shapes(cx, &r->w, it));
+    return resolve(cx, r, it);
+}
+
+/* Tensors of models that nothing was made of. */
+static void tell_extra(cull_ctx *cx, const run *r)
+{
+    for (int s = 1; s < r->w.sources; s++) {
+        int64_t used = 0, all = cull_checkpoint_count(r->w.source[s]);
+        for (int64_t i = 0; i < r->w.items; i++) used += r->w.item[i].at[s] >= 0;
+        if (used < all)
+            cull__log(cx, CULL_LOG_WARN, "%s: %" PRId64 " tensors that %s has not are left out",
+                      path_of(r, s), all - used, path_of(r, 0));
+    }
+}
+
+static cull_status make_items(cull_ctx *cx, run *r)
+{
+    const cull_weights_problem *p = r->w.problem;
+    r->w.items = r->cap = cull_checkpoint_count(r->w.source[0]);
+    CULL_TRY(CULL_ALLOC(cx, r->w.item, r->cap + 1));
+    for (int64_t i = 0; i < r->w.items; i++) CULL_TRY(first_item(cx, r, i));
+    CULL_TRY(cull__rules_used(cx, r->rules));
+    if (!(r->fns->needs & CULL_WEIGHTS_OWN_NAMES)) tell_extra(cx, r);
+    for (int64_t i = 0; i < r->w.items; i++)
+        if (p->dtype && r->w.item[i].t.floating) r->w.item[i].t.dtype = p->dtype;
+    if (r->fns->items) CULL_TRY(r->fns->items(cx, &r->w));
+    for (int64_t i = 0; i < r->w.items; i++) {
+        cull_tensor *t = &r->w.item[i].t;
+        t->floating = size_of(t->dtype) > 0;
+        if (t->floating) t->bytes = (uint64_t)t->n * (uint64_t)size_of(t->dtype);
+        if (!r->w.item[i].opts) CULL_TRY(resolve(cx, r, &r->w.item[i]));
+    }
+    return CULL_OK;
+}
+
+static cull_status keep_text(cull_ctx *cx, const char **s)
+{
+    char *own;
+    CULL_TRY(CULL_TMP(cx, own, (int64_t)strlen(*s) + 1));
+    strcpy(own, *s);
+    *s = own;
+    return CULL_OK;
+}
+
+cull_status cull_weights_add(cull_ctx *cx, cull_weights_work *w, const cull_weights_item *it)
+{
+    run *r = (run *)w; /* its first member */
+    CULL_TRY(CULL_GROW(cx, w->item, &r->cap, w->items + 1));
+    cull_weights_item *own = &w->item[w->items];
+    *own = *it;
+    CULL_TRY(keep_text(cx, &own->t.name));
+    CULL_TRY(keep_text(cx, &own->t.dtype));
+    own->t.n = 1;
+    for (int i = 0; i < own->t.ndim; i++) own->t.n *= own->t.shape[i];
+    w->items++;
+    return CULL_OK;
+}
+
+void cull_weights_drop(cull_weights_work *w, int64_t i)
+{
+    memmove(w->item + i, w->item + i + 1, (size_t)(--w->items - i) * sizeof *w->item);
+}
+
+/* ---- reading ---- */
+cull_status cull_weights_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                              int s, int64_t from, int64_t n, float *out)
+{
+    const cull_checkpoint *ck = w->source[s];
+    int bad = 0;
+    CULL_TRY(cull_checkpoint_read(cx, ck, it->at[s], from, n, out));
+    if (w->problem->allow_nan) return CULL_OK;
+    for (int64_t i = 0; i < n; i++) bad |= out[i] != out[i];
+    if (!bad) return CULL_OK;
+    int64_t i = 0;
+    while (out[i] == out[i]) i++;
+    return cull__fail(cx, CULL_EINPUT, "%s: number %" PRId64 " of tensor '%s' is NaN (allow-nan?)",
+                      cull_checkpoint_path(ck), from + i, cull_checkpoint_at(ck, it->at[s])->name);
+}
+
+/* ---- what it takes ---- */
+static uint64_t item_reads(const run *r, const cull_weights_item *it)
+{
+    uint64_t bytes = 0;
+    for (int s = 0; s < r->w.sources; s++)
+        if (it->at && it->at[s] >= 0) bytes += cull_checkpoint_at(r->w.source[s], it->at[s])->bytes;
+    return bytes;
+}
+
+static void expect(const cull_ctx *cx, run *r)
+{
+    cull_weights_report *p = &r->report;
+    uint64_t own = 0;
+    double passes = 0;
+    int threads = cull_ctx_threads(cx);
+    if (r->fns->plan) r->fns->plan(&r->w, threads, &own, &passes);
+    p->tensors = r->w.items;
+    for (int64_t i = 0; i < r->w.items; i++) {
+        const cull_weights_item *it = &r->w.item[i];
+        double reads = (double)item_reads(r, it);
+        p->computed += !it->copy;
+        p->written += it->t.bytes;
+        p->read += (uint64_t)(it->copy ? reads : reads * (1 + passes));
+    }
+    /* a block of each source, the one that is made, the one that is written, and the method's own */
+    uint64_t block = (uint64_t)CULL_WEIGHTS_BLOCK * sizeof(float) * (uint64_t)(r->w.sources + 3);
+    p->held = cull_ctx_held(cx) + own + block * (uint64_t)threads;
+}
+
+/* ---- the run ---- */
+typedef struct {
+    const run *r;
+    const cull_weights_item *it;
+    int64_t at; /* of the item */
+    void *own;
+} pass;
+
+static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const pass *p = arg;
+    const run *r = p->r;
+    const cull_tensor *t = &p->it->t;
+    uint64_t size = t->n && !t->floating ? t->bytes / (uint64_t)t->n : sizeof(float);
+    unsigned char *out;
+    (void)chunk;
+    CULL_TRY(CULL_TMP(cx, out, (hi - lo) * (int64_t)size));
+    if (p->it->copy)
+        CULL_TRY(cull_weights_read(cx, &r->w, p->it, 0, lo, hi - lo, (float *)out));
+    else
+        CULL_TRY(r->fns->block(cx, &r->w, p->it, r->state, p->own, lo, hi - lo, (float *)out));
+    if (t->floating)
+        return cull_checkpoint_write(cx, r->out, p->at, lo, (const float *)out, hi - lo);
+    return cull_checkpoint_write_bytes(cx, r->out, p->at, (uint64_t)lo * size, out,
+                                       (uint64_t)(hi - lo) * size);
+}
+
+/* Copied from source 0; whether the others have the same is told at the end. */
+static cull_status copy(cull_ctx *cx, run *r, int64_t i)
+{
+    const cull_weights_item *it = &r->w.item[i];
+    const cull_tensor *t = cull_checkpoint_at(r->w.source[0], it->from);
+    const void *p = cull_checkpoint_bytes(r->w.source[0], it->from);
+    for (int s = 1; s < r->w.sources; s++) {
+        if (it->at[s] < 0) continue;
+        const cull_tensor *o = cull_checkpoint_at(r->w.source[s], it->at[s]);
+        if (o->bytes == t->bytes && !strcmp(o->dtype, t->dtype) &&
+            !memcmp(p, cull_checkpoint_bytes(r->w.source[s], it->at[s]), t->bytes))
+            continue;
+        r->report.unequal++;
+        cull__log(cx, CULL_LOG_WARN, "'%s' is copied from %s; that of %s is not the same", t->name,
+                  path_of(r, 0), path_of(r, s));
+    }
+    return cull_checkpoint_copy(cx, r->out, i, r->w.source[0], it->from);
+}
+
+static cull_status one(cull_ctx *cx, run *r, int64_t i)
+{
+    const cull_weights_item *it = &r->w.item[i];
+    pass p = {.r = r, .it = it, .at = i};
+    const cull_tensor *from = it->from < 0 ? NULL : cull_checkpoint_at(r->w.source[0], it->from);
+    if (it->copy && !strcmp(it->t.dtype, from->dtype) && it->t.n == from->n) return copy(cx, r, i);
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = CULL_OK;
+    if (r->fns->tensor && !it->copy) s = r->fns->tensor(cx, &r->w, it, r->state, &p.own);
+    if (s == CULL_OK) s = cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, block, &p);
+    cull__release(cx, mark);
+    return s;
+}
+
+static cull_status all(cull_ctx *cx, run *r)
+{
+    double total = (double)r->report.written;
+    for (int64_t i = 0; i < r->w.items; i++) {
+        const cull_weights_item *it = &r->w.item[i];
+        cull__span(cx, r->done, r->done + (double)it->t.bytes, total);
+        cull_status s = cull__tick(cx, 0, 1);
+        if (s == CULL_OK) s = one(cx, r, i);
+        cull__span(cx, 0, 0, 0);
+        CULL_TRY(s);
+        for (int k = 0; k < r->w.sources; k++)
+            if (it->at && it->at[k] >= 0) cull_checkpoint_done(r->w.source[k], it->at[k]);
+        r->done += (double)it->t.bytes;
+    }
+    return CULL_OK;
+}
+
+static cull_status write(cull_ctx *cx, run *r, const char *path)
+{
+    char made[96];
+    const char *format = cull_checkpoint_meta(r->w.source[0], "format");
+    const char *meta[] = {"format", format ? format : "pt", "made_by", made};
+    cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
+    cull_tensor *t;
+    snprintf(made, sizeof made, "cull weights %s", r->m->slug);
+    o.meta = meta, o.metas = 4;
+    o.shard_bytes = r->w.problem->shard;
+    o.like = r->w.source[0];
+    o.config = r->w.config;
+    CULL_TRY(CULL_TMP(cx, t, r->w.items));
+    for (int64_t i = 0; i < r->w.items; i++) t[i] = r->w.item[i].t;
+    CULL_TRY(cull_checkpoint_create(cx, path, t, r->w.items, &o, &r->out));
+    return cull_checkpoint_finish(cx, r->out, all(cx, r));
+}
+
+static cull_status work(cull_ctx *cx, run *r, const char *path)
+{
+    CULL_TRY(take_sources(cx, r));
+    CULL_TRY(check_dtype(cx, r->w.problem->dtype));
+    CULL_TRY(cull__renames_check(cx, r->w.problem));
+    CULL_TRY(make_items(cx, r));
+    expect(cx, r);
+    if (!path) return CULL_OK;
+    if (r->fns->begin) {
+        const char *was = cull__phase(cx, "reading");
+        cull_status s = r->fns->begin(cx, &r->w, &r->state);
+        cull__phase(cx, was);
+        CULL_TRY(s);
+    }
+    const char *was = cull__phase(cx, "writing");
+    cull_status s = write(cx, r, path);
+    cull__phase(cx, was);
+    r->report.held = cull_ctx_peak(cx);
+    return s;
+}
+
+static cull_status start(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                         const cull_weights_problem *p, const char *path,
+                         cull_weights_report *report)
+{
+    run r = {.m = m, .w.problem = p};
+    if (report) *report = r.report;
+    if (m->task != CULL_TASK_WEIGHTS)
+        return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s, not of weights", m->slug,
+                          cull_task_name(m->task));
+    if (opts && cull_opts_method(opts) != m)
+        return cull__fail(cx, CULL_EINPUT, "these are options of %s, not of %s",
+                          cull_opts_method(opts)->slug, m->slug);
+    r.fns = m->run.weights;
+    CULL_TRY(check_number(cx, &r));
+    cull_opts *own = NULL;
+    if (!opts) CULL_TRY(cull_opts_new(cx, m, &own));
+    r.w.opts = cull_opts_raw(opts ? opts : own);
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = cull__rules_new(cx, m, opts ? opts : own, p, &r.rules);
+    if (s == CULL_OK) s = work(cx, &r, path);
+    cull__release(cx, mark);
+    cull__free(r.w.item);
+    cull__rules_free(r.rules);
+    cull_opts_free(own);
+    if (report && s == CULL_OK) *report = r.report;
+    return s;
+}
+
+cull_status cull_weights_run(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                             const cull_weights_problem *p, const char *out,
+                             cull_weights_report *report)
+{
+    return start(cx, m, opts, p, out, report);
+}
+
+cull_status cull_weights_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                              const cull_weights_problem *p, cull_weights_report *report)
+{
+    return start(cx, m, opts, p, NULL, report);
+}

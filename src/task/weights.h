@@ -1,0 +1,29 @@
+/* weights.h - parts of the door of task weights: which options a tensor has, which tensors are pairs. */
+#ifndef CULL__TASK_WEIGHTS_H
+#define CULL__TASK_WEIGHTS_H
+#include "base/base.h"
+#include "cull/weights.h"
+
+/* ---- rules (weights_rules.c) ---- */
+typedef struct cull__rules cull__rules;
+/* The rules of p, read and checked; opts counts where none does. *out is freed whatever is returned. */
+cull_status cull__rules_new(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                            const cull_weights_problem *p, cull__rules **out);
+/* The options of tensor t in model `model` (-1 = the base): as long as the rules live. */
+cull_status cull__rules_opts(cull_ctx *cx, cull__rules *r, const cull_tensor *t, int model,
+                             const void **out);
+/* A rule that no tensor has met is refused. */
+cull_status cull__rules_used(cull_ctx *cx, const cull__rules *r);
+void cull__rules_free(cull__rules *r);
+
+/* ---- pairs (weights_pair.c) ---- */
+/* The tensor of source s that belongs to tensor `name` of source 0; -1 = none. */
+int64_t cull__pair_of(const cull_weights_work *w, int s, const char *name);
+cull_status cull__renames_check(cull_ctx *cx, const cull_weights_problem *p);
+/* No tensor of source s is `name`: the sentence. */
+cull_status cull__pair_missing(cull_ctx *cx, const cull_weights_work *w, int s, const char *name);
+/* Shapes of it and its pairs are one; with common rows it becomes as short as the shortest. */
+cull_status cull__pair_shapes(cull_ctx *cx, const cull_weights_work *w, cull_weights_item *it);
+/* "(32, 64)" */
+const char *cull__shape_text(const cull_tensor *t, char buf[192]);
+#endif
