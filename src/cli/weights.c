@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RULES = 64, NAMES = 64, WEIGHT = 40 };
+enum { RULES = 64, NAMES = 64, WEIGHT = 56 };
 typedef struct {
     cli *c;
     cull_weights_problem p;

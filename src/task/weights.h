@@ -25,5 +25,5 @@ cull_status cull__pair_missing(cull_ctx *cx, const cull_weights_work *w, int s, 
 /* Shapes of it and its pairs are one; with common rows it becomes as short as the shortest. */
 cull_status cull__pair_shapes(cull_ctx *cx, const cull_weights_work *w, cull_weights_item *it);
 /* "(32, 64)" */
-const char *cull__shape_text(const cull_tensor *t, char buf[192]);
+const char *cull__sides_text(const cull_tensor *t, char buf[192]);
 #endif

@@ -80,7 +80,7 @@ cull_status cull__pair_missing(cull_ctx *cx, const cull_weights_work *w, int s, 
                       path, name, first, like, like, name);
 }
 
-const char *cull__shape_text(const cull_tensor *t, char buf[192])
+const char *cull__sides_text(const cull_tensor *t, char buf[192])
 {
     size_t n = (size_t)snprintf(buf, 192, "(");
     for (int i = 0; i < t->ndim; i++)
@@ -117,8 +117,8 @@ cull_status cull__pair_shapes(cull_ctx *cx, const cull_weights_work *w, cull_wei
             continue;
         }
         return cull__fail(cx, CULL_EINPUT, "tensor '%s' is %s in %s and %s in %s%s", first->name,
-                          cull__shape_text(first, a), cull_checkpoint_path(w->source[0]),
-                          cull__shape_text(t, b), cull_checkpoint_path(w->source[s]),
+                          cull__sides_text(first, a), cull_checkpoint_path(w->source[0]),
+                          cull__sides_text(t, b), cull_checkpoint_path(w->source[s]),
                           rows ? "; with common-rows the rows that both have are merged" : "");
     }
     return CULL_OK;

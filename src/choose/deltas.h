@@ -1,0 +1,42 @@
+/* deltas.h - what fine-tuned models differ in from their base: read, thinned, agreed on by sign, added up. */
+#ifndef CULL__DELTAS_H
+#define CULL__DELTAS_H
+#include "choose/threshold.h"
+#include "cull/weights.h"
+
+enum {
+    CULL__DELTAS = 4096
+}; /* numbers that are worked on at a time; places begin at multiples of it */
+
+/* model s - base, numbers from .. from + n of the tensor; source 0 is the base. */
+cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                             int s, int64_t from, int64_t n, float *out);
+
+/* Zero where keep is 0. The sign stays, as where a number is multiplied by a mask. */
+void cull__delta_keep(float *x, const uint8_t *keep, int64_t n);
+
+typedef struct cull__deltas {
+    const cull_weights_work *w;
+    const cull_weights_item *it;
+    /* What is not kept of x[0 .. n), numbers from .. of source s's delta, becomes 0; NULL = all is kept.
+     * n <= CULL__DELTAS and within one multiple of it. */
+    cull_status (*thin)(cull_ctx *cx, const struct cull__deltas *d, int s, int64_t from, int64_t n,
+                        float *x);
+    const void *arg;     /* thin's */
+    const float *weight; /* of each source; the base's is not read */
+    float alpha;         /* of the sum */
+    bool elect;          /* only what has the sign of the sum counts (Yadav et al. 2023, TIES) */
+    bool normalize;      /* the sum is divided by the weights of what counts */
+} cull__deltas;
+
+/* base + alpha * sum of weight * thinned delta, numbers from .. from + n. In f32, one operation after another in the
+ * order of models, so that its bits are those of other programs that do the same. */
+cull_status cull__deltas_block(cull_ctx *cx, const cull__deltas *d, int64_t from, int64_t n,
+                               float *out);
+
+/* The cuts at rank[] of source s's delta by magnitude. */
+cull_status cull__delta_cuts(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                             int s, const int64_t *rank, int ranks, cull__cut *cut);
+/* What that holds at most, over all items. */
+uint64_t cull__delta_cuts_bytes(const cull_weights_work *w, int ranks, int threads);
+#endif
