@@ -44,7 +44,7 @@ typedef struct {
     bool
         floating; /* F64, F32, F16, BF16, F8_E4M3, F8_E5M2: cull computes with them and writes them */
     cull_role role;
-    int layer, expert; /* from 0; -1 = none */
+    int layer, expert; /* from 0; -1 = none, or one tensor has all of them */
     char lora;         /* 'A' or 'B' side of an adapter; 0 = none */
     int file;          /* of cull_checkpoint_file */
 } cull_tensor;
@@ -69,6 +69,9 @@ CULL_API int64_t cull_checkpoint_find(const cull_checkpoint *ck, const char *nam
 CULL_API const char *cull_checkpoint_meta(const cull_checkpoint *ck, const char *key);
 CULL_API bool cull_checkpoint_meta_at(const cull_checkpoint *ck, int64_t i, const char **key,
                                       const char **value);
+/* Roles by rules "GLOB=role", the first that fits a name: "*.gate.*=router". Others keep what their names say. */
+CULL_API cull_status cull_checkpoint_roles(cull_ctx *cx, cull_checkpoint *ck,
+                                           const char *const *rule, int rules) CULL_CHECKED;
 /* Text of config.json (of adapter_config.json beside adapter_model.safetensors), or NULL. */
 CULL_API const char *cull_checkpoint_config(const cull_checkpoint *ck);
 
@@ -81,6 +84,33 @@ CULL_API cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *c
                                           int64_t from, int64_t n, float *out) CULL_CHECKED;
 /* Its pages need not stay in this process's memory. They can be read again all the same. */
 CULL_API void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i);
+
+/* ---- two of one network ---- */
+typedef struct {
+    size_t size;
+    /* "OLD=NEW": b's tensor OLD is a's NEW; each has one * (for the same bytes) or none: "module.*=*". The
+     * first rule that fits a name counts, once */
+    const char *const *rename;
+    /* "ABSENT=PRESENT": where one of the two lacks ABSENT, its PRESENT stands for it, as "lm_head.weight=wte.weight" of a
+     * model that ties them. What the other has must then be a copy, and is left out */
+    const char *const *tie;
+    int renames, ties;
+    bool missing; /* b may lack tensors of a */
+    bool extra;   /* b may have more of them */
+    bool
+        rows; /* embeddings and heads may differ in rows (in bias: numbers): the common ones count */
+    bool shapes; /* shapes may differ */
+} cull_checkpoint_pair_opts;
+/* clang-format off */
+#define CULL_CHECKPOINT_PAIR_OPTS {.size = sizeof(cull_checkpoint_pair_opts)}
+/* clang-format on */
+/* of[i] (a's count) = the tensor of b that is tensor i of a, or -1. EINPUT names the tensor, both files and the
+ * nearest name when one is missing, left over, or of another shape; vocabularies of different size have a
+ * sentence of their own. EOPTION: a rule that is none, or makes two names one. opts may be NULL. */
+CULL_API cull_status cull_checkpoint_pair(cull_ctx *cx, const cull_checkpoint *a,
+                                          const cull_checkpoint *b,
+                                          const cull_checkpoint_pair_opts *opts,
+                                          int64_t *of) CULL_CHECKED;
 
 /* ---- writing ---- */
 typedef struct cull_checkpoint_writer cull_checkpoint_writer;

@@ -14,6 +14,8 @@ CULL_API bool cull_same_name(const char *a, const char *b);
 /* The candidate nearest to s by edit distance, the first of equals, or NULL when none is near: at
  * most a third of the length of s, and one more. */
 CULL_API const char *cull_nearest(const char *s, const char *const *cand, int n);
+/* Whether all of s is as the pattern says: * stands for any bytes or none, ? for one, the rest for itself. */
+CULL_API bool cull_glob(const char *pattern, const char *s);
 /* The whole of s is one decimal number, whatever the locale; inf and nan are numbers here. */
 CULL_API bool cull_parse_number(const char *s, double *out);
 /* "512M", "4GiB", "1e6": bytes, in powers of 1024, to T; false for what is negative or no size. */

@@ -1,6 +1,11 @@
-/* checkpoint_role.c - what a tensor does, told from its name. */
+/* checkpoint_role.c - what a tensor does, told from its name.
+ *
+ * The table knows the names of LLaMA, Mistral, Qwen, Gemma and their mixtures of experts, GPT-2, GPT-NeoX, Falcon,
+ * OPT, Bloom, MPT, BERT, RoBERTa, T5, ViT, CLIP, ResNet, VGG and of PEFT's adapters to them. */
+#include <stdio.h>
 #include <string.h>
 
+#include "cull/text.h"
 #include "repr/checkpoint.h"
 
 static const char *const names[CULL_ROLES] = {
@@ -18,47 +23,165 @@ bool cull_role_find(const char *name, cull_role *out)
     return false;
 }
 
-/* The number that follows the first part of the name called `part`; -1 where there is none. */
-static int numbered(const char *name, const char *part)
+/* The first that fits counts. Patterns are matched against "." and the name, so that "*.x." is a whole part. */
+static const struct {
+    const char *glob;
+    cull_role role;
+} table[] = {
+    {"*.rotary_emb.*", CULL_ROLE_OTHER},
+    /* wherever a norm stands, it is one */
+    {"*norm*", CULL_ROLE_NORM},
+    {"*Norm*", CULL_ROLE_NORM},
+    {"*.ln_*", CULL_ROLE_NORM},
+    {"*.ln?.*", CULL_ROLE_NORM},
+    {"*.bn.*", CULL_ROLE_NORM},
+    {"*.bn?.*", CULL_ROLE_NORM},
+    {"*.running_mean", CULL_ROLE_NORM},
+    {"*.running_var", CULL_ROLE_NORM},
+    {"*.num_batches_tracked", CULL_ROLE_NORM},
+    {"*.downsample.1.*", CULL_ROLE_NORM},
+    {"*.shortcut.1.*", CULL_ROLE_NORM},
+    /* before the experts that it leads to */
+    {"*.router.*", CULL_ROLE_ROUTER},
+    {"*.mlp.gate.*", CULL_ROLE_ROUTER},
+    {"*.moe.gate.*", CULL_ROLE_ROUTER},
+    {"*.block_sparse_moe.gate.*", CULL_ROLE_ROUTER},
+    {"*.feed_forward.gate.*", CULL_ROLE_ROUTER},
+    {"*.ffn.gate.*", CULL_ROLE_ROUTER},
+    {"*.shared_expert_gate.*", CULL_ROLE_ROUTER},
+    {"*.lm_head.*", CULL_ROLE_HEAD},
+    {"*.embed_out.*", CULL_ROLE_HEAD},
+    {".output.weight", CULL_ROLE_HEAD},
+    {".cls.*", CULL_ROLE_HEAD},
+    {"*.classifier.*", CULL_ROLE_HEAD},
+    {"*.score.*", CULL_ROLE_HEAD},
+    {"*.qa_outputs.*", CULL_ROLE_HEAD},
+    {"*.pooler.*", CULL_ROLE_HEAD},
+    {"*.visual_projection.*", CULL_ROLE_HEAD},
+    {"*.text_projection*", CULL_ROLE_HEAD},
+    {".fc.*", CULL_ROLE_HEAD},
+    {".module.fc.*", CULL_ROLE_HEAD},
+    {"*.head.*", CULL_ROLE_HEAD},
+    {"*.heads.*", CULL_ROLE_HEAD},
+    {"*embed*", CULL_ROLE_EMBEDDING},
+    {"*.wte.*", CULL_ROLE_EMBEDDING},
+    {"*.wpe.*", CULL_ROLE_EMBEDDING},
+    {".shared.*", CULL_ROLE_EMBEDDING},
+    {"*.cls_token", CULL_ROLE_EMBEDDING},
+    {"*.class_token", CULL_ROLE_EMBEDDING},
+    {"*attn*", CULL_ROLE_ATTENTION},
+    {"*attention*", CULL_ROLE_ATTENTION},
+    {"*Attention*", CULL_ROLE_ATTENTION},
+    {"*.?_proj.*", CULL_ROLE_ATTENTION},
+    {"*expert*", CULL_ROLE_FFN},
+    {"*mlp*", CULL_ROLE_FFN},
+    {"*.ffn*", CULL_ROLE_FFN},
+    {"*.feed_forward.*", CULL_ROLE_FFN},
+    {"*.fc?.*", CULL_ROLE_FFN},
+    {"*.c_fc.*", CULL_ROLE_FFN},
+    {"*.linear?.*", CULL_ROLE_FFN},
+    {"*.intermediate.dense.*", CULL_ROLE_FFN},
+    {"*.output.dense.*", CULL_ROLE_FFN},
+    {"*.DenseReluDense.*", CULL_ROLE_FFN},
+    {"*.dense_h_to_4h.*", CULL_ROLE_FFN},
+    {"*.dense_4h_to_h.*", CULL_ROLE_FFN},
+    {"*conv*", CULL_ROLE_CONV},
+    {"*Conv*", CULL_ROLE_CONV},
+    {"*.downsample.0.*", CULL_ROLE_CONV},
+    {"*.shortcut.0.*", CULL_ROLE_CONV},
+};
+
+/* The number that s begins with and that a dot or the end follows; -1 where there is none. */
+static int number(const char *s)
 {
-    size_t n = strlen(part);
+    int v = 0, digits = 0;
+    for (; *s >= '0' && *s <= '9' && digits < 9; s++, digits++) v = 10 * v + (*s - '0');
+    return digits && (!*s || *s == '.') ? v : -1;
+}
+
+/* The number behind the first part of the name that is one of `parts` and has one. */
+static int numbered(const char *name, const char *const *parts, int n)
+{
     for (const char *s = name; s; s = strchr(s, '.')) {
         s += *s == '.';
-        if (strncmp(s, part, n) || s[n] != '.') continue;
-        int v = 0, digits = 0;
-        for (const char *d = s + n + 1; *d >= '0' && *d <= '9' && digits < 9; d++, digits++)
-            v = 10 * v + (*d - '0');
-        if (digits) return v;
+        for (int i = 0; i < n; i++) {
+            size_t k = strlen(parts[i]);
+            if (!strncmp(s, parts[i], k) && number(s + k) >= 0) return number(s + k);
+        }
     }
     return -1;
 }
 
-static bool has(const char *name, const char *part) { return strstr(name, part) != NULL; }
+static bool has_part(const char *name, const char *part)
+{
+    size_t n = strlen(part);
+    for (const char *s = name; s; s = strchr(s, '.')) {
+        s += *s == '.';
+        if (!strncmp(s, part, n) && (s[n] == '.' || !s[n])) return true;
+    }
+    return false;
+}
+
+static cull_role role_of(const cull_tensor *t)
+{
+    char dotted[512];
+    snprintf(dotted, sizeof dotted, ".%s", t->name);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (cull_glob(table[i].glob, dotted)) return table[i].role;
+    return t->ndim == 4 ? CULL_ROLE_CONV : CULL_ROLE_OTHER;
+}
 
 void cull__checkpoint_role(cull_tensor *t)
 {
-    static const struct {
-        const char *part;
-        cull_role role;
-    } rules[] = {
-        {"lm_head", CULL_ROLE_HEAD},     {"norm", CULL_ROLE_NORM},
-        {"ln_", CULL_ROLE_NORM},         {"embed", CULL_ROLE_EMBEDDING},
-        {"wte", CULL_ROLE_EMBEDDING},    {"wpe", CULL_ROLE_EMBEDDING},
-        {"attn", CULL_ROLE_ATTENTION},   {"attention", CULL_ROLE_ATTENTION},
-        {"expert", CULL_ROLE_FFN},       {"block_sparse_moe.gate", CULL_ROLE_ROUTER},
-        {"mlp.gate.", CULL_ROLE_ROUTER}, {"mlp", CULL_ROLE_FFN},
-        {"conv", CULL_ROLE_CONV},
-    };
-    static const char *const layers[] = {"layers", "h", "layer", "block", "blocks"};
-    t->role = CULL_ROLE_OTHER;
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (has(t->name, rules[i].part)) {
-            t->role = rules[i].role;
-            break;
-        }
-    t->layer = -1;
-    for (size_t i = 0; t->layer < 0 && i < sizeof layers / sizeof *layers; i++)
-        t->layer = numbered(t->name, layers[i]);
-    t->expert = numbered(t->name, "experts");
-    t->lora = has(t->name, ".lora_A.") ? 'A' : has(t->name, ".lora_B.") ? 'B' : 0;
+    static const char *const layers[] = {"layers.", "h.",      "layer.",
+                                         "block.",  "blocks.", "resblocks."};
+    static const char *const experts[] = {"experts.", "experts.expert_"};
+    t->role = role_of(t);
+    t->layer = numbered(t->name, layers, 6);
+    t->expert = numbered(t->name, experts, 2);
+    t->lora = has_part(t->name, "lora_A") || has_part(t->name, "lora_embedding_A")   ? 'A'
+              : has_part(t->name, "lora_B") || has_part(t->name, "lora_embedding_B") ? 'B'
+                                                                                     : 0;
+}
+
+/* ---- rules of the user's ---- */
+
+static cull_status read_rule(cull_ctx *cx, const char *rule, char **glob, cull_role *role)
+{
+    char all[200];
+    int k = 0;
+    const char *eq = strrchr(rule, '=');
+    if (eq && eq > rule && cull_role_find(eq + 1, role)) {
+        CULL_TRY(CULL_TMP0(cx, *glob, eq - rule + 1));
+        memcpy(*glob, rule, (size_t)(eq - rule));
+        return CULL_OK;
+    }
+    for (int r = 0; r < CULL_ROLES; r++)
+        k += snprintf(all + k, sizeof all - (size_t)k, "%s%s", r ? ", " : "", names[r]);
+    return cull__fail(cx, CULL_EOPTION, "'%.80s' is no rule GLOB=role; roles are %s", rule, all);
+}
+
+static cull_status apply(cull_ctx *cx, cull_checkpoint *ck, const char *const *rule, int rules)
+{
+    char **glob;
+    cull_role *role;
+    CULL_TRY(CULL_TMP(cx, glob, rules));
+    CULL_TRY(CULL_TMP(cx, role, rules));
+    for (int r = 0; r < rules; r++) CULL_TRY(read_rule(cx, rule[r], &glob[r], &role[r]));
+    for (int64_t i = 0; i < ck->n; i++)
+        for (int r = 0; r < rules; r++)
+            if (cull_glob(glob[r], ck->name[i])) {
+                ck->t[i].role = role[r];
+                break;
+            }
+    return CULL_OK;
+}
+
+cull_status cull_checkpoint_roles(cull_ctx *cx, cull_checkpoint *ck, const char *const *rule,
+                                  int rules)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = apply(cx, ck, rule, rules);
+    cull__release(cx, mark);
+    return s;
 }
