@@ -127,7 +127,8 @@ static const command table[] = {
      .run = run_micro3},
     {.name = "model",
      .usage =
-         "cull model train|eval|stat|show|prune MODEL [--OPTION VALUE]... [DATA]... [-o OUT]...",
+         "cull model train|eval|ticket|stat|show|prune MODEL [--OPTION VALUE]... [DATA]... [-o "
+         "OUT]...",
      .brief = "networks as text: trained, judged, counted, made smaller",
      .about =
          "MODEL is a .model file (docs/model.md: a line a layer, or the same as JSON), a "
@@ -140,6 +141,10 @@ static const command table[] = {
          "file. The answer does not depend on the number of threads. eval judges a model with "
          "given parameters, stat counts parameters, multiply-adds and memory, show prints the text "
          "(--json: as JSON).\n"
+         "ticket trains, prunes the smallest weights, goes back to the first ones and trains "
+         "again, "
+         "in rounds, as Frankle and Carbin 2019: a table of them, the first weights of the ticket "
+         "(-o OUT.safetensors), its mask.\n"
          "prune cuts channels, of MODEL or of MODEL WEIGHTS.safetensors, with all that depends on "
          "them: filters, batch norms, what is added to them, the weights that read them. What is "
          "cut together is a group; without a limit they are listed.",
@@ -149,6 +154,9 @@ static const command table[] = {
                  "cull model eval lenet.safetensors t10k-images-idx3-ubyte --labels "
                  "t10k-labels-idx1-ubyte\t"
                  "accuracy, likelihood, calibration, by class\n"
+                 "cull model ticket mlp:784-300-100-10 train-images-idx3-ubyte --labels "
+                 "train-labels-idx1-ubyte --val 10% --rounds 15 --controls reinit -o "
+                 "ticket.safetensors --save-mask mask.safetensors\ta twenty-eighth of the weights\n"
                  "cull model stat resnet20 --blocks\tparameters, multiply-adds, memory\n"
                  "cull model prune resnet56 resnet56.safetensors --macs 2.1x -o small.safetensors\t"
                  "a network that is smaller and faster; train goes on from it",

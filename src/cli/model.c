@@ -207,11 +207,9 @@ static const struct {
     const char *name;
     int (*run)(cli *c);
     bool data; /* files may follow the model */
-} actions[] = {{"train", model_train, true},
-               {"eval", model_eval, true},
-               {"stat", count, false},
-               {"show", show, false},
-               {"prune", model_prune, true}};
+} actions[] = {{"train", model_train, true},   {"eval", model_eval, true},
+               {"ticket", model_ticket, true}, {"stat", count, false},
+               {"show", show, false},          {"prune", model_prune, true}};
 
 int run_model(cli *c)
 {
@@ -224,7 +222,7 @@ int run_model(cli *c)
     if (which < 0) {
         const char *near = cull_nearest(c->input[0], name, COUNT(actions));
         return fail(c, USAGE, "model cannot '%s'; %s%s%s", c->input[0],
-                    near ? "did you mean " : "it can train, eval, stat, show and prune",
+                    near ? "did you mean " : "it can train, eval, ticket, stat, show and prune",
                     near ? near : "", near ? "?" : "");
     }
     if (c->inputs < 2)

@@ -17,4 +17,5 @@ int model_train(cli *c);
 int model_eval(cli *c);
 int model_prune(cli *c);
 int apply_channels(cli *c); /* of cull apply */
+int model_ticket(cli *c);
 #endif

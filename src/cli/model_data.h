@@ -18,6 +18,19 @@ void data_close(data_files *d);
 int fit_kind_of(cli *c, cull_fit_kind *out);
 int64_t data_classes(const data_files *d);
 
+/* What is trained, on which rows (model_fit.c). */
+typedef struct {
+    cull_model *m;
+    data_files data;
+    int64_t *row, train, val,
+        test; /* rows to train on, then those of --val, then those of --test */
+    cull_fit_opts o;
+} fitting;
+int fitting_options(cli *c, cull_fit_opts *o);
+/* f->o as fitting_options left it; afterwards no batch is larger than the rows. */
+int fitting_open(cli *c, fitting *f);
+void fitting_close(fitting *f);
+
 /* Predictions judged: metrics, and the table of labels and predictions (classes, classes). */
 typedef struct {
     cull_fit_kind kind;

@@ -80,24 +80,40 @@ static cull_status make(cull_model *m, const char *text, size_t n, const char *n
     return b.status;
 }
 
-cull_status cull_model_from(cull_ctx *cx, const char *text, size_t n, const char *name,
-                            const cull_model_opts *opts, cull_model **out)
+static cull_status from(cull_ctx *cx, const char *text, size_t n, const char *name,
+                        const cull_model_opts *o, const uint64_t *seed, cull_model **out)
 {
-    const cull_model_opts plain = CULL_MODEL_OPTS;
-    const cull_model_opts *o = opts ? opts : &plain;
     cull_model *m;
     *out = NULL;
     CULL_TRY(check_opts(cx, name, o));
     CULL_TRY(CULL_ALLOC(cx, m, 1));
     m->cx = cx;
+    m->seed = seed;
     cull__mark_t mark = cull__mark(cx);
     cull_status s = make(m, text, n, name, o);
+    m->seed = NULL;
     cull__release(cx, mark);
     if (s != CULL_OK) {
         cull_model_free(m);
         return s;
     }
     *out = m;
+    return CULL_OK;
+}
+
+cull_status cull_model_from(cull_ctx *cx, const char *text, size_t n, const char *name,
+                            const cull_model_opts *opts, cull_model **out)
+{
+    const cull_model_opts plain = CULL_MODEL_OPTS;
+    return from(cx, text, n, name, opts ? opts : &plain, NULL, out);
+}
+
+cull_status cull__model_again(cull_ctx *cx, const cull_model *m, uint64_t seed, cull_model **out)
+{
+    const cull_model_opts o = {.size = sizeof o, .start = m->start};
+    CULL_TRY(from(cx, m->text, strlen(m->text), "the model", &o, &seed, out));
+    for (int i = 0; i < cull_params_count(m->params); i++)
+        cull_params_flag((*out)->params, i, cull_params_at(m->params, i)->flags);
     return CULL_OK;
 }
 

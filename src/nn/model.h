@@ -163,7 +163,8 @@ struct cull_model {
     cull__model_tensor *tensor; /* of each parameter, in the order of params */
     cull_model_start start;
     bool shapes_only;
-    int scaled; /* 0, or the channels of mean and std */
+    const uint64_t *seed; /* while it is built: of its draws; NULL = the ctx's */
+    int scaled;           /* 0, or the channels of mean and std */
     float mean[CULL__MODEL_CHANNELS], std[CULL__MODEL_CHANNELS];
     cull__sparse **list; /* of each parameter, or NULL: links.h */
     int lists;
@@ -171,6 +172,8 @@ struct cull_model {
     int64_t notes, note_room;
 };
 cull_status cull__model_build(cull_model *m, const cull__model_doc *d);
+/* A model of m's description and flags, with first weights drawn from that seed. */
+cull_status cull__model_again(cull_ctx *cx, const cull_model *m, uint64_t seed, cull_model **out);
 /* A parameter "NAME.suffix" of layer l, counted, and drawn unless shapes_only. */
 cull_status cull__model_param(cull_model *m, cull__model_layer *l, int place, const char *suffix,
                               int rank, const int64_t *dim, cull_init init, int64_t fan_in,

@@ -526,6 +526,7 @@ cull_status cull__model_build(cull_model *m, const cull__model_doc *d)
     memcpy(m->layer[0].shape.dim, d->dim, sizeof d->dim);
     m->layers = 1;
     if (!m->shapes_only) CULL_TRY(cull_params_new(m->cx, &m->params));
+    if (m->params && m->seed) cull__params_seed(m->params, *m->seed);
     CULL_TRY(fill(&b, &all));
     CULL_TRY(read_by(m));
     return output_fits(m, d);

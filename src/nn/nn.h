@@ -94,6 +94,8 @@ static inline double cull__logistic(double x)
 }
 
 /* ---- params.c ---- */
+/* Tensors are drawn from (seed, name) from now on, and not from the ctx's seed. */
+void cull__params_seed(cull_params *p, uint64_t seed);
 const float *cull__params_mask(const cull_params *p); /* NULL = none */
 cull_ctx *cull__params_ctx(const cull_params *p);
 uint64_t cull__params_version(const cull_params *p); /* changes when a tensor is added */

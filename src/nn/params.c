@@ -14,7 +14,8 @@ struct cull_params {
     float *value;
     int64_t size, room;
     float *mask;
-    uint64_t version;
+    uint64_t version, seed;
+    bool seeded; /* draws are of `seed`, not of the ctx's */
 };
 
 cull_status cull_params_new(cull_ctx *cx, cull_params **out)
@@ -39,7 +40,8 @@ static void draw(cull_params *p, const cull_param *q, cull_init init, double sca
     float *v = p->value + q->at;
     int64_t in = fan_in > 0 ? fan_in : q->rank > 1 ? q->n / q->dim[0] : q->n, out = q->dim[0];
     if (q->rank == 4) out *= q->dim[1] * q->dim[2];
-    cull_rng r = cull__rng(p->cx, cull__hash64(q->name, strlen(q->name), 0));
+    uint64_t stream = cull__hash64(q->name, strlen(q->name), 0);
+    cull_rng r = p->seeded ? cull__rng_seeded(p->seed, stream) : cull__rng(p->cx, stream);
     double bound = init == CULL_INIT_XAVIER ? sqrt(6. / (double)(in + out)) : 1 / sqrt((double)in);
     double sd = init == CULL_INIT_HE       ? sqrt(2. / (double)in)
                 : init == CULL_INIT_GLOROT ? sqrt(2. / (double)(in + out))
@@ -86,6 +88,12 @@ cull_status cull_params_add(cull_params *p, const char *name, int rank, const in
     *index = (int)p->count++;
     p->version++;
     return CULL_OK;
+}
+
+void cull__params_seed(cull_params *p, uint64_t seed)
+{
+    p->seed = seed;
+    p->seeded = true;
 }
 
 int cull_params_count(const cull_params *p) { return p ? (int)p->count : 0; }

@@ -87,20 +87,6 @@ static cull_status check(cull_ctx *cx, const cull_model *m, const cull_ticket_da
     return CULL_OK;
 }
 
-/* ---- models of the same description ---- */
-
-static cull_status draw_again(cull_ctx *cx, const cull_model *m, uint64_t seed, cull_model **out)
-{
-    const cull_model_opts o = {.size = sizeof o, .start = m->start};
-    uint64_t was = cull_ctx_seed(cx);
-    cull_ctx_reseed(cx, seed);
-    cull_status s = cull_model_from(cx, m->text, strlen(m->text), "the model", &o, out);
-    cull_ctx_reseed(cx, was);
-    for (int i = 0; s == CULL_OK && i < cull_params_count(m->params); i++)
-        cull_params_flag((*out)->params, i, cull_params_at(m->params, i)->flags);
-    return s;
-}
-
 static size_t bytes_of(const search *g) { return (size_t)g->t->size * sizeof(float); }
 
 /* ---- bits ---- */
@@ -141,7 +127,7 @@ static cull_status make(cull_ctx *cx, search *g)
     CULL_TRY(CULL_TMP(cx, g->whole, t->size));
     for (int w = 0; w < CULL_TICKET_WAYS; w++)
         if (w == CULL_TICKET_OWN || g->o->controls >> w & 1)
-            CULL_TRY(draw_again(cx, g->m, cull_ctx_seed(cx), g->net + w));
+            CULL_TRY(cull__model_again(cx, g->m, 0, g->net + w));
     return CULL_OK;
 }
 
@@ -204,7 +190,7 @@ static cull_status start(cull_ctx *cx, search *g, int way, int round)
     }
     if (way == CULL_TICKET_REINIT) {
         cull_model *fresh;
-        CULL_TRY(draw_again(cx, g->m, seed, &fresh));
+        CULL_TRY(cull__model_again(cx, g->m, seed, &fresh));
         memcpy(w, cull_params_value(fresh->params), bytes_of(g));
         cull_model_free(fresh);
     }
@@ -267,43 +253,55 @@ static void note(search *g, int round)
     pack(g->mask, g->t->size, g->t->mask[round]);
 }
 
+/* What all rounds would leave of each layer, or of all together, where no two weights are alike. */
+static int64_t after_all(const search *g, int i, int64_t n)
+{
+    return i < 0 ? cull__mask_after(n, g->o->prune, g->o->rounds, true)
+                 : cull__mask_after(n, g->rate[i], g->o->rounds, false);
+}
+
 static cull_status none_left(cull_ctx *cx, const search *g, const char *where, int64_t n)
 {
     return cull__fail(cx, CULL_EINPUT,
-                      "%s: so many rounds (%d) leave none of %" PRId64 " weights; fewer rounds, or "
-                      "a lower rate, is possible",
+                      "%s: %d rounds leave none of %" PRId64 " weights; fewer rounds, or a lower "
+                      "rate, is possible",
                       where, g->o->rounds, n);
 }
 
-/* One pruning to what all rounds would leave of all layers together, */
-static cull_status cut_all(cull_ctx *cx, search *g, const float *w)
-{
-    int64_t n = 0;
-    for (int i = 0; i < cull_params_count(g->m->params); i++) n += g->left[i];
-    int64_t left = cull__mask_after(n, g->o->prune, g->o->rounds, true);
-    if (!left) return none_left(cx, g, "all layers", n);
-    cull__mask_largest(g->m->params, w, NULL, left, g->mask);
-    return CULL_OK;
-}
-
-/* ... or of each. */
-static cull_status cut_each(cull_ctx *cx, search *g, const float *w)
+/* Known before anything is trained. */
+static cull_status check_left(cull_ctx *cx, const search *g)
 {
     const cull_params *p = g->m->params;
+    int64_t all = 0;
     for (int i = 0; i < cull_params_count(p); i++) {
         int64_t n = g->left[i];
-        g->left[i] = cull__mask_after(n, g->rate[i], g->o->rounds, false);
-        if (n && !g->left[i]) return none_left(cx, g, cull_params_at(p, i)->name, n);
+        all += n;
+        if (!g->o->global && n && !after_all(g, i, n))
+            return none_left(cx, g, cull_params_at(p, i)->name, n);
     }
-    cull__mask_largest(p, w, g->left, 0, g->mask);
-    return CULL_OK;
+    return after_all(g, -1, all) || !g->o->global ? CULL_OK : none_left(cx, g, "all layers", all);
+}
+
+/* One pruning to that. */
+static void cut_once(search *g, const float *w)
+{
+    const cull_params *p = g->m->params;
+    int64_t all = 0;
+    for (int i = 0; i < cull_params_count(p); i++) {
+        all += g->left[i];
+        g->left[i] = after_all(g, i, g->left[i]);
+    }
+    cull__mask_largest(p, w, g->o->global ? NULL : g->left, after_all(g, -1, all), g->mask);
 }
 
 static cull_status next_mask(cull_ctx *cx, search *g, int round)
 {
     const float *w = cull_params_value(g->net[CULL_TICKET_OWN]->params);
     if (round == 1) memcpy(g->whole, w, bytes_of(g));
-    if (g->o->one_shot) return g->o->global ? cut_all(cx, g, w) : cut_each(cx, g, w);
+    if (g->o->one_shot) {
+        cut_once(g, w);
+        return CULL_OK;
+    }
     return cull__mask_cut(cx, g->m->params, w, g->rate, g->o->global, g->mask);
 }
 
@@ -318,6 +316,7 @@ static cull_status rounds(cull_ctx *cx, search *g)
         cull__span(cx, i, i + 1, t->count);
         if (i) CULL_TRY(next_mask(cx, g, i));
         note(g, i);
+        if (!i) CULL_TRY(check_left(cx, g));
         CULL_TRY(train_all(cx, g, i));
         for (int k = 0; k < g->ways; k++) t->round[i].run[g->way[k]] = g->job[g->way[k]].run;
     }

@@ -7,9 +7,9 @@
 /* Papers of a command, or of several methods. */
 static bool is_no_method(const char *slug)
 {
-    static const char *const other[] = {"archgym",  "autopeft",   "deeparchitect", "dynas-t",
-                                        "fbnetv3",  "fbnetv5",    "jei-dnn",       "layoutprompter",
-                                        "nas-eval", "specdec-pp", "teach-show"};
+    static const char *const other[] = {
+        "archgym", "autopeft",       "deeparchitect",  "dynas-t",  "fbnetv3",    "fbnetv5",
+        "jei-dnn", "layoutprompter", "lottery-ticket", "nas-eval", "specdec-pp", "teach-show"};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (!strcmp(slug, other[i])) return true;
     return false;

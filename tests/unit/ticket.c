@@ -536,7 +536,7 @@ static void refusals(void **state)
     WRONG((o.at = at, o.ats = 1), o = opts(), CULL_EOPTION, "in round 4 of 3");
     WRONG(d.val_n = 0, d = data(&set), CULL_EINPUT, "no validation rows");
     WRONG(d.n = 0, d = data(&set), CULL_EINPUT, "no rows to train on");
-    WRONG(o.rounds = 30, o = opts(), CULL_EINPUT, "leaves none");
+    WRONG(o.rounds = 30, o = opts(), CULL_EINPUT, "a.weight: 30 rounds leave none of 216");
     WRONG((o.rounds = 30, o.one_shot = true), o = opts(), CULL_EINPUT, "leave none of");
     WRONG((o.rounds = 30, o.one_shot = o.global = true), o = opts(), CULL_EINPUT, "all layers");
     WRONG(o.prune = 0, o = opts(), CULL_EOPTION, "no layer's rate");
