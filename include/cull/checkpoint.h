@@ -47,6 +47,7 @@ typedef struct {
     int layer, expert; /* from 0; -1 = none, or one tensor has all of them */
     char lora;         /* 'A' or 'B' side of an adapter; 0 = none */
     int file;          /* of cull_checkpoint_file */
+    const char *packing; /* how it is packed (cull/pack.h): "bitmask", ...; NULL = it lies there as it is */
 } cull_tensor;
 
 /* `path`: a .safetensors file (also as .gz or .zst: expanded to memory), a .safetensors.index.json, or a
@@ -75,13 +76,18 @@ CULL_API cull_status cull_checkpoint_roles(cull_ctx *cx, cull_checkpoint *ck,
 /* Text of config.json (of adapter_config.json beside adapter_model.safetensors), or NULL. */
 CULL_API const char *cull_checkpoint_config(const cull_checkpoint *ck);
 
-/* The bytes of tensor i, mapped, at any address. Reads of what lies on a disk happen on touching them. */
+/* The bytes of tensor i, mapped, at any address; NULL: it is packed. Reads of what lies on a disk happen on
+ * touching them. */
 CULL_API const void *cull_checkpoint_bytes(const cull_checkpoint *ck, int64_t i);
 /* Numbers [from, from + n) of tensor i as f32: F64 and integers are rounded to nearest even, F64 past f32
  * becomes infinite; all other floats are exact, NaN stays NaN. EINPUT: not numeric. Safe from many threads,
  * as are bytes and done. */
 CULL_API cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
                                           int64_t from, int64_t n, float *out) CULL_CHECKED;
+/* The same numbers as the bytes that the file has, or had before it was packed: for dtypes whose numbers have 1, 2,
+ * 4 or 8 bytes. */
+CULL_API cull_status cull_checkpoint_raw(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                         int64_t from, int64_t n, void *out) CULL_CHECKED;
 /* Its pages need not stay in this process's memory. They can be read again all the same. */
 CULL_API void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i);
 

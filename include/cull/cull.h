@@ -33,6 +33,7 @@
 #include "cull/nn_ops.h"
 #include "cull/nn_random.h"
 #include "cull/outcomes.h"
+#include "cull/pack.h"
 #include "cull/policy.h"
 #include "cull/pool.h"
 #include "cull/predict.h"

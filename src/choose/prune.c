@@ -6,6 +6,39 @@
 
 enum { STRIP = 64 }; /* columns that are read together where outputs are columns */
 
+bool cull__prunable(const cull_tensor *t, const cull__prune_which *which)
+{
+    if (!t->floating || t->ndim < 2 || t->n < which->least || t->n == 0) return false;
+    switch (t->role) {
+    case CULL_ROLE_ATTENTION:
+    case CULL_ROLE_FFN:
+    case CULL_ROLE_CONV: return true;
+    case CULL_ROLE_EMBEDDING: return which->embeddings;
+    case CULL_ROLE_HEAD: return which->heads;
+    case CULL_ROLE_ROUTER:
+    case CULL_ROLE_OTHER: return which->others;
+    case CULL_ROLE_NORM:
+    case CULL_ROLES: break;
+    }
+    return false;
+}
+
+cull_status cull__prune_none(cull_ctx *cx, const char *path)
+{
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: no tensor is pruned: none that is large enough is of attention, ffn or a "
+                      "convolution by its name (embeddings, heads, others go where asked for)",
+                      path);
+}
+
+cull_status cull__nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t m)
+{
+    if ((n == 0 && m == 0) || (n > 0 && n < m && m <= CULL__NM)) return CULL_OK;
+    return cull__fail(cx, CULL_EOPTION,
+                      "%s: n = %lld of m = %lld; n of each m stay, with n below m and m at most %d",
+                      method, (long long)n, (long long)m, CULL__NM);
+}
+
 cull__grid cull__grid_of(const int64_t *shape, int ndim, bool across)
 {
     cull__grid g = {.outs = shape[0], .ins = 1, .inner = 1};

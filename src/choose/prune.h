@@ -2,6 +2,18 @@
 #ifndef CULL__PRUNE_H
 #define CULL__PRUNE_H
 #include "choose/threshold.h"
+#include "cull/checkpoint.h"
+
+/* Which tensors are pruned: of two axes or more, floating, of attention, ffn and convolutions, and never norms. */
+typedef struct {
+    bool embeddings, heads, others; /* these roles too; others: also routers */
+    int64_t least;                  /* numbers that a tensor must have */
+} cull__prune_which;
+bool cull__prunable(const cull_tensor *t, const cull__prune_which *which);
+/* The sentence when there is none of them in `path`. */
+cull_status cull__prune_none(cull_ctx *cx, const char *path);
+/* n of m as options: both 0, or 1 <= n < m <= CULL__NM. */
+cull_status cull__nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t m);
 
 /* A tensor as outputs by inputs. Axes behind the second (a convolution's kernel) lie within an input: N:M goes
  * along inputs, for each place of the kernel. */

@@ -22,6 +22,7 @@ void cull_checkpoint_free(cull_checkpoint *ck)
     cull__free(ck->file);
     cull__free(ck->t);
     cull__free(ck->at);
+    cull__free(ck->packed);
     cull__free(ck->name);
     cull__free(ck->by);
     cull__free(ck->meta);
@@ -98,15 +99,27 @@ cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_
                           "%s: tensor '%.100s': numbers %" PRId64 " to %" PRId64
                           " are asked for, it has %" PRId64,
                           ck->file[t->file].path, t->name, from, from + n, t->n);
+    if (n && !ck->at[i]) return cull__checkpoint_read_packed(cx, ck, i, form, from, n, out);
     cull__widen(cx, form, ck->at[i] + (size_t)from * (size_t)size, n, out);
     return CULL_OK;
+}
+
+static void drop(const cull_checkpoint *ck, int file, const unsigned char *at, uint64_t n)
+{
+    const cull__bytes *b = &ck->file[file].bytes;
+    cull__bytes_drop(b, (size_t)(at - b->at), (size_t)n);
 }
 
 void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i)
 {
     const cull_tensor *t = ck->t + i;
-    const cull__bytes *b = &ck->file[t->file].bytes;
-    cull__bytes_drop(b, (size_t)(ck->at[i] - b->at), (size_t)t->bytes);
+    if (ck->at[i]) {
+        drop(ck, t->file, ck->at[i], t->bytes);
+        return;
+    }
+    for (int k = 0; ck->packed && k < CULL__PACK_PARTS; k++)
+        if (ck->packed[i].p.part[k])
+            drop(ck, ck->packed[i].file[k], ck->packed[i].p.part[k], ck->packed[i].len[k]);
 }
 
 cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, const char **out)

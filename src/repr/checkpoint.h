@@ -3,11 +3,19 @@
 #define CULL__CHECKPOINT_H
 #include "cull/checkpoint.h"
 #include "io/safetensors.h"
+#include "repr/packed.h"
 
 typedef struct {
     char *path;
     cull__bytes bytes;
 } cull__checkpoint_file;
+
+/* A tensor that is packed: its parts, which file each lies in, how long they are. */
+typedef struct {
+    cull__packed p;
+    int file[CULL__PACK_PARTS];
+    uint64_t len[CULL__PACK_PARTS];
+} cull__checkpoint_packed;
 
 struct cull_checkpoint {
     cull_ctx *cx;
@@ -22,7 +30,8 @@ struct cull_checkpoint {
     int64_t *by;              /* n: tensors by name */
     int64_t n;
     uint64_t bytes;
-    const char **meta; /* key, value, ... of all files; the first file's come first */
+    cull__checkpoint_packed *packed; /* n, of those with at = NULL; NULL = none is */
+    const char **meta;               /* key, value, ... of all files; the first file's come first */
     int64_t metas, metas_first;
     void *text; /* blocks that names and metadata lie in */
     size_t room;
@@ -30,6 +39,12 @@ struct cull_checkpoint {
 
 /* A copy of s[0..n) that lives as long as the handle. */
 cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, const char **out);
+/* What a dtype of this form (cull__safetensors_form) can do. */
+void cull__checkpoint_kind(cull_tensor *t, int form);
+/* Packed tensors become tensors again, after all names are known and in order. Scratch stays in the arena. */
+cull_status cull__checkpoint_unfold(cull_checkpoint *ck);
+cull_status cull__checkpoint_read_packed(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                         int form, int64_t from, int64_t n, float *out);
 /* Role, layer, expert and side from the name (and the shape, where names are alike). */
 void cull__checkpoint_role(cull_tensor *t);
 #endif

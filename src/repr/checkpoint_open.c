@@ -40,6 +40,13 @@ static cull_status add_meta(cull_checkpoint *ck, const char **meta, int64_t meta
     return CULL_OK;
 }
 
+void cull__checkpoint_kind(cull_tensor *t, int form)
+{
+    t->numeric = form >= 0;
+    t->floating = form == CULL_F64 || form == CULL_F32 || form == CULL_F16 || form == CULL_BF16 ||
+                  form >= CULL_DTYPES;
+}
+
 static cull_status add_tensor(cull_checkpoint *ck, const cull__tensor *from)
 {
     cull_tensor *t = ck->t + ck->n;
@@ -48,9 +55,7 @@ static cull_status add_tensor(cull_checkpoint *ck, const cull__tensor *from)
     memcpy(t->shape, from->a.shape, sizeof t->shape);
     for (int d = 0; d < t->ndim; d++)
         if (__builtin_mul_overflow(t->n, t->shape[d], &t->n)) t->n = size ? 0 : INT64_MAX;
-    t->numeric = form >= 0;
-    t->floating = form == CULL_F64 || form == CULL_F32 || form == CULL_F16 || form == CULL_BF16 ||
-                  form >= CULL_DTYPES;
+    cull__checkpoint_kind(t, form);
     CULL_TRY(cull__checkpoint_keep(ck, from->name, strlen(from->name), &t->name));
     CULL_TRY(cull__checkpoint_keep(ck, from->dtype, strlen(from->dtype), &t->dtype));
     cull__checkpoint_role(t);
@@ -108,7 +113,7 @@ static int order(const void *a, const void *b, void *arg)
 
 static cull_status sort_names(cull_checkpoint *ck)
 {
-    CULL_TRY(CULL_ALLOC(ck->cx, ck->by, ck->n));
+    if (!ck->by) CULL_TRY(CULL_ALLOC(ck->cx, ck->by, ck->n));
     for (int64_t i = 0; i < ck->n; i++) ck->by[i] = i;
     if (ck->n) qsort_r(ck->by, (size_t)ck->n, sizeof *ck->by, order, ck);
     for (int64_t k = 1; k < ck->n; k++) {
@@ -338,6 +343,13 @@ static cull_status open_all(opening *o, const char *path)
     return sort_names(ck);
 }
 
+/* Names once more, when packed tensors have taken the place of their parts. */
+static cull_status unfold(cull_checkpoint *ck)
+{
+    CULL_TRY(cull__checkpoint_unfold(ck));
+    return ck->packed ? sort_names(ck) : CULL_OK;
+}
+
 cull_status cull_checkpoint_open(cull_ctx *cx, const char *path, cull_checkpoint **out)
 {
     opening o = {0};
@@ -347,6 +359,7 @@ cull_status cull_checkpoint_open(cull_ctx *cx, const char *path, cull_checkpoint
     o.ck->total = -1;
     cull__mark_t mark = cull__mark(cx);
     cull_status s = open_all(&o, path);
+    if (s == CULL_OK) s = unfold(o.ck);
     cull__release(cx, mark);
     if (s == CULL_OK)
         *out = o.ck;

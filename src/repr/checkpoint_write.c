@@ -310,15 +310,25 @@ cull_status cull_checkpoint_put_bytes(cull_ctx *cx, cull_checkpoint_writer *w, c
 typedef struct {
     cull_checkpoint_writer *w;
     int64_t i;
-    const unsigned char *from;
+    const cull_checkpoint *ck;
+    int64_t k;
 } copying;
 
 static cull_status copy_chunk(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const copying *c = arg;
+    const unsigned char *at = cull_checkpoint_bytes(c->ck, c->k);
+    unsigned char *own;
     (void)chunk;
-    return cull_checkpoint_write_bytes(cx, c->w, c->i, (uint64_t)lo, c->from + lo,
-                                       (uint64_t)(hi - lo));
+    if (at)
+        return cull_checkpoint_write_bytes(cx, c->w, c->i, (uint64_t)lo, at + lo,
+                                           (uint64_t)(hi - lo));
+    const cull_tensor *t = cull_checkpoint_at(c->ck, c->k);
+    int64_t width =
+        (int64_t)t->bytes / t->n; /* a power of two, which the chunks are multiples of */
+    CULL_TRY(CULL_TMP(cx, own, hi - lo));
+    CULL_TRY(cull_checkpoint_raw(cx, c->ck, c->k, lo / width, (hi - lo) / width, own));
+    return cull_checkpoint_write_bytes(cx, c->w, c->i, (uint64_t)lo, own, (uint64_t)(hi - lo));
 }
 
 cull_status cull_checkpoint_copy(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
@@ -331,7 +341,7 @@ cull_status cull_checkpoint_copy(cull_ctx *cx, cull_checkpoint_writer *w, int64_
                           "tensor '%.80s' (%s, %" PRIu64 " bytes) cannot be a copy of '%.80s' (%s, "
                           "%" PRIu64 " bytes)",
                           t->name, t->dtype, t->bytes, from->name, from->dtype, from->bytes);
-    copying c = {w, i, cull_checkpoint_bytes(ck, k)};
+    copying c = {w, i, ck, k};
     CULL_TRY(cull__for(cx, (int64_t)t->bytes, COPY, copy_chunk, &c));
     cull_checkpoint_done(ck, k);
     return CULL_OK;

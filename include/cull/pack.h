@@ -1,0 +1,57 @@
+/* cull/pack.h - checkpoints with many zeros in fewer bytes; masks: which weights stay, apart from what they are.
+ *
+ * A packed checkpoint is a safetensors file whose tensor NAME has become NAME.values and others that say where they stood;
+ * docs/weights.md describes them. cull_checkpoint_open reads it as if it were dense. A number is zero when
+ * all its bits are: -0 and any NaN come back as they were. */
+#ifndef CULL_PACK_H
+#define CULL_PACK_H
+#include "cull/checkpoint.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    size_t size;
+    const char *
+        packing; /* of every tensor that it suits: "bitmask", "2:4", "csr", "gaps"; NULL = the smallest */
+    uint64_t shard_bytes; /* as of cull_checkpoint_opts */
+    bool any_values;      /* of a mask: values may be other than those it was made of */
+} cull_pack_opts;
+/* clang-format off */
+#define CULL_PACK_OPTS {.size = sizeof(cull_pack_opts)}
+/* clang-format on */
+
+typedef struct {
+    int64_t tensors, packed; /* those that are packed, or have a mask */
+    int64_t numbers, zeros;  /* of all that may be packed; of masks: under masks, and masked */
+    uint64_t dense, written; /* bytes of tensors, dense and in `out` */
+} cull_pack_report;
+
+/* Each tensor that gets smaller is packed, the others are copied. Two passes; memory: some blocks, and 24 bytes for each 16384
+ * numbers. opts and report may be NULL. */
+CULL_API cull_status cull_checkpoint_pack(cull_ctx *cx, const cull_checkpoint *ck, const char *out,
+                                          const cull_pack_opts *opts,
+                                          cull_pack_report *report) CULL_CHECKED;
+/* Dense again, to the bit. EINPUT: nothing in it is packed. */
+CULL_API cull_status cull_checkpoint_unpack(cull_ctx *cx, const cull_checkpoint *ck,
+                                            const char *out, const cull_pack_opts *opts,
+                                            cull_pack_report *report) CULL_CHECKED;
+
+/* The mask that makes `pruned` of `dense`: a bit for each number of every tensor that differs, 1 = stays. EINPUT, by
+ * name: tensors or shapes differ, or a number is neither 0 in pruned nor as it was. */
+CULL_API cull_status cull_checkpoint_mask(cull_ctx *cx, const cull_checkpoint *dense,
+                                          const cull_checkpoint *pruned, const char *out,
+                                          cull_pack_report *report) CULL_CHECKED;
+CULL_API bool cull_checkpoint_is_mask(const cull_checkpoint *ck); /* it is a mask */
+/* ck with 0 wherever the mask says, which may also be one of cull/ticket.h. EINPUT, by name: the mask is of another
+ * model, or (but for any_values) of other values. */
+CULL_API cull_status cull_checkpoint_masked(cull_ctx *cx, const cull_checkpoint *mask,
+                                            const cull_checkpoint *ck, const char *out,
+                                            const cull_pack_opts *opts,
+                                            cull_pack_report *report) CULL_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
