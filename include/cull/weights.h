@@ -98,6 +98,10 @@ typedef struct cull_weights_fns {
     /* Elements from .. from + n of it: n floats to out; of integers the n * size bytes. */
     cull_status (*block)(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                          void *state, const void *own, int64_t from, int64_t n, float *out);
+    /* Instead of block, where numbers stay or become 0: keep[i] = 1 where number from + i of the first model's tensor stays,
+     * with the bits it has, else 0. */
+    cull_status (*keep)(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                        void *state, const void *own, int64_t from, int64_t n, uint8_t *keep);
     /* Most bytes that begin and tensor hold; and passes over the sources beside the one of blocks. NULL = none */
     void (*plan)(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes);
 } cull_weights_fns;

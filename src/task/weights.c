@@ -225,6 +225,29 @@ typedef struct {
     void *own;
 } pass;
 
+/* What the method does not keep becomes 0; all else has the bits it had, unless it is to be of another dtype. */
+static cull_status keep_block(cull_ctx *cx, const pass *p, int64_t lo, int64_t n)
+{
+    const run *r = p->r;
+    const cull_checkpoint *ck = r->w.source[r->w.first];
+    int64_t from = p->it->at[r->w.first];
+    const cull_tensor *t = cull_checkpoint_at(ck, from);
+    bool same = !strcmp(t->dtype, p->it->t.dtype);
+    size_t size = same ? t->bytes / (uint64_t)t->n : sizeof(float);
+    unsigned char *out;
+    uint8_t *keep;
+    CULL_TRY(CULL_TMP(cx, out, n * (int64_t)size));
+    CULL_TRY(CULL_TMP(cx, keep, n));
+    CULL_TRY(r->fns->keep(cx, &r->w, p->it, r->state, p->own, lo, n, keep));
+    CULL_TRY(same ? cull_checkpoint_raw(cx, ck, from, lo, n, out)
+                  : cull_checkpoint_read(cx, ck, from, lo, n, (float *)out));
+    for (int64_t i = 0; i < n; i++)
+        if (!keep[i]) memset(out + (size_t)i * size, 0, size);
+    if (!same) return cull_checkpoint_write(cx, r->out, p->at, lo, (const float *)out, n);
+    return cull_checkpoint_write_bytes(cx, r->out, p->at, (uint64_t)lo * size, out,
+                                       (uint64_t)n * size);
+}
+
 static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const pass *p = arg;
@@ -233,6 +256,7 @@ static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int
     uint64_t size = t->n && !t->floating ? t->bytes / (uint64_t)t->n : sizeof(float);
     unsigned char *out;
     (void)chunk;
+    if (r->fns->keep && !p->it->copy) return keep_block(cx, p, lo, hi - lo);
     CULL_TRY(CULL_TMP(cx, out, (hi - lo) * (int64_t)size));
     if (p->it->copy)
         CULL_TRY(cull_weights_read(cx, &r->w, p->it, 0, lo, hi - lo, (float *)out));
@@ -244,18 +268,45 @@ static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int
                                        (uint64_t)(hi - lo) * size);
 }
 
+/* Whether tensor i of a and tensor k of b have the same bytes, of whom either may be packed. */
+static cull_status same_bytes(cull_ctx *cx, const cull_checkpoint *a, int64_t i,
+                              const cull_checkpoint *b, int64_t k, bool *same)
+{
+    const cull_tensor *t = cull_checkpoint_at(a, i), *o = cull_checkpoint_at(b, k);
+    const void *x = cull_checkpoint_bytes(a, i), *y = cull_checkpoint_bytes(b, k);
+    unsigned char *one, *two;
+    *same = t->bytes == o->bytes && t->n == o->n && !strcmp(t->dtype, o->dtype);
+    if (!*same || !t->n) return CULL_OK;
+    if (x && y) {
+        *same = !memcmp(x, y, t->bytes);
+        return CULL_OK;
+    }
+    int64_t size = (int64_t)t->bytes / t->n;
+    CULL_TRY(CULL_TMP(cx, one, CULL_WEIGHTS_BLOCK * size));
+    CULL_TRY(CULL_TMP(cx, two, CULL_WEIGHTS_BLOCK * size));
+    for (int64_t from = 0, n; *same && from < t->n; from += n) {
+        n = t->n - from < CULL_WEIGHTS_BLOCK ? t->n - from : CULL_WEIGHTS_BLOCK;
+        CULL_TRY(cull_checkpoint_raw(cx, a, i, from, n, one));
+        CULL_TRY(cull_checkpoint_raw(cx, b, k, from, n, two));
+        *same = !memcmp(one, two, (size_t)(n * size));
+    }
+    return CULL_OK;
+}
+
 /* Copied from source 0; whether the others have the same is told at the end. */
 static cull_status copy(cull_ctx *cx, run *r, int64_t i)
 {
     const cull_weights_item *it = &r->w.item[i];
     const cull_tensor *t = cull_checkpoint_at(r->w.source[0], it->from);
-    const void *p = cull_checkpoint_bytes(r->w.source[0], it->from);
     for (int s = 1; s < r->w.sources; s++) {
+        bool same;
         if (it->at[s] < 0) continue;
-        const cull_tensor *o = cull_checkpoint_at(r->w.source[s], it->at[s]);
-        if (o->bytes == t->bytes && !strcmp(o->dtype, t->dtype) &&
-            !memcmp(p, cull_checkpoint_bytes(r->w.source[s], it->at[s]), t->bytes))
-            continue;
+        cull__mark_t mark = cull__mark(cx);
+        cull_status status =
+            same_bytes(cx, r->w.source[0], it->from, r->w.source[s], it->at[s], &same);
+        cull__release(cx, mark);
+        CULL_TRY(status);
+        if (same) continue;
         r->report.unequal++;
         cull__log(cx, CULL_LOG_WARN, "'%s' is copied from %s; that of %s is not the same", t->name,
                   path_of(r, 0), path_of(r, s));

@@ -1,0 +1,218 @@
+/* wanda - weights of smallest magnitude times the norm of their input become 0 (Sun et al. 2024)
+ *
+ * Chooses   which weights of a checkpoint stay; the others are set to 0. Shapes stay as they are.
+ * Idea      Inputs differ in scale, and a small weight at a large one counts: the score of w_ij is |w_ij| ||x_j||, and in each output i
+ *           the share `sparsity` with the least scores goes, or n of each m inputs stay.
+ * Reads     one model; activations: for each tensor that is pruned the norm of each input over some samples, a vector under
+ *           the tensor's name, or under NAME.sumsq the sums of squares. The name without ".weight" will do. Of a
+ *           convolution a number for each channel, or for each channel and place of the kernel.
+ * Deviates  (a) All norms are of the dense model; the paper prunes a layer and records the next one's inputs after it. (b) A score
+ *           is rounded to f32. Equal scores fall as in the official code, the first ones first; of N:M, where that code leaves it
+ *           open, the last ones first.
+ * Cost      one pass besides that of writing; none for N:M. Memory of blocks, and of a cut for each output.
+ * Example   cull weights wanda --sparsity 0.5 --activations norms.safetensors model/ -o pruned/
+ */
+#include "choose/prune.h"
+#include "cull/weights.h"
+
+#include <math.h>
+#include <stdio.h>
+
+typedef struct {
+    double sparsity;
+    int64_t n, m, min_elements;
+    bool embeddings, heads, others, transposed;
+} opts;
+static const cull_opt table[] = {
+    CULL_OPT_F64(opts, sparsity, .5, 0, 1, "share of each output's weights that becomes 0"),
+    CULL_OPT_I64(opts, n, 0, 0, CULL__NM, "N:M instead: so many ..."),
+    CULL_OPT_I64(opts, m, 0, 0, CULL__NM, "... of each m inputs stay; 0 = by sparsity"),
+    CULL_OPT_I64(opts, min_elements, 0, 0, 1e15, "tensors with fewer weights stay whole"),
+    CULL_OPT_BOOL(opts, embeddings, false, "embeddings too"),
+    CULL_OPT_BOOL(opts, heads, false, "layers that give the outputs too"),
+    CULL_OPT_BOOL(opts, others, false, "tensors whose names say nothing, and routers, too"),
+    CULL_OPT_BOOL(opts, transposed, false,
+                  "matrices are stored (inputs, outputs), as GPT-2 has them"),
+    CULL_OPT_END};
+
+static const opts *opts_of(const cull_weights_work *w, const cull_weights_item *it)
+{
+    return it->opts[w->first];
+}
+
+/* ---- norms of inputs ---- */
+
+/* Tries NAME and NAME.sumsq. */
+static int64_t find_stat(const cull_checkpoint *ck, const char *name, int len, bool *squares)
+{
+    char key[1024];
+    for (int k = 0; k < 2; k++) {
+        int n = snprintf(key, sizeof key, "%.*s%s", len, name, k ? ".sumsq" : "");
+        int64_t i = n > 0 && n < (int)sizeof key ? cull_checkpoint_find(ck, key, NULL) : -1;
+        *squares = k;
+        if (i >= 0) return i;
+    }
+    return -1;
+}
+
+static int64_t stat_of(const cull_checkpoint *ck, const char *name, bool *squares)
+{
+    int len = (int)strlen(name);
+    int64_t i = find_stat(ck, name, len, squares);
+    if (i < 0 && len > 7 && !strcmp(name + len - 7, ".weight"))
+        i = find_stat(ck, name, len - 7, squares);
+    return i;
+}
+
+static cull_status stat_missing(cull_ctx *cx, const cull_checkpoint *ck, const char *name)
+{
+    int64_t near = -1;
+    (void)cull_checkpoint_find(ck, name, &near);
+    return cull__fail(cx, CULL_EINPUT, "%s: no norms of the inputs of '%s'%s%s%s",
+                      cull_checkpoint_path(ck), name, near < 0 ? "" : "; the nearest name is '",
+                      near < 0 ? "" : cull_checkpoint_at(ck, near)->name, near < 0 ? "" : "'");
+}
+
+/* As many numbers as inputs, or as values of an output. */
+static cull_status check_stat(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it)
+{
+    const cull_checkpoint *ck = w->problem->activations;
+    cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, opts_of(w, it)->transposed);
+    bool squares;
+    int64_t i = stat_of(ck, it->t.name, &squares);
+    if (i < 0) return stat_missing(cx, ck, it->t.name);
+    const cull_tensor *t = cull_checkpoint_at(ck, i);
+    if (!t->numeric)
+        return cull__fail(cx, CULL_EINPUT, "%s: '%s' is of type %s, not numbers",
+                          cull_checkpoint_path(ck), t->name, t->dtype);
+    if (t->n == g.ins || t->n == cull__grid_width(&g)) return CULL_OK;
+    return cull__fail(
+        cx, CULL_EINPUT,
+        "%s: '%s' has %lld numbers, and '%s' has %lld inputs; norms of another model?",
+        cull_checkpoint_path(ck), t->name, (long long)t->n, it->t.name, (long long)g.ins);
+}
+
+/* A number for each value of an output. */
+static cull_status norms(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                         const cull__grid *g, float **out)
+{
+    const cull_checkpoint *ck = w->problem->activations;
+    bool squares;
+    int64_t k = stat_of(ck, it->t.name, &squares), n = cull_checkpoint_at(ck, k)->n;
+    float *v;
+    CULL_TRY(CULL_TMP(cx, *out, cull__grid_width(g)));
+    CULL_TRY(CULL_TMP(cx, v, n));
+    CULL_TRY(cull_checkpoint_read(cx, ck, k, 0, n, v));
+    for (int64_t i = 0; i < n; i++)
+        if (!(v[i] >= 0 && isfinite(v[i])))
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s: number %lld of '%s' is %g; a norm is finite and not below 0",
+                              cull_checkpoint_path(ck), (long long)i,
+                              cull_checkpoint_at(ck, k)->name, (double)v[i]);
+    int64_t each = cull__grid_width(g) / n;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t q = 0; q < each; q++) (*out)[i * each + q] = squares ? sqrtf(v[i]) : v[i];
+    return CULL_OK;
+}
+
+/* ---- the method ---- */
+
+static cull_status items(cull_ctx *cx, cull_weights_work *w)
+{
+    int64_t pruned = 0;
+    for (int64_t i = 0; i < w->items; i++) {
+        cull_weights_item *it = &w->item[i];
+        const opts *o = opts_of(w, it);
+        cull__prune_which which = {o->embeddings, o->heads, o->others, o->min_elements};
+        CULL_TRY(cull__nm_check(cx, "wanda", o->n, o->m));
+        if (!cull__prunable(&it->t, &which)) it->copy = true;
+        pruned += !it->copy;
+        if (o->m == 0 && o->sparsity <= 0) it->copy = true;
+        if (!it->copy) CULL_TRY(check_stat(cx, w, it));
+    }
+    return pruned ? CULL_OK : cull__prune_none(cx, cull_checkpoint_path(w->source[w->first]));
+}
+
+typedef struct {
+    cull__pruner p;
+    const cull_weights_work *w;
+    const cull_weights_item *it;
+} plan_of;
+
+static cull_status read(cull_ctx *cx, const void *arg, int64_t part, int64_t from, int64_t n,
+                        float *out)
+{
+    const plan_of *t = arg;
+    (void)part;
+    return cull_weights_read(cx, t->w, t->it, t->w->first, from, n, out);
+}
+
+static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                          void *state, void **own)
+{
+    const opts *o = opts_of(w, it);
+    plan_of *t;
+    float *norm;
+    cull__cut *cuts;
+    (void)state;
+    CULL_TRY(CULL_TMP0(cx, t, 1));
+    *own = t;
+    t->w = w, t->it = it;
+    t->p = (cull__pruner){.v = {read, t, 1, &it->t.n, &it->t.name},
+                          .grid = cull__grid_of(it->t.shape, it->t.ndim, o->transposed),
+                          .later = true,
+                          .n = (int)o->n,
+                          .m = (int)o->m};
+    CULL_TRY(norms(cx, w, it, &t->p.grid, &norm));
+    t->p.norm = norm;
+    if (o->m > 0) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, cuts, t->p.grid.outs));
+    t->p.cuts = cuts;
+    return cull__prune_cuts(cx, &t->p, o->sparsity, cuts);
+}
+
+static cull_status keep(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                        void *state, const void *own, int64_t from, int64_t n, uint8_t *out)
+{
+    const plan_of *t = own;
+    (void)w, (void)it, (void)state;
+    return cull__prune_keep(cx, &t->p, from, n, out);
+}
+
+static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes)
+{
+    *bytes = 0;
+    *passes = 0;
+    for (int64_t i = 0; i < w->items; i++) {
+        const cull_weights_item *it = &w->item[i];
+        const opts *o = opts_of(w, it);
+        if (it->copy) continue;
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
+        uint64_t here = cull__prune_bytes(&g, (int)o->m) * (uint64_t)threads +
+                        8 * (uint64_t)cull__grid_width(&g);
+        if (o->m == 0) here += (uint64_t)g.outs * sizeof(cull__cut);
+        if (o->m == 0) *passes = 1;
+        *bytes = here > *bytes ? here : *bytes;
+    }
+}
+
+static const cull_weights_fns fns = {
+    .needs = CULL_WEIGHTS_NO_BASE | CULL_WEIGHTS_ACTIVATIONS,
+    .least = 1,
+    .most = 1,
+    .items = items,
+    .tensor = tensor,
+    .keep = keep,
+    .plan = plan,
+};
+const cull_method cull__method_wanda = {
+    .slug = "wanda",
+    .title = "weights of smallest magnitude times the norm of their input become 0",
+    .paper = "Sun et al. 2024, A Simple and Effective Pruning Approach for Large Language Models",
+    .columns = "",
+    .task = CULL_TASK_WEIGHTS,
+    .rev = 1,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.weights = &fns,
+};
