@@ -15,8 +15,9 @@ typedef struct {
     size_t size;
     const char *
         packing; /* of every tensor that it suits: "bitmask", "2:4", "csr", "gaps"; NULL = the smallest */
-    uint64_t shard_bytes; /* as of cull_checkpoint_opts */
-    bool any_values;      /* of a mask: values may be other than those it was made of */
+    uint64_t shard_bytes;        /* as of cull_checkpoint_opts */
+    const cull_checkpoint *like; /* of a folder: whose config and so on are copied; NULL = ck's */
+    bool any_values;             /* of a mask: values may be other than those it was made of */
 } cull_pack_opts;
 /* clang-format off */
 #define CULL_PACK_OPTS {.size = sizeof(cull_pack_opts)}

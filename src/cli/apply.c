@@ -3,6 +3,7 @@
 #include "cull/surgery.h"
 #include "job.h"
 #include "model.h"
+#include "weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,7 @@ int run_apply(cli *c)
 {
     work w = {0};
     if (cull_surgery_is_plan(c->input[0])) return apply_channels(c);
+    if (c->inputs && is_weights(c->input[0])) return apply_mask(c);
     int rc = apply(c, &w);
     c->input--, c->inputs++; /* as parse_free expects it */
     cull_pick_file_free(&w.pick);

@@ -252,6 +252,12 @@ static const cull_input policy_out[] = {
      "-o OUT: the policy; of apply the decisions, as csv, json or jsonl by its name, else tsv"},
     {NULL, NULL, NULL}};
 static const cull_input weights_own[] = {
+    {"store", "dense|sparse",
+     "of methods that prune: sparse packs the result, as weights pack does (dense)"},
+    {"packing", "bitmask|2:4|csr|gaps",
+     "how tensors are packed; those that it does not make smaller stay dense (each the smallest)"},
+    {"mask", "FILE",
+     "of methods that prune: write which numbers stay to FILE too (.safetensors), for cull apply"},
     {"plan", NULL, "say what would be read, written and held; then stop"},
     {"out", "OUT...",
      "-o OUT: the result: a .safetensors file, or a folder, to which config and tokenizer are "

@@ -245,21 +245,29 @@ static const command table[] = {
      .most = 3,
      .run = run_policy},
     {.name = "weights",
-     .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT",
+     .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT | "
+              "cull weights pack|unpack CHECKPOINT -o OUT | cull weights mask DENSE PRUNED -o MASK",
      .brief = "choose which weights of networks to keep: merge checkpoints, make one smaller",
      .about =
          "CHECKPOINT is a .safetensors file, a .safetensors.index.json, or a folder with one of "
          "them, as Hugging Face's. Tensors are paired by name, read and written in blocks: a "
          "model may be larger than the memory. What will be read, written and held is told before "
          "the run. Numbers are computed in f32 and rounded to the dtype that they had.\n"
-         "OUT is a .safetensors file or a folder; nothing stands there before all is well.",
+         "OUT is a .safetensors file or a folder; nothing stands there before all is well.\n"
+         "pack writes tensors with many zeros in fewer bytes (a bitmask, 2:4, rows or gaps, the "
+         "smallest of each); every command reads such files as they are, unpack writes them dense "
+         "again, to the bit. mask writes which numbers of DENSE stay in PRUNED; cull apply puts "
+         "that on.",
      .examples =
+         "cull weights magnitude --sparsity 0.9 --scope global --store sparse model.safetensors -o "
+         "small.safetensors\tnine of ten weights become 0, in about an eighth of the bytes\n"
          "cull weights linear --weights 0.6,0.4 a.safetensors b.safetensors -o mean.safetensors\t"
          "a weighted mean\n"
          "cull weights linear --rule 'role=norm model=2: weight=0' a b -o mean --shard-size 4G\t"
          "norms are the first model's",
      .options = weights_options,
      .word = WORD_METHOD,
+     .verbs = "pack|unpack|mask",
      .task = CULL_TASK_WEIGHTS,
      .most = -1,
      .run = run_weights},

@@ -2,6 +2,7 @@
 #include "cull/weights.h"
 #include "cli.h"
 #include "cull/text.h"
+#include "weights.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,7 +36,10 @@ static int open_models(work *w)
     const char *base = value_of(c, "base", NULL);
     if (c->inputs > CULL_WEIGHTS_MODELS)
         return fail(c, USAGE, "%d models are too many; at most %d", c->inputs, CULL_WEIGHTS_MODELS);
+    const char *activations = value_of(c, "activations", NULL);
     if (base) TRY(check(c, cull_checkpoint_open(c->cx, base, &w->base)));
+    if (activations) TRY(check(c, cull_checkpoint_open(c->cx, activations, &w->activations)));
+    w->p.activations = w->activations;
     for (int i = 0; i < c->inputs; i++)
         TRY(check(c, cull_checkpoint_open(c->cx, c->input[i], &w->model[i])));
     w->p.base = w->base;
@@ -138,13 +142,21 @@ static int run_method(work *w)
     TRY(take_problem(w));
     TRY(check(c, cull_weights_plan(c->cx, c->method, w->opts, &w->p, &r)));
     say_report(c, &r, "holds at most");
-    if (!plan) TRY(check(c, cull_weights_run(c->cx, c->method, w->opts, &w->p, c->out[0], &r)));
+    if (!plan) TRY(weights_result(c, w->opts, &w->p, &r));
     if (c->json) say_json_report(&r);
     return flush_out(c);
 }
 
+static const struct {
+    const char *name;
+    int (*run)(cli *c);
+} verbs[] = {
+    {"pack", run_weights_pack}, {"unpack", run_weights_unpack}, {"mask", run_weights_mask}};
+
 int run_weights(cli *c)
 {
+    for (int i = 0; !c->method && c->inputs && i < COUNT(verbs); i++)
+        if (!strcmp(c->input[0], verbs[i].name)) return verbs[i].run(c);
     if (!c->method) return fail(c, USAGE, "weights wants a method; see cull list weights");
     work *w = calloc(1, sizeof *w);
     if (!w) return fail(c, FAILED, "out of memory");

@@ -284,7 +284,7 @@ static cull_status check_bits(cull_ctx *cx, const put_job *j, int64_t k, const c
     if (!strcmp(t->dtype, dtype) && !strncmp(hex, text, 32)) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT,
                       "%s is a mask of other values: '%.100s' in %s is not what it was made of "
-                      "(any-values puts it on all the same)",
+                      "(any values can be allowed: --force)",
                       cull_checkpoint_path(j->mask), t->name, cull_checkpoint_path(j->ck));
 }
 
@@ -366,7 +366,8 @@ static cull_status put(cull_ctx *cx, put_job *j, const char *out, cull__specs *s
         r->dense += t->bytes;
         r->written += t->bytes;
     }
-    CULL_TRY(cull__specs_create(cx, specs, out, j->ck, o ? o->shard_bytes : 0, &j->w));
+    CULL_TRY(cull__specs_create(cx, specs, out, o && o->like ? o->like : j->ck,
+                                o ? o->shard_bytes : 0, &j->w));
     return cull_checkpoint_finish(cx, j->w, put_all(cx, j, r));
 }
 

@@ -210,7 +210,8 @@ static cull_status pack(cull_ctx *cx, packing *p, const char *out, const cull_pa
     cull_status s = plan(cx, p);
     cull__phase(cx, "packing");
     if (s == CULL_OK)
-        s = cull__specs_create(cx, &p->specs, out, p->ck, o ? o->shard_bytes : 0, &p->w);
+        s = cull__specs_create(cx, &p->specs, out, o && o->like ? o->like : p->ck,
+                               o ? o->shard_bytes : 0, &p->w);
     if (s == CULL_OK) s = cull_checkpoint_finish(cx, p->w, write_all(cx, p));
     cull__phase(cx, was);
     return s;
@@ -258,7 +259,8 @@ static cull_status unpack(cull_ctx *cx, packing *p, const char *out, const cull_
         p->report->dense += t->bytes;
         p->report->written += t->bytes;
     }
-    CULL_TRY(cull__specs_create(cx, &p->specs, out, p->ck, o ? o->shard_bytes : 0, &p->w));
+    CULL_TRY(cull__specs_create(cx, &p->specs, out, o && o->like ? o->like : p->ck,
+                                o ? o->shard_bytes : 0, &p->w));
     return cull_checkpoint_finish(cx, p->w, unpack_all(cx, p));
 }
 

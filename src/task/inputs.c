@@ -152,6 +152,9 @@ static const cull_input weights[] = {
      "pattern of names (* and ?), role=ffn, layer=0-15, expert=2 or model=1, and all must hold; "
      "the last "
      "rule counts"},
+    {"activations", "CHECKPOINT",
+     "norms of what tensors are multiplied with, under the tensors' names; of methods that read "
+     "them"},
     {"rename", "OLD=NEW...", "what models call OLD is NEW; a * in both stands for the same"},
     {"tied", "NAME=OTHER...", "where a model lacks NAME, its OTHER is taken"},
     {"common-rows", NULL,
