@@ -131,6 +131,8 @@ typedef struct {
     const cull_checkpoint
         *like;          /* of a folder: its config, tokenizer and so on are copied; NULL = none */
     const char *config; /* of a folder: text of the config instead of like's; NULL = like's */
+    const char *
+        manifest; /* one more text: cull_manifest.json of a folder, NAME.manifest.json beside NAME.safetensors */
 } cull_checkpoint_opts;
 /* clang-format off */
 #define CULL_CHECKPOINT_OPTS {.size = sizeof(cull_checkpoint_opts)}

@@ -27,6 +27,8 @@ typedef struct cull_weights_problem {
     uint64_t shard;    /* bytes of a file at most; 0 = one file */
     bool allow_nan;    /* NaN is computed with; else the tensor is refused by name */
     bool common_rows;  /* tensors that differ in rows alone: the rows that all have */
+    const char *
+        manifest; /* text of one: the choice that a method made before is made again; NULL = none */
 } cull_weights_problem;
 enum { CULL_WEIGHTS_MODELS = 32 };
 
@@ -52,6 +54,14 @@ CULL_API cull_status cull_weights_plan(cull_ctx *cx, const cull_method *m, const
                                        const cull_weights_problem *p,
                                        cull_weights_report *report) CULL_CHECKED;
 
+/* A manifest says what was chosen when a checkpoint was made smaller. It stands in the folder as cull_manifest.json, beside
+ * a file NAME.safetensors as NAME.manifest.json. */
+CULL_API bool cull_weights_is_manifest(const char *path);
+/* The same choice on the one model of p, which must have the same names and shapes as the first one. */
+CULL_API cull_status cull_weights_apply(cull_ctx *cx, const char *manifest,
+                                        const cull_weights_problem *p, const char *out,
+                                        cull_weights_report *report) CULL_CHECKED;
+
 /* ---- for methods ---- */
 /* A tensor of the result. */
 typedef struct cull_weights_item {
@@ -69,8 +79,16 @@ typedef struct cull_weights_work {
     int sources, first;                   /* models are source[first ..] */
     cull_weights_item *item;
     int64_t items;
-    const void *opts;   /* where no rule counts */
-    const char *config; /* config.json of the result; NULL = as source[0] has it */
+    const void *opts; /* where no rule counts */
+    bool planning;    /* nothing will be written: what would take long need not be known */
+    /* what `items` may leave */
+    const char *config; /* of the result; NULL = as source[0] has it */
+    const char *
+        stem; /* of its files in a folder, "adapter_model": nothing else is copied then; NULL = "model" */
+    const char *manifest;    /* JSON of what was chosen, written beside the weights; NULL = none */
+    const char *const *meta; /* key, value, ...: of the files, too; metas strings */
+    int metas;
+    void *own; /* the method's */
 } cull_weights_work;
 
 /* Flags of needs. */
@@ -84,7 +102,7 @@ enum {
 
 /* What a method of task weights is. A tensor's elements are made in blocks by several threads, each from the same blocks
  * of all sources; what must be known of whole tensors or models is found before. Scratch (CULL_TMP) of `begin` lasts to
- * the end of the run, that of `tensor` as long as the tensor, that of `block` as long as the block. */
+ * the end of the run, as that of `items` does, that of `tensor` as long as the tensor, that of `block` as long as the block. */
 typedef struct cull_weights_fns {
     unsigned needs;
     int least, most; /* models beside the base */
@@ -102,6 +120,8 @@ typedef struct cull_weights_fns {
      * with the bits it has, else 0. */
     cull_status (*keep)(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                         void *state, const void *own, int64_t from, int64_t n, uint8_t *keep);
+    /* After all tensors; NULL = none */
+    cull_status (*end)(cull_ctx *cx, const cull_weights_work *w, void *state);
     /* Most bytes that begin and tensor hold; and passes over the sources beside the one of blocks. NULL = none */
     void (*plan)(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes);
 } cull_weights_fns;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static const char INDEX[] = ".safetensors.index.json", PLAIN[] = ".safetensors";
+static const char MANIFEST[] = "cull_manifest.json", BESIDE[] = ".manifest.json";
 
 static bool ends(const char *s, const char *tail)
 {
@@ -117,6 +118,8 @@ static bool goes_along(const char *name)
 {
     static const char *const kinds[] = {".json", ".txt", ".model", ".jinja", ".tiktoken", ".py"};
     if (name[0] == '.' || ends(name, ".index.json")) return false;
+    if (!strcmp(name, MANIFEST) || ends(name, BESIDE))
+        return false; /* of how those weights were made */
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (ends(name, kinds[i])) return true;
     return false;
@@ -182,12 +185,14 @@ cull_status cull__place_begin(cull_ctx *cx, cull__place *p, uint64_t bytes, int 
     CULL_TRY(CULL_TMP(cx, dir, (int64_t)n + 3));
     sprintf(dir, "%.*s.", (int)n, p->path);
     CULL_TRY(cull__disk_room(cx, p->path, dir, bytes));
-    if (!p->folder) return CULL_OK;
+    if (!p->folder)
+        return o->manifest ? copy(cx, o->manifest, strlen(o->manifest), &p->beside) : CULL_OK;
     CULL_TRY(check_others(cx, p, files));
     CULL_TRY(make_stage(cx, p));
     const char *config =
         !strncmp(p->stem, "adapter_model", 13) ? "adapter_config.json" : "config.json";
     if (o->config) CULL_TRY(write_text(cx, p->stage, config, o->config, strlen(o->config)));
+    if (o->manifest) CULL_TRY(write_text(cx, p->stage, MANIFEST, o->manifest, strlen(o->manifest)));
     if (!o->like) return CULL_OK;
     return copy_along(cx, cull_checkpoint_folder(o->like), p->stage, o->config ? config : NULL);
 }
@@ -253,13 +258,27 @@ static cull_status settle(cull_ctx *cx, cull__place *p)
     return CULL_OK;
 }
 
+/* NAME.manifest.json of NAME.safetensors. */
+static cull_status write_beside(cull_ctx *cx, const cull__place *p)
+{
+    size_t dir = parent(p->path), n = strlen(p->path) - strlen(PLAIN);
+    char *folder, *name;
+    CULL_TRY(CULL_TMP(cx, folder, (int64_t)dir + 2));
+    CULL_TRY(CULL_TMP(cx, name, (int64_t)(n - dir + sizeof BESIDE)));
+    snprintf(folder, dir + 2, "%.*s.", (int)dir, p->path);
+    snprintf(name, n - dir + sizeof BESIDE, "%.*s%s", (int)(n - dir), p->path + dir, BESIDE);
+    return write_text(cx, folder, name, p->beside, strlen(p->beside));
+}
+
 cull_status cull__place_end(cull_ctx *cx, cull__place *p, cull_status s)
 {
     if (s == CULL_OK && p->staging) s = settle(cx, p);
+    if (s == CULL_OK && p->beside) s = write_beside(cx, p);
     if (p->staging) drop_stage(p);
     cull__free(p->path);
     cull__free(p->stage);
     cull__free(p->stem);
+    cull__free(p->beside);
     *p = (cull__place){0};
     return s;
 }

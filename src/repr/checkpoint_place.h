@@ -8,6 +8,7 @@ typedef struct {
     char *path;   /* without slashes at its end */
     char *stage;  /* the folder that files are made in; NULL: it is not there (yet) */
     char *stem;   /* of the names of files in a folder */
+    char *beside; /* text that goes beside a file, or NULL */
     bool folder;  /* path is one */
     bool staging; /* stage was made */
 } cull__place;

@@ -275,7 +275,8 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
         const cull_tensor *w = cull_checkpoint_at(m->ad, d->whole);
         if (w->ndim != t->ndim || memcmp(w->shape, t->shape, (size_t)t->ndim * sizeof *t->shape))
             return misfit(m, d->whole, t, "both must have the same shape");
-        if (d->a >= 0 || d->b >= 0 || d->bias >= 0)
+        bool under = strstr(w->name, ".base_layer.") != NULL; /* what others then add to */
+        if (!under && (d->a >= 0 || d->b >= 0 || d->bias >= 0))
             return misfit(m, d->whole, t, "it would replace what another tensor adds to");
     }
     if (d->bias >= 0 && cull_checkpoint_at(m->ad, d->bias)->n != t->n)

@@ -349,18 +349,25 @@ static cull_status write(cull_ctx *cx, run *r, const char *path)
 {
     char made[96];
     const char *format = cull_checkpoint_meta(r->w.source[0], "format");
-    const char *meta[] = {"format", format ? format : "pt", "made_by", made};
+    const char **meta;
     cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
     cull_tensor *t;
     snprintf(made, sizeof made, "cull weights %s", r->m->slug);
-    o.meta = meta, o.metas = 4;
+    CULL_TRY(CULL_TMP(cx, meta, 4 + r->w.metas));
+    meta[0] = "format", meta[1] = format ? format : "pt", meta[2] = "made_by", meta[3] = made;
+    for (int i = 0; i < r->w.metas; i++) meta[4 + i] = r->w.meta[i];
+    o.meta = meta, o.metas = 4 + r->w.metas;
     o.shard_bytes = r->w.problem->shard;
-    o.like = r->w.source[0];
+    o.like = r->w.stem ? NULL : r->w.source[0];
+    o.stem = r->w.stem;
     o.config = r->w.config;
+    o.manifest = r->w.manifest;
     CULL_TRY(CULL_TMP(cx, t, r->w.items));
     for (int64_t i = 0; i < r->w.items; i++) t[i] = r->w.item[i].t;
     CULL_TRY(cull_checkpoint_create(cx, path, t, r->w.items, &o, &r->out));
-    return cull_checkpoint_finish(cx, r->out, all(cx, r));
+    cull_status s = all(cx, r);
+    if (s == CULL_OK && r->fns->end) s = r->fns->end(cx, &r->w, r->state);
+    return cull_checkpoint_finish(cx, r->out, s);
 }
 
 static cull_status work(cull_ctx *cx, run *r, const char *path)
@@ -388,7 +395,7 @@ static cull_status start(cull_ctx *cx, const cull_method *m, const cull_opts *op
                          const cull_weights_problem *p, const char *path,
                          cull_weights_report *report)
 {
-    run r = {.m = m, .w.problem = p};
+    run r = {.m = m, .w.problem = p, .w.planning = !path};
     if (report) *report = r.report;
     if (m->task != CULL_TASK_WEIGHTS)
         return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s, not of weights", m->slug,

@@ -1,0 +1,269 @@
+/* lora-merge - adapters of low rank into the weights that they were trained beside
+ *
+ * Chooses   W + weight scale B A for each matrix W of the base that an adapter has A and B for; what an adapter saved
+ *           whole (modules_to_save, biases) takes the place of the base's.
+ * Idea      What an adapter adds to a layer's output is linear, so that it can be added to the layer's weights (Hu et al.
+ *           2022): scale = lora_alpha / r, or / sqrt(r) with use_rslora.
+ * Reads     The base; one or more folders of adapter_config.json and adapter_model.safetensors, as PEFT saves them, with
+ *           rank_pattern, alpha_pattern, fan_in_fan_out, DoRA.
+ * Deviates  Sums are f32, rounded once, to the dtype of the base; PEFT rounds B A to the dtype of the adapter, and the
+ *           weights again after each adapter. DoRA and whole tensors are of one adapter alone.
+ * Cost      O(n r) time for n weights; r (rows + columns) floats of one matrix, and blocks.
+ * Example   cull weights lora-merge --base base adapter -o merged
+ */
+#include "cull/weights.h"
+#include "num/num.h"
+#include "repr/peft.h"
+
+#include <math.h>
+
+typedef struct {
+    double weight;
+} opts;
+static const cull_opt table[] = {
+    CULL_OPT_F64(opts, weight, 1, -1e6, 1e6, "how much of an adapter is added"), CULL_OPT_END};
+
+/* What an adapter does to one tensor. left (rows, rank) right (cols, rank)^T is added, times scale. */
+typedef struct {
+    float *left, *right, *plus;
+    int64_t whole; /* the adapter's tensor that takes the place of the base's, or -1 */
+    int64_t rank;
+    float scale;
+    const float *length; /* of DoRA: what rows are multiplied by */
+} change;
+
+typedef struct {
+    cull__peft_delta **delta; /* of each model: of each tensor of the base */
+} state;
+
+static bool touched(const cull__peft_delta *d)
+{
+    return d->a >= 0 || d->bias >= 0 || d->whole >= 0;
+}
+
+static cull_status match(cull_ctx *cx, const cull_weights_work *w, state **out)
+{
+    const cull_checkpoint *base = w->source[0];
+    int64_t n = cull_checkpoint_count(base);
+    int models = w->sources - w->first;
+    CULL_TRY(CULL_TMP(cx, *out, 1));
+    CULL_TRY(CULL_TMP0(cx, (*out)->delta, models));
+    for (int m = 0; m < models; m++) {
+        const cull_checkpoint *ad = w->source[w->first + m];
+        CULL_TRY(CULL_TMP(cx, (*out)->delta[m], n));
+        CULL_TRY(cull__peft_match(cx, ad, base, (*out)->delta[m]));
+        for (int64_t i = 0; i < n && models > 1; i++) {
+            const cull__peft_delta *d = (*out)->delta[m] + i;
+            int64_t which = d->magnitude >= 0 ? d->magnitude : d->whole;
+            if (which >= 0)
+                return cull__fail(cx, CULL_EINPUT,
+                                  "%s: '%.160s' sets what other adapters would add to; merge this "
+                                  "adapter alone",
+                                  cull_checkpoint_path(ad), cull_checkpoint_at(ad, which)->name);
+        }
+    }
+    return CULL_OK;
+}
+
+/* Tensors that no adapter touches are copied. */
+static cull_status items(cull_ctx *cx, cull_weights_work *w)
+{
+    state *s;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(match(cx, w, &s));
+    for (int64_t i = 0; i < w->items; i++) {
+        bool any = false;
+        for (int m = 0; m < w->sources - w->first; m++)
+            any |= touched(&s->delta[m][w->item[i].from]);
+        w->item[i].copy = !any;
+    }
+    cull__release(cx, mark);
+    return CULL_OK;
+}
+
+static cull_status begin(cull_ctx *cx, const cull_weights_work *w, void **out)
+{
+    state *s;
+    CULL_TRY(match(cx, w, &s));
+    *out = s;
+    return CULL_OK;
+}
+
+static cull_status read_finite(cull_ctx *cx, const cull_checkpoint *ck, int64_t i, int64_t from,
+                               int64_t n, float *out)
+{
+    CULL_TRY(cull_checkpoint_read(cx, ck, i, from, n, out));
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(out[k]))
+            return cull__fail(cx, CULL_EINPUT, "%s: '%.160s' has a number that is not finite",
+                              cull_checkpoint_path(ck), cull_checkpoint_at(ck, i)->name);
+    return CULL_OK;
+}
+
+static cull_status load(cull_ctx *cx, const cull_checkpoint *ck, int64_t i, float **out)
+{
+    int64_t n = cull_checkpoint_at(ck, i)->n;
+    CULL_TRY(CULL_TMP(cx, *out, n));
+    return read_finite(cx, ck, i, 0, n, *out);
+}
+
+/* Numbers from .. from + n of what the adapter adds, to out. */
+static cull_status add_product(cull_ctx *cx, const change *c, int64_t cols, int64_t from, int64_t n,
+                               float *out)
+{
+    int64_t lo = from / cols, hi = (from + n + cols - 1) / cols;
+    int64_t at = from - lo * cols, width = hi - lo > 1 ? cols : n, skip = hi - lo > 1 ? at : 0;
+    float *d;
+    CULL_TRY(CULL_TMP(cx, d, (hi - lo) * width));
+    cull__gemm_nt(hi - lo, width, c->rank, c->left + lo * c->rank, c->rank,
+                  c->right + (at - skip) * c->rank, c->rank, d, width);
+    cull__kernels(cx)->axpy(out, c->scale, d + skip, n);
+    return CULL_OK;
+}
+
+/* Numbers of the base, or of what an adapter has in its place. */
+static cull_status read_weight(cull_ctx *cx, const cull_weights_work *w,
+                               const cull_weights_item *it, const cull_checkpoint *ad,
+                               const change *c, int64_t from, int64_t n, float *out)
+{
+    if (c->whole >= 0) return read_finite(cx, ad, c->whole, from, n, out);
+    return cull_weights_read(cx, w, it, 0, from, n, out);
+}
+
+/* ---- DoRA: rows of W + scale B A are brought to lengths that were learnt ---- */
+
+struct lengths {
+    const cull_weights_work *w;
+    const cull_weights_item *it;
+    const cull_checkpoint *ad;
+    const change *c;
+    const float *want;
+    float *factor;
+    int64_t cols;
+};
+
+static cull_status row_lengths(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const struct lengths *a = arg;
+    float *x;
+    (void)chunk;
+    CULL_TRY(CULL_TMP(cx, x, a->cols));
+    for (int64_t i = lo; i < hi; i++) {
+        cull__mark_t mark = cull__mark(cx);
+        CULL_TRY(read_weight(cx, a->w, a->it, a->ad, a->c, i * a->cols, a->cols, x));
+        CULL_TRY(add_product(cx, a->c, a->cols, i * a->cols, a->cols, x));
+        cull__release(cx, mark);
+        double length = sqrt(cull__kernels(cx)->dot(x, x, a->cols));
+        if (!(length > 0))
+            return cull__fail(cx, CULL_EINPUT,
+                              "row %lld of '%.160s' is zero: DoRA gives it no direction",
+                              (long long)i, a->it->t.name);
+        a->factor[i] = (float)(a->want[i] / length);
+    }
+    return CULL_OK;
+}
+
+static cull_status dora(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                        const cull_checkpoint *ad, const cull__peft_delta *d, change *c)
+{
+    float *want, *factor;
+    CULL_TRY(load(cx, ad, d->magnitude, &want));
+    CULL_TRY(CULL_TMP(cx, factor, d->rows));
+    struct lengths a = {
+        .w = w, .it = it, .ad = ad, .c = c, .want = want, .factor = factor, .cols = d->cols};
+    CULL_TRY(cull__for(cx, d->rows, 64, row_lengths, &a));
+    c->length = factor;
+    return CULL_OK;
+}
+
+static cull_status load_pair(cull_ctx *cx, const cull_checkpoint *ad, const cull__peft_delta *d,
+                             change *c)
+{
+    float *a, *b, *turned;
+    CULL_TRY(load(cx, ad, d->b, &b));
+    CULL_TRY(CULL_TMP(cx, turned, d->rank * d->cols));
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(load(cx, ad, d->a, &a));
+    for (int64_t k = 0; k < d->rank; k++)
+        for (int64_t j = 0; j < d->cols; j++) turned[j * d->rank + k] = a[k * d->cols + j];
+    cull__release(cx, mark);
+    c->left = d->transposed ? turned : b;
+    c->right = d->transposed ? b : turned;
+    c->rank = d->rank;
+    return CULL_OK;
+}
+
+static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                          void *st, void **own)
+{
+    const state *s = st;
+    int models = w->sources - w->first;
+    change *c;
+    CULL_TRY(CULL_TMP0(cx, c, models));
+    for (int m = 0; m < models; m++) {
+        const cull_checkpoint *ad = w->source[w->first + m];
+        const cull__peft_delta *d = s->delta[m] + it->from;
+        const opts *o = it->opts[w->first + m];
+        c[m].scale = (float)(d->scale * o->weight);
+        if (d->a >= 0) CULL_TRY(load_pair(cx, ad, d, c + m));
+        if (d->bias >= 0) CULL_TRY(load(cx, ad, d->bias, &c[m].plus));
+        c[m].whole = d->whole;
+        if (d->magnitude >= 0) CULL_TRY(dora(cx, w, it, ad, d, c + m));
+    }
+    *own = c;
+    return CULL_OK;
+}
+
+static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                         void *st, const void *own, int64_t from, int64_t n, float *out)
+{
+    const change *c = own;
+    int64_t cols = it->t.shape[0] ? it->t.n / it->t.shape[0] : 1;
+    (void)st;
+    CULL_TRY(read_weight(cx, w, it, w->source[w->first], c, from, n, out));
+    for (int m = 0; m < w->sources - w->first; m++) {
+        if (c[m].plus) cull__kernels(cx)->axpy(out, c[m].scale, c[m].plus + from, n);
+        if (c[m].left) CULL_TRY(add_product(cx, c + m, cols, from, n, out));
+        for (int64_t i = 0; i < n && c[m].length; i++) out[i] *= c[m].length[(from + i) / cols];
+    }
+    return CULL_OK;
+}
+
+/* Of the largest tensor that adapters have, its numbers, and its A twice while it is turned. */
+static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes)
+{
+    uint64_t most = 0;
+    for (int m = w->first; m < w->sources; m++) {
+        uint64_t here = 0;
+        for (int64_t i = 0; i < cull_checkpoint_count(w->source[m]); i++) {
+            uint64_t n = (uint64_t)cull_checkpoint_at(w->source[m], i)->n;
+            here = n > here ? n : here;
+        }
+        most += here * 4 * 3;
+        most += (uint64_t)cull_checkpoint_count(w->source[0]) * sizeof(cull__peft_delta);
+    }
+    (void)threads;
+    *bytes = most, *passes = 0;
+}
+
+static const cull_weights_fns fns = {
+    .needs = CULL_WEIGHTS_BASE | CULL_WEIGHTS_OWN_NAMES,
+    .least = 1,
+    .most = CULL_WEIGHTS_MODELS - 1,
+    .items = items,
+    .begin = begin,
+    .tensor = tensor,
+    .block = block,
+    .plan = plan,
+};
+const cull_method cull__method_lora_merge = {
+    .slug = "lora-merge",
+    .title = "adapters of low rank into the weights of their base",
+    .paper = "Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models",
+    .columns = "",
+    .task = CULL_TASK_WEIGHTS,
+    .rev = 1,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.weights = &fns,
+};

@@ -1,0 +1,301 @@
+/* lora-merge against sums in double by plain loops: linear, turned and embedding weights, biases, DoRA, whole tensors, several
+ * adapters, every dtype's rounding. The forms of names and scales are PEFT's; bench/peers compares with the package itself. */
+#include "tensors.h"
+
+#include "base/base.h"
+#include "cull/weights.h"
+
+enum { V = 37, D = 23, R = 5, F = 300 };
+typedef struct {
+    cull_ctx *cx;
+    cull_checkpoint *base, *ad[2];
+    tensors b, a[2]; /* what is in them, as written */
+} fixture;
+
+static void fill(tensors *s, uint64_t seed, float by)
+{
+    cull_rng r = cull__rng_seeded(seed, 0);
+    for (int i = 0; i < s->n; i++)
+        for (int64_t k = 0; k < s->t[i].n; k++) s->x[i][k] = by * (float)cull__rng_normal(&r);
+}
+
+static const float *numbers(const tensors *s, const char *name)
+{
+    for (int i = 0; i < s->n; i++)
+        if (!strcmp(s->name[i], name)) return s->x[i];
+    fail_msg("no tensor %s", name);
+    return NULL;
+}
+
+static void write_adapter(fixture *f, int k, const char *config)
+{
+    cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
+    const char *name = k ? "ad1" : "ad0";
+    o.stem = "adapter_model", o.config = config;
+    tensors_wipe(name);
+    tensors_write(f->cx, &f->a[k], in_dir(name), &o);
+    ok(f->cx, cull_checkpoint_open(f->cx, in_dir(name), &f->ad[k]));
+}
+
+static void add_pair(tensors *s, const char *module, int64_t out, int64_t in, int64_t rank)
+{
+    char name[TENSOR_NAME];
+    snprintf(name, sizeof name, "base_model.model.%s.lora_A.weight", module);
+    tensors_add(s, name, "F32", rank, in);
+    snprintf(name, sizeof name, "base_model.model.%s.lora_B.weight", module);
+    tensors_add(s, name, "F32", out, rank);
+}
+
+static void close_all(fixture *f)
+{
+    for (int k = 0; k < 2; k++) {
+        cull_checkpoint_free(f->ad[k]);
+        tensors_clear(&f->a[k]);
+        f->ad[k] = NULL;
+    }
+    cull_checkpoint_free(f->base);
+    tensors_clear(&f->b);
+    f->base = NULL;
+    tensors_wipe("ad0"), tensors_wipe("ad1");
+}
+
+static cull_status merge(cull_ctx *cx, const fixture *f, int models, const char *rule)
+{
+    const cull_checkpoint *m[2] = {f->ad[0], f->ad[1]};
+    cull_weights_problem p = {
+        .base = f->base, .model = m, .models = models, .rule = &rule, .rules = rule != NULL};
+    cull_weights_report report;
+    return cull_weights_run(cx, cull_method_find("lora-merge", NULL), NULL, &p,
+                            in_dir("out.safetensors"), &report);
+}
+
+static cull_checkpoint *merged(fixture *f, int models, const char *rule)
+{
+    cull_checkpoint *out;
+    ok(f->cx, merge(f->cx, f, models, rule));
+    ok(f->cx, cull_checkpoint_open(f->cx, in_dir("out.safetensors"), &out));
+    return out;
+}
+
+/* (B A) [i, j] */
+static double product(const float *b, const float *a, int64_t i, int64_t j, int64_t rank,
+                      int64_t in)
+{
+    double s = 0;
+    for (int64_t k = 0; k < rank; k++) s += (double)b[i * rank + k] * a[k * in + j];
+    return s;
+}
+
+/* got = want, but for the rounding of sums in f32 of numbers of that size and one of the dtype. */
+static void near(double got, double want, double size, double eps)
+{
+    double may = 4 * 6e-8 * size + 0.5001 * eps * fabs(want);
+    if (!(fabs(got - want) <= may)) fail_msg("%.9g, not %.9g", got, want);
+}
+
+static void linear(void **state)
+{
+    (void)state;
+    static fixture f;
+    static const struct {
+        const char *dtype;
+        double eps;
+    } kinds[] = {{"F32", 1.2e-7}, {"BF16", 1.0 / 128}, {"F16", 1.0 / 1024}};
+    for (int kind = 0; kind < 3; kind++) {
+        f.cx = cull_ctx_new(NULL);
+        tensors_add(&f.b, "model.q.weight", kinds[kind].dtype, V, D);
+        tensors_add(&f.b, "model.wide.weight", kinds[kind].dtype, 3,
+                    70001); /* a block ends in a row */
+        tensors_add(&f.b, "model.free.weight", kinds[kind].dtype, 4, 4);
+        fill(&f.b, 1, 1);
+        tensors_write(f.cx, &f.b, in_dir("base.safetensors"), NULL);
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base.safetensors"), &f.base));
+        add_pair(&f.a[0], "model.q", V, D, R);
+        add_pair(&f.a[0], "model.wide", 3, 70001, 2);
+        fill(&f.a[0], 2, 0.5f);
+        write_adapter(&f, 0,
+                      "{\"r\": 5, \"lora_alpha\": 7, \"rank_pattern\": {\"wide\": 2}, "
+                      "\"alpha_pattern\": {\"model.wide\": 3}}");
+        cull_checkpoint *out = merged(&f, 1, NULL);
+        float *q = tensor_numbers(f.cx, out, "model.q.weight");
+        float *wide = tensor_numbers(f.cx, out, "model.wide.weight");
+        float *w = tensor_numbers(f.cx, f.base, "model.q.weight");
+        float *x = tensor_numbers(f.cx, f.base, "model.wide.weight");
+        const float *a = numbers(&f.a[0], "base_model.model.model.q.lora_A.weight");
+        const float *b = numbers(&f.a[0], "base_model.model.model.q.lora_B.weight");
+        for (int i = 0; i < V; i++)
+            for (int j = 0; j < D; j++)
+                near(q[i * D + j], w[i * D + j] + 7.0 / 5 * product(b, a, i, j, R, D), 10,
+                     kinds[kind].eps);
+        a = numbers(&f.a[0], "base_model.model.model.wide.lora_A.weight");
+        b = numbers(&f.a[0], "base_model.model.model.wide.lora_B.weight");
+        for (int i = 0; i < 3; i++)
+            for (int j = 0; j < 70001; j++)
+                near(wide[i * 70001 + j],
+                     x[i * 70001 + j] + 3.0 / 2 * product(b, a, i, j, 2, 70001), 10,
+                     kinds[kind].eps);
+        int64_t at = cull_checkpoint_find(out, "model.free.weight", NULL);
+        assert_memory_equal(cull_checkpoint_bytes(out, at), cull_checkpoint_bytes(f.base, 2),
+                            cull_checkpoint_at(out, at)->bytes);
+        free(q), free(wide), free(w), free(x);
+        cull_checkpoint_free(out);
+        close_all(&f);
+        cull_ctx_free(f.cx);
+    }
+}
+
+/* fan_in_fan_out, embeddings, a bias of B, a bias saved whole; two adapters, one of them by half. */
+static void forms(void **state)
+{
+    (void)state;
+    static fixture f;
+    f.cx = cull_ctx_new(NULL);
+    tensors_add(&f.b, "h.c.weight", "F32", D, V); /* (in, out) */
+    tensors_add(&f.b, "h.c.bias", "F32", V, 0);
+    tensors_add(&f.b, "h.wte.weight", "F32", F, D);
+    fill(&f.b, 3, 1);
+    tensors_write(f.cx, &f.b, in_dir("base.safetensors"), NULL);
+    ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base.safetensors"), &f.base));
+    for (int k = 0; k < 2; k++) {
+        add_pair(&f.a[k], "h.c", V, D, R);
+        tensors_add(&f.a[k], "base_model.model.h.c.lora_B.bias", "F32", V, 0);
+        tensors_add(&f.a[k], "base_model.model.h.wte.lora_embedding_A", "F32", R, F);
+        tensors_add(&f.a[k], "base_model.model.h.wte.lora_embedding_B", "F32", D, R);
+        fill(&f.a[k], 10 + (uint64_t)k, 0.5f);
+        write_adapter(
+            &f, k, "{\"r\": 5, \"lora_alpha\": 5, \"fan_in_fan_out\": true, \"use_rslora\": true}");
+    }
+    const double scale[2] = {sqrt(5), 0.5 * sqrt(5)};
+    cull_checkpoint *out = merged(&f, 2, "model=2: weight=0.5");
+    float *c = tensor_numbers(f.cx, out, "h.c.weight"),
+          *bias = tensor_numbers(f.cx, out, "h.c.bias");
+    float *wte = tensor_numbers(f.cx, out, "h.wte.weight");
+    for (int i = 0; i < D; i++)
+        for (int j = 0; j < V; j++) {
+            double want = numbers(&f.b, "h.c.weight")[i * V + j];
+            for (int k = 0; k < 2; k++)
+                want += scale[k] * product(numbers(&f.a[k], "base_model.model.h.c.lora_B.weight"),
+                                           numbers(&f.a[k], "base_model.model.h.c.lora_A.weight"),
+                                           j, i, R, D);
+            near(c[i * V + j], want, 20, 0);
+        }
+    for (int i = 0; i < F; i++)
+        for (int j = 0; j < D; j++) {
+            double want = numbers(&f.b, "h.wte.weight")[i * D + j];
+            for (int k = 0; k < 2; k++)
+                want +=
+                    scale[k] * product(numbers(&f.a[k], "base_model.model.h.wte.lora_embedding_B"),
+                                       numbers(&f.a[k], "base_model.model.h.wte.lora_embedding_A"),
+                                       j, i, R, F);
+            near(wte[i * D + j], want, 20, 0);
+        }
+    for (int j = 0; j < V; j++) {
+        double want = numbers(&f.b, "h.c.bias")[j];
+        for (int k = 0; k < 2; k++)
+            want += scale[k] * numbers(&f.a[k], "base_model.model.h.c.lora_B.bias")[j];
+        near(bias[j], want, 20, 0);
+    }
+    free(c), free(bias), free(wte);
+    cull_checkpoint_free(out);
+    close_all(&f);
+    cull_ctx_free(f.cx);
+}
+
+/* Rows get the lengths that DoRA learnt; a tensor saved whole takes its place. */
+static void lengths_and_whole(void **state)
+{
+    (void)state;
+    static fixture f;
+    f.cx = cull_ctx_new(NULL);
+    tensors_add(&f.b, "q.weight", "F32", V, D);
+    tensors_add(&f.b, "lm_head.weight", "F32", V, D);
+    fill(&f.b, 4, 1);
+    tensors_write(f.cx, &f.b, in_dir("base.safetensors"), NULL);
+    ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base.safetensors"), &f.base));
+    add_pair(&f.a[0], "q", V, D, R);
+    tensors_add(&f.a[0], "base_model.model.q.lora_magnitude_vector", "F32", V, 0);
+    tensors_add(&f.a[0], "base_model.model.lm_head.weight", "F32", V, D);
+    fill(&f.a[0], 5, 1);
+    write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 10, \"use_dora\": true}");
+    cull_checkpoint *out = merged(&f, 1, NULL);
+    float *q = tensor_numbers(f.cx, out, "q.weight");
+    float *head = tensor_numbers(f.cx, out, "lm_head.weight");
+    const float *want = numbers(&f.a[0], "base_model.model.lm_head.weight");
+    assert_memory_equal(head, want, V * D * sizeof *head);
+    for (int i = 0; i < V; i++) {
+        double row[D], length = 0;
+        for (int j = 0; j < D; j++) {
+            row[j] = numbers(&f.b, "q.weight")[i * D + j] +
+                     2 * product(numbers(&f.a[0], "base_model.model.q.lora_B.weight"),
+                                 numbers(&f.a[0], "base_model.model.q.lora_A.weight"), i, j, R, D);
+            length += row[j] * row[j];
+        }
+        double by = numbers(&f.a[0], "base_model.model.q.lora_magnitude_vector")[i] / sqrt(length);
+        for (int j = 0; j < D; j++) near(q[i * D + j], row[j] * by, 20, 0);
+    }
+    free(q), free(head);
+    cull_checkpoint_free(out);
+    /* what sets a tensor is of one adapter alone */
+    add_pair(&f.a[1], "q", V, D, R);
+    write_adapter(&f, 1, "{\"r\": 5, \"lora_alpha\": 10}");
+    refused(f.cx, merge(f.cx, &f, 2, NULL), CULL_EINPUT, "merge this adapter alone");
+    close_all(&f);
+    cull_ctx_free(f.cx);
+}
+
+static void trouble(void **state)
+{
+    (void)state;
+    static fixture f;
+    f.cx = cull_ctx_new(NULL);
+    tensors_add(&f.b, "q.weight", "F32", F, F);
+    fill(&f.b, 6, 1);
+    tensors_write(f.cx, &f.b, in_dir("base.safetensors"), NULL);
+    ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base.safetensors"), &f.base));
+    add_pair(&f.a[0], "q", F, F, R);
+    fill(&f.a[0], 7, 1);
+    write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 10}");
+    /* one thread = two threads */
+    static unsigned char got[2][F * F * 4];
+    for (int t = 0; t < 2; t++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, t + 1);
+        cull_checkpoint *out;
+        ok(cx, merge(cx, &f, 1, NULL));
+        ok(cx, cull_checkpoint_open(cx, in_dir("out.safetensors"), &out));
+        memcpy(got[t], cull_checkpoint_bytes(out, 0), sizeof got[t]);
+        cull_checkpoint_free(out);
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+    assert_memory_equal(got[0], got[1], sizeof got[0]);
+    unlink(in_dir("out.safetensors"));
+    int failed = 0;
+    for (long at = 1; at < 80; at++) {
+        hooks h = {.fail_at = at};
+        cull_ctx *cx = hooked_ctx(&h, 1);
+        if (!cx) continue;
+        cull_status s = merge(cx, &f, 1, NULL);
+        assert_true(s == CULL_OK || s == CULL_ENOMEM);
+        if (s == CULL_ENOMEM) assert_int_equal(access(in_dir("out.safetensors"), F_OK), -1);
+        failed += s == CULL_ENOMEM;
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+        unlink(in_dir("out.safetensors"));
+    }
+    assert_true(failed > 5);
+    cull_checkpoint_free(f.ad[0]);
+    f.a[0].x[0][3] = NAN;
+    write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 10}");
+    refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EINPUT, "lora_A.weight' has a number that is not");
+    close_all(&f);
+    cull_ctx_free(f.cx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(linear), cmocka_unit_test(forms),
+                                       cmocka_unit_test(lengths_and_whole),
+                                       cmocka_unit_test(trouble)};
+    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}
