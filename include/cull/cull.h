@@ -47,6 +47,7 @@
 #include "cull/space.h"
 #include "cull/store.h"
 #include "cull/surgery.h"
+#include "cull/surgery_audit.h"
 #include "cull/table.h"
 #include "cull/text.h"
 #include "cull/ticket.h"

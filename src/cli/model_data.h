@@ -29,6 +29,8 @@ typedef struct {
 int fitting_options(cli *c, cull_fit_opts *o);
 /* f->o as fitting_options left it; afterwards no batch is larger than the rows. */
 int fitting_open(cli *c, fitting *f);
+/* The data alone, and its parts, for the model f->m. */
+int fitting_rows(cli *c, fitting *f);
 void fitting_close(fitting *f);
 
 /* Predictions judged: metrics, and the table of labels and predictions (classes, classes). */

@@ -160,6 +160,12 @@ int fitting_open(cli *c, fitting *w)
     return check(c, cull_fit_scaling(c->cx, w->m, &all, w->row, w->train));
 }
 
+int fitting_rows(cli *c, fitting *w)
+{
+    TRY(data_open(c, w->m, &w->data));
+    return validation(c, w);
+}
+
 void fitting_close(fitting *w)
 {
     data_close(&w->data);

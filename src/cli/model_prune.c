@@ -3,7 +3,7 @@
 #include "cull/surgery.h"
 #include "cull/text.h"
 #include "job.h"
-#include "model.h"
+#include "model_data.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -282,14 +282,17 @@ static int open_all(cli *c, work *w)
 static int prune(cli *c, work *w)
 {
     take_weights(c, w);
-    if (c->inputs > 2)
+    if (has(c, "audit") && !limited(c))
+        return fail(c, USAGE,
+                    "--audit wants to know what to cut: --macs, --keep, --widths or --slim");
+    if (c->inputs > 2 && !has(c, "audit"))
         return fail(c, USAGE, "model prune reads a model and its parameters, and cannot use '%s'",
                     c->input[2]);
     if (limited(c) && !w->weights)
         return fail(c, USAGE,
                     "model prune wants parameters to cut: cull model prune MODEL "
                     "WEIGHTS.safetensors");
-    if (limited(c)) TRY(outputs(c));
+    if (limited(c) && (c->outs || !has(c, "audit"))) TRY(outputs(c));
     TRY(open_all(c, w));
     if (!limited(c)) {
         progress_end();
@@ -302,8 +305,8 @@ static int prune(cli *c, work *w)
     TRY(choose(c, w));
     TRY(check(c, cull_surgery_cut(c->cx, w->s, w->keep, &w->small)));
     TRY(write_files(c, w));
-    say(c, w);
-    return DONE;
+    if (!has(c, "audit") || !c->json) say(c, w);
+    return has(c, "audit") ? audit_cut(c, w->m, w->s, w->keep) : DONE;
 }
 
 int model_prune(cli *c)

@@ -29,3 +29,5 @@ cull model prune one.safetensors --keep 0.5 --round 1 -o small.safetensors -o cu
 cull model eval small.safetensors rows.csv --json | grep -o '"rows":300'
 cull model prune net.model one.safetensors --widths fc1=3 --importance l2 --json -o three.safetensors
 cull apply cut.json one.safetensors -o again.safetensors && cmp small.safetensors again.safetensors && echo the same
+cull model prune one.safetensors rows.csv --val 20% --keep 0.5 --round 1 --audit --epochs 4 --lr 0.05 --seeds 2 | awk '{ sub(/ +[0-9.]+( +[0-9.]+ \.\. [0-9.]+)?$/, ""); print }'
+cull model prune one.safetensors rows.csv --val 20% --keep 0.5 --audit --epochs 4 --json -q | grep -c '"accuracy":\[[0-9.]*\]'
