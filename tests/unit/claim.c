@@ -8,8 +8,9 @@
 static bool is_no_method(const char *slug)
 {
     static const char *const other[] = {
-        "archgym", "autopeft",       "deeparchitect",  "dynas-t",  "fbnetv3",    "fbnetv5",
-        "jei-dnn", "layoutprompter", "lottery-ticket", "nas-eval", "specdec-pp", "teach-show"};
+        "archgym",  "autopeft",   "deeparchitect",  "dynas-t",        "fbnetv3",
+        "fbnetv5",  "jei-dnn",    "layoutprompter", "lottery-ticket", "rethinking-pruning",
+        "nas-eval", "specdec-pp", "teach-show"};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (!strcmp(slug, other[i])) return true;
     return false;
