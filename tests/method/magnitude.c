@@ -1,0 +1,229 @@
+/* magnitude: what goes against sorts of all scopes; roles, rules, N:M; threads; what is refused. */
+#include "pruning.h"
+
+static uint8_t want[MADE][MADE_MOST];
+
+static void all_stay(void)
+{
+    for (int k = 0; k < MADE; k++) memset(want[k], 1, MADE_MOST);
+}
+
+/* Of the tensors' numbers together the first floor(share n) go; whole: their numbers of one output alone. */
+static void sorted_out(cull_ctx *cx, const int *k, int tensors, double share, int64_t from,
+                       int64_t to)
+{
+    ranked *r = malloc(sizeof *r * MADE_MOST * (size_t)tensors);
+    float *x = malloc(sizeof *x * MADE_MOST);
+    int64_t n = 0;
+    for (int t = 0; t < tensors; t++) {
+        values_of(cx, "in.safetensors", k[t], x);
+        for (int64_t i = from; i < (to < 0 ? made_n(k[t]) : to); i++, n++)
+            r[n] = (ranked){fabsf(x[i]), n, k[t], i};
+    }
+    qsort(r, (size_t)n, sizeof *r, smallest_first);
+    for (int64_t i = 0; i < (int64_t)floor(share * (double)n + 1e-9); i++)
+        want[r[i].k][r[i].at] = 0;
+    free(r), free(x);
+}
+
+static void agrees(cull_ctx *cx, const pruning_run *run)
+{
+    static uint8_t keep[MADE_MOST];
+    float x[MADE_MOST];
+    cull_weights_report report;
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    ok(cx, prune_file(cx, run, "in.safetensors", "out.safetensors", &report));
+    for (int k = 0; k < MADE; k++) {
+        what_stayed(cx, "in.safetensors", "out.safetensors", k, keep);
+        values_of(cx, "in.safetensors", k, x);
+        for (int64_t i = 0; i < made_n(k); i++) /* what was +0 stays 0 either way */
+            if (keep[i] != want[k][i] && !(x[i] == 0 && !signbit(x[i])))
+                fail_msg("%s: %s[%d]: kept %d", run->opt[1], made[k].name, (int)i, keep[i]);
+    }
+    o.threads = 1; /* the same bytes on one thread */
+    cull_ctx *one = cull_ctx_new(&o);
+    char a[4096 * 8], b[4096 * 8];
+    ok(one, prune_file(one, run, "in.safetensors", "one.safetensors", NULL));
+    FILE *f = fopen(in_dir("out.safetensors"), "rb"), *g = fopen(in_dir("one.safetensors"), "rb");
+    size_t n = fread(a, 1, sizeof a, f);
+    assert_int_equal(fread(b, 1, sizeof b, g), n);
+    assert_memory_equal(a, b, n);
+    fclose(f), fclose(g);
+    cull_ctx_free(one);
+}
+
+static cull_ctx *context(void)
+{
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.threads = 2;
+    cull_ctx *cx = cull_ctx_new(&o);
+    write_made(cx, "in.safetensors", -1);
+    return cx;
+}
+
+static void scopes(void **state)
+{
+    (void)state;
+    cull_ctx *cx = context();
+    const int pruned[] = {1, 2, 5, 6};
+    const pruning_run tensor = {"magnitude", {"sparsity", ".385"}, {0}, NULL},
+                      output = {"magnitude", {"sparsity", ".7", "scope", "output"}, {0}, NULL},
+                      layer = {"magnitude", {"sparsity", ".45", "scope", "layer"}, {0}, NULL},
+                      global = {"magnitude", {"sparsity", ".6", "scope", "global"}, {0}, NULL},
+                      all = {"magnitude", {"sparsity", "1"}, {0}, NULL};
+    all_stay();
+    for (int t = 0; t < 4; t++) sorted_out(cx, &pruned[t], 1, .385, 0, -1);
+    agrees(cx, &tensor);
+    all_stay();
+    for (int t = 0; t < 4; t++) {
+        int64_t rows = made[pruned[t]].shape[0], width = made_n(pruned[t]) / rows;
+        for (int64_t r = 0; r < rows; r++)
+            sorted_out(cx, &pruned[t], 1, .7, r * width, (r + 1) * width);
+    }
+    agrees(cx, &output);
+    all_stay();
+    sorted_out(cx, pruned, 2, .45, 0, -1); /* layer 0 */
+    sorted_out(cx, pruned + 2, 1, .45, 0, -1);
+    sorted_out(cx, pruned + 3, 1, .45, 0, -1); /* of no layer */
+    agrees(cx, &layer);
+    all_stay();
+    sorted_out(cx, pruned, 4, .6, 0, -1);
+    agrees(cx, &global);
+    all_stay();
+    for (int t = 0; t < 4; t++) memset(want[pruned[t]], 0, MADE_MOST);
+    agrees(cx, &all);
+    cull_ctx_free(cx);
+}
+
+static void roles_and_rules(void **state)
+{
+    (void)state;
+    cull_ctx *cx = context();
+    const int wide[] = {0, 1, 2, 5, 6, 7, 8}, rest[] = {1, 6}, own[] = {2, 5};
+    const pruning_run all = {"magnitude",
+                             {"sparsity", ".5", "scope", "global", "embeddings", "yes", "heads",
+                              "yes", "others", "yes"},
+                             {0},
+                             NULL},
+                      large = {"magnitude", {"sparsity", ".5", "min-elements", "800"}, {0}, NULL},
+                      rules = {"magnitude",
+                               {"sparsity", ".5", "scope", "global"},
+                               {"role=ffn: sparsity=.9"},
+                               NULL},
+                      spared = {"magnitude",
+                                {"sparsity", ".5", "scope", "global"},
+                                {"role=ffn: sparsity=0"},
+                                NULL};
+    all_stay();
+    sorted_out(cx, wide, 7, .5, 0, -1);
+    agrees(cx, &all);
+    all_stay();
+    sorted_out(cx, &wide[2], 1, .5, 0, -1), sorted_out(cx, &wide[3], 1, .5, 0, -1);
+    agrees(cx, &large);
+    all_stay(); /* those of one sparsity are one order */
+    sorted_out(cx, rest, 2, .5, 0, -1), sorted_out(cx, own, 2, .9, 0, -1);
+    agrees(cx, &rules);
+    all_stay();
+    sorted_out(cx, rest, 2, .5, 0, -1);
+    agrees(cx, &spared);
+    cull_ctx_free(cx);
+}
+
+/* Of each four inputs two stay, for each output and each place of the kernel. */
+static void n_of_m(void **state)
+{
+    (void)state;
+    cull_ctx *cx = context();
+    const int pruned[] = {1, 2, 5, 6};
+    for (int across = 0; across < 2; across++) {
+        const pruning_run run = {
+            "magnitude", {"n", "2", "m", "4", "transposed", across ? "yes" : "no"}, {0}, NULL};
+        all_stay();
+        for (int t = 0; t < 4; t++) {
+            int k = pruned[t];
+            float x[MADE_MOST];
+            bool turned = across && made[k].ndim == 2;
+            int64_t inner = made[k].ndim == 4 ? 9 : 1, d0 = made[k].shape[0], d1 = made[k].shape[1];
+            int64_t outs = turned ? d1 : d0, ins = turned ? d0 : d1;
+            values_of(cx, "in.safetensors", k, x);
+            for (int64_t o = 0; o < outs; o++)
+                for (int64_t q = 0; q < inner; q++)
+                    for (int64_t i = 0; i < ins; i += 4) {
+                        ranked r[4];
+                        for (int c = 0; c < 4; c++) {
+                            int64_t at =
+                                turned ? (i + c) * outs + o : (o * ins + i + c) * inner + q;
+                            r[c] = (ranked){fabsf(x[at]), c, k, at};
+                        }
+                        qsort(r, 4, sizeof *r, smallest_first);
+                        want[k][r[0].at] = want[k][r[1].at] = 0;
+                    }
+        }
+        agrees(cx, &run);
+    }
+    cull_ctx_free(cx);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    cull_ctx *cx = context();
+    const struct {
+        pruning_run run;
+        cull_status status;
+        const char *say;
+    } bad[] = {
+        {{"magnitude", {"n", "4", "m", "4"}, {0}, NULL},
+         CULL_EOPTION,
+         "n = 4 of m = 4; n of each m stay"},
+        {{"magnitude", {"n", "2"}, {0}, NULL}, CULL_EOPTION, "n = 2 of m = 0"},
+        {{"magnitude", {"sparsity", "1.5"}, {0}, NULL}, CULL_EOPTION, "sparsity"},
+        {{"magnitude", {"min-elements", "100000"}, {0}, NULL}, CULL_EINPUT, "no tensor is pruned"},
+    };
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+        refused(cx, prune_file(cx, &bad[k].run, "in.safetensors", "no.safetensors", NULL),
+                bad[k].status, bad[k].say);
+    const char *const scope[] = {"tensor", "output", "layer", "global"};
+    write_made(cx, "nan.safetensors", 5);
+    for (int s = 0; s < 4; s++) {
+        pruning_run run = {"magnitude", {"scope", scope[s]}, {0}, NULL};
+        refused(cx, prune_file(cx, &run, "nan.safetensors", "no.safetensors", NULL), CULL_EINPUT,
+                "model.layers.1.mlp.down_proj.weight");
+        assert_non_null(strstr(cull_error(cx), "NaN"));
+    }
+    assert_int_not_equal(access(in_dir("no.safetensors"), F_OK), 0);
+    cull_ctx_free(cx);
+}
+
+static void memory(void **state)
+{
+    (void)state;
+    cull_ctx *plain = context();
+    cull_ctx_free(plain);
+    const pruning_run run = {
+        "magnitude", {"scope", "global", "sparsity", ".9"}, {"role=conv: scope=output"}, NULL};
+    for (long k = 1;; k++) {
+        hooks h = {.fail_at = k};
+        cull_ctx *cx = hooked_ctx(&h, 1);
+        if (!cx) continue;
+        cull_status s = prune_file(cx, &run, "in.safetensors", "out.safetensors", NULL);
+        bool reached = h.calls >= k;
+        if (reached)
+            assert_int_equal(s, CULL_ENOMEM);
+        else
+            ok(cx, s);
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+        if (!reached) break;
+        assert_true(k < 3000);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scopes),   cmocka_unit_test(roles_and_rules), cmocka_unit_test(n_of_m),
+        cmocka_unit_test(refusals), cmocka_unit_test(memory),
+    };
+    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}
