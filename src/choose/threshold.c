@@ -363,21 +363,52 @@ int64_t cull__cut_band(const cull__cut *first, const cull__cut *last, const floa
     return kept;
 }
 
-/* A value is kept when fewer than n of its block come before it. */
+/* How many of a block come before each: keys of SIDE blocks at once, those of one place side by side, so that the compiler
+ * compares vectors. */
+enum { SIDE = 16 };
+static void ranks(const uint32_t (*key)[SIDE], int m, int32_t (*ahead)[SIDE])
+{
+    memset(ahead, 0, (size_t)m * sizeof *ahead);
+    for (int j = 1; j < m; j++)
+        for (int i = 0; i < j; i++)
+            for (int b = 0; b < SIDE; b++) {
+                int32_t later = (int32_t)key[i][b] < (int32_t)key[j][b]; /* both below 2^31 */
+                ahead[i][b] += later;
+                ahead[j][b] += 1 - later;
+            }
+}
+
+/* SIDE whole blocks, or fewer numbers than that: places behind `count` are like values that come last. */
+static int64_t keep_side(const float *x, int64_t count, int64_t stride, int n, int m, uint8_t *keep)
+{
+    uint32_t key[CULL__NM][SIDE], most = 0;
+    int32_t ahead[CULL__NM][SIDE];
+    for (int b = 0; b < SIDE; b++)
+        for (int i = 0; i < m; i++) {
+            int64_t at = (int64_t)b * m + i;
+            key[i][b] = at < count ? cull__magnitude(x[at * stride]) : 0;
+            most = key[i][b] > most ? key[i][b] : most;
+        }
+    if (most > NAN_ABOVE) {
+        int64_t i = 0;
+        while (cull__magnitude(x[i * stride]) <= NAN_ABOVE) i++;
+        return i;
+    }
+    ranks(key, m, ahead);
+    for (int b = 0; b < SIDE; b++)
+        for (int i = 0; i < m; i++) {
+            int64_t at = (int64_t)b * m + i;
+            if (at < count) keep[at * stride] = ahead[i][b] < n;
+        }
+    return -1;
+}
+
 int64_t cull__nm_keep(const float *x, int64_t count, int64_t stride, int n, int m, uint8_t *keep)
 {
-    uint32_t key[CULL__NM];
-    for (int64_t from = 0; from < count; from += m) {
-        int here = count - from < m ? (int)(count - from) : m;
-        for (int i = 0; i < here; i++) {
-            key[i] = cull__magnitude(x[(from + i) * stride]);
-            if (key[i] > NAN_ABOVE) return from + i;
-        }
-        for (int i = 0; i < here; i++) {
-            int ahead = 0;
-            for (int j = 0; j < here; j++) ahead += key[j] > key[i] || (key[j] == key[i] && j < i);
-            keep[(from + i) * stride] = ahead < n;
-        }
+    for (int64_t from = 0, here; from < count; from += here) {
+        here = count - from < (int64_t)m * SIDE ? count - from : (int64_t)m * SIDE;
+        int64_t bad = keep_side(x + from * stride, here, stride, n, m, keep + from * stride);
+        if (bad >= 0) return from + bad;
     }
     return -1;
 }

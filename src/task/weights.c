@@ -225,6 +225,25 @@ typedef struct {
     void *own;
 } pass;
 
+/* Numbers of `size` bytes whose mark is 0 become 0. */
+#define CLEAR(type)                                                                                \
+    for (int64_t i = 0; i < n; i++) {                                                              \
+        type v;                                                                                    \
+        memcpy(&v, out + (size_t)i * sizeof v, sizeof v);                                          \
+        v = keep[i] ? v : 0;                                                                       \
+        memcpy(out + (size_t)i * sizeof v, &v, sizeof v);                                          \
+    }
+static void clear(unsigned char *out, size_t size, const uint8_t *keep, int64_t n)
+{
+    switch (size) {
+    case 1: CLEAR(uint8_t) break;
+    case 2: CLEAR(uint16_t) break;
+    case 4: CLEAR(uint32_t) break;
+    default: CLEAR(uint64_t) break;
+    }
+}
+#undef CLEAR
+
 /* What the method does not keep becomes 0; all else has the bits it had, unless it is to be of another dtype. */
 static cull_status keep_block(cull_ctx *cx, const pass *p, int64_t lo, int64_t n)
 {
@@ -241,8 +260,7 @@ static cull_status keep_block(cull_ctx *cx, const pass *p, int64_t lo, int64_t n
     CULL_TRY(r->fns->keep(cx, &r->w, p->it, r->state, p->own, lo, n, keep));
     CULL_TRY(same ? cull_checkpoint_raw(cx, ck, from, lo, n, out)
                   : cull_checkpoint_read(cx, ck, from, lo, n, (float *)out));
-    for (int64_t i = 0; i < n; i++)
-        if (!keep[i]) memset(out + (size_t)i * size, 0, size);
+    clear(out, size, keep, n);
     if (!same) return cull_checkpoint_write(cx, r->out, p->at, lo, (const float *)out, n);
     return cull_checkpoint_write_bytes(cx, r->out, p->at, (uint64_t)lo * size, out,
                                        (uint64_t)n * size);
