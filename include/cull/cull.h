@@ -7,6 +7,7 @@
 #include "cull/bench.h"
 #include "cull/cascade.h"
 #include "cull/checkpoint.h"
+#include "cull/checkpoint_look.h"
 #include "cull/claim.h"
 #include "cull/cluster.h"
 #include "cull/compute.h"

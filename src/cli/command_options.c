@@ -267,6 +267,11 @@ static const cull_input weights_own[] = {
     {"out", "OUT...",
      "-o OUT: the result: a .safetensors file, or a folder, to which config and tokenizer are "
      "copied"},
+    {"by", "tensor|role|layer", "stat: a row for each of them (tensor)"},
+    {"role", "GLOB=ROLE...", "stat: what tensors of such names do, where their names do not say"},
+    {"tolerance", "T", "diff: numbers are equal when |a - b| is at most T |a| in each tensor (0)"},
+    {"quick", NULL, "stat, verify: do not read the numbers"},
+    {"tsv", NULL, "stat, diff: rows of tsv"},
     {NULL, NULL, NULL}};
 static const cull_input bench_out[] = {
     {"out", "OUT...",

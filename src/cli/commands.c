@@ -246,7 +246,8 @@ static const command table[] = {
      .run = run_policy},
     {.name = "weights",
      .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT | "
-              "cull weights pack|unpack CHECKPOINT -o OUT | cull weights mask DENSE PRUNED -o MASK",
+              "cull weights pack|unpack CHECKPOINT -o OUT | cull weights mask DENSE PRUNED -o MASK | "
+              "cull weights stat|verify CHECKPOINT | cull weights diff A B",
      .brief = "choose which weights of networks to keep: merge checkpoints, make one smaller",
      .about =
          "CHECKPOINT is a .safetensors file, a .safetensors.index.json, or a folder with one of "
@@ -257,17 +258,22 @@ static const command table[] = {
          "pack writes tensors with many zeros in fewer bytes (a bitmask, 2:4, rows or gaps, the "
          "smallest of each); every command reads such files as they are, unpack writes them dense "
          "again, to the bit. mask writes which numbers of DENSE stay in PRUNED; cull apply puts "
-         "that on.",
+         "that on.\n"
+         "stat says what a checkpoint holds: shapes, dtypes, mean, standard deviation, zeros. diff "
+         "says how far two are apart; its exit code is 0 when they are equal, 3 when not. verify "
+         "checks index, shards, config and numbers; 1 when something is broken.",
      .examples =
          "cull weights magnitude --sparsity 0.9 --scope global --store sparse model.safetensors -o "
          "small.safetensors\tnine of ten weights become 0, in about an eighth of the bytes\n"
          "cull weights linear --weights 0.6,0.4 a.safetensors b.safetensors -o mean.safetensors\t"
          "a weighted mean\n"
          "cull weights linear --rule 'role=norm model=2: weight=0' a b -o mean --shard-size 4G\t"
-         "norms are the first model's",
+         "norms are the first model's\n"
+         "cull weights stat --by role llama/\twhat attention, feed-forward layers, norms hold\n"
+         "cull weights diff base/ tuned/\ttensors that were changed, and by how much",
      .options = weights_options,
      .word = WORD_METHOD,
-     .verbs = "pack|unpack|mask",
+     .verbs = "pack|unpack|mask|stat|diff|verify",
      .task = CULL_TASK_WEIGHTS,
      .most = -1,
      .run = run_weights},

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "cull/text.h"
 #include "weights.h"
+#include "weights_look.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -155,9 +156,14 @@ static const struct {
 
 int run_weights(cli *c)
 {
+    int looked;
     for (int i = 0; !c->method && c->inputs && i < COUNT(verbs); i++)
         if (!strcmp(c->input[0], verbs[i].name)) return verbs[i].run(c);
-    if (!c->method) return fail(c, USAGE, "weights wants a method; see cull list weights");
+    if (!c->method && weights_look(c, &looked)) return looked;
+    if (!c->method)
+        return fail(c, USAGE,
+                    "weights wants a method, or one of pack, unpack, mask, stat, diff and verify; see "
+                    "cull list weights");
     work *w = calloc(1, sizeof *w);
     if (!w) return fail(c, FAILED, "out of memory");
     w->c = c;

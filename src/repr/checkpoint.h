@@ -29,7 +29,7 @@ struct cull_checkpoint {
     const char **name;        /* n: their names, for cull__nearest */
     int64_t *by;              /* n: tensors by name */
     int64_t n;
-    uint64_t bytes;
+    uint64_t bytes, stored;          /* of all tensors, and of what the files have of them */
     cull__checkpoint_packed *packed; /* n, of those with at = NULL; NULL = none is */
     const char **meta;               /* key, value, ... of all files; the first file's come first */
     int64_t metas, metas_first;

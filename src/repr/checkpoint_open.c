@@ -346,6 +346,7 @@ static cull_status open_all(opening *o, const char *path)
 /* Names once more, when packed tensors have taken the place of their parts. */
 static cull_status unfold(cull_checkpoint *ck)
 {
+    ck->stored = ck->bytes;
     CULL_TRY(cull__checkpoint_unfold(ck));
     return ck->packed ? sort_names(ck) : CULL_OK;
 }

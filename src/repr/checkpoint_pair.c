@@ -5,6 +5,8 @@
 
 #include "repr/checkpoint.h"
 
+#include "cull/checkpoint_look.h"
+
 /* "LEFT=RIGHT" with one * on each side or none. */
 typedef struct {
     const char *rule, *eq;
@@ -102,10 +104,11 @@ static cull_status check_copy(pairing *p, int64_t k, int64_t i)
     int64_t other = -1;
     for (int64_t m = 0; m < b->n && other < 0; m++)
         if (p->by[m] == i) other = m;
-    if (other >= 0 && b->t[k].bytes == b->t[other].bytes &&
-        !strcmp(b->t[k].dtype, b->t[other].dtype) &&
-        !memcmp(b->at[k], b->at[other], (size_t)b->t[k].bytes))
-        return CULL_OK;
+    bool alike =
+        other >= 0 && b->t[k].n == b->t[other].n && !strcmp(b->t[k].dtype, b->t[other].dtype);
+    cull_tensor_diff d = {.n = 1};
+    if (alike) CULL_TRY(cull_checkpoint_diff(p->cx, b, k, b, other, &d));
+    if (d.same == d.n) return CULL_OK;
     return cull__fail(p->cx, CULL_EINPUT,
                       "%s: tensor '%.100s' is tied to '%.100s' in %s, but here it is no copy of it",
                       b->path, b->name[k], p->a->name[i], p->a->path);
