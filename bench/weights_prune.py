@@ -14,7 +14,7 @@ import tempfile
 
 CULL, MODELS, TEST = sys.argv[1:4]
 KEPT = sys.argv[4] if len(sys.argv) > 4 else None
-NETS = (20, 56, 32, 44)
+NETS = (20, 56)
 RUNS = [(scope, share) for share in (0.5, 0.8, 0.9) for scope in ("global", "tensor")]
 
 

@@ -25,10 +25,11 @@ bool cull__prunable(const cull_tensor *t, const cull__prune_which *which)
 
 cull_status cull__prune_none(cull_ctx *cx, const char *path)
 {
-    return cull__fail(cx, CULL_EINPUT,
-                      "%s: no tensor is pruned: none that is large enough is of attention, ffn or a "
-                      "convolution by its name (embeddings, heads, others go where asked for)",
-                      path);
+    return cull__fail(
+        cx, CULL_EINPUT,
+        "%s: no tensor is pruned: none that is large enough is of attention, ffn or a "
+        "convolution by its name (with-embeddings, with-heads, with-others: these too)",
+        path);
 }
 
 cull_status cull__nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t m)

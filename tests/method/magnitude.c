@@ -101,8 +101,8 @@ static void roles_and_rules(void **state)
     cull_ctx *cx = context();
     const int wide[] = {0, 1, 2, 5, 6, 7, 8}, rest[] = {1, 6}, own[] = {2, 5};
     const pruning_run all = {"magnitude",
-                             {"sparsity", ".5", "scope", "global", "embeddings", "yes", "heads",
-                              "yes", "others", "yes"},
+                             {"sparsity", ".5", "scope", "global", "with-embeddings", "yes",
+                              "with-heads", "yes", "with-others", "yes"},
                              {0},
                              NULL},
                       large = {"magnitude", {"sparsity", ".5", "min-elements", "800"}, {0}, NULL},

@@ -21,16 +21,16 @@
 typedef struct {
     double sparsity;
     int64_t n, m, min_elements;
-    bool embeddings, heads, others, transposed;
+    bool with_embeddings, with_heads, with_others, transposed;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_F64(opts, sparsity, .5, 0, 1, "share of each output's weights that becomes 0"),
     CULL_OPT_I64(opts, n, 0, 0, CULL__NM, "N:M instead: so many ..."),
     CULL_OPT_I64(opts, m, 0, 0, CULL__NM, "... of each m inputs stay; 0 = by sparsity"),
     CULL_OPT_I64(opts, min_elements, 0, 0, 1e15, "tensors with fewer weights stay whole"),
-    CULL_OPT_BOOL(opts, embeddings, false, "embeddings too"),
-    CULL_OPT_BOOL(opts, heads, false, "layers that give the outputs too"),
-    CULL_OPT_BOOL(opts, others, false, "tensors whose names say nothing, and routers, too"),
+    CULL_OPT_BOOL(opts, with_embeddings, false, "embeddings too"),
+    CULL_OPT_BOOL(opts, with_heads, false, "layers that give the outputs too"),
+    CULL_OPT_BOOL(opts, with_others, false, "tensors whose names say nothing, and routers, too"),
     CULL_OPT_BOOL(opts, transposed, false,
                   "matrices are stored (inputs, outputs), as GPT-2 has them"),
     CULL_OPT_END};
@@ -123,7 +123,8 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     for (int64_t i = 0; i < w->items; i++) {
         cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
-        cull__prune_which which = {o->embeddings, o->heads, o->others, o->min_elements};
+        cull__prune_which which = {o->with_embeddings, o->with_heads, o->with_others,
+                                   o->min_elements};
         CULL_TRY(cull__nm_check(cx, "wanda", o->n, o->m));
         if (!cull__prunable(&it->t, &which)) it->copy = true;
         pruned += !it->copy;
