@@ -216,8 +216,7 @@ static void folders(void **state)
     /* what libraries call it goes first */
     snprintf(file, sizeof file, "%s/adapter_model.safetensors", dir);
     ok(cx, write_specs(cx, file, NULL));
-    snprintf(file, sizeof file, "dir/adapter_config.json");
-    spit(file, "{\"r\":8}", 7);
+    spit("dir/adapter_config.json", "{\"r\":8}", 7);
     spit("dir/config.json", "{\"r\":9}", 7);
     ok(cx, cull_checkpoint_open(cx, dir, &ck));
     assert_string_equal(cull_checkpoint_config(ck), "{\"r\":8}");
