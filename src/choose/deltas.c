@@ -1,32 +1,50 @@
 /* deltas.c - differences of models to their base, in blocks. */
 #include "choose/deltas.h"
-
-#include <string.h>
+#include "num/blend.h"
 
 cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                              int s, int64_t from, int64_t n, float *out)
 {
     float base[CULL__DELTAS];
+    const cull__blend *k = cull__blend_of(cx);
     for (int64_t at = 0; at < n; at += CULL__DELTAS) {
         int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
         CULL_TRY(cull_weights_read(cx, w, it, 0, from + at, m, base));
         CULL_TRY(cull_weights_read(cx, w, it, s, from + at, m, out + at));
-        for (int64_t i = 0; i < m; i++) out[at + i] -= base[i];
+        k->subtract(out + at, base, m);
     }
     return CULL_OK;
 }
 
-void cull__delta_keep(float *restrict x, const uint8_t *restrict keep, int64_t n)
+/* ---- cuts ---- */
+/* Of n values from .. on so many stand before the cut's place. */
+static int64_t before(const cull__cut *c, int64_t part, int64_t from, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, &x[i], sizeof u);
-        u &= 0x80000000u | (0u - (uint32_t)(keep[i] != 0));
-        memcpy(&x[i], &u, sizeof u);
-    }
+    if (part != c->part) return part < c->part ? n : 0;
+    return c->at <= from ? 0 : c->at - from < n ? c->at - from : n;
 }
 
-/* ---- cuts ---- */
+void cull__delta_above(const cull_ctx *cx, const cull__cut *cut, int64_t part, int64_t from,
+                       int64_t n, float *x)
+{
+    const cull__blend *k = cull__blend_of(cx);
+    uint32_t key = cut->key < INT32_MAX ? cut->key : INT32_MAX - 1; /* the latter: above all */
+    int64_t ties = before(cut, part, from, n);
+    k->above(x, key, ties);
+    k->above(x + ties, key + 1, n - ties);
+}
+
+void cull__delta_band(const cull_ctx *cx, const cull__cut *first, const cull__cut *last,
+                      int64_t part, int64_t from, int64_t n, float *x)
+{
+    const cull__blend *k = cull__blend_of(cx);
+    int64_t ties = before(first, part, from, n);
+    cull__delta_above(cx, last, part, from, n, x);
+    if (first->key > INT32_MAX) return; /* nothing is above it */
+    if (first->key > 0) k->below(x, first->key - 1, ties);
+    k->below(x + ties, first->key, n - ties);
+}
+
 typedef struct {
     const cull_weights_work *w;
     const cull_weights_item *it;
@@ -64,70 +82,62 @@ uint64_t cull__delta_cuts_bytes(const cull_weights_work *w, int ranks, int threa
 
 /* ---- sums ---- */
 typedef struct {
-    float base[CULL__DELTAS], sum[CULL__DELTAS], counts[CULL__DELTAS];
+    float base[CULL__DELTAS], sum[CULL__DELTAS], sign[CULL__DELTAS], counts[CULL__DELTAS];
     float x[]; /* models x CULL__DELTAS, where signs are elected, else one */
 } room;
+
+static void zero(float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = 0;
+}
 
 static cull_status weighed(cull_ctx *cx, const cull__deltas *d, const room *r, int s, int64_t from,
                            int64_t n, float *x)
 {
-    float weight = d->weight[s];
+    const cull__blend *k = cull__blend_of(cx);
     CULL_TRY(cull_weights_read(cx, d->w, d->it, s, from, n, x));
-    for (int64_t i = 0; i < n; i++) x[i] -= r->base[i];
+    k->subtract(x, r->base, n);
     if (d->thin) CULL_TRY(d->thin(cx, d, s, from, n, x));
-    for (int64_t i = 0; i < n; i++) x[i] *= weight;
+    if (d->weight[s] != 1) k->scale(x, d->weight[s], n);
     return CULL_OK;
 }
 
 /* r->sum = what of all models has the sign of their sum, divided by its weights. */
-static void elect(const cull__deltas *d, room *r, int64_t n)
+static void elect(const cull__blend *k, const cull__deltas *d, room *r, int64_t n)
 {
-    float *restrict sum = r->sum, *restrict counts = r->counts, *restrict sign = r->base;
     int models = d->w->sources - d->w->first;
-    float kept[CULL__DELTAS]; /* the base is still wanted */
-    memcpy(kept, r->base, (size_t)n * sizeof *kept);
-    for (int64_t i = 0; i < n; i++) sign[i] = 0;
+    zero(r->sign, n), zero(r->sum, n), zero(r->counts, n);
+    for (int m = 0; m < models; m++) k->add(r->sign, r->x + (int64_t)m * CULL__DELTAS, n);
+    k->sign(r->sign, n);
     for (int m = 0; m < models; m++)
-        for (int64_t i = 0; i < n; i++) sign[i] += r->x[m * CULL__DELTAS + i];
-    for (int64_t i = 0; i < n; i++) sign[i] = sign[i] >= 0 ? 1 : -1;
-    for (int64_t i = 0; i < n; i++) sum[i] = counts[i] = 0;
-    for (int m = 0; m < models; m++) {
-        const float *restrict x = r->x + (int64_t)m * CULL__DELTAS;
-        float weight = d->weight[d->w->first + m];
-        for (int64_t i = 0; i < n; i++) {
-            bool with = x[i] * sign[i] > 0;
-            sum[i] += with ? x[i] : 0;
-            counts[i] += with ? weight : 0;
-        }
-    }
-    for (int64_t i = 0; d->normalize && i < n; i++) sum[i] /= counts[i] == 0 ? 1 : counts[i];
-    memcpy(r->base, kept, (size_t)n * sizeof *kept);
+        k->agree(r->sum, r->counts, r->x + (int64_t)m * CULL__DELTAS, r->sign,
+                 d->weight[d->w->first + m], n);
+    if (d->normalize) k->mean(r->sum, r->counts, n);
 }
 
-static void divide(const cull__deltas *d, room *r, int64_t n)
+static float total(const cull__deltas *d)
 {
-    float total = 0;
-    for (int s = d->w->first; s < d->w->sources; s++) total += d->weight[s];
-    if (total < 1e-8f && total > -1e-8f) total = 1;
-    for (int64_t i = 0; i < n; i++) r->sum[i] /= total;
+    float sum = 0;
+    for (int s = d->w->first; s < d->w->sources; s++) sum += d->weight[s];
+    return sum < 1e-8f && sum > -1e-8f ? 1 : sum;
 }
 
 static cull_status piece(cull_ctx *cx, const cull__deltas *d, room *r, int64_t from, int64_t n,
                          float *out)
 {
+    const cull__blend *k = cull__blend_of(cx);
     CULL_TRY(cull_weights_read(cx, d->w, d->it, 0, from, n, r->base));
-    for (int64_t i = 0; i < n; i++) r->sum[i] = 0;
+    zero(r->sum, n);
     for (int s = d->w->first; s < d->w->sources; s++) {
         float *x = r->x + (d->elect ? (int64_t)(s - d->w->first) * CULL__DELTAS : 0);
         CULL_TRY(weighed(cx, d, r, s, from, n, x));
-        for (int64_t i = 0; !d->elect && i < n; i++) r->sum[i] += x[i];
+        if (!d->elect) k->add(r->sum, x, n);
     }
     if (d->elect)
-        elect(d, r, n);
+        elect(k, d, r, n);
     else if (d->normalize)
-        divide(d, r, n);
-    if (d->alpha != 1)
-        for (int64_t i = 0; i < n; i++) r->sum[i] *= d->alpha;
+        k->divide(r->sum, total(d), n);
+    if (d->alpha != 1) k->scale(r->sum, d->alpha, n);
     for (int64_t i = 0; i < n; i++) out[i] = r->base[i] + r->sum[i];
     return CULL_OK;
 }

@@ -12,8 +12,12 @@ enum {
 cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                              int s, int64_t from, int64_t n, float *out);
 
-/* Zero where keep is 0. The sign stays, as where a number is multiplied by a mask. */
-void cull__delta_keep(float *x, const uint8_t *keep, int64_t n);
+/* Of x[0 .. n), numbers from .. of the part, what does not lie above the cut becomes 0; or what does not lie above `last`,
+ * or does above `first`. The sign stays, as where a number is multiplied by a mask. */
+void cull__delta_above(const cull_ctx *cx, const cull__cut *cut, int64_t part, int64_t from,
+                       int64_t n, float *x);
+void cull__delta_band(const cull_ctx *cx, const cull__cut *first, const cull__cut *last,
+                      int64_t part, int64_t from, int64_t n, float *x);
 
 typedef struct cull__deltas {
     const cull_weights_work *w;

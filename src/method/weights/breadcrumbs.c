@@ -218,16 +218,14 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
 }
 
 /* ---- what is kept ---- */
-static void thin_rows(const bands *b, int64_t from, int64_t n, float *x)
+static void thin_rows(const cull_ctx *cx, const bands *b, int64_t from, int64_t n, float *x)
 {
-    uint8_t keep[CULL__DELTAS];
     for (int64_t at = 0; at < n;) {
         int64_t r = (from + at) / b->row, in = (from + at) % b->row;
         int64_t m = b->row - in < n - at ? b->row - in : n - at;
         const row_band *k = &b->rows[r];
         cull__cut first = {k->first, 0, k->first_at}, last = {k->last, 0, k->last_at};
-        (void)cull__cut_band(&first, &last, x + at, 0, in, m, keep);
-        cull__delta_keep(x + at, keep, m);
+        cull__delta_band(cx, &first, &last, 0, in, m, x + at);
         at += m;
     }
 }
@@ -236,15 +234,10 @@ static cull_status thin(cull_ctx *cx, const cull__deltas *d, int s, int64_t from
                         float *x)
 {
     const bands *b = (const bands *)d->arg + s;
-    uint8_t keep[CULL__DELTAS];
     int64_t part = ((const opts *)d->it->opts[0])->granularity == BY_MODEL ? d->it - d->w->item : 0;
-    (void)cx;
-    if (b->row) {
-        if (!b->all) thin_rows(b, from, n, x);
-    } else if (!b->whole.all) {
-        (void)cull__cut_band(&b->whole.first, &b->whole.last, x, part, from, n, keep);
-        cull__delta_keep(x, keep, n);
-    }
+    if (b->row && !b->all) thin_rows(cx, b, from, n, x);
+    if (!b->row && !b->whole.all)
+        cull__delta_band(cx, &b->whole.first, &b->whole.last, part, from, n, x);
     return CULL_OK;
 }
 

@@ -12,6 +12,7 @@
  * Example   cull weights dare --base base --density 0.2 --seed 7 math code -o merged
  */
 #include "choose/deltas.h"
+#include "num/blend.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,14 +38,12 @@ static void drop(cull_ctx *cx, const cull_weights_item *it, int model, double de
                  int64_t n, float *x)
 {
     uint32_t draw[CULL__DELTAS];
-    uint8_t keep[CULL__DELTAS];
     uint64_t stream = cull__hash64(it->t.name, strlen(it->t.name), (uint64_t)model);
     cull_rng rng = cull__rng(cx, stream + (uint64_t)(from / CULL__DELTAS));
     double below = density * 0x1p32;
     uint32_t limit = below >= 0x1p32 ? UINT32_MAX : (uint32_t)below;
     cull__rng_fill(&rng, draw, n);
-    for (int64_t i = 0; i < n; i++) keep[i] = draw[i] < limit;
-    cull__delta_keep(x, keep, n);
+    cull__blend_of(cx)->draw(x, draw, limit, n);
 }
 
 /* ---- the scale ---- */
@@ -116,7 +115,7 @@ static cull_status thin(cull_ctx *cx, const cull__deltas *d, int s, int64_t from
     double density = ((const opts *)d->it->opts[s])->density;
     if (density >= 1) return CULL_OK;
     drop(cx, d->it, s - d->w->first, density, from, n, x);
-    for (int64_t i = 0; i < n; i++) x[i] *= scale[s];
+    cull__blend_of(cx)->scale(x, scale[s], n);
     return CULL_OK;
 }
 

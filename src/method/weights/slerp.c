@@ -11,6 +11,7 @@
  */
 #include "base/base.h"
 #include "cull/weights.h"
+#include "num/blend.h"
 
 #include <math.h>
 
@@ -87,7 +88,7 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
         int64_t m = n - at < PIECE ? n - at : PIECE;
         CULL_TRY(cull_weights_read(cx, w, it, 0, from + at, m, out + at));
         CULL_TRY(cull_weights_read(cx, w, it, 1, from + at, m, y));
-        for (int64_t i = 0; i < m; i++) out[at + i] = by[0] * out[at + i] + by[1] * y[i];
+        cull__blend_of(cx)->mix(out + at, by[0], y, by[1], m);
     }
     return CULL_OK;
 }

@@ -50,11 +50,7 @@ static cull_status thin(cull_ctx *cx, const cull__deltas *d, int s, int64_t from
                         float *x)
 {
     const cull__cut *cut = d->arg;
-    uint8_t keep[CULL__DELTAS];
-    (void)cx;
-    if (((const opts *)d->it->opts[s])->density >= 1) return CULL_OK;
-    (void)cull__cut_keep(&cut[s], x, 0, from, n, keep);
-    cull__delta_keep(x, keep, n);
+    if (((const opts *)d->it->opts[s])->density < 1) cull__delta_above(cx, &cut[s], 0, from, n, x);
     return CULL_OK;
 }
 

@@ -1,0 +1,27 @@
+/* blend.h - loops over blocks of several models' numbers, of which merges are made. The same bits on every instruction set. */
+#ifndef CULL__BLEND_H
+#define CULL__BLEND_H
+#include "base/base.h"
+
+/* n numbers each; nothing overlaps. */
+typedef struct {
+    bool (*nan)(const float *x, int64_t n);                      /* whether any is */
+    void (*fma)(float *sum, const float *x, float w, int64_t n); /* sum + w x, rounded once */
+    void (*add)(float *sum, const float *x, int64_t n);          /* sum + x */
+    void (*subtract)(float *x, const float *y, int64_t n);       /* x - y */
+    void (*scale)(float *x, float w, int64_t n);                 /* x w */
+    void (*divide)(float *x, float w, int64_t n);                /* x / w */
+    void (*keep)(float *x, const uint8_t *keep, int64_t n);      /* 0 of x's sign where keep is 0 */
+    void (*above)(float *x, uint32_t key, int64_t n); /* the same where |x|'s bits are below key */
+    void (*below)(float *x, uint32_t key, int64_t n); /* and where they are above it */
+    void (*draw)(float *x, const uint32_t *u, uint32_t limit,
+                 int64_t n);           /* and where u is not below the limit */
+    void (*sign)(float *x, int64_t n); /* 1 where x >= 0, else -1 */
+    /* where x has that sign: sum + x, counts + w */
+    void (*agree)(float *sum, float *counts, const float *x, const float *sign, float w, int64_t n);
+    void (*mean)(float *sum, const float *counts,
+                 int64_t n); /* sum / counts where they are not 0 */
+    void (*mix)(float *x, float a, const float *y, float b, int64_t n); /* a x + b y */
+} cull__blend;
+const cull__blend *cull__blend_of(const cull_ctx *cx);
+#endif
