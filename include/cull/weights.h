@@ -54,6 +54,16 @@ CULL_API cull_status cull_weights_plan(cull_ctx *cx, const cull_method *m, const
                                        const cull_weights_problem *p,
                                        cull_weights_report *report) CULL_CHECKED;
 
+/* The greedy soup (Wortsman et al. 2022): from the best model on, in the order of their scores, a model joins the mean where that
+ * scores no worse. score: the checkpoint at `path` is worth *out, larger is better; non-zero ends it all. known: scores of
+ * the models, NULL = ask. Trials stand beside `out` while they are scored. kept[i]: model i is in it; *best is its score. */
+typedef int cull_weights_score(void *user, const char *path, double *out);
+CULL_API cull_status cull_weights_soup(cull_ctx *cx, const cull_opts *opts,
+                                       const cull_weights_problem *p, const double *known,
+                                       cull_weights_score *score, void *user, const char *out,
+                                       bool *kept, double *best,
+                                       cull_weights_report *report) CULL_CHECKED;
+
 /* A manifest says what was chosen when a checkpoint was made smaller. It stands in the folder as cull_manifest.json, beside
  * a file NAME.safetensors as NAME.manifest.json. */
 CULL_API bool cull_weights_is_manifest(const char *path);

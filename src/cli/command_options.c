@@ -257,6 +257,8 @@ static const cull_input policy_out[] = {
      "-o OUT: the policy; of apply the decisions, as csv, json or jsonl by its name, else tsv"},
     {NULL, NULL, NULL}};
 static const cull_input weights_own[] = {
+    {"scores", "NUMBERS",
+     "soup with a program: the score of each model, comma-separated; else the program is asked"},
     {"store", "dense|sparse",
      "of methods that prune: sparse packs the result, as weights pack does (dense)"},
     {"packing", "bitmask|2:4|csr|gaps",

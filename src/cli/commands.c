@@ -245,9 +245,10 @@ static const command table[] = {
      .most = 3,
      .run = run_policy},
     {.name = "weights",
-     .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT | "
-              "cull weights pack|unpack CHECKPOINT -o OUT | cull weights mask DENSE PRUNED -o MASK | "
-              "cull weights stat|verify CHECKPOINT | cull weights diff A B",
+     .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT "
+              "[-- PROGRAM WORD...] | cull weights pack|unpack CHECKPOINT -o OUT | "
+              "cull weights mask DENSE PRUNED -o MASK | cull weights stat|verify CHECKPOINT | "
+              "cull weights diff A B",
      .brief = "choose which weights of networks to keep: merge checkpoints, make one smaller",
      .about =
          "CHECKPOINT is a .safetensors file, a .safetensors.index.json, or a folder with one of "
@@ -255,6 +256,9 @@ static const command table[] = {
          "model may be larger than the memory. What will be read, written and held is told before "
          "the run. Numbers are computed in f32 and rounded to the dtype that they had.\n"
          "OUT is a .safetensors file or a folder; nothing stands there before all is well.\n"
+         "soup takes the mean of models; with a PROGRAM, in whose words {checkpoint} is a file and "
+         "whose "
+         "last line is its score, from the best model on those that make the mean no worse.\n"
          "pack writes tensors with many zeros in fewer bytes (a bitmask, 2:4, rows or gaps, the "
          "smallest of each); every command reads such files as they are, unpack writes them dense "
          "again, to the bit. mask writes which numbers of DENSE stay in PRUNED; cull apply puts "
@@ -269,6 +273,9 @@ static const command table[] = {
          "a weighted mean\n"
          "cull weights linear --rule 'role=norm model=2: weight=0' a b -o mean --shard-size 4G\t"
          "norms are the first model's\n"
+         "cull weights ties --base base --density 0.3 math code -o merged\tthe largest of what "
+         "both learned, where they agree in sign\n"
+         "cull weights soup a b c -o soup -- ./accuracy.sh {checkpoint}\ta greedy soup\n"
          "cull weights stat --by role llama/\twhat attention, feed-forward layers, norms hold\n"
          "cull weights diff base/ tuned/\ttensors that were changed, and by how much",
      .options = weights_options,

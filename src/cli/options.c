@@ -136,6 +136,7 @@ static bool plain_word(const char *s)
 static void drop_input(cli *c)
 {
     memmove(c->input, c->input + 1, (size_t)--c->inputs * sizeof *c->input);
+    if (c->rest > 0) c->rest--;
 }
 
 /* s is one of "a|b|c". */

@@ -31,21 +31,25 @@ static void work_free(work *w)
 }
 
 /* ---- what is read ---- */
+/* Files before "--". */
+static int models_of(const cli *c) { return c->rest < 0 ? c->inputs : c->rest; }
+
 static int open_models(work *w)
 {
     cli *c = w->c;
     const char *base = value_of(c, "base", NULL);
-    if (c->inputs > CULL_WEIGHTS_MODELS)
-        return fail(c, USAGE, "%d models are too many; at most %d", c->inputs, CULL_WEIGHTS_MODELS);
+    int models = models_of(c);
+    if (models > CULL_WEIGHTS_MODELS)
+        return fail(c, USAGE, "%d models are too many; at most %d", models, CULL_WEIGHTS_MODELS);
     const char *activations = value_of(c, "activations", NULL);
     if (base) TRY(check(c, cull_checkpoint_open(c->cx, base, &w->base)));
     if (activations) TRY(check(c, cull_checkpoint_open(c->cx, activations, &w->activations)));
     w->p.activations = w->activations;
-    for (int i = 0; i < c->inputs; i++)
+    for (int i = 0; i < models; i++)
         TRY(check(c, cull_checkpoint_open(c->cx, c->input[i], &w->model[i])));
     w->p.base = w->base;
     w->p.model = (const cull_checkpoint *const *)w->model;
-    w->p.models = c->inputs;
+    w->p.models = models;
     return DONE;
 }
 
@@ -54,8 +58,8 @@ static int add_weight(cli *c, const char *part, void *arg)
 {
     work *w = arg;
     double v;
-    if (w->weights == c->inputs)
-        return fail(c, USAGE, "--weights are more than the %d models", c->inputs);
+    if (w->weights == models_of(c))
+        return fail(c, USAGE, "--weights are more than the %d models", models_of(c));
     if (!cull_parse_number(part, &v) || strlen(part) > 20)
         return fail(c, USAGE, "--weights '%s' is no number", part);
     snprintf(w->weight[w->weights], WEIGHT, "model=%d: weight=%s", w->weights + 1, part);
@@ -70,9 +74,9 @@ static int take_rules(work *w)
     const char *weights = value_of(c, "weights", NULL);
     if (weights) {
         TRY(each_part(c, weights, add_weight, w));
-        if (w->weights < c->inputs)
+        if (w->weights < models_of(c))
             return fail(c, USAGE, "--weights has %d numbers, and there are %d models", w->weights,
-                        c->inputs);
+                        models_of(c));
     }
     int own = w->p.rules;
     int n = values_of(c, "rule", w->rule + own, RULES - own);
@@ -137,13 +141,21 @@ static int run_method(work *w)
     if (c->outs > 1) return fail(c, USAGE, "weights writes one checkpoint; -o is given twice");
     if (!plan && !c->outs)
         return fail(c, USAGE, "weights wants -o OUT: a .safetensors file, or a folder");
-    if (!c->inputs)
+    if (c->rest >= 0 && strcmp(c->method->slug, "soup"))
+        return fail(c, USAGE, "%s takes no program; of soup one scores checkpoints",
+                    c->method->slug);
+    if (c->rest < 0 && has(c, "scores"))
+        return fail(c, USAGE,
+                    "--scores is of soup with a program behind --, which adds one by one");
+    if (!models_of(c))
         return fail(c, USAGE, "%s wants a checkpoint: a .safetensors file, an index or a folder",
                     c->method->slug);
     TRY(take_problem(w));
     TRY(check(c, cull_weights_plan(c->cx, c->method, w->opts, &w->p, &r)));
     say_report(c, &r, "holds at most");
-    if (!plan) TRY(weights_result(c, w->opts, &w->p, &r));
+    if (!plan)
+        TRY(c->rest < 0 ? weights_result(c, w->opts, &w->p, &r)
+                        : weights_soup(c, w->opts, &w->p, &r));
     if (c->json) say_json_report(&r);
     return flush_out(c);
 }

@@ -7,6 +7,9 @@
 /* The method's result to -o, as --store and --mask want it. */
 int weights_result(cli *c, const cull_opts *opts, const cull_weights_problem *p,
                    cull_weights_report *r);
+/* The greedy soup, where a program stands behind "--". */
+int weights_soup(cli *c, const cull_opts *opts, const cull_weights_problem *p,
+                 cull_weights_report *r);
 int run_weights_pack(cli *c);
 int run_weights_unpack(cli *c);
 int run_weights_mask(cli *c);
