@@ -37,6 +37,7 @@ typedef struct {
     int64_t tensors, computed; /* of the result; the others are copied */
     uint64_t read, written;    /* bytes; written: of tensors */
     uint64_t held;             /* most bytes held at once, what is mapped apart */
+    int64_t zeroed, pruned_of; /* of methods that prune: numbers that became 0, of so many */
     int64_t
         unequal; /* tensors that are copied from the first although another model's is not the same */
 } cull_weights_report;

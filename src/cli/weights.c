@@ -129,8 +129,11 @@ static void say_report(cli *c, const cull_weights_report *r, const char *holds)
 static void say_json_report(const cull_weights_report *r)
 {
     printf("{\"tensors\": %" PRId64 ", \"computed\": %" PRId64 ", \"read\": %" PRIu64
-           ", \"written\": %" PRIu64 ", \"held\": %" PRIu64 ", \"unequal\": %" PRId64 "}\n",
+           ", \"written\": %" PRIu64 ", \"held\": %" PRIu64 ", \"unequal\": %" PRId64,
            r->tensors, r->computed, r->read, r->written, r->held, r->unequal);
+    if (r->pruned_of)
+        printf(", \"zeroed\": %" PRId64 ", \"of\": %" PRId64, r->zeroed, r->pruned_of);
+    puts("}");
 }
 
 static int run_method(work *w)
@@ -156,6 +159,9 @@ static int run_method(work *w)
     if (!plan)
         TRY(c->rest < 0 ? weights_result(c, w->opts, &w->p, &r)
                         : weights_soup(c, w->opts, &w->p, &r));
+    if (!plan && r.pruned_of)
+        talk(c, "pruned %" PRId64 " of %" PRId64 " numbers (%.1f %%)", r.zeroed, r.pruned_of,
+             100. * (double)r.zeroed / (double)r.pruned_of);
     if (c->json) say_json_report(&r);
     return flush_out(c);
 }
@@ -173,9 +179,10 @@ int run_weights(cli *c)
         if (!strcmp(c->input[0], verbs[i].name)) return verbs[i].run(c);
     if (!c->method && weights_look(c, &looked)) return looked;
     if (!c->method)
-        return fail(c, USAGE,
-                    "weights wants a method, or one of pack, unpack, mask, stat, diff and verify; see "
-                    "cull list weights");
+        return fail(
+            c, USAGE,
+            "weights wants a method, or one of pack, unpack, mask, stat, diff and verify; see "
+            "cull list weights");
     work *w = calloc(1, sizeof *w);
     if (!w) return fail(c, FAILED, "out of memory");
     w->c = c;

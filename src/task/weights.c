@@ -12,6 +12,7 @@ typedef struct {
     const cull_weights_fns *fns;
     cull__rules *rules;
     cull_checkpoint_writer *out;
+    _Atomic int64_t zeroed; /* numbers that a method's keep left out */
     void *state;
     int64_t cap; /* of items */
     double done; /* bytes written so far */
@@ -214,6 +215,7 @@ static void expect(const cull_ctx *cx, run *r)
         const cull_weights_item *it = &r->w.item[i];
         double reads = (double)item_reads(r, it);
         p->computed += !it->copy;
+        if (r->fns->keep && !it->copy) p->pruned_of += it->t.n;
         p->written += it->t.bytes;
         p->read += (uint64_t)(it->copy ? reads : reads * (1 + passes));
     }
@@ -228,6 +230,7 @@ typedef struct {
     const cull_weights_item *it;
     int64_t at; /* of the item */
     void *own;
+    _Atomic int64_t *zeroed;
 } pass;
 
 /* Numbers of `size` bytes whose mark is 0 become 0. */
@@ -266,6 +269,9 @@ static cull_status keep_block(cull_ctx *cx, const pass *p, int64_t lo, int64_t n
     CULL_TRY(same ? cull_checkpoint_raw(cx, ck, from, lo, n, out)
                   : cull_checkpoint_read(cx, ck, from, lo, n, (float *)out));
     clear(out, size, keep, n);
+    int64_t stay = 0;
+    for (int64_t i = 0; i < n; i++) stay += keep[i];
+    *p->zeroed += n - stay;
     if (!same) return cull_checkpoint_write(cx, r->out, p->at, lo, (const float *)out, n);
     return cull_checkpoint_write_bytes(cx, r->out, p->at, (uint64_t)lo * size, out,
                                        (uint64_t)n * size);
@@ -340,7 +346,7 @@ static cull_status copy(cull_ctx *cx, run *r, int64_t i)
 static cull_status one(cull_ctx *cx, run *r, int64_t i)
 {
     const cull_weights_item *it = &r->w.item[i];
-    pass p = {.r = r, .it = it, .at = i};
+    pass p = {.r = r, .it = it, .at = i, .zeroed = &r->zeroed};
     const cull_tensor *from = it->from < 0 ? NULL : cull_checkpoint_at(r->w.source[0], it->from);
     if (it->copy && !strcmp(it->t.dtype, from->dtype) && it->t.n == from->n) return copy(cx, r, i);
     cull__mark_t mark = cull__mark(cx);
@@ -411,6 +417,7 @@ static cull_status work(cull_ctx *cx, run *r, const char *path)
     cull_status s = write(cx, r, path);
     cull__phase(cx, was);
     r->report.held = cull_ctx_peak(cx);
+    r->report.zeroed = r->zeroed;
     return s;
 }
 

@@ -32,6 +32,7 @@ static void agrees(cull_ctx *cx, const pruning_run *run)
     float x[MADE_MOST];
     cull_weights_report report;
     cull_ctx_opts o = CULL_CTX_OPTS;
+    int64_t gone = 0;
     ok(cx, prune_file(cx, run, "in.safetensors", "out.safetensors", &report));
     for (int k = 0; k < MADE; k++) {
         what_stayed(cx, "in.safetensors", "out.safetensors", k, keep);
@@ -40,6 +41,11 @@ static void agrees(cull_ctx *cx, const pruning_run *run)
             if (keep[i] != want[k][i] && !(x[i] == 0 && !signbit(x[i])))
                 fail_msg("%s: %s[%d]: kept %d", run->opt[1], made[k].name, (int)i, keep[i]);
     }
+    for (int k = 0; k < MADE; k++)
+        for (int64_t i = 0; i < made_n(k); i++) gone += !want[k][i];
+    assert_int_equal(report.zeroed, gone);
+    assert_true(report.pruned_of > gone ||
+                (report.pruned_of == gone && strcmp(run->opt[1], "1") == 0));
     o.threads = 1; /* the same bytes on one thread */
     cull_ctx *one = cull_ctx_new(&o);
     char a[4096 * 8], b[4096 * 8];
