@@ -5,7 +5,8 @@ usage: weights_prune.py CULL MODELS TEST.bin [RESULTS.json]
 
 MODELS has resnet{20,32,44,56}_cifar10.safetensors, TEST.bin is a set in CIFAR-10's binary form. Each network is
 pruned by magnitude, over all convolutions or in each of them, packed, read back and judged by `cull model eval`.
-What was judged already is read from RESULTS.json, so that a run that was stopped goes on."""
+What was judged already is read from RESULTS.json, so that a run that was stopped goes on; with "table" behind it nothing
+more is judged."""
 import json
 import os
 import subprocess
@@ -14,7 +15,8 @@ import tempfile
 
 CULL, MODELS, TEST = sys.argv[1:4]
 KEPT = sys.argv[4] if len(sys.argv) > 4 else None
-NETS = (20, 56)
+ONLY_TABLE = sys.argv[5:] == ["table"]
+NETS = (20, 56, 32, 44)
 RUNS = [(scope, share) for share in (0.5, 0.8, 0.9) for scope in ("global", "tensor")]
 
 
@@ -39,7 +41,7 @@ def judge(net, run, folder):
 def main():
     got = json.load(open(KEPT)) if KEPT and os.path.exists(KEPT) else {}
     with tempfile.TemporaryDirectory() as folder:
-        for net in NETS:
+        for net in () if ONLY_TABLE else NETS:
             for run in [None, *RUNS]:
                 key = f"{net} {run[0]} {run[1]}" if run else str(net)
                 if key not in got:
@@ -49,9 +51,12 @@ def main():
     print("| network | as it is |" + "".join(f" {s:g} {'all' if r == 'global' else 'each'} |" for r, s in RUNS))
     print("| --- | --- |" + " --- |" * len(RUNS))
     for net in sorted(NETS):
-        cells = [got[str(net)]] + [got[f"{net} {r} {s}"] for r, s in RUNS]
+        cells = [got.get(str(net))] + [got.get(f"{net} {r} {s}") for r, s in RUNS]
+        if not cells[0]:
+            continue
         whole = cells[0]["bytes"]
-        print(f"| ResNet-{net} |" + "".join(f" {c['accuracy']:.4f} ({c['bytes'] / whole:.3f}) |" for c in cells))
+        text = [f"{c['accuracy']:.4f} ({c['bytes'] / whole:.3f})" if c else "not run" for c in cells]
+        print(f"| ResNet-{net} | " + " | ".join(text) + " |")
 
 
 main()
