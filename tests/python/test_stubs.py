@@ -11,7 +11,7 @@ from conftest import ROOT
 import cull
 from cull import _catalogue
 
-TYPED = ("search", "compute", "trust")  # modules that have their types themselves
+TYPED = ("search", "compute", "trust", "weights")  # modules that have their types themselves
 FUNCTIONS = [t for t in _catalogue.TASKS if t not in TYPED]
 PACKAGE = ROOT / "bind" / "python" / "cull"
 USER = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import _layout as layout
 from . import _prompt as prompt
-from . import compute, data, feature, search, trust
+from . import compute, data, feature, search, trust, weights
 from ._lib import (
     CancelledError,
     DataMissingError,
@@ -51,6 +51,7 @@ __all__ = [
     "prompt",
     "search",
     "trust",
+    "weights",
 ]
 
 for _name in __all__:  # what they are called in tracebacks

@@ -582,6 +582,82 @@ class TrustVerdict(ctypes.Structure):
     ]
 
 
+class WeightsProblem(ctypes.Structure):
+    C = "cull_weights_problem"
+    _fields_ = [
+        ("base", c_void_p),
+        ("model", c_void_p),
+        ("models", c_int),
+        ("activations", c_void_p),
+        ("rule", c_void_p),
+        ("rules", c_int),
+        ("rename", c_void_p),
+        ("renames", c_int),
+        ("tied", c_void_p),
+        ("ties", c_int),
+        ("dtype", c_char_p),
+        ("shard", c_uint64),
+        ("allow_nan", c_bool),
+        ("common_rows", c_bool),
+        ("manifest", c_char_p),
+    ]
+
+
+class WeightsReport(ctypes.Structure):
+    C = "cull_weights_report"
+    _fields_ = [
+        ("tensors", c_int64),
+        ("computed", c_int64),
+        ("read", c_uint64),
+        ("written", c_uint64),
+        ("held", c_uint64),
+        ("unequal", c_int64),
+    ]
+
+
+class Tensor(ctypes.Structure):
+    C = "cull_tensor"
+    _fields_ = [
+        ("name", c_char_p),
+        ("dtype", c_char_p),
+        ("ndim", c_int),
+        ("shape", c_int64 * 8),
+        ("n", c_int64),
+        ("bytes", c_uint64),
+        ("numeric", c_bool),
+        ("floating", c_bool),
+        ("role", c_int),
+        ("layer", c_int),
+        ("expert", c_int),
+        ("lora", ctypes.c_char),
+        ("file", c_int),
+        ("packing", c_char_p),
+    ]
+
+
+class TensorStat(ctypes.Structure):
+    C = "cull_tensor_stat"
+    _fields_ = [(k, c_int64) for k in ("n", "zeros", "nans", "infs")] + [
+        (k, c_double) for k in ("mean", "m2", "absmax")
+    ]
+
+
+class TensorDiff(ctypes.Structure):
+    C = "cull_tensor_diff"
+    _fields_ = [(k, c_int64) for k in ("n", "same", "odd")] + [
+        (k, c_double) for k in ("absmax", "aa", "bb", "ab", "apart2")
+    ]
+
+
+class FindingStruct(ctypes.Structure):
+    C = "cull_finding"
+    _fields_ = [("error", c_bool), ("tensor", c_char_p), ("text", c_char_p)]
+
+
+FINDING = ctypes.CFUNCTYPE(None, c_void_p, POINTER(FindingStruct))
+WEIGHTS_SCORE = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, POINTER(c_double))
+
+
 class Input(ctypes.Structure):
     C = "cull_input"
     _fields_ = [("name", c_char_p), ("arg", c_char_p), ("help", c_char_p)]
@@ -851,6 +927,60 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         POINTER(DecisionsStruct),
         POINTER(Outcomes),
         POINTER(TrustVerdict),
+    ),
+    ("checkpoint_open", c_int, c_void_p, c_char_p, _OUT),
+    ("checkpoint_free", None, c_void_p),
+    ("checkpoint_count", c_int64, c_void_p),
+    ("checkpoint_at", POINTER(Tensor), c_void_p, c_int64),
+    ("checkpoint_find", c_int64, c_void_p, c_char_p, c_void_p),
+    ("role_name", c_char_p, c_int),
+    ("checkpoint_stat", c_int, c_void_p, c_void_p, c_int64, POINTER(TensorStat)),
+    ("tensor_stat_std", c_double, POINTER(TensorStat)),
+    (
+        "checkpoint_diff",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_int64,
+        c_void_p,
+        c_int64,
+        POINTER(TensorDiff),
+    ),
+    ("tensor_diff_rel", c_double, POINTER(TensorDiff)),
+    ("tensor_diff_cosine", c_double, POINTER(TensorDiff)),
+    ("checkpoint_verify", c_int, c_void_p, c_void_p, c_bool, FINDING, c_void_p),
+    (
+        "weights_run",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(WeightsProblem),
+        c_char_p,
+        POINTER(WeightsReport),
+    ),
+    (
+        "weights_plan",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(WeightsProblem),
+        POINTER(WeightsReport),
+    ),
+    (
+        "weights_soup",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(WeightsProblem),
+        c_void_p,
+        WEIGHTS_SCORE,
+        c_void_p,
+        c_char_p,
+        c_void_p,
+        POINTER(c_double),
+        POINTER(WeightsReport),
     ),
     ("policy_open", c_int, c_void_p, c_char_p, _OUT),
     ("policy_write", c_int, c_void_p, c_void_p, c_char_p),

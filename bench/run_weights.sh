@@ -1,0 +1,24 @@
+#!/bin/sh
+# Merges of large checkpoints beside cp of one of them and mergekit, page cache cold for all.
+# usage: run_weights.sh CULL PYTHON DIR [BYTES] [DTYPE]   -> csv: what, method, seconds, user, system, MiB anonymous, exit code
+# PYTHON has mergekit; DIR takes four times BYTES (1e9) twice over. Files that are there are taken as they are.
+cull=$1 python=$2 dir=$3 here=$(dirname "$0")
+[ -f "$dir/b/model.safetensors" ] || $python "$here/peers/merge_mergekit.py" make "$dir" "${4:-1e9}" "${5:-bfloat16}"
+in="$dir/base/model.safetensors $dir/a/model.safetensors $dir/b/model.safetensors"
+run() { # label, command
+    label=$1
+    shift
+    python3 "$here/measured.py" "$label" --cold $in -- "$@"
+    rm -rf "$dir/out" "$dir/out.safetensors"
+}
+echo "what,method,seconds,user,system,anonymous_mib,exit"
+run cp,copy cp "$dir/a/model.safetensors" "$dir/out.safetensors"
+for method in linear ties breadcrumbs; do
+    base="--base $dir/base" more=
+    [ $method = linear ] && base=
+    [ $method = ties ] && more="--density 0.3"
+    [ $method = breadcrumbs ] && more="--density 0.15 --gamma 0.006 --alpha 1 --granularity tensor"
+    run cull,$method "$cull" weights $method -q $base $more --weights 0.5,0.5 "$dir/a" "$dir/b" -o "$dir/out.safetensors"
+    run mergekit,$method $python "$here/peers/merge_mergekit.py" run $method "$dir" "$dir/out"
+done
+run cp,copy cp "$dir/a/model.safetensors" "$dir/out.safetensors"
