@@ -97,7 +97,8 @@ static const cull_input micro3_own[] = {
     {NULL, NULL, NULL}};
 static const cull_input model_own[] = {
     {"data", "FILE...",
-     "train, eval: rows with labels; files may also stand behind the model. Arrays (IDX, CIFAR "
+     "train, eval, ticket: rows with labels; files may also stand behind the model. Arrays (IDX, "
+     "CIFAR "
      ".bin, "
      "npy, npz with x and y), tables, folders of images"},
     {"labels", "FILE...", "the classes of --data, from 0, where it has none: a file for each"},

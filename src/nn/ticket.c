@@ -7,7 +7,6 @@
 #include <string.h>
 
 struct cull_ticket {
-    cull_ctx *cx;
     int count; /* rounds, the whole network's too */
     int64_t size;
     cull_ticket_round *round;
@@ -110,7 +109,6 @@ static cull_status make(cull_ctx *cx, search *g)
     const cull_params *p = g->m->params;
     CULL_TRY(CULL_ALLOC(cx, t, 1));
     g->t = t;
-    t->cx = cx;
     t->count = !g->o->rounds ? 1 : g->o->one_shot ? 2 : g->o->rounds + 1;
     t->size = cull_params_size(p);
     CULL_TRY(CULL_ALLOC(cx, t->round, t->count));
