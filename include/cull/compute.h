@@ -27,6 +27,9 @@ typedef struct cull_compute_problem {
 typedef struct cull_compute_fns {
     /* What of the rows it cannot do without: the door refuses problems that lack it, by name. */
     unsigned needs, apply_needs; /* sums of CULL_READS_... */
+    /* Decisions depend on which rows are decided on together, so that these must come at once: "" = always, else
+     * where this option is on. NULL = each row is decided on by itself. */
+    const char *at_once;
     cull_status (*fit)(cull_ctx *cx, const cull_compute_problem *p, const void *opts,
                        cull_policy *out);
     /* opts are those of fit, some of which may have been set anew; rows have no quality or truth. */

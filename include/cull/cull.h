@@ -49,6 +49,7 @@
 #include "cull/store.h"
 #include "cull/surgery.h"
 #include "cull/surgery_audit.h"
+#include "cull/stream.h"
 #include "cull/table.h"
 #include "cull/text.h"
 #include "cull/ticket.h"

@@ -44,6 +44,8 @@ typedef struct cull_outcomes {
     const int64_t *d;      /* xs */
     int xs;
     const char *where; /* what errors call it: "val.csv"; NULL = "the rows" */
+    int64_t first;     /* rows that stand before these in what they are a part of: errors and random
+                          numbers count from there */
 } cull_outcomes;
 
 /* Shapes, ranges and NaNs: CULL_EINPUT names the row, the model, the value and what would be right.
@@ -77,6 +79,7 @@ typedef struct {
     const char *delay;           /* numbers */
     const char *truth;           /* a column, or a file with a number for each row */
     const char *weight, *spread; /* columns */
+    bool late;                   /* the truth may be blank: it is not known of such a row */
     const char *group;           /* a column of text or numbers */
     const char *const *logits; /* a file (n, classes) for each model, as cull_array_open takes it */
     int logits_files;
@@ -89,10 +92,17 @@ typedef struct {
 #define CULL_OUTCOMES_OPTS {.size = sizeof(cull_outcomes_opts)}
 /* clang-format on */
 /* Opens and checks. CULL_EINPUT, by file: files of different row counts, lists of different lengths, a column
- * that is not there (the nearest is named), whatever cull_outcomes_check refuses. O(n) memory for columns;
- * arrays of f32 stay mapped. */
+ * that is not there (the nearest is named), whatever cull_outcomes_check refuses. The table is read once. O(n) memory for
+ * columns; arrays of f32 stay mapped. */
 CULL_API cull_status cull_outcomes_open(cull_ctx *cx, const cull_outcomes_opts *o,
                                         cull_outcomes_file **out) CULL_CHECKED;
+/* The same, but no rows are read yet; then up to `most` more of them at a time, in memory that goes by `most`: they are
+ * those of cull_outcomes_of until the next call, which has n = 0 at the end. `first` counts on, and groups are numbered as they
+ * come. A truth in a text file of its own is held whole. */
+CULL_API cull_status cull_outcomes_begin(cull_ctx *cx, const cull_outcomes_opts *o,
+                                         cull_outcomes_file **out) CULL_CHECKED;
+CULL_API cull_status cull_outcomes_next(cull_ctx *cx, cull_outcomes_file *f,
+                                        int64_t most) CULL_CHECKED;
 CULL_API const cull_outcomes *cull_outcomes_of(const cull_outcomes_file *f);
 /* What group g is called in the file; NULL where there is no such group. */
 CULL_API const char *cull_outcomes_group(const cull_outcomes_file *f, int32_t g);

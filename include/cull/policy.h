@@ -103,6 +103,16 @@ CULL_API cull_status cull_decisions_new(cull_ctx *cx, int64_t n, unsigned what, 
  * or not at all. */
 CULL_API cull_status cull_decisions_write(cull_ctx *cx, const cull_decisions *d,
                                           const cull_policy *p, const char *path) CULL_CHECKED;
+/* The same block by block: rows count on, and every block has the same arrays. The file appears at the end, unless it is
+ * standard output, which gets blocks as they come. `end` goes well where s is CULL_OK, frees w and gives the first failure. */
+typedef struct cull_decisions_writer cull_decisions_writer;
+CULL_API cull_status cull_decisions_writer_open(cull_ctx *cx, const cull_policy *p,
+                                                const char *path,
+                                                cull_decisions_writer **out) CULL_CHECKED;
+CULL_API cull_status cull_decisions_writer_add(cull_ctx *cx, cull_decisions_writer *w,
+                                               const cull_decisions *d) CULL_CHECKED;
+CULL_API cull_status cull_decisions_writer_end(cull_ctx *cx, cull_decisions_writer *w,
+                                               cull_status s) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -24,7 +24,8 @@ typedef struct {
     bool randomised;
     double lambda;   /* of RAPS, >= 0 */
     int64_t k;       /* of RAPS: ranks, from 1 on, that cost nothing */
-    uint64_t stream; /* random numbers are of (seed of cx, stream, row) */
+    uint64_t stream; /* random numbers are of (seed of cx, stream, row), */
+    int64_t first;   /* where rows count from this number on */
 } cull_set_opts;
 /* v (n): how strange class label[i] is of row i. O(n classes) time. */
 CULL_API cull_status cull_set_scores(cull_ctx *cx, const cull_class_rows *r, const int32_t *label,

@@ -25,6 +25,9 @@ typedef struct cull_trust_problem {
 typedef struct cull_trust_fns {
     unsigned needs, apply_needs; /* sums of CULL_READS_... of cull/compute.h */
     bool delta; /* its guarantee is with a chance of `delta`; else a delta above 0 is refused */
+    /* Decisions depend on which rows are decided on together, so that these must come at once: "" = always, else
+     * where this option is on. NULL = each row is decided on by itself. */
+    const char *at_once;
     cull_status (*fit)(cull_ctx *cx, const cull_trust_problem *p, const void *opts,
                        cull_policy *out);
     cull_status (*apply)(cull_ctx *cx, const cull_policy *p, const void *opts,

@@ -175,6 +175,7 @@ bool cull__parse_i64(const char *s, size_t n, int64_t *out);
 bool cull__parse_bytes(const char *s, uint64_t *out);
 /* Shortest text that reads back to v; "nan", "inf", "-inf" otherwise. Returns buf. */
 const char *cull__format_f64(double v, char buf[32]);
+size_t cull__format_u64(uint64_t v, char buf[24]);        /* how many digits */
 const char *cull__format_bytes(uint64_t b, char buf[32]); /* "1.5 GiB" */
 
 /* ---- strings ---- */

@@ -1,90 +1,14 @@
-/* text.c - numbers as text whatever the locale, names, UTF-8, growing strings. */
+/* text.c - sizes as text, names, UTF-8, growing strings. */
 #define _GNU_SOURCE
 #include "cull/text.h"
 #include "base/base.h"
 
 #include <limits.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-static void trim(const char **s, size_t *n)
-{
-    while (*n && blank((*s)[*n - 1])) --*n;
-    while (*n && blank(**s)) ++*s, --*n;
-}
-
-/* A decimal that a double holds exactly (up to 15 digits, power of ten up to 22) needs no library. */
-static bool parse_short(const char *s, size_t n, double *out)
-{
-    static const double ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    size_t i = n && (s[0] == '-' || s[0] == '+'), digits = 0;
-    int frac = 0;
-    bool point = false;
-    uint64_t v = 0;
-    for (; i < n; i++) {
-        if (s[i] == '.' && !point) {
-            point = true;
-        } else if (s[i] >= '0' && s[i] <= '9') {
-            if (++digits > 15) return false;
-            v = v * 10 + (uint64_t)(s[i] - '0');
-            frac += point;
-        } else {
-            return false;
-        }
-    }
-    if (!digits) return false;
-    double d = (double)v / ten[frac];
-    *out = s[0] == '-' ? -d : d;
-    return true;
-}
-
-bool cull__parse_f64(const char *s, size_t n, double *out)
-{
-    trim(&s, &n);
-    if (!n) return false;
-    if (parse_short(s, n, out)) return true;
-    char small[64], *buf = n < sizeof small ? small : malloc(n + 1), *end;
-    if (!buf) return false;
-    memcpy(buf, s, n);
-    buf[n] = 0;
-    /* strtod would also take hexadecimal and "nan(...)" and, elsewhere, a decimal comma */
-    bool ok = !strpbrk(buf, "xXpP(,");
-    if (ok) {
-        locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-        if (c) {
-            *out = strtod_l(buf, &end, c);
-            freelocale(c);
-        }
-        ok = c && end == buf + n;
-    }
-    if (buf != small) free(buf);
-    return ok;
-}
-
-bool cull__parse_i64(const char *s, size_t n, int64_t *out)
-{
-    trim(&s, &n);
-    size_t i = n && (s[0] == '-' || s[0] == '+');
-    bool minus = n && s[0] == '-';
-    if (i == n) return false;
-    int64_t v = 0;
-    for (; i < n; i++) {
-        if (s[i] < '0' || s[i] > '9') return false;
-        if (__builtin_mul_overflow(v, 10, &v)) return false;
-        int64_t d = s[i] - '0';
-        if (__builtin_add_overflow(v, minus ? -d : d, &v)) return false;
-    }
-    *out = v;
-    return true;
-}
 
 bool cull__parse_bytes(const char *s, uint64_t *out)
 {
@@ -108,29 +32,6 @@ bool cull__parse_bytes(const char *s, uint64_t *out)
     if (!(v < 0x1p63)) return false;
     *out = (uint64_t)v;
     return true;
-}
-
-const char *cull__format_f64(double v, char buf[32])
-{
-    if (isnan(v)) return strcpy(buf, "nan");
-    if (isinf(v)) return strcpy(buf, v < 0 ? "-inf" : "inf");
-    if (v == floor(v) && fabs(v) < 1e15) {
-        snprintf(buf, 32, "%.0f", v);
-        return buf;
-    }
-    for (int digits = 15; digits <= 17; digits++) { /* %g drops trailing zeros by itself */
-        snprintf(buf, 32, "%.*g", digits, v);
-        const char *point = localeconv()->decimal_point; /* the host's locale may have a comma */
-        char *at = strcmp(point, ".") ? strstr(buf, point) : NULL;
-        if (at) {
-            size_t w = strlen(point);
-            *at = '.';
-            memmove(at + 1, at + w, strlen(at + w) + 1);
-        }
-        double back;
-        if (cull__parse_f64(buf, strlen(buf), &back) && back == v) break;
-    }
-    return buf;
 }
 
 const char *cull__format_bytes(uint64_t b, char buf[32])

@@ -2,6 +2,7 @@
  * to others. */
 #include "cli.h"
 #include "cull/compute.h"
+#include "cull/stream.h"
 #include "cull/text.h"
 #include "cull/trust.h"
 
@@ -16,19 +17,22 @@ typedef struct {
     cull_outcomes_file *rows;
     cull_policy *policy;
     cull_opts *opts;
+    cull_stream *stream;
     cull_decisions d;
+    bool keeps; /* decisions say which rows to keep */
 } work;
 
 static void work_free(work *w)
 {
     cull_decisions_free(&w->d);
+    cull_stream_free(w->stream);
     cull_opts_free(w->opts);
     cull_policy_free(w->policy);
     cull_outcomes_close(w->rows);
 }
 
 /* ---- what is read ---- */
-static int open_rows(work *w, bool known)
+static int take_rows(work *w, bool all)
 {
     cli *c = w->c;
     const char *logits[CULL_MODELS], *probabilities[CULL_MODELS], *features[CULL_MODELS];
@@ -36,10 +40,10 @@ static int open_rows(work *w, bool known)
     o.table = w->table;
     o.models = value_of(c, "models", NULL);
     o.score = value_of(c, "score", NULL);
-    o.quality = known ? value_of(c, "quality", NULL) : NULL;
+    o.quality = value_of(c, "quality", NULL);
     o.cost = value_of(c, "cost", NULL);
     o.delay = value_of(c, "delay", NULL);
-    o.truth = known ? value_of(c, "truth", NULL) : NULL;
+    o.truth = value_of(c, "truth", NULL);
     o.weight = value_of(c, "weight", NULL);
     o.spread = value_of(c, "spread", NULL);
     o.group = value_of(c, "group", NULL);
@@ -52,7 +56,8 @@ static int open_rows(work *w, bool known)
     if (o.logits_files > CULL_MODELS || o.probabilities_files > CULL_MODELS ||
         o.features_files > CULL_MODELS)
         return fail(c, USAGE, "at most %d files of one kind", CULL_MODELS);
-    return check(c, cull_outcomes_open(c->cx, &o, &w->rows));
+    return check(c, all ? cull_outcomes_open(c->cx, &o, &w->rows)
+                        : cull_outcomes_begin(c->cx, &o, &w->rows));
 }
 
 static int take_table(work *w, int at)
@@ -120,7 +125,7 @@ static int run_fit(work *w)
     TRY(one_out(c, &out));
     TRY(take_table(w, 0));
     TRY(method_options(c, c->cx, c->method, true, &w->opts));
-    TRY(open_rows(w, true));
+    TRY(take_rows(w, true));
     TRY(c->task == CULL_TASK_COMPUTE ? fit_compute(w) : fit_trust(w));
     for (int i = 0; i < cull_policy_notes(w->policy); i++)
         talk(c, "%s", cull_policy_note_at(w->policy, i));
@@ -156,13 +161,19 @@ static int open_policy(work *w)
     return DONE;
 }
 
+/* The policy and the options of now; the table is the third word. */
+static int begin(work *w)
+{
+    TRY(open_policy(w));
+    TRY(changed_options(w));
+    return take_table(w, 2);
+}
+
 static int decide(work *w, cull_guarantee *g)
 {
     cli *c = w->c;
-    TRY(open_policy(w));
-    TRY(changed_options(w));
-    TRY(take_table(w, 2));
-    TRY(open_rows(w, true));
+    TRY(begin(w));
+    TRY(take_rows(w, true));
     const cull_outcomes *rows = cull_outcomes_of(w->rows);
     *g = (cull_guarantee){0};
     if (c->task == CULL_TASK_COMPUTE)
@@ -170,20 +181,44 @@ static int decide(work *w, cull_guarantee *g)
     return check(c, cull_trust_apply(c->cx, w->policy, w->opts, rows, &w->d, g));
 }
 
+/* Rows are read, decided on and written block by block, or all at once where the method asks for that. */
+enum { BLOCK = 1 << 16 };
+
+static cull_status one_block(work *w, cull_decisions_writer *out, bool *more)
+{
+    cull_ctx *cx = w->c->cx;
+    cull_status s =
+        cull_stream_at_once(w->stream) ? CULL_OK : cull_outcomes_next(cx, w->rows, BLOCK);
+    const cull_outcomes *rows = cull_outcomes_of(w->rows);
+    *more = s == CULL_OK && rows->n > 0;
+    if (!*more) return s;
+    s = cull_stream_next(cx, w->stream, rows, &w->d);
+    if (s == CULL_OK) s = cull_decisions_writer_add(cx, out, &w->d);
+    w->keeps = w->d.keep;
+    cull_decisions_free(&w->d);
+    *more = s == CULL_OK && !cull_stream_at_once(w->stream);
+    return s;
+}
+
 static int run_apply_policy(work *w)
 {
     cli *c = w->c;
-    cull_guarantee g;
+    cull_decisions_writer *file;
+    cull_stream_summary sum = {0};
     const char *out = "-";
+    bool more = true;
     TRY(one_out(c, &out));
-    TRY(decide(w, &g));
-    if (w->d.keep) {
-        int64_t kept = 0;
-        for (int64_t i = 0; i < w->d.n; i++) kept += w->d.keep[i];
-        talk(c, "%" PRId64 " of %" PRId64 " rows kept", kept, w->d.n);
-    }
-    say_guarantee(c, &g);
-    TRY(check(c, cull_decisions_write(c->cx, &w->d, w->policy, out)));
+    TRY(begin(w));
+    TRY(check(c, cull_stream_new(c->cx, w->policy, w->opts, &w->stream)));
+    TRY(take_rows(w, cull_stream_at_once(w->stream)));
+    TRY(check(c, cull_decisions_writer_open(c->cx, w->policy, out, &file)));
+    cull_status s = CULL_OK;
+    while (s == CULL_OK && more) s = one_block(w, file, &more);
+    if (s == CULL_OK) s = cull_stream_sum(c->cx, w->stream, &sum);
+    if (s == CULL_OK && w->keeps)
+        talk(c, "%" PRId64 " of %" PRId64 " rows kept", sum.kept, sum.rows);
+    if (s == CULL_OK) say_guarantee(c, &sum.guarantee);
+    TRY(check(c, cull_decisions_writer_end(c->cx, file, s)));
     return flush_out(c);
 }
 

@@ -23,6 +23,12 @@ static cull_status quoted(cull__csv *r)
         r->text[k++] = '"';
         p = r->at++;
     }
+    if (r->more) {
+        r->cut = true;
+        r->at = r->end;
+        r->s = r->at, r->n = 0;
+        return CULL_OK;
+    }
     return cull__fail(r->cx, CULL_EINPUT, "%s:%" PRId64 ": a quote that is never closed", r->path,
                       *r->line);
 }
@@ -51,7 +57,7 @@ bool cull__csv_empty(cull__csv *r)
     const char *p = r->at;
     if (p < r->end && *p == '\r') p++;
     if (p < r->end && *p != '\n') return false;
-    r->at = p + 1;
+    r->at = p < r->end ? p + 1 : p;
     return true;
 }
 

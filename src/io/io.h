@@ -76,6 +76,9 @@ typedef struct {
     const char *s; /* the cell, until the next one */
     size_t n;
     bool last; /* of its record */
+    bool
+        more; /* text goes on behind `end`, which is behind a line: a quote that is open there is no mistake, but */
+    bool cut; /* set; the cell is none */
 } cull__csv;
 /* The next cell; r->at comes to stand behind its comma or its line's end. */
 cull_status cull__csv_cell(cull__csv *r);

@@ -56,34 +56,44 @@ cull_status cull_decisions_new(cull_ctx *cx, int64_t n, unsigned what, int32_t c
 }
 
 /* ---- files ---- */
-typedef struct {
-    const cull_decisions *d;
-    const cull_policy *p;
-    cull_buf *b, list; /* list: a cell in the making */
-} writing;
+enum {
+    SHARE = 1 << 20,
+    SHARES = 16,
+    FLUSH = 1 << 16
+}; /* bytes of lines made at a time, and how many times beside one another */
+typedef enum { LINES, JSON, JSONL } form;
 
-static void number(cull_buf *b, double v)
+struct cull_decisions_writer {
+    cull__writer *out;
+    const cull_policy *p;
+    form form;
+    char comma;
+    int64_t rows; /* written */
+    cull_json j;
+    char *room; /* SHARES times each */
+    int64_t each, grain, used[SHARES];
+    cull_status status;
+};
+
+/* ---- lines ---- */
+/* Everything is put into room that is known to suffice; at: where it goes on. */
+static char *put(char *at, const char *s)
 {
-    char buf[32];
-    const char *s = cull__format_f64(v, buf);
-    cull__buf_add(b, s, strlen(s));
+    size_t n = strlen(s);
+    memcpy(at, s, n);
+    return at + n;
 }
 
-static void word(cull_buf *b, const char *s) { cull__buf_add(b, s, strlen(s)); }
-
-/* A name as a cell: quoted where the form needs it. */
-static void cell(cull_buf *b, const char *s, char comma)
+static char *put_number(char *at, double v)
 {
-    if (!strchr(s, comma) && !strpbrk(s, "\"\n\r")) {
-        word(b, s);
-        return;
-    }
-    word(b, "\"");
-    for (; *s; s++) {
-        if (*s == '"') word(b, "\"");
-        cull__buf_add(b, s, 1);
-    }
-    word(b, "\"");
+    char buf[32];
+    return put(at, cull__format_f64(v, buf));
+}
+
+static char *put_i64(char *at, int64_t v)
+{
+    if (v < 0) *at++ = '-';
+    return at + cull__format_u64(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, at);
 }
 
 static const char *model_of(const cull_policy *p, int32_t k)
@@ -92,67 +102,134 @@ static const char *model_of(const cull_policy *p, int32_t k)
     return s ? s : "-";
 }
 
-static void head(writing *w, char comma)
+/* What stands from `from` on becomes a cell: quoted where the form needs it. */
+static char *cell(char *from, char *at, char comma)
 {
-    const cull_decisions *d = w->d;
-    const char c[2] = {comma, 0};
-    word(w->b, "row");
-#define NAME(have, name)                                                                           \
-    if (have) word(w->b, c), word(w->b, name)
-    NAME(d->keep, "keep");
-    NAME(d->p, "p");
-    NAME(d->model, "model");
-    NAME(d->called, "called");
-    NAME(d->cost, "cost");
-    NAME(d->label, "label");
-    NAME(d->score, "score");
-    NAME(d->lo, "lo");
-    NAME(d->hi, "hi");
-    NAME(d->set, "set");
-#undef NAME
-    word(w->b, "\n");
+    int64_t n = at - from, quotes = 0;
+    bool plain = true;
+    for (int64_t i = 0; i < n; i++) {
+        quotes += from[i] == '"';
+        plain &= from[i] != comma && from[i] != '"' && from[i] != '\n' && from[i] != '\r';
+    }
+    if (plain) return at;
+    char *to = at + quotes + 2, *end = to;
+    *--to = '"';
+    for (int64_t i = n - 1; i >= 0; i--) {
+        *--to = from[i];
+        if (from[i] == '"') *--to = '"';
+    }
+    *--to = '"';
+    return end;
 }
 
-static void called(writing *w, int64_t i, char comma)
+static char *put_called(char *at, const cull_policy *p, uint64_t called, char comma)
 {
-    w->list.n = 0;
+    char *from = at;
     for (int k = 0; k < CULL_MODELS; k++) {
-        if (!(w->d->called[i] >> k & 1)) continue;
-        if (w->list.n) word(&w->list, " ");
-        word(&w->list, model_of(w->p, k));
+        if (!(called >> k & 1)) continue;
+        if (at > from) *at++ = ' ';
+        at = put(at, model_of(p, k));
     }
-    cell(w->b, w->list.n ? w->list.at : "", comma);
-    if (w->b->status == CULL_OK) w->b->status = w->list.status;
+    return cell(from, at, comma);
 }
 
-static void line(writing *w, int64_t i, char comma)
+static char *put_set(char *at, const uint8_t *set, int32_t classes)
 {
-    const cull_decisions *d = w->d;
-    const char c[2] = {comma, 0};
-    cull__buf_printf(w->b, "%" PRId64, i);
-    if (d->keep) cull__buf_printf(w->b, "%s%d", c, d->keep[i]);
-    if (d->p) word(w->b, c), number(w->b, d->p[i]);
-    if (d->model) word(w->b, c), cell(w->b, model_of(w->p, d->model[i]), comma);
-    if (d->called) word(w->b, c), called(w, i, comma);
-    if (d->cost) word(w->b, c), number(w->b, d->cost[i]);
-    if (d->label) cull__buf_printf(w->b, "%s%d", c, d->label[i]);
-    if (d->score) word(w->b, c), number(w->b, d->score[i]);
-    if (d->lo) word(w->b, c), number(w->b, d->lo[i]);
-    if (d->hi) word(w->b, c), number(w->b, d->hi[i]);
-    if (d->set) {
-        word(w->b, c);
-        for (int32_t k = 0, any = 0; k < d->classes; k++)
-            if (d->set[i * d->classes + k]) cull__buf_printf(w->b, any++ ? " %d" : "%d", k);
+    const char *from = at;
+    for (int32_t k = 0; k < classes; k++) {
+        if (!set[k]) continue;
+        if (at > from) *at++ = ' ';
+        at = put_i64(at, k);
     }
-    word(w->b, "\n");
+    return at;
 }
 
-static void json_line(writing *w, cull_json *j, int64_t i)
+static char *put_line(char *at, const cull_decisions_writer *w, const cull_decisions *d, int64_t i)
 {
-    const cull_decisions *d = w->d;
+    const char c = w->comma;
+    at = put_i64(at, w->rows + i);
+    if (d->keep) *at++ = c, at = put_i64(at, d->keep[i]);
+    if (d->p) *at++ = c, at = put_number(at, d->p[i]);
+    if (d->model) *at++ = c, at = cell(at, put(at, model_of(w->p, d->model[i])), c);
+    if (d->called) *at++ = c, at = put_called(at, w->p, d->called[i], c);
+    if (d->cost) *at++ = c, at = put_number(at, d->cost[i]);
+    if (d->label) *at++ = c, at = put_i64(at, d->label[i]);
+    if (d->score) *at++ = c, at = put_number(at, d->score[i]);
+    if (d->lo) *at++ = c, at = put_number(at, d->lo[i]);
+    if (d->hi) *at++ = c, at = put_number(at, d->hi[i]);
+    if (d->set) *at++ = c, at = put_set(at, d->set + i * d->classes, d->classes);
+    *at++ = '\n';
+    return at;
+}
+
+/* Bytes of a line at most: numbers take 26, a name twice its length and two quotes. */
+static int64_t longest(const cull_decisions_writer *w, const cull_decisions *d)
+{
+    int64_t names = 64, most = 16;
+    for (int k = 0; k < cull_policy_models(w->p); k++) {
+        int64_t n = 2 * (int64_t)strlen(model_of(w->p, k)) + 4;
+        names += n;
+        most = n > most ? n : most;
+    }
+    return 256 + (d->model ? most : 0) + (d->called ? names : 0) +
+           (d->set ? 12 * (int64_t)d->classes : 0);
+}
+
+typedef struct {
+    cull_decisions_writer *w;
+    const cull_decisions *d;
+    int64_t first; /* row of the first share */
+} writing;
+
+static cull_status lines_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const writing *g = arg;
+    char *from = g->w->room + chunk * g->w->each, *at = from;
+    (void)cx;
+    for (int64_t i = lo; i < hi; i++) at = put_line(at, g->w, g->d, g->first + i);
+    g->w->used[chunk] = at - from;
+    return CULL_OK;
+}
+
+static cull_status write_head(cull_ctx *cx, cull_decisions_writer *w, const cull_decisions *d)
+{
+    static const char *const name[] = {"keep",  "p",     "model", "called", "cost",
+                                       "label", "score", "lo",    "hi",     "set"};
+    const void *const have[] = {d->keep,  d->p,     d->model, d->called, d->cost,
+                                d->label, d->score, d->lo,    d->hi,     d->set};
+    char line[256], *at = put(line, "row");
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        if (have[i]) *at++ = w->comma, at = put(at, name[i]);
+    *at++ = '\n';
+    return cull__write(cx, w->out, line, (size_t)(at - line));
+}
+
+static cull_status add_lines(cull_ctx *cx, cull_decisions_writer *w, const cull_decisions *d)
+{
+    if (!w->room) {
+        int64_t line = longest(w, d);
+        w->grain = SHARE / line > 1 ? SHARE / line : 1;
+        w->each = w->grain * line;
+        CULL_TRY(CULL_ALLOC(cx, w->room, SHARES * w->each));
+        CULL_TRY(write_head(cx, w, d));
+    }
+    for (int64_t lo = 0; lo < d->n; lo += SHARES * w->grain) {
+        int64_t n = d->n - lo < SHARES * w->grain ? d->n - lo : SHARES * w->grain;
+        writing g = {w, d, lo};
+        CULL_TRY(cull__for(cx, n, w->grain, lines_some, &g));
+        for (int64_t c = 0; c * w->grain < n; c++)
+            CULL_TRY(cull__write(cx, w->out, w->room + c * w->each, (size_t)w->used[c]));
+    }
+    return CULL_OK;
+}
+
+/* ---- json ---- */
+static void json_line(const cull_decisions_writer *w, cull_json *j, const cull_decisions *d,
+                      int64_t i)
+{
     cull__json_open(j, '{');
     cull__json_key(j, "row");
-    cull__json_i64(j, i);
+    cull__json_i64(j, w->rows + i);
     if (d->keep) cull__json_key(j, "keep"), cull__json_bool(j, d->keep[i]);
     if (d->p) cull__json_pair(j, "p", d->p[i]);
     if (d->model) {
@@ -181,57 +258,83 @@ static void json_line(writing *w, cull_json *j, int64_t i)
     cull__json_close(j, '}');
 }
 
-enum { FLUSH = 1 << 16 };
-
-static cull_status flush(cull_ctx *cx, cull__writer *w, cull_buf *b, size_t least)
+static cull_status flush(cull_ctx *cx, cull_decisions_writer *w, size_t least)
 {
+    cull_buf *b = &w->j.b;
     CULL_TRY(b->status);
     if (b->n < least) return CULL_OK;
-    cull_status s = b->n ? cull__write(cx, w, b->at, b->n) : CULL_OK;
+    cull_status s = b->n ? cull__write(cx, w->out, b->at, b->n) : CULL_OK;
     b->n = 0;
     return s;
 }
 
-static cull_status write_lines(cull_ctx *cx, writing *w, cull__writer *out, char comma)
+static cull_status add_json(cull_ctx *cx, cull_decisions_writer *w, const cull_decisions *d)
 {
-    head(w, comma);
-    for (int64_t i = 0; i < w->d->n; i++) {
-        line(w, i, comma);
-        CULL_TRY(flush(cx, out, w->b, FLUSH));
-    }
-    return flush(cx, out, w->b, 0);
-}
-
-static cull_status write_json(cull_ctx *cx, writing *w, cull_json *j, cull__writer *out, bool lines)
-{
-    w->b = &j->b;
-    if (!lines) cull__json_open(j, '[');
-    for (int64_t i = 0; i < w->d->n; i++) {
-        json_line(w, j, i);
-        if (lines) {
-            word(w->b, "\n");
+    cull_json *j = &w->j;
+    if (w->form == JSON && !j->depth) cull__json_open(j, '[');
+    for (int64_t i = 0; i < d->n; i++) {
+        json_line(w, j, d, i);
+        if (w->form == JSONL) {
+            cull__buf_add(&j->b, "\n", 1);
             j->comma[0] = false;
         }
-        CULL_TRY(flush(cx, out, w->b, FLUSH));
+        CULL_TRY(flush(cx, w, FLUSH));
     }
-    if (!lines) cull__json_close(j, ']'), word(w->b, "\n");
-    return flush(cx, out, w->b, 0);
+    return flush(cx, w, 0);
+}
+
+/* ---- either ---- */
+cull_status cull_decisions_writer_open(cull_ctx *cx, const cull_policy *p, const char *path,
+                                       cull_decisions_writer **out)
+{
+    cull_decisions_writer *w;
+    char end[16];
+    *out = NULL;
+    CULL_TRY(CULL_ALLOC(cx, w, 1));
+    cull__extension(path, end);
+    w->p = p;
+    w->form = !strcmp(end, "jsonl") ? JSONL : !strcmp(end, "json") ? JSON : LINES;
+    w->comma = strcmp(end, "csv") ? '\t' : ',';
+    w->j.b.cx = cx;
+    cull_status s = cull__writer_open(cx, path, &w->out);
+    if (s == CULL_OK)
+        *out = w;
+    else
+        cull__free(w);
+    return s;
+}
+
+cull_status cull_decisions_writer_add(cull_ctx *cx, cull_decisions_writer *w,
+                                      const cull_decisions *d)
+{
+    w->j.b.cx = cx;
+    if (w->status == CULL_OK)
+        w->status = w->form == LINES ? add_lines(cx, w, d) : add_json(cx, w, d);
+    w->rows += d->n;
+    return w->status;
+}
+
+cull_status cull_decisions_writer_end(cull_ctx *cx, cull_decisions_writer *w, cull_status s)
+{
+    if (!w) return s;
+    if (s == CULL_OK) s = w->status;
+    if (s == CULL_OK && w->form == JSON) {
+        if (!w->j.depth) cull__json_open(&w->j, '[');
+        cull__json_close(&w->j, ']');
+        cull__buf_add(&w->j.b, "\n", 1);
+        s = flush(cx, w, 0);
+    }
+    s = cull__writer_end(cx, w->out, s);
+    cull__buf_free(&w->j.b);
+    cull__free(w->room);
+    cull__free(w);
+    return s;
 }
 
 cull_status cull_decisions_write(cull_ctx *cx, const cull_decisions *d, const cull_policy *p,
                                  const char *path)
 {
-    cull__writer *out;
-    cull_json j = {.b = CULL_BUF(cx)};
-    writing w = {.d = d, .p = p, .b = &j.b, .list = CULL_BUF(cx)};
-    char end[16];
-    bool lines = !strcmp(cull__extension(path, end), "jsonl");
-    CULL_TRY(cull__writer_open(cx, path, &out));
-    cull_status s = lines || !strcmp(end, "json")
-                        ? write_json(cx, &w, &j, out, lines)
-                        : write_lines(cx, &w, out, !strcmp(end, "csv") ? ',' : '\t');
-    s = cull__writer_end(cx, out, s);
-    cull__buf_free(&j.b);
-    cull__buf_free(&w.list);
-    return s;
+    cull_decisions_writer *w;
+    CULL_TRY(cull_decisions_writer_open(cx, p, path, &w));
+    return cull_decisions_writer_end(cx, w, cull_decisions_writer_add(cx, w, d));
 }

@@ -46,7 +46,7 @@ static cull_status bad_output(cull_ctx *cx, const checking *c, int64_t i, int32_
     char buf[16];
     bool logits = c->o->outputs == CULL_LOGITS;
     return cull__fail(cx, CULL_EINPUT, "%s: row %" PRId64 ": model '%s' has %g for class %d; %s",
-                      where(c->o), i, cull_outcomes_name(c->o, c->model, buf), v, k,
+                      where(c->o), c->o->first + i, cull_outcomes_name(c->o, c->model, buf), v, k,
                       logits ? "logits must be finite"
                              : "probabilities are in 0 to 1 (are these logits?)");
 }
@@ -69,7 +69,7 @@ static cull_status check_outputs(cull_ctx *cx, void *arg, int64_t chunk, int64_t
             return cull__fail(cx, CULL_EINPUT,
                               "%s: row %" PRId64
                               ": the probabilities of model '%s' sum to %g, not 1",
-                              where(o), i, cull_outcomes_name(o, c->model, buf), sum);
+                              where(o), o->first + i, cull_outcomes_name(o, c->model, buf), sum);
     }
     return CULL_OK;
 }
@@ -84,7 +84,7 @@ static cull_status check_features(cull_ctx *cx, void *arg, int64_t chunk, int64_
         if (!isfinite(x[i]))
             return cull__fail(cx, CULL_EINPUT,
                               "%s: row %" PRId64 ": feature %" PRId64 " is %g; it must be finite",
-                              where(c->o), i / d, i % d, x[i]);
+                              where(c->o), c->o->first + i / d, i % d, x[i]);
     return CULL_OK;
 }
 
@@ -98,7 +98,8 @@ static cull_status check_numbers(cull_ctx *cx, const cull_outcomes *o, const cha
         if (model >= 0)
             snprintf(of, sizeof of, " of model '%.60s'", cull_outcomes_name(o, model, buf));
         return cull__fail(cx, CULL_EINPUT, "%s: row %" PRId64 ": the %s%s is %g; it must be %s",
-                          where(o), i, what, of, v[i], lo == 0 ? "0 or more" : "a finite number");
+                          where(o), o->first + i, what, of, v[i],
+                          lo == 0 ? "0 or more" : "a finite number");
     }
     return CULL_OK;
 }
@@ -122,18 +123,18 @@ static cull_status check_rows(cull_ctx *cx, const cull_outcomes *o)
         if (!isnan(v) && (!(v >= 0 && v < o->classes) || v != floor(v)))
             return cull__fail(cx, CULL_EINPUT,
                               "%s: row %" PRId64 ": the true class is %g; it must be 0 to %d",
-                              where(o), i, v, o->classes - 1);
+                              where(o), o->first + i, v, o->classes - 1);
     }
     for (int64_t i = 0; o->spread && i < o->n; i++)
         if (!(o->spread[i] > 0) || !isfinite(o->spread[i]))
             return cull__fail(cx, CULL_EINPUT,
                               "%s: row %" PRId64 ": the spread is %g; it must be above 0", where(o),
-                              i, o->spread[i]);
+                              o->first + i, o->spread[i]);
     for (int64_t i = 0; o->group && i < o->n; i++)
         if (o->group[i] < 0 || o->group[i] >= o->groups)
             return cull__fail(cx, CULL_EINPUT,
                               "%s: row %" PRId64 ": the group is %d; it must be 0 to %d", where(o),
-                              i, o->group[i], o->groups - 1);
+                              o->first + i, o->group[i], o->groups - 1);
     return CULL_OK;
 }
 
@@ -251,6 +252,7 @@ static cull_status some(cull_ctx *cx, const cull_outcomes *o, int64_t lo, const 
 {
     cull_outcomes own = *o;
     own.n = n;
+    own.first = row ? 0 : o->first + lo;
     CULL_TRY(matrices(cx, o->out, o->models, NULL, o->classes, lo, row, n, &own.out));
     CULL_TRY(matrices(cx, o->x, o->xs, o->d, 0, lo, row, n, &own.x));
     CULL_TRY(numbers(cx, o->score, o->models, o->n, lo, row, n, &own.score));

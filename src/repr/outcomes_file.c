@@ -1,10 +1,8 @@
 /* outcomes_file.c - what models said about rows, read from columns of a table and from arrays. */
 #include "base/base.h"
-#include "cull/frame.h"
 #include "cull/outcomes.h"
 #include "cull/pool.h"
-#include "cull/table.h"
-#include "io/io.h"
+#include "io/table.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,21 +14,29 @@
 /* Lists of columns, in the order in which they stand in the table that is opened. */
 enum { SCORE, QUALITY, COST, LISTS };
 enum { TRUTH, WEIGHT, SPREAD, SINGLES };
-enum { MOST_GROUPS = 1 << 20, FEATURES = 64, ARRAYS = CULL_MODELS + FEATURES + 1 };
+enum { FEATURES = 64, ARRAYS = CULL_MODELS + FEATURES + 1 };
 
 struct cull_outcomes_file {
-    cull_outcomes o;
+    cull_outcomes o; /* the rows at hand */
+    cull__cols *table;
+    int from[LISTS][CULL_MODELS]; /* which column of it; -1 = the number is the same in all rows */
+    double same[CULL_MODELS];     /* of costs */
+    int parts[LISTS], single_from[SINGLES], group_from;
+    int64_t rows, ended;      /* of the arrays, -1 = there is none; 1 = the table has no more */
+    char rows_of[256];        /* which said so */
     cull_array array[ARRAYS]; /* kept open: outputs and features point into them */
     int arrays;
-    const float *out[CULL_MODELS], *x[FEATURES];
+    const cull_array *truth;
+    const float *out0[CULL_MODELS], *x0[FEATURES], *out[CULL_MODELS], *x[FEATURES];
     float *own[ARRAYS]; /* made from arrays that are not f32 */
     int owns;
     int64_t d[FEATURES];
     const char *name[CULL_MODELS];
     double each[CULL_MODELS], delay[CULL_MODELS];
-    double *list[LISTS], *single[SINGLES];
+    double *list[LISTS], *single[SINGLES], *truths; /* truths: of a file, of all rows */
+    int64_t list_cap[LISTS], single_cap[SINGLES], group_cap, hash_cap, name_cap;
     int32_t *group;
-    char **group_name;
+    const char **group_name; /* in the table's keys */
     uint64_t *hash;
     char *words; /* names and lists, cut apart */
     char where[256];
@@ -43,7 +49,8 @@ void cull_outcomes_close(cull_outcomes_file *f)
     for (int i = 0; i < f->owns; i++) cull__free(f->own[i]);
     for (int i = 0; i < LISTS; i++) cull__free(f->list[i]);
     for (int i = 0; i < SINGLES; i++) cull__free(f->single[i]);
-    for (int32_t g = 0; f->group_name && g < f->o.groups; g++) cull__free(f->group_name[g]);
+    cull__cols_close(f->table);
+    cull__free(f->truths);
     cull__free(f->group_name);
     cull__free(f->group);
     cull__free(f->hash);
@@ -64,7 +71,7 @@ typedef struct {
     char *words; /* what is left of the copies */
     const char *part[LISTS + 2][CULL_MODELS];
     int parts[LISTS + 2];
-    const char *first; /* what said how many rows there are */
+    const char *first; /* what said how many models there are */
 } opening;
 enum { MODELS = LISTS, DELAY };
 
@@ -131,17 +138,20 @@ static cull_status lists(opening *g, const cull_outcomes_opts *o)
 }
 
 /* ---- rows ---- */
+static cull_status other_rows(cull_ctx *cx, const char *path, int64_t n, const char *of, int64_t m)
+{
+    return cull__fail(cx, CULL_EINPUT, "%s has %" PRId64 " rows, %s has %" PRId64, path, n, of, m);
+}
+
+/* Arrays say at once how many rows they have. */
 static cull_status same_rows(opening *g, const char *path, int64_t n)
 {
     cull_outcomes_file *f = g->f;
-    if (!f->where[0]) {
-        cull__quote(path, strlen(path), f->where, sizeof f->where);
-        f->o.where = f->where;
-        f->o.n = n;
+    if (f->rows < 0) {
+        f->rows = n;
+        cull__quote(path, strlen(path), f->rows_of, sizeof f->rows_of);
     }
-    if (f->o.n == n) return CULL_OK;
-    return cull__fail(g->cx, CULL_EINPUT, "%s has %" PRId64 " rows, %s has %" PRId64, path, n,
-                      f->where, f->o.n);
+    return f->rows == n ? CULL_OK : other_rows(g->cx, path, n, f->rows_of, f->rows);
 }
 
 static bool is_number(const char *s, double *v) { return cull__parse_f64(s, strlen(s), v); }
@@ -184,7 +194,7 @@ static cull_status outputs(opening *g, const char *const *path, int files, cull_
     cull_outcomes_file *f = g->f;
     for (int k = 0; k < files; k++) {
         int64_t d = 0;
-        CULL_TRY(open_matrix(g, path[k], &f->out[k], &d));
+        CULL_TRY(open_matrix(g, path[k], &f->out0[k], &d));
         if (k == 0) f->o.classes = d <= INT32_MAX ? (int32_t)d : -1;
         if (d != f->o.classes)
             return cull__fail(g->cx, CULL_EINPUT, "%s has %" PRId64 " classes, %s has %d", path[k],
@@ -202,7 +212,7 @@ static cull_status features(opening *g, const cull_outcomes_opts *o)
     if (o->features_files > FEATURES)
         return cull__fail(g->cx, CULL_EINPUT, "--features: more than %d files", FEATURES);
     for (int k = 0; k < o->features_files; k++)
-        CULL_TRY(open_matrix(g, o->features[k], &f->x[k], &f->d[k]));
+        CULL_TRY(open_matrix(g, o->features[k], &f->x0[k], &f->d[k]));
     if (!o->features_files) return CULL_OK;
     f->o.x = f->x;
     f->o.d = f->d;
@@ -226,39 +236,19 @@ static cull_status no_table(opening *g, const char *what, const char *column)
                       column);
 }
 
-/* Names of the columns that are asked for, each once. */
-static int wanted(opening *g, const char *const single[SINGLES], const char **name)
-{
-    int n = 0;
-    double v;
-    for (int l = 0; l < LISTS; l++)
-        for (int k = 0; k < g->parts[l]; k++)
-            if (l != COST || !is_number(g->part[l][k], &v)) name[n++] = g->part[l][k];
-    for (int i = 0; i < SINGLES; i++)
-        if (single[i]) name[n++] = single[i];
-    int kept = 0;
-    for (int i = 0; i < n; i++) {
-        int j = 0;
-        while (j < kept && strcmp(name[j], name[i])) j++;
-        if (j == kept) name[kept++] = name[i];
-    }
-    return kept;
-}
+/* The columns that are asked for, each once. */
+typedef struct {
+    cull__col col[LISTS * CULL_MODELS + SINGLES + 1];
+    int n;
+} wanted;
 
-static cull_status take_list(opening *g, const cull_table *t, int l)
+static int want(wanted *w, const char *name, cull__col_kind kind)
 {
-    cull_outcomes_file *f = g->f;
-    int64_t n = f->o.n;
-    if (!g->parts[l]) return CULL_OK;
-    CULL_TRY(CULL_ALLOC(g->cx, f->list[l], f->o.models * n));
-    for (int k = 0; k < f->o.models; k++) {
-        double v, *to = f->list[l] + k * n;
-        if (l == COST && is_number(g->part[l][k], &v))
-            for (int64_t i = 0; i < n; i++) to[i] = v;
-        else
-            memcpy(to, cull_table_col(t, g->part[l][k]), (size_t)n * sizeof *to);
-    }
-    return CULL_OK;
+    bool key = kind == CULL__COL_KEY;
+    for (int i = 0; i < w->n; i++)
+        if (!strcmp(w->col[i].name, name) && (w->col[i].kind == CULL__COL_KEY) == key) return i;
+    w->col[w->n] = (cull__col){name, kind};
+    return w->n++;
 }
 
 static bool all_numbers(opening *g)
@@ -268,36 +258,30 @@ static bool all_numbers(opening *g)
     return true;
 }
 
-static cull_status take(opening *g, const cull_table *t, const char *const single[SINGLES])
-{
-    cull_outcomes_file *f = g->f;
-    CULL_TRY(take_list(g, t, SCORE));
-    CULL_TRY(take_list(g, t, QUALITY));
-    if (!all_numbers(g)) CULL_TRY(take_list(g, t, COST));
-    for (int i = 0; i < SINGLES; i++) {
-        if (!single[i]) continue;
-        CULL_TRY(CULL_ALLOC(g->cx, f->single[i], f->o.n));
-        memcpy(f->single[i], cull_table_col(t, single[i]), (size_t)f->o.n * sizeof(double));
-    }
-    return CULL_OK;
-}
-
 static cull_status columns(opening *g, const cull_outcomes_opts *o, bool truth_file)
 {
     const char *single[SINGLES] = {truth_file ? NULL : o->truth, o->weight, o->spread};
-    const char *name[LISTS * CULL_MODELS + SINGLES];
-    int n = wanted(g, single, name);
-    cull_table_file *t;
-    if (n && !o->table) return no_table(g, "score, --quality, --cost or --truth", name[0]);
-    if (!n) {
-        all_numbers(g);
-        return CULL_OK;
+    cull_outcomes_file *f = g->f;
+    wanted w = {.n = 0};
+    bool each = all_numbers(g);
+    for (int l = 0; l < LISTS; l++) {
+        f->parts[l] = l == COST && each ? 0 : g->parts[l];
+        for (int k = 0; k < f->parts[l]; k++)
+            f->from[l][k] = l == COST && is_number(g->part[l][k], &f->same[k])
+                                ? -1
+                                : want(&w, g->part[l][k], CULL__COL_NUMBER);
     }
-    CULL_TRY(cull_table_open(g->cx, o->table, name, n, &t));
-    cull_status s = same_rows(g, o->table, cull_table_of(t)->n);
-    if (s == CULL_OK) s = take(g, cull_table_of(t), single);
-    cull_table_close(t);
-    return s;
+    for (int i = 0; i < SINGLES; i++)
+        f->single_from[i] =
+            !single[i]
+                ? -1
+                : want(&w, single[i], i == TRUTH && o->late ? CULL__COL_BLANKS : CULL__COL_NUMBER);
+    if (w.n && !o->table) return no_table(g, "score, --quality, --cost or --truth", w.col[0].name);
+    if (o->group && !o->table) return no_table(g, "group", o->group);
+    f->group_from = o->group ? want(&w, o->group, CULL__COL_KEY) : -1;
+    if (!w.n) return CULL_OK;
+    cull__quote(o->table, strlen(o->table), f->where, sizeof f->where);
+    return cull__cols_open(g->cx, o->table, w.col, w.n, &f->table);
 }
 
 /* ---- the truth as a file ---- */
@@ -328,8 +312,8 @@ static cull_status truth_column(opening *g, const char *path)
         of->cols == 1 ? same_rows(g, path, of->n)
                       : cull__fail(g->cx, CULL_EINPUT,
                                    "%s has %d columns of numbers; a truth is one", path, of->cols);
-    if (s == CULL_OK) s = CULL_ALLOC(g->cx, g->f->single[TRUTH], of->n);
-    if (s == CULL_OK) memcpy(g->f->single[TRUTH], of->col[0], (size_t)of->n * sizeof(double));
+    if (s == CULL_OK) s = CULL_ALLOC(g->cx, g->f->truths, of->n);
+    if (s == CULL_OK) memcpy(g->f->truths, of->col[0], (size_t)of->n * sizeof(double));
     cull_table_close(t);
     return s;
 }
@@ -345,83 +329,11 @@ static cull_status truth_file(opening *g, const char *path)
     CULL_TRY(open_array(g, path, &a));
     if (!cull__array_rows(a, &n, &d) || d != 1)
         return cull__fail(g->cx, CULL_EINPUT, "%s: a truth is one number a row", path);
-    CULL_TRY(same_rows(g, path, n));
-    CULL_TRY(CULL_ALLOC(g->cx, g->f->single[TRUTH], n));
-    cull_array_f64(a, 0, n, g->f->single[TRUTH]);
-    return CULL_OK;
+    g->f->truth = a;
+    return same_rows(g, path, n);
 }
 
-/* ---- groups ---- */
-static cull_status name_group(opening *g, int32_t code, const char *name)
-{
-    size_t n = strlen(name);
-    CULL_TRY(CULL_ALLOC(g->cx, g->f->group_name[code], (int64_t)n + 1));
-    memcpy(g->f->group_name[code], name, n + 1);
-    return CULL_OK;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Codes of numbers are in their order. */
-static cull_status number_groups(opening *g, const double *v)
-{
-    cull_outcomes_file *f = g->f;
-    char buf[32];
-    double *seen;
-    int64_t n = f->o.n, groups = 0;
-    CULL_TRY(CULL_TMP(g->cx, seen, n));
-    memcpy(seen, v, (size_t)n * sizeof *seen);
-    qsort(seen, (size_t)n, sizeof *seen, by_value);
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || seen[i] != seen[groups - 1]) seen[groups++] = seen[i];
-    if (groups > MOST_GROUPS)
-        return cull__fail(g->cx, CULL_EINPUT, "%s: more than %d groups", f->where, MOST_GROUPS);
-    for (int64_t i = 0; i < n; i++) {
-        const double *at = bsearch(&v[i], seen, (size_t)groups, sizeof *seen, by_value);
-        f->group[i] = (int32_t)(at - seen);
-    }
-    f->o.groups = (int32_t)groups;
-    CULL_TRY(CULL_ALLOC(g->cx, f->group_name, groups));
-    for (int32_t c = 0; c < groups; c++) CULL_TRY(name_group(g, c, cull__format_f64(seen[c], buf)));
-    return CULL_OK;
-}
-
-static cull_status text_groups(opening *g, const cull_frame *of, const double *v, int32_t levels)
-{
-    cull_outcomes_file *f = g->f;
-    for (int64_t i = 0; i < f->o.n; i++) f->group[i] = (int32_t)v[i];
-    CULL_TRY(CULL_ALLOC(g->cx, f->group_name, levels));
-    f->o.groups = levels;
-    for (int32_t c = 0; c < levels; c++) CULL_TRY(name_group(g, c, cull_frame_target_name(of, c)));
-    return CULL_OK;
-}
-
-static cull_status groups(opening *g, const cull_outcomes_opts *o)
-{
-    if (!o->group) return CULL_OK;
-    if (!o->table) return no_table(g, "group", o->group);
-    cull_frame_opts fo = CULL_FRAME_OPTS;
-    cull_frame *of;
-    int32_t levels;
-    fo.paths = &o->table;
-    fo.npaths = 1;
-    fo.target = o->group;
-    CULL_TRY(cull_frame_open(g->cx, &fo, &of));
-    const double *v = cull_frame_target(of, &levels);
-    cull_status s = same_rows(g, o->table, cull_pool_n(cull_frame_pool(of)));
-    if (s == CULL_OK) s = CULL_ALLOC(g->cx, g->f->group, g->f->o.n);
-    if (s == CULL_OK) s = levels ? text_groups(g, of, v, levels) : number_groups(g, v);
-    g->f->o.group = g->f->group;
-    g->f->o.group_name = (const char *const *)g->f->group_name;
-    cull_frame_free(of);
-    return s;
-}
-
-/* ---- names, hashes ---- */
+/* ---- names ---- */
 static const char *stem(const char *path)
 {
     const char *colon = strrchr(path, ':'), *slash = strrchr(path, '/');
@@ -440,14 +352,6 @@ static void names(opening *g, const cull_outcomes_opts *o)
     f->o.name = f->name;
 }
 
-static cull_status hashes(opening *g)
-{
-    cull_outcomes_file *f = g->f;
-    CULL_TRY(CULL_ALLOC(g->cx, f->hash, f->o.n));
-    if (cull_outcomes_hash(&f->o, f->hash)) f->o.hash = f->hash;
-    return CULL_OK;
-}
-
 static cull_status delays(opening *g)
 {
     for (int k = 0; k < g->parts[DELAY]; k++)
@@ -461,25 +365,20 @@ static cull_status open_all(opening *g, const cull_outcomes_opts *o)
 {
     cull_outcomes_file *f = g->f;
     bool file = o->truth && exists(o->truth);
+    f->rows = -1;
     CULL_TRY(lists(g, o));
     CULL_TRY(columns(g, o, file));
     CULL_TRY(arrays(g, o));
     if (file) CULL_TRY(truth_file(g, o->truth));
-    CULL_TRY(groups(g, o));
     CULL_TRY(delays(g));
-    f->o.score = f->list[SCORE];
-    f->o.quality = f->list[QUALITY];
-    f->o.cost = f->list[COST];
-    if (g->parts[COST] && !f->o.cost) f->o.each = f->each;
-    f->o.truth = f->single[TRUTH];
-    f->o.weight = f->single[WEIGHT];
-    f->o.spread = f->single[SPREAD];
+    if (g->parts[COST] && !f->parts[COST]) f->o.each = f->each;
+    if (!f->where[0]) memcpy(f->where, f->rows_of, sizeof f->where);
+    f->o.where = f->where;
     names(g, o);
-    CULL_TRY(hashes(g));
-    return cull_outcomes_check(g->cx, &f->o);
+    return CULL_OK;
 }
 
-cull_status cull_outcomes_open(cull_ctx *cx, const cull_outcomes_opts *o, cull_outcomes_file **out)
+cull_status cull_outcomes_begin(cull_ctx *cx, const cull_outcomes_opts *o, cull_outcomes_file **out)
 {
     opening g = {.cx = cx};
     *out = NULL;
@@ -491,5 +390,159 @@ cull_status cull_outcomes_open(cull_ctx *cx, const cull_outcomes_opts *o, cull_o
         *out = g.f;
     else
         cull_outcomes_close(g.f);
+    return s;
+}
+
+/* ---- the next rows ---- */
+/* The table's are as many as those of the arrays, as far as is known. */
+static cull_status rows_agree(cull_ctx *cx, const cull_outcomes_file *f, int64_t n)
+{
+    int64_t upto = f->o.first + n;
+    if (!f->table || f->rows < 0) return CULL_OK;
+    if (f->ended && upto != f->rows) return other_rows(cx, f->rows_of, f->rows, f->where, upto);
+    if (upto <= f->rows) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT, "%s has %" PRId64 " rows, %s has more", f->rows_of, f->rows,
+                      f->where);
+}
+
+static cull_status take_lists(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
+{
+    for (int l = 0; l < LISTS; l++) {
+        if (!f->parts[l]) continue;
+        if (n > INT64_MAX / f->parts[l])
+            return cull__fail(cx, CULL_EINPUT, "%s: too many rows", f->where);
+        CULL_TRY(CULL_GROW(cx, f->list[l], &f->list_cap[l], f->parts[l] * n));
+        for (int k = 0; k < f->parts[l]; k++) {
+            double *to = f->list[l] + k * n;
+            if (f->from[l][k] >= 0)
+                memcpy(to, t->col[f->from[l][k]], (size_t)n * sizeof *to);
+            else
+                for (int64_t i = 0; i < n; i++) to[i] = f->same[k];
+        }
+    }
+    f->o.score = f->list[SCORE];
+    f->o.quality = f->list[QUALITY];
+    f->o.cost = f->list[COST];
+    return CULL_OK;
+}
+
+static cull_status take_singles(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
+{
+    for (int i = 0; i < SINGLES; i++) {
+        if (f->single_from[i] < 0 && !(i == TRUTH && f->truth)) continue;
+        CULL_TRY(CULL_GROW(cx, f->single[i], &f->single_cap[i], n));
+        if (f->single_from[i] >= 0)
+            memcpy(f->single[i], t->col[f->single_from[i]], (size_t)n * sizeof(double));
+        else
+            cull_array_f64(f->truth, f->o.first, n, f->single[i]);
+    }
+    f->o.truth = f->truths ? f->truths + f->o.first : f->single[TRUTH];
+    f->o.weight = f->single[WEIGHT];
+    f->o.spread = f->single[SPREAD];
+    return CULL_OK;
+}
+
+static void take_arrays(cull_outcomes_file *f)
+{
+    for (int k = 0; f->o.out && k < f->o.models; k++)
+        f->out[k] = f->out0[k] + f->o.first * f->o.classes;
+    for (int k = 0; k < f->o.xs; k++) f->x[k] = f->x0[k] + f->o.first * f->d[k];
+}
+
+/* Groups are numbered as they come. */
+static cull_status take_groups(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
+{
+    if (f->group_from < 0) return CULL_OK;
+    const cull__keys *k = cull__cols_keys(f->table, f->group_from);
+    CULL_TRY(CULL_GROW(cx, f->group, &f->group_cap, n));
+    for (int64_t i = 0; i < n; i++) f->group[i] = (int32_t)t->col[f->group_from][i];
+    if (f->o.groups < k->name.n) { /* names move as others come */
+        CULL_TRY(CULL_GROW(cx, f->group_name, &f->name_cap, k->name.n));
+        for (int32_t c = 0; c < k->name.n; c++) f->group_name[c] = cull__dict_text(&k->name, c);
+        f->o.groups = (int32_t)k->name.n;
+    }
+    f->o.group = f->group;
+    f->o.group_name = f->group_name;
+    return CULL_OK;
+}
+
+static cull_status hashes(cull_ctx *cx, cull_outcomes_file *f)
+{
+    CULL_TRY(CULL_GROW(cx, f->hash, &f->hash_cap, f->o.n));
+    f->o.hash = cull_outcomes_hash(&f->o, f->hash) ? f->hash : NULL;
+    return CULL_OK;
+}
+
+static cull_status next(cull_ctx *cx, cull_outcomes_file *f, int64_t most)
+{
+    cull_table t = {0};
+    f->o.first += f->o.n;
+    f->o.n = 0;
+    int64_t n = f->rows - f->o.first < most ? f->rows - f->o.first : most;
+    if (f->table && !f->ended) CULL_TRY(cull__cols_next(cx, f->table, most, &t));
+    if (f->table) n = t.n;
+    f->ended |= n < most;
+    CULL_TRY(rows_agree(cx, f, n));
+    if (n == 0 && f->o.first) return CULL_OK;
+    f->o.n = n;
+    CULL_TRY(take_lists(cx, f, &t, n));
+    CULL_TRY(take_singles(cx, f, &t, n));
+    take_arrays(f);
+    CULL_TRY(take_groups(cx, f, &t, n));
+    CULL_TRY(hashes(cx, f));
+    return cull_outcomes_check(cx, &f->o);
+}
+
+cull_status cull_outcomes_next(cull_ctx *cx, cull_outcomes_file *f, int64_t most)
+{
+    cull__mark_t mark = cull__mark(cx);
+    const char *phase = cull__phase(cx, "reading rows");
+    cull_status s = next(cx, f, most);
+    cull__phase(cx, phase);
+    cull__release(cx, mark);
+    return s;
+}
+
+/* ---- all rows ---- */
+typedef struct {
+    double v;
+    int32_t code;
+} key;
+static int by_value(const void *a, const void *b)
+{
+    const key *x = a, *y = b;
+    return (x->v > y->v) - (x->v < y->v);
+}
+
+/* Codes of numbers come to be in their order. */
+static cull_status order_groups(cull_ctx *cx, cull_outcomes_file *f)
+{
+    if (f->group_from < 0) return CULL_OK;
+    const cull__keys *k = cull__cols_keys(f->table, f->group_from);
+    int32_t n = (int32_t)k->name.n, *now;
+    key *by;
+    if (k->text) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, by, n));
+    CULL_TRY(CULL_TMP(cx, now, n));
+    for (int32_t c = 0; c < n; c++) by[c] = (key){k->value[c], c};
+    qsort(by, (size_t)n, sizeof *by, by_value);
+    for (int32_t c = 0; c < n; c++) {
+        now[by[c].code] = c;
+        f->group_name[c] = cull__dict_text(&k->name, by[c].code);
+    }
+    for (int64_t i = 0; i < f->o.n; i++) f->group[i] = now[f->group[i]];
+    return CULL_OK;
+}
+
+cull_status cull_outcomes_open(cull_ctx *cx, const cull_outcomes_opts *o, cull_outcomes_file **out)
+{
+    CULL_TRY(cull_outcomes_begin(cx, o, out));
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = cull_outcomes_next(cx, *out, INT64_MAX);
+    if (s == CULL_OK) s = order_groups(cx, *out);
+    cull__release(cx, mark);
+    if (s == CULL_OK) return s;
+    cull_outcomes_close(*out);
+    *out = NULL;
     return s;
 }

@@ -33,7 +33,7 @@ static cull_status opts_fit(cull_ctx *cx, const cull_set_opts *o)
 static double share_of(const cull_ctx *cx, const cull_set_opts *o, int64_t row)
 {
     if (!o->randomised) return 1;
-    const uint64_t name[2] = {o->stream, (uint64_t)row};
+    const uint64_t name[2] = {o->stream, (uint64_t)(o->first + row)};
     cull_rng r = cull__rng(cx, cull__hash64(name, sizeof name, 0));
     return cull__rng_unit(&r);
 }

@@ -43,22 +43,7 @@ cull_status cull_compute_fit(cull_ctx *cx, const cull_method *m, const cull_opts
 cull_status cull_compute_apply(cull_ctx *cx, const cull_policy *p, const cull_opts *opts,
                                const cull_outcomes *rows, cull_decisions *out)
 {
-    const cull_method *m = cull_policy_method(p);
-    const cull_opts *use;
-    cull_opts *own;
-    cull_outcomes checked;
-    *out = (cull_decisions){0};
-    if (m->task != CULL_TASK_COMPUTE)
-        return cull__fail(cx, CULL_EINPUT, "the policy is of %s, a method of task %s", m->slug,
-                          cull_task_name(m->task));
-    CULL_TRY(cull__policy_opts(cx, p, opts, &own, &use));
-    cull__mark_t mark = cull__mark(cx);
-    cull_status s = cull__same_models(cx, p, rows);
-    if (s == CULL_OK) s = cull__outcomes_for(cx, m, m->run.compute->apply_needs, rows, &checked);
-    if (s == CULL_OK) s = m->run.compute->apply(cx, p, cull_opts_raw(use), &checked, out);
-    if (s == CULL_OK) s = cull__decisions_check(cx, m, rows, out);
-    cull__release(cx, mark);
-    cull_opts_free(own);
-    if (s != CULL_OK) cull_decisions_free(out);
-    return s;
+    /* of task compute nothing is noted in the policy */
+    return cull__apply_at_once(cx, CULL_TASK_COMPUTE, (cull_policy *)(uintptr_t)p, opts, rows, out,
+                               NULL);
 }

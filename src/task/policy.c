@@ -59,8 +59,8 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, unsigned need
     for (int64_t i = 0; i < o->n; i++)
         if (isnan(o->truth[i]))
             return cull__fail(cx, CULL_EINPUT,
-                              "%s: row %" PRId64 " has no truth, which %s learns from", where(o), i,
-                              m->slug);
+                              "%s: row %" PRId64 " has no truth, which %s learns from", where(o),
+                              o->first + i, m->slug);
     return CULL_OK;
 }
 

@@ -25,4 +25,9 @@ cull_status cull__decisions_check(cull_ctx *cx, const cull_method *m, const cull
 /* opts, or where that is NULL *own, those of the policy; free *own. */
 cull_status cull__policy_opts(cull_ctx *cx, const cull_policy *p, const cull_opts *opts,
                               cull_opts **own, const cull_opts **use);
+/* Decide about rows, all in one block, by a policy of that task; g may be NULL. */
+cull_status cull__apply_at_once(cull_ctx *cx, cull_task task, cull_policy *p, const cull_opts *opts,
+                                const cull_outcomes *rows, cull_decisions *out, cull_guarantee *g);
+/* Hashes of calibration rows in a policy, as two columns of 32 bits: every f64 holds them exactly. */
+#define CULL__HASHES "calibration.rows"
 #endif

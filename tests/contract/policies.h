@@ -5,6 +5,7 @@
 #include "contract.h"
 
 #include "cull/compute.h"
+#include "cull/stream.h"
 #include "cull/trust.h"
 
 #include <unistd.h>
@@ -218,6 +219,55 @@ static inline void policies_results(const cull_method *m)
     made_free(f), made_free(g);
 }
 
+/* Rows of d from `at` on are those of part. */
+static inline bool is_part(const cull_decisions *d, int64_t at, const cull_decisions *part)
+{
+    size_t n = (size_t)part->n;
+    size_t c = (size_t)part->classes;
+#define SAME(f) (!part->f ? !d->f : d->f && !memcmp(d->f + at, part->f, n * sizeof *part->f))
+    return SAME(model) && SAME(called) && SAME(cost) && SAME(label) && SAME(score) && SAME(keep) &&
+           SAME(p) && SAME(lo) && SAME(hi) &&
+           (!part->set ? !d->set : d->set && !memcmp(d->set + (size_t)at * c, part->set, n * c));
+#undef SAME
+}
+
+/* Block by block as all at once, wherever blocks begin; or all at once and no other way. */
+static inline void policies_blocks(const cull_method *m)
+{
+    made *f = made_new(m, ROWS, 1), *g = made_new(m, ROWS + 33, 2);
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_policy *p;
+    cull_decisions all, d;
+    ok(cx, fit_light(cx, m, &f->o, &p));
+    ok(cx, apply_by(cx, p, &g->o, &all));
+    for (int64_t block = 1; block < 300; block = 3 * block + 61) {
+        cull_stream *s;
+        cull_stream_summary sum;
+        ok(cx, cull_stream_new(cx, p, NULL, &s));
+        bool once = cull_stream_at_once(s);
+        for (int64_t at = 0, n = block; at < g->o.n; at += n) {
+            cull_outcomes part;
+            cull__mark_t mark = cull__mark(cx);
+            if (n > g->o.n - at || (once && !at)) n = g->o.n - at;
+            ok(cx, cull_outcomes_rows(cx, &g->o, at, n, &part));
+            ok(cx, cull_stream_next(cx, s, &part, &d));
+            CHECK(m, d.n == n && is_part(&all, at, &d));
+            cull_decisions_free(&d);
+            if (once) refused(cx, cull_stream_next(cx, s, &part, &d), CULL_EINPUT, "in one block");
+            cull__release(cx, mark);
+        }
+        ok(cx, cull_stream_sum(cx, s, &sum));
+        int64_t kept = 0;
+        for (int64_t i = 0; all.keep && i < all.n; i++) kept += all.keep[i];
+        CHECK(m, sum.rows == g->o.n && sum.kept == kept && sum.copies == 0);
+        cull_stream_free(s);
+    }
+    cull_decisions_free(&all);
+    cull_policy_free(p);
+    cull_ctx_free(cx);
+    made_free(f), made_free(g);
+}
+
 /* What it needs and is not there is refused by the name of the option that gives it. */
 static inline void policies_lacking(const cull_method *m)
 {
@@ -398,6 +448,11 @@ static inline void policies_no_memory(const cull_method *m)
         (void)state;                                                                               \
         EACH_OF(t, m) policies_results(m);                                                         \
     }                                                                                              \
+    static void blocks(void **state)                                                               \
+    {                                                                                              \
+        (void)state;                                                                               \
+        EACH_OF(t, m) policies_blocks(m);                                                          \
+    }                                                                                              \
     static void lacking(void **state)                                                              \
     {                                                                                              \
         (void)state;                                                                               \
@@ -429,7 +484,7 @@ static inline void policies_no_memory(const cull_method *m)
         const struct CMUnitTest tests[] = {                                                        \
             cmocka_unit_test(descriptor), cmocka_unit_test(results), cmocka_unit_test(lacking),    \
             cmocka_unit_test(bad),        cmocka_unit_test(alike),   cmocka_unit_test(options),    \
-            cmocka_unit_test(no_memory),                                                           \
+            cmocka_unit_test(no_memory),  cmocka_unit_test(blocks),                                \
         };                                                                                         \
         return cmocka_run_group_tests(tests, NULL, NULL);                                          \
     }

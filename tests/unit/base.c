@@ -43,6 +43,54 @@ static void numbers(void **state)
     assert_false(cull__parse_bytes("-1", &b));
 }
 
+/* What printf and strtod say: the fewest of 15, 16 and 17 digits that read back. */
+static void as_library(double v)
+{
+    char buf[32], want[32];
+    double back;
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(want, sizeof want, "%.*g", digits, v);
+        if (strtod(want, NULL) == v) break;
+    }
+    assert_string_equal(cull__format_f64(v, buf), want);
+    assert_true(cull__parse_f64(want, strlen(want), &back) && back == v);
+    snprintf(want, sizeof want, "%.*f", 18, v); /* digits that no double needs */
+    assert_true(cull__parse_f64(want, strlen(want), &back));
+    assert_true(back == strtod(want, NULL));
+}
+
+static void numbers_as_library(void **state)
+{
+    (void)state;
+    cull_rng r = cull__rng_seeded(1, 1);
+    for (int i = 0; i < 200000; i++) {
+        double u = cull__rng_unit(&r), v = u * pow(10, (double)cull__rng_below(&r, 24) - 6);
+        int64_t few = cull__rng_below(&r, 1000000);
+        as_library(v);
+        as_library(-v);
+        as_library((double)few / pow(10, (double)cull__rng_below(&r, 12)));
+        as_library(nextafter((double)few / 1000, i % 2 ? 0 : INFINITY));
+        char text[32];
+        double back;
+        snprintf(text, sizeof text, "%d.%010d%08d", (int)cull__rng_below(&r, 10),
+                 (int)cull__rng_below(&r, 1000000000), (int)cull__rng_below(&r, 100000000));
+        assert_true(cull__parse_f64(text, strlen(text), &back) && back == strtod(text, NULL));
+    }
+    for (int e = -20; e < 60; e++) /* the neighbours of a power of two, and it */
+        for (int k = -3; k <= 3; k++) {
+            double v = ldexp(1, e);
+            for (int j = 0; j < abs(k); j++) v = nextafter(v, k < 0 ? 0 : INFINITY);
+            as_library(v);
+        }
+    for (int e = -6; e < 18; e++) as_library(nextafter(pow(10, e), 0)), as_library(pow(10, e));
+    for (int64_t m = 0; m < 1000; m++) { /* halfway between two doubles: to the even one */
+        char text[32];
+        double back;
+        snprintf(text, sizeof text, "%lld", (long long)(9007199254740993 + 2 * m));
+        assert_true(cull__parse_f64(text, strlen(text), &back) && back == strtod(text, NULL));
+    }
+}
+
 static void halves(void **state)
 {
     (void)state;
@@ -259,9 +307,11 @@ static void json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers), cmocka_unit_test(halves), cmocka_unit_test(philox),
-        cmocka_unit_test(loops),   cmocka_unit_test(host),   cmocka_unit_test(hashes),
-        cmocka_unit_test(memory),  cmocka_unit_test(names),  cmocka_unit_test(json),
+        cmocka_unit_test(numbers), cmocka_unit_test(numbers_as_library),
+        cmocka_unit_test(halves),  cmocka_unit_test(philox),
+        cmocka_unit_test(loops),   cmocka_unit_test(host),
+        cmocka_unit_test(hashes),  cmocka_unit_test(memory),
+        cmocka_unit_test(names),   cmocka_unit_test(json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,6 +296,135 @@ static void hashes(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* ---- block by block ---- */
+enum { MANY = 30000 };
+static char *big_text(char form)
+{
+    static const char *const cell[] = {"b", "\"a, \"\"1\"\"\n\"", "2.0", "2"};
+    static const char *const json[] = {"\"b\"", "\"a, \\\"1\\\"\\n\"", "2.0", "2"};
+    char *s = malloc((size_t)MANY * 160), *at = s;
+    assert_non_null(s);
+    if (form != 'j') at += sprintf(at, "s1%cg%cy\n", form, form);
+    for (int i = 0; i < MANY; i++) {
+        double v = i * 0.37 + 1e-7 * i;
+        if (form == 'j')
+            at += sprintf(at, "{\"s1\":%.17g,\"g\":%s%s}\n", v, json[i % 4],
+                          i % 3   ? ",\"y\":1"
+                          : i % 2 ? ",\"y\":null"
+                                  : "");
+        else
+            at += sprintf(at, "%.17g%c%s%c%s\n", v, form, cell[i % 4], form, i % 3 ? "1" : "");
+    }
+    return s;
+}
+
+static bool same_row(const cull_outcomes *a, int64_t at, const cull_outcomes *r, int64_t i)
+{
+    return r->score[i] == a->score[at] && r->hash[i] == a->hash[at] &&
+           r->cost[r->n + i] == a->cost[a->n + at] && isnan(r->truth[i]) == (at % 3 == 0) &&
+           !memcmp(&r->truth[i], &a->truth[at], sizeof(double)) &&
+           !strcmp(r->group_name[r->group[i]], a->group_name[a->group[at]]);
+}
+
+/* The same rows wherever blocks begin; quoted cells go over lines, and over what is read at a time. */
+static void blocks(void **state)
+{
+    (void)state;
+    static const char form[] = {',', '\t', 'j'};
+    static const char *const name[] = {"big.csv", "big.tsv", "big.jsonl"};
+    static const int64_t most[] = {1, 4096, MANY, INT64_MAX};
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    for (int k = 0; k < 3; k++) {
+        char *s = big_text(form[k]);
+        cull_outcomes_opts o = CULL_OUTCOMES_OPTS;
+        cull_outcomes_file *all, *f;
+        o.table = text(name[k], s), o.score = "s1,s1", o.cost = "2,s1", o.truth = "y";
+        o.group = "g";
+        refused(cx, cull_outcomes_open(cx, &o, &f), CULL_EINPUT, "blank; every row needs a number");
+        o.late = true;
+        ok(cx, cull_outcomes_open(cx, &o, &all));
+        const cull_outcomes *a = cull_outcomes_of(all), *r;
+        assert_int_equal(a->n, MANY);
+        assert_int_equal(a->groups, 3);
+        for (size_t b = 0; b < sizeof most / sizeof *most; b++) {
+            int64_t n = 0;
+            ok(cx, cull_outcomes_begin(cx, &o, &f));
+            for (r = cull_outcomes_of(f);; n += r->n) {
+                ok(cx, cull_outcomes_next(cx, f, most[b]));
+                if (!r->n || (most[b] == 1 && n > 600)) break;
+                assert_int_equal(r->first, n);
+                assert_int_equal(r->n, MANY - n < most[b] ? MANY - n : most[b]);
+                for (int64_t i = 0; i < r->n; i++)
+                    if (!same_row(a, n + i, r, i)) fail_msg("%s: row %d", name[k], (int)(n + i));
+            }
+            assert_true(n == MANY || most[b] == 1);
+            cull_outcomes_close(f);
+        }
+        assert_string_equal(a->group_name[a->group[1]], "a, \"1\""); /* blanks around are none */
+        assert_string_equal(a->group_name[a->group[2]], "2");
+        cull_outcomes_close(all);
+        free(s);
+    }
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+/* Arrays beside a table are cut alike; more rows on either side are told once they are seen. */
+static void blocks_of_arrays(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    char logits[512], truth[512];
+    const char *out[] = {logits};
+    cull_outcomes_opts o = CULL_OUTCOMES_OPTS;
+    cull_outcomes_file *f;
+    snprintf(logits, sizeof logits, "%s", array(cx, "a.npy", 0, CULL_F32, CLASSES));
+    snprintf(truth, sizeof truth, "%s", array(cx, "y.npy", 0, CULL_I64, 1));
+    o.logits = out, o.logits_files = 1, o.truth = truth;
+    for (int with_table = 0; with_table < 2; with_table++) {
+        if (with_table) o.table = text("t.csv", "w,g\n1,7\n2,8\n3,7\n4,9\n5,7\n");
+        if (with_table) o.weight = "w", o.group = "g";
+        ok(cx, cull_outcomes_begin(cx, &o, &f));
+        const cull_outcomes *r = cull_outcomes_of(f);
+        for (int64_t n = 0; n < ROWS; n += 2) {
+            ok(cx, cull_outcomes_next(cx, f, 2));
+            assert_int_equal(r->n, n + 2 <= ROWS ? 2 : ROWS - n);
+            for (int64_t i = 0; i < r->n; i++) {
+                assert_true(r->out[0][i * CLASSES + 1] == (float)logit(0, (int)(n + i), 1));
+                assert_true(r->truth[i] == (double)((n + i) % CLASSES));
+                assert_true(!with_table || r->weight[i] == (double)(n + i + 1));
+            }
+        }
+        ok(cx, cull_outcomes_next(cx, f, 2));
+        assert_int_equal(r->n, 0);
+        cull_outcomes_close(f);
+    }
+    static const struct {
+        const char *rows, *say;
+    } bad[] = {{"w\n1\n2\n3\n", "a.npy has 5 rows, "}, {"w\n1\n2\n3\n4\n5\n6\n", "has more"}};
+    for (int i = 0; i < 2; i++) {
+        o.table = text("t.csv", bad[i].rows), o.group = NULL;
+        ok(cx, cull_outcomes_begin(cx, &o, &f));
+        cull_status s = CULL_OK;
+        for (int k = 0; k < 4 && s == CULL_OK; k++) s = cull_outcomes_next(cx, f, 2);
+        refused(cx, s, CULL_EINPUT, bad[i].say);
+        cull_outcomes_close(f);
+    }
+    o = (cull_outcomes_opts)CULL_OUTCOMES_OPTS; /* an array as the table */
+    o.table = logits, o.score = "c2,c0", o.group = "c1";
+    ok(cx, cull_outcomes_begin(cx, &o, &f));
+    for (int i = 0; i < ROWS; i++) {
+        ok(cx, cull_outcomes_next(cx, f, 1));
+        assert_true(cull_outcomes_of(f)->score[0] == (double)(float)logit(0, i, 2));
+        assert_true(cull_outcomes_of(f)->score[1] == (double)(float)logit(0, i, 0));
+    }
+    cull_outcomes_close(f);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
 static void no_memory(void **state)
 {
     (void)state;
@@ -338,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(truths, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(refusals, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(hashes, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(blocks, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(blocks_of_arrays, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(no_memory, make_dir, drop_dir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

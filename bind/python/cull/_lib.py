@@ -492,6 +492,7 @@ class Outcomes(ctypes.Structure):
         ("d", c_void_p),
         ("xs", c_int),
         ("where", c_char_p),
+        ("first", c_int64),
     ]
 
 

@@ -176,6 +176,7 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
 
 static const cull_compute_fns fns = {.needs = CULL_READS_SCORE | CULL_READS_QUALITY,
                                      .apply_needs = CULL_READS_SCORE,
+                                     .at_once = "",
                                      .fit = fit,
                                      .apply = apply};
 

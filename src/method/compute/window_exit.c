@@ -332,8 +332,11 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
     return CULL_OK;
 }
 
-static const cull_compute_fns fns = {
-    .needs = CULL_READS_OUT, .apply_needs = CULL_READS_OUT, .fit = fit, .apply = apply};
+static const cull_compute_fns fns = {.needs = CULL_READS_OUT,
+                                     .apply_needs = CULL_READS_OUT,
+                                     .at_once = "shift",
+                                     .fit = fit,
+                                     .apply = apply};
 
 const cull_method cull__method_window_exit = {
     .slug = "window-exit",

@@ -84,6 +84,7 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
 static const cull_trust_fns fns = {
     .needs = CULL_READS_SCORE | CULL_READS_TRUTH,
     .apply_needs = CULL_READS_SCORE,
+    .at_once = "",
     .fit = fit,
     .apply = apply,
 };

@@ -158,6 +158,7 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
     const opts *o = o_;
     cull_class_rows r;
     cull_set_opts so = set_opts(o, OF_TEST);
+    so.first = x->first;
     double classes, *q;
     bool weighted = cull__strata_weighted(p, NAME);
     int64_t row_step = 1, class_step = 0;

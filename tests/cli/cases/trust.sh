@@ -45,3 +45,12 @@ try trust prediction-intervals --score mu --truth y --by group cal.csv
 try trust apply groups.json --score mu new.csv
 try trust apply cert.json --score mu,y new.csv
 true
+# block by block, from standard input and compressed alike; nothing is left of what failed
+rows 200000 7 >long.csv
+cull trust apply groups.json --score mu --group g long.csv -q -o long.tsv
+wc -l <long.tsv
+cull trust apply groups.json --score mu --group g - <long.csv -q | cmp - long.tsv && echo "the same from standard input"
+gzip -c long.csv >long.csv.gz
+cull trust apply groups.json --score mu --group g long.csv.gz -q | cmp - long.tsv && echo "the same compressed"
+awk -F, -v OFS=, 'NR == 150000 { $1 = "x" } 1' long.csv >broken.csv
+cull trust apply groups.json --score mu --group g broken.csv -q -o broken.tsv || ls broken.tsv* 2>/dev/null || echo "no file"

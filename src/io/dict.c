@@ -1,5 +1,5 @@
 /* dict.c - texts as codes: an open-addressing table over one block of text. */
-#include "repr/frame.h"
+#include "io/dict.h"
 
 #include <string.h>
 
