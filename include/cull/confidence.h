@@ -154,6 +154,24 @@ CULL_API cull_status cull_interval_rows(cull_ctx *cx, cull_interval_of of, const
                                         const double *b, int64_t n, const cull_interval_opts *o,
                                         cull_interval_found *out) CULL_CHECKED;
 
+/* ---- how well probabilities fit what was the case ---- */
+enum { CULL_RELIABILITY_BINS = 15 }; /* of equal width, each with its upper end */
+typedef struct {
+    int64_t rows;
+    double predicted, share, lo,
+        hi; /* mean probability; share of hits, its 95 % interval (Clopper and Pearson) */
+} cull_reliability_bin;
+typedef struct {
+    cull_interval_found brier, log_loss,
+        ece; /* mean of (p - hit)^2 and of -log p(what was the case); expected calibration error. Percentiles of 1,000 draws; that
+                of ece, which draws can only push up where it is small, may lie above it */
+    cull_reliability_bin bin[CULL_RELIABILITY_BINS];
+} cull_reliability;
+/* p (n): probabilities of a hit. O(1000 n) time. */
+CULL_API cull_status cull_reliability_of(cull_ctx *cx, const double *p, const uint8_t *hit,
+                                         int64_t n, uint64_t stream,
+                                         cull_reliability *out) CULL_CHECKED;
+
 #ifdef __cplusplus
 }
 #endif

@@ -16,6 +16,7 @@
 #include "cull/corpus.h"
 #include "cull/data.h"
 #include "cull/dataset.h"
+#include "cull/drift.h"
 #include "cull/embed.h"
 #include "cull/evaluate.h"
 #include "cull/feature.h"

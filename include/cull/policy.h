@@ -85,6 +85,9 @@ typedef struct cull_decisions {
     double *lo, *hi;
     int32_t classes;
     uint8_t *set; /* (n, classes): 1 = in the set */
+    /* Of a stream that is watched. */
+    double *level; /* n: the level in force */
+    double *drift; /* n: log10 of what the test against drift has come to */
 } cull_decisions;
 CULL_API void cull_decisions_free(cull_decisions *d);
 /* For methods: the arrays they fill, zeroed. `what` is a sum of these. */

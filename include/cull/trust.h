@@ -3,6 +3,7 @@
  * Pointers in a problem are borrowed for the call. */
 #ifndef CULL_TRUST_H
 #define CULL_TRUST_H
+#include "cull/confidence.h"
 #include "cull/policy.h"
 
 #ifdef __cplusplus
@@ -21,6 +22,7 @@ typedef struct cull_trust_problem {
 #define CULL_TRUST_PROBLEM {.level = 0.1, .delta = 0, .above = NAN}
 /* clang-format on */
 
+#define CULL_SCORES "calibration.scores"
 /* What a method of task trust is: as of compute (cull_compute_fns). */
 typedef struct cull_trust_fns {
     unsigned needs, apply_needs; /* sums of CULL_READS_... of cull/compute.h */
@@ -32,6 +34,13 @@ typedef struct cull_trust_fns {
                        cull_policy *out);
     cull_status (*apply)(cull_ctx *cx, const cull_policy *p, const void *opts,
                          const cull_outcomes *rows, cull_decisions *out);
+    /* Of a method whose threshold bounds a share of all rows, so that it can follow them (cull/stream.h): `strange` is the
+     * score (n) of each row that the threshold is compared with, NAN where the truth is not known; `at` decides by a
+     * threshold for each row. Its policies hold those scores of the calibration rows, as CULL_SCORES. NULL else. */
+    cull_status (*strange)(cull_ctx *cx, const cull_policy *p, const void *opts,
+                           const cull_outcomes *rows, double *score);
+    cull_status (*at)(cull_ctx *cx, const cull_policy *p, const void *opts,
+                      const cull_outcomes *rows, const double *threshold, cull_decisions *out);
 } cull_trust_fns;
 
 /* Calibrate m (a method of task trust); opts NULL = defaults. The policy is a certificate: it says what is
@@ -61,6 +70,11 @@ typedef struct {
 CULL_API cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_decisions *d,
                                       const cull_outcomes *rows,
                                       cull_trust_verdict *out) CULL_CHECKED;
+/* Of probabilities (method calibration) instead: how well `score` fits what was the case. */
+CULL_API bool cull_trust_calibrates(const cull_policy *p);
+CULL_API cull_status cull_trust_reliability(cull_ctx *cx, const cull_policy *p,
+                                            const cull_decisions *d, const cull_outcomes *rows,
+                                            cull_reliability *out) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

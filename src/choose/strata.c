@@ -106,6 +106,7 @@ cull_status cull__strata_keep(cull_ctx *cx, const cull__strata *s, const char *n
     else
         CULL_TRY(cull_conform_quantile(cx, s->v, s->n, s->alpha, q));
     if (s->w) CULL_TRY(keep_rows(cx, s, name, p));
+    if (s->follow) CULL_TRY(cull_policy_put(cx, p, CULL_SCORES, s->n, 1, s->v));
     for (int32_t g = 0; open && !s->w && g < s->strata; g++) *open += q[g] == INFINITY;
     return cull_policy_put(cx, p, name, s->strata, 1, q);
 }

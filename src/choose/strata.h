@@ -2,7 +2,7 @@
 #ifndef CULL__STRATA_H
 #define CULL__STRATA_H
 #include "base/base.h"
-#include "cull/policy.h"
+#include "cull/trust.h"
 
 typedef struct {
     const double *v, *w;    /* (n) scores of calibration rows; weights, NULL = all alike */
@@ -10,6 +10,7 @@ typedef struct {
     int64_t n;
     int32_t strata;
     double alpha; /* a new score passes the threshold with this chance at most */
+    bool follow;  /* the scores are kept too, so that a stream's threshold can start from them */
     double
         delta; /* above 0: that chance, given the calibration rows, is as small but with a chance of delta; without
                    * weights (Vovk 2012: the number of scores below is binomial) */

@@ -253,6 +253,17 @@ static const cull_input bench_own[] = {
     {"dump", NULL,
      "write the tables themselves instead, a line of JSON each: for other programs to run on"},
     {NULL, NULL, NULL}};
+static const cull_input policy_own[] = {
+    {"watch", NULL,
+     "apply: rows come in order, with the truth where it is known (else blank): say when they stop "
+     "being like those of the calibration, and let the threshold follow them"},
+    {"alarm", "CHANCE", "of --watch: the chance of any false alarm, at most (0.05)"},
+    {"follow", "RATE",
+     "of --watch: how fast the level follows; 0 = several rates, weighed by how they fare (0)"},
+    {"window", "ROWS",
+     "of --watch: rows that the threshold is set by, the last ones (as many as were calibrated on, "
+     "100 to 10000)"},
+    {NULL, NULL, NULL}};
 static const cull_input policy_out[] = {
     {"out", "OUT...",
      "-o OUT: the policy; of apply the decisions, as csv, json or jsonl by its name, else tsv"},
@@ -333,8 +344,8 @@ void commands_start(void)
     const cull_input *compare[] = {cull_task_inputs(CULL_TASK_DATA), cull_compare_inputs(),
                                    only_feature, compare_own, out_file};
     const cull_input *feature[] = {cull_task_inputs(CULL_TASK_FEATURE), feature_own, column_files};
-    const cull_input *compute[] = {cull_task_inputs(CULL_TASK_COMPUTE), policy_out};
-    const cull_input *trust[] = {cull_task_inputs(CULL_TASK_TRUST), policy_out};
+    const cull_input *compute[] = {cull_task_inputs(CULL_TASK_COMPUTE), policy_own, policy_out};
+    const cull_input *trust[] = {cull_task_inputs(CULL_TASK_TRUST), policy_own, policy_out};
     const cull_input *weights[] = {cull_task_inputs(CULL_TASK_WEIGHTS), weights_own};
     int n = 0;
     for (const cull_input *r = feature[0]; r->name && n < COUNT(only_feature) - 1; r++)

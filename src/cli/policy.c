@@ -44,6 +44,7 @@ static int take_rows(work *w, bool all)
     o.cost = value_of(c, "cost", NULL);
     o.delay = value_of(c, "delay", NULL);
     o.truth = value_of(c, "truth", NULL);
+    o.late = w->stream && has(c, "watch");
     o.weight = value_of(c, "weight", NULL);
     o.spread = value_of(c, "spread", NULL);
     o.group = value_of(c, "group", NULL);
@@ -123,6 +124,7 @@ static int run_fit(work *w)
     cli *c = w->c;
     const char *out = "-";
     TRY(one_out(c, &out));
+    if (has(c, "watch")) return fail(c, USAGE, "--watch is of apply");
     TRY(take_table(w, 0));
     TRY(method_options(c, c->cx, c->method, true, &w->opts));
     TRY(take_rows(w, true));
@@ -200,6 +202,47 @@ static cull_status one_block(work *w, cull_decisions_writer *out, bool *more)
     return s;
 }
 
+/* --watch, --alarm, --follow, --window. */
+static int watch(work *w)
+{
+    cli *c = w->c;
+    cull_watch_opts o = CULL_WATCH_OPTS;
+    double window;
+    TRY(number_of(c, "alarm", o.alarm, 1e-9, 0.5, false, &o.alarm));
+    TRY(number_of(c, "follow", 0, 0, 1, false, &o.rate));
+    TRY(number_of(c, "window", 0, 1, 1 << 24, true, &window));
+    o.window = (int64_t)window;
+    if (has(c, "watch")) return check(c, cull_stream_watch(c->cx, w->stream, &o));
+    static const char *const of[] = {"alarm", "follow", "window"};
+    for (int i = 0; i < COUNT(of); i++)
+        if (has(c, of[i])) return fail(c, USAGE, "--%s is of --watch", of[i]);
+    return DONE;
+}
+
+static double share(int64_t k, int64_t n) { return n ? (double)k / (double)n : 0; }
+
+static void say_watch(cli *c, const cull_watch_summary *w, const cull_guarantee *g)
+{
+    if (!w->alarms)
+        talk(c, "no drift is seen in %" PRId64 " rows: the test came to %.3g at most", w->known,
+             pow(10, w->most));
+    for (int i = 0; i < w->alarms && i < CULL_ALARMS; i++)
+        talk(c, "drift is seen at row %" PRId64, w->at[i]);
+    if (!w->follows) return;
+    for (int i = 0; i < 2; i++)
+        if (w->of[i])
+            talk(c, "%s: %.4g of %" PRId64 " rows%s; by the threshold as fitted it would be %.4g",
+                 g->bounds ? g->bounds : "missed", share(w->missed[i], w->of[i]), w->of[i],
+                 !w->alarms ? ""
+                 : i        ? " after the first alarm"
+                            : " up to the first alarm",
+                 share(w->still[i], w->of[i]));
+    talk(c,
+         "guaranteed: within %.3g of %g over all %" PRId64
+         " rows whose truth came, whatever they are",
+         w->bound, w->level, w->known);
+}
+
 static int run_apply_policy(work *w)
 {
     cli *c = w->c;
@@ -210,6 +253,7 @@ static int run_apply_policy(work *w)
     TRY(one_out(c, &out));
     TRY(begin(w));
     TRY(check(c, cull_stream_new(c->cx, w->policy, w->opts, &w->stream)));
+    TRY(watch(w));
     TRY(take_rows(w, cull_stream_at_once(w->stream)));
     TRY(check(c, cull_decisions_writer_open(c->cx, w->policy, out, &file)));
     cull_status s = CULL_OK;
@@ -217,7 +261,10 @@ static int run_apply_policy(work *w)
     if (s == CULL_OK) s = cull_stream_sum(c->cx, w->stream, &sum);
     if (s == CULL_OK && w->keeps)
         talk(c, "%" PRId64 " of %" PRId64 " rows kept", sum.kept, sum.rows);
-    if (s == CULL_OK) say_guarantee(c, &sum.guarantee);
+    if (s == CULL_OK && sum.watched)
+        say_watch(c, &sum.watch, &sum.guarantee);
+    else if (s == CULL_OK)
+        say_guarantee(c, &sum.guarantee);
     TRY(check(c, cull_decisions_writer_end(c->cx, file, s)));
     return flush_out(c);
 }
@@ -271,13 +318,32 @@ static int judge_trust(work *w)
         what, v.reached, v.p);
 }
 
+static int judge_probabilities(work *w)
+{
+    cli *c = w->c;
+    cull_reliability r;
+    TRY(check(c, cull_trust_reliability(c->cx, w->policy, &w->d, cull_outcomes_of(w->rows), &r)));
+    puts("what\tvalue\tlo\thi");
+    say_share("brier", r.brier.value, r.brier.lo, r.brier.hi);
+    say_share("log loss", r.log_loss.value, r.log_loss.lo, r.log_loss.hi);
+    say_share("calibration error", r.ece.value, r.ece.lo, r.ece.hi);
+    puts("up to\trows\tpredicted\twas so\tlo\thi");
+    for (int b = 0; b < CULL_RELIABILITY_BINS; b++)
+        if (r.bin[b].rows)
+            printf("%.4g\t%" PRId64 "\t%.5g\t%.5g\t%.5g\t%.5g\n", (b + 1.0) / CULL_RELIABILITY_BINS,
+                   r.bin[b].rows, r.bin[b].predicted, r.bin[b].share, r.bin[b].lo, r.bin[b].hi);
+    return DONE;
+}
+
 static int run_check(work *w)
 {
     cli *c = w->c;
     cull_guarantee g;
     TRY(decide(w, &g));
     say_guarantee(c, &g);
-    TRY(c->task == CULL_TASK_COMPUTE ? judge_compute(w) : judge_trust(w));
+    TRY(c->task == CULL_TASK_COMPUTE       ? judge_compute(w)
+        : cull_trust_calibrates(w->policy) ? judge_probabilities(w)
+                                           : judge_trust(w));
     return flush_out(c);
 }
 

@@ -20,6 +20,8 @@ void cull_decisions_free(cull_decisions *d)
     cull__free(d->lo);
     cull__free(d->hi);
     cull__free(d->set);
+    cull__free(d->level);
+    cull__free(d->drift);
     *d = (cull_decisions){0};
 }
 
@@ -158,6 +160,8 @@ static char *put_line(char *at, const cull_decisions_writer *w, const cull_decis
     if (d->lo) *at++ = c, at = put_number(at, d->lo[i]);
     if (d->hi) *at++ = c, at = put_number(at, d->hi[i]);
     if (d->set) *at++ = c, at = put_set(at, d->set + i * d->classes, d->classes);
+    if (d->level) *at++ = c, at = put_number(at, d->level[i]);
+    if (d->drift) *at++ = c, at = put_number(at, d->drift[i]);
     *at++ = '\n';
     return at;
 }
@@ -193,10 +197,10 @@ static cull_status lines_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
 
 static cull_status write_head(cull_ctx *cx, cull_decisions_writer *w, const cull_decisions *d)
 {
-    static const char *const name[] = {"keep",  "p",     "model", "called", "cost",
-                                       "label", "score", "lo",    "hi",     "set"};
-    const void *const have[] = {d->keep,  d->p,     d->model, d->called, d->cost,
-                                d->label, d->score, d->lo,    d->hi,     d->set};
+    static const char *const name[] = {"keep",  "p",  "model", "called", "cost",  "label",
+                                       "score", "lo", "hi",    "set",    "level", "drift"};
+    const void *const have[] = {d->keep,  d->p,  d->model, d->called, d->cost,  d->label,
+                                d->score, d->lo, d->hi,    d->set,    d->level, d->drift};
     char line[256], *at = put(line, "row");
     for (size_t i = 0; i < sizeof name / sizeof *name; i++)
         if (have[i]) *at++ = w->comma, at = put(at, name[i]);
@@ -255,6 +259,8 @@ static void json_line(const cull_decisions_writer *w, cull_json *j, const cull_d
             if (d->set[i * d->classes + k]) cull__json_i64(j, k);
         cull__json_close(j, ']');
     }
+    if (d->level) cull__json_pair(j, "level", d->level[i]);
+    if (d->drift) cull__json_pair(j, "drift", d->drift[i]);
     cull__json_close(j, '}');
 }
 

@@ -1,27 +1,16 @@
 /* stream.c - policies applied to rows block by block; what is guaranteed of all of them (cull/stream.h). */
-#include "cull/stream.h"
-#include "cull/trust.h"
+#include "task/stream.h"
 #include "task/policy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-struct cull_stream {
-    cull_policy *p;
-    const cull_method *m;
-    const cull_opts *opts;
-    cull_opts *own;
-    uint64_t *hash; /* (mask + 1) of the calibration rows; 0 = free */
-    uint64_t mask;
-    bool at_once, known; /* known: there are hashes, and they tell rows apart */
-    bool zero;           /* a calibration row has hash 0 */
-    cull_stream_summary sum;
-};
-
 void cull_stream_free(cull_stream *s)
 {
     if (!s) return;
+    cull_drift_free(s->drift);
+    cull_adaptive_free(s->adaptive);
     cull_opts_free(s->own);
     cull__free(s->hash);
     cull__free(s);
@@ -96,8 +85,12 @@ static cull_status decide(cull_ctx *cx, cull_stream *s, const cull_outcomes *row
     CULL_TRY(cull__outcomes_for(
         cx, s->m, trust ? s->m->run.trust->apply_needs : s->m->run.compute->apply_needs, rows,
         &checked));
-    CULL_TRY(trust ? s->m->run.trust->apply(cx, s->p, raw, &checked, out)
-                   : s->m->run.compute->apply(cx, s->p, raw, &checked, out));
+    if (s->sum.watch.follows)
+        CULL_TRY(cull__watch_follow(cx, s, &checked, out));
+    else
+        CULL_TRY(trust ? s->m->run.trust->apply(cx, s->p, raw, &checked, out)
+                       : s->m->run.compute->apply(cx, s->p, raw, &checked, out));
+    if (s->sum.watched && !s->sum.watch.follows) CULL_TRY(cull__watch_look(cx, s, &checked, out));
     return cull__decisions_check(cx, s->m, rows, out);
 }
 

@@ -102,3 +102,38 @@ cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_deci
     out->refuted = out->p < REFUTES;
     return CULL_OK;
 }
+
+bool cull_trust_calibrates(const cull_policy *p) { return cull_policy_text(p, "calibrates"); }
+
+static cull_status reliability(cull_ctx *cx, const cull_decisions *d, const cull_outcomes *rows,
+                               cull_reliability *out)
+{
+    enum { STREAM = 72 };
+    uint8_t *hit;
+    CULL_TRY(CULL_TMP(cx, hit, rows->n));
+    for (int64_t i = 0; i < rows->n; i++) {
+        double y = rows->truth[i];
+        if (d->label ? isnan(y) : y != 0 && y != 1)
+            return cull__fail(cx, CULL_EINPUT, "row %" PRId64 ": the truth is %g; it must be %s", i,
+                              y, d->label ? "a class" : "0 or 1");
+        hit[i] = d->label ? d->label[i] == y : y == 1;
+    }
+    return cull_reliability_of(cx, d->score, hit, rows->n, STREAM, out);
+}
+
+cull_status cull_trust_reliability(cull_ctx *cx, const cull_policy *p, const cull_decisions *d,
+                                   const cull_outcomes *rows, cull_reliability *out)
+{
+    *out = (cull_reliability){0};
+    if (!cull_trust_calibrates(p) || !d->score)
+        return cull__fail(cx, CULL_EINPUT, "the policy is of %s, which gives no probabilities",
+                          cull_policy_method(p)->slug);
+    if (d->n != rows->n || !rows->truth)
+        return cull__fail(cx, CULL_EINPUT,
+                          rows->truth ? "decisions are about other rows than the truth is"
+                                      : "a check wants the truth of rows (--truth)");
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = reliability(cx, d, rows, out);
+    cull__release(cx, mark);
+    return s;
+}

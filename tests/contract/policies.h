@@ -226,7 +226,7 @@ static inline bool is_part(const cull_decisions *d, int64_t at, const cull_decis
     size_t c = (size_t)part->classes;
 #define SAME(f) (!part->f ? !d->f : d->f && !memcmp(d->f + at, part->f, n * sizeof *part->f))
     return SAME(model) && SAME(called) && SAME(cost) && SAME(label) && SAME(score) && SAME(keep) &&
-           SAME(p) && SAME(lo) && SAME(hi) &&
+           SAME(p) && SAME(lo) && SAME(hi) && SAME(level) && SAME(drift) &&
            (!part->set ? !d->set : d->set && !memcmp(d->set + (size_t)at * c, part->set, n * c));
 #undef SAME
 }
@@ -260,6 +260,63 @@ static inline void policies_blocks(const cull_method *m)
         int64_t kept = 0;
         for (int64_t i = 0; all.keep && i < all.n; i++) kept += all.keep[i];
         CHECK(m, sum.rows == g->o.n && sum.kept == kept && sum.copies == 0);
+        cull_stream_free(s);
+    }
+    cull_decisions_free(&all);
+    cull_policy_free(p);
+    cull_ctx_free(cx);
+    made_free(f), made_free(g);
+}
+
+/* A stream that is watched: the same wherever blocks begin, rows without a truth among them; or there is none. */
+static inline void policies_watch(const cull_method *m)
+{
+    made *f = made_new(m, ROWS, 1), *g = made_new(m, ROWS + 33, 2);
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_policy *p;
+    cull_decisions all = {0};
+    cull_watch_opts o = CULL_WATCH_OPTS;
+    ok(cx, fit_light(cx, m, &f->o, &p));
+    for (int64_t i = 0; i < g->o.n; i += 5) {
+        g->truth[i] = NAN;
+        for (int k = 0; k < KINDS; k++) g->quality[k * g->o.n + i] = NAN;
+    }
+    for (int64_t block = g->o.n; block > 20; block /= 4) {
+        cull_stream *s;
+        cull_stream_summary sum;
+        cull_decisions d;
+        ok(cx, cull_stream_new(cx, p, NULL, &s));
+        if (cull_stream_at_once(s)) {
+            refused(cx, cull_stream_watch(cx, s, &o), CULL_EINPUT, "at once");
+            cull_stream_free(s);
+            break;
+        }
+        ok(cx, cull_stream_watch(cx, s, &o));
+        refused(cx, cull_stream_watch(cx, s, &o), CULL_EINPUT, "from its first row on");
+        for (int64_t at = 0; at < g->o.n; at += block) {
+            cull_outcomes part;
+            cull__mark_t mark = cull__mark(cx);
+            ok(cx,
+               cull_outcomes_rows(cx, &g->o, at, block < g->o.n - at ? block : g->o.n - at, &part));
+            ok(cx, cull_stream_next(cx, s, &part, &d));
+            if (!all.n) {
+                all = d;
+                d = (cull_decisions){0};
+            } else {
+                CHECK(m, is_part(&all, at, &d));
+            }
+            cull_decisions_free(&d);
+            cull__release(cx, mark);
+        }
+        ok(cx, cull_stream_sum(cx, s, &sum));
+        const cull_watch_summary *w = &sum.watch;
+        CHECK(m,
+              sum.watched && w->known > 0 && w->known <= g->o.n && w->of[0] + w->of[1] == w->known);
+        if (w->follows) {
+            double missed = (double)(w->missed[0] + w->missed[1]) / (double)w->known;
+            CHECK(m, w->known == g->o.n - (g->o.n + 4) / 5 && all.level &&
+                         missed - w->level <= w->bound);
+        }
         cull_stream_free(s);
     }
     cull_decisions_free(&all);
@@ -453,6 +510,11 @@ static inline void policies_no_memory(const cull_method *m)
         (void)state;                                                                               \
         EACH_OF(t, m) policies_blocks(m);                                                          \
     }                                                                                              \
+    static void watch(void **state)                                                                \
+    {                                                                                              \
+        (void)state;                                                                               \
+        EACH_OF(t, m) policies_watch(m);                                                           \
+    }                                                                                              \
     static void lacking(void **state)                                                              \
     {                                                                                              \
         (void)state;                                                                               \
@@ -484,7 +546,7 @@ static inline void policies_no_memory(const cull_method *m)
         const struct CMUnitTest tests[] = {                                                        \
             cmocka_unit_test(descriptor), cmocka_unit_test(results), cmocka_unit_test(lacking),    \
             cmocka_unit_test(bad),        cmocka_unit_test(alike),   cmocka_unit_test(options),    \
-            cmocka_unit_test(no_memory),  cmocka_unit_test(blocks),                                \
+            cmocka_unit_test(no_memory),  cmocka_unit_test(blocks),  cmocka_unit_test(watch),      \
         };                                                                                         \
         return cmocka_run_group_tests(tests, NULL, NULL);                                          \
     }

@@ -545,6 +545,8 @@ class DecisionsStruct(ctypes.Structure):
         ("hi", c_void_p),
         ("classes", c_int32),
         ("set", c_void_p),
+        ("level", c_void_p),
+        ("drift", c_void_p),
     ]
 
 

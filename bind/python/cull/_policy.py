@@ -69,6 +69,8 @@ _FIELDS: Tuple[Tuple[str, type], ...] = (
     ("p", np.float64),
     ("lo", np.float64),
     ("hi", np.float64),
+    ("level", np.float64),
+    ("drift", np.float64),
 )
 
 
@@ -84,6 +86,8 @@ class Decisions:
     p       (n,) p-value of "this row is not what is looked for"
     lo, hi  (n,) ends of an interval
     set     (n, classes) bool: classes of a set
+    level   (n,) of a stream that is watched: the level in force
+    drift   (n,) likewise: log10 of what the test against drift has come to
     models  names of the models
     guarantee  of trust: what is guaranteed of these rows
     """
@@ -98,6 +102,8 @@ class Decisions:
     lo: Optional[npt.NDArray[np.float64]]
     hi: Optional[npt.NDArray[np.float64]]
     set: Optional[npt.NDArray[np.bool_]]
+    level: Optional[npt.NDArray[np.float64]]
+    drift: Optional[npt.NDArray[np.float64]]
     guarantee: Optional[Guarantee]
 
     def __init__(self, policy: "Policy", d: _lib.DecisionsStruct) -> None:

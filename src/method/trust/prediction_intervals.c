@@ -72,6 +72,12 @@ static double above(const frame *f, const cull_outcomes *x, int64_t i)
     return (x->truth[i] - f->hi[i]) / (f->unit ? f->unit[i] : 1);
 }
 
+/* Of both; nan where the truth is not known. */
+static double outside(const frame *f, const cull_outcomes *x, int64_t i)
+{
+    return isnan(x->truth[i]) ? NAN : fmax(below(f, x, i), above(f, x, i));
+}
+
 static cull_status keep(cull_ctx *cx, const cull_trust_problem *p, const opts *o, const frame *f,
                         cull_policy *out, int64_t *open)
 {
@@ -84,9 +90,9 @@ static cull_status keep(cull_ctx *cx, const cull_trust_problem *p, const opts *o
                       .n = x->n,
                       .strata = o->by == GROUP ? x->groups : 1,
                       .alpha = o->ends == EACH ? p->level / 2 : p->level,
-                      .delta = o->ends == EACH ? p->delta / 2 : p->delta};
-    for (int64_t i = 0; i < x->n; i++)
-        v[i] = o->ends == EACH ? below(f, x, i) : fmax(below(f, x, i), above(f, x, i));
+                      .delta = o->ends == EACH ? p->delta / 2 : p->delta,
+                      .follow = o->ends == BOTH && o->by == ALL && !x->weight};
+    for (int64_t i = 0; i < x->n; i++) v[i] = o->ends == EACH ? below(f, x, i) : outside(f, x, i);
     CULL_TRY(cull__strata_keep(cx, &s, o->ends == EACH ? "below" : "threshold", out, open));
     if (o->ends != EACH) return CULL_OK;
     for (int64_t i = 0; i < x->n; i++) v[i] = above(f, x, i);
@@ -124,6 +130,21 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
     return cull_policy_guarantee(cx, out, &g);
 }
 
+/* Widened by lo and hi (n), in units; nothing is within an interval whose ends cross. */
+static cull_status intervals_at(cull_ctx *cx, const cull_outcomes *x, const frame *f,
+                                const double *lo, const double *hi, cull_decisions *out)
+{
+    CULL_TRY(cull_decisions_new(cx, x->n, CULL_DECIDES_INTERVAL, 0, out));
+    for (int64_t i = 0; i < x->n; i++) {
+        double unit = f->unit ? f->unit[i] : 1;
+        out->lo[i] = f->lo[i] - lo[i] * unit;
+        out->hi[i] = f->hi[i] + hi[i] * unit;
+        if (out->lo[i] > out->hi[i]) out->lo[i] = out->hi[i] = out->lo[i] / 2 + out->hi[i] / 2;
+        if (isnan(out->lo[i])) out->lo[i] = out->hi[i] = f->lo[i] / 2 + f->hi[i] / 2;
+    }
+    return CULL_OK;
+}
+
 static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
                          cull_decisions *out)
 {
@@ -144,21 +165,36 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
         CULL_TRY(CULL_TMP(cx, hi, x->n));
         CULL_TRY(cull__strata_read(cx, p, "above", stratum, x->weight, x->n, hi));
     }
-    CULL_TRY(cull_decisions_new(cx, x->n, CULL_DECIDES_INTERVAL, 0, out));
-    for (int64_t i = 0; i < x->n; i++) {
-        double unit = f.unit ? f.unit[i] : 1;
-        out->lo[i] = f.lo[i] - lo[i] * unit;
-        out->hi[i] = f.hi[i] + hi[i] * unit;
-        if (out->lo[i] > out->hi[i]) out->lo[i] = out->hi[i] = out->lo[i] / 2 + out->hi[i] / 2;
-    }
+    return intervals_at(cx, x, &f, lo, hi, out);
+}
+
+/* ---- a stream ---- */
+static cull_status strange(cull_ctx *cx, const cull_policy *p, const void *o_,
+                           const cull_outcomes *x, double *v)
+{
+    frame f = {0};
+    (void)p;
+    CULL_TRY(frame_of(cx, o_, x, &f));
+    for (int64_t i = 0; i < x->n; i++) v[i] = outside(&f, x, i);
     return CULL_OK;
+}
+
+static cull_status at(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
+                      const double *threshold, cull_decisions *out)
+{
+    frame f = {0};
+    (void)p;
+    CULL_TRY(frame_of(cx, o_, x, &f));
+    return intervals_at(cx, x, &f, threshold, threshold, out);
 }
 
 static const cull_trust_fns fns = {.needs = CULL_READS_ONLY_SCORE | CULL_READS_TRUTH,
                                    .apply_needs = CULL_READS_ONLY_SCORE,
                                    .delta = true,
                                    .fit = fit,
-                                   .apply = apply};
+                                   .apply = apply,
+                                   .strange = strange,
+                                   .at = at};
 const cull_method cull__method_prediction_intervals = {
     .slug = "prediction-intervals",
     .title = "intervals that hold the true number as often as asked for",

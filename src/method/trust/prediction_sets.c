@@ -107,7 +107,8 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
                                 : o->by == GROUP ? x->groups
                                                  : 1,
                       .alpha = p->level,
-                      .delta = p->delta};
+                      .delta = p->delta,
+                      .follow = o->by == ALL && !x->weight};
     CULL_TRY(cull__strata_keep(cx, &s, NAME, out, &open));
     if (o->by == GROUP) CULL_TRY(cull__groups_keep(cx, x, out));
     CULL_TRY(cull_policy_put_number(cx, out, "classes", x->classes));
@@ -152,47 +153,79 @@ static cull_status class_thresholds(cull_ctx *cx, const cull_policy *p, const cu
     return CULL_OK;
 }
 
-static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
-                         cull_decisions *out)
+/* Sets at threshold q[row * row_step + class * class_step]. */
+static cull_status sets_at(cull_ctx *cx, const cull_policy *p, const opts *o,
+                           const cull_outcomes *x, const double *q, int64_t row_step,
+                           int64_t class_step, cull_decisions *out)
 {
-    const opts *o = o_;
     cull_class_rows r;
     cull_set_opts so = set_opts(o, OF_TEST);
+    double classes;
     so.first = x->first;
-    double classes, *q;
-    bool weighted = cull__strata_weighted(p, NAME);
-    int64_t row_step = 1, class_step = 0;
     CULL_TRY(rows_of(cx, o, x, &r));
     CULL_TRY(cull_policy_need_number(cx, p, "classes", &classes));
     if (classes != x->classes)
         return cull__fail(cx, CULL_EINPUT, "the rows have %d classes, the policy was fitted for %g",
                           x->classes, classes);
-    if (o->by == GROUP && !x->group)
-        return cull__fail(cx, CULL_EINPUT, "prediction-sets by group needs groups (--group)");
-    if (o->by == CLASS) {
-        CULL_TRY(class_thresholds(cx, p, x, weighted, &q));
-        row_step = weighted;
-        class_step = weighted ? x->n : 1;
-    } else {
-        int32_t *group = NULL;
-        CULL_TRY(CULL_TMP(cx, q, x->n));
-        if (o->by == GROUP) {
-            CULL_TRY(CULL_TMP(cx, group, x->n));
-            CULL_TRY(cull__groups_read(cx, p, x, group));
-        }
-        CULL_TRY(cull__strata_read(cx, p, NAME, group, x->weight, x->n, q));
-    }
     CULL_TRY(cull_decisions_new(
         cx, x->n, CULL_DECIDES_SET | CULL_DECIDES_LABEL | CULL_DECIDES_SCORE, x->classes, out));
     CULL_TRY(cull_class_sure(cx, &r, CULL_SURE_TOP, 1, out->score, out->label));
     return cull_set_members(cx, &r, &so, q, row_step, class_step, out->set);
 }
 
+static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
+                         cull_decisions *out)
+{
+    const opts *o = o_;
+    double *q;
+    bool weighted = cull__strata_weighted(p, NAME);
+    int32_t *group = NULL;
+    if (o->by == GROUP && !x->group)
+        return cull__fail(cx, CULL_EINPUT, "prediction-sets by group needs groups (--group)");
+    if (o->by == CLASS) {
+        CULL_TRY(class_thresholds(cx, p, x, weighted, &q));
+        return sets_at(cx, p, o, x, q, weighted, weighted ? x->n : 1, out);
+    }
+    CULL_TRY(CULL_TMP(cx, q, x->n));
+    if (o->by == GROUP) {
+        CULL_TRY(CULL_TMP(cx, group, x->n));
+        CULL_TRY(cull__groups_read(cx, p, x, group));
+    }
+    CULL_TRY(cull__strata_read(cx, p, NAME, group, x->weight, x->n, q));
+    return sets_at(cx, p, o, x, q, 1, 0, out);
+}
+
+/* ---- a stream ---- */
+static cull_status strange(cull_ctx *cx, const cull_policy *p, const void *o_,
+                           const cull_outcomes *x, double *v)
+{
+    cull_class_rows r;
+    cull_set_opts so = set_opts(o_, OF_TEST);
+    int32_t *label;
+    (void)p;
+    so.first = x->first;
+    CULL_TRY(rows_of(cx, o_, x, &r));
+    CULL_TRY(CULL_TMP(cx, label, x->n));
+    for (int64_t i = 0; i < x->n; i++) label[i] = isnan(x->truth[i]) ? 0 : (int32_t)x->truth[i];
+    CULL_TRY(cull_set_scores(cx, &r, label, &so, v));
+    for (int64_t i = 0; i < x->n; i++)
+        if (isnan(x->truth[i])) v[i] = NAN;
+    return CULL_OK;
+}
+
+static cull_status at(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
+                      const double *threshold, cull_decisions *out)
+{
+    return sets_at(cx, p, o_, x, threshold, 1, 0, out);
+}
+
 static const cull_trust_fns fns = {.needs = CULL_READS_OUT | CULL_READS_TRUTH,
                                    .apply_needs = CULL_READS_OUT,
                                    .delta = true,
                                    .fit = fit,
-                                   .apply = apply};
+                                   .apply = apply,
+                                   .strange = strange,
+                                   .at = at};
 const cull_method cull__method_prediction_sets = {
     .slug = "prediction-sets",
     .title = "sets of classes that hold the true one as often as asked for",

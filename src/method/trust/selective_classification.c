@@ -274,6 +274,12 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
     else
         CULL_TRY(test_each(cx, o, &w, &threshold));
     CULL_TRY(cull_policy_put_number(cx, out, "threshold", threshold));
+    if (p->delta == 0 && w.zero_one) { /* what is wrong and above the threshold was missed */
+        double *v;
+        CULL_TRY(CULL_TMP(cx, v, x->n));
+        for (int64_t i = 0; i < x->n; i++) v[i] = loss[i] > 0 ? score[i] : -INFINITY;
+        CULL_TRY(cull_policy_put(cx, out, CULL_SCORES, x->n, 1, v));
+    }
     CULL_TRY(tell(cx, &w, threshold, out));
     cull_guarantee g = {.bounds = p->delta > 0 ? "risk of accepted answers"
                                                : "share of rows that are accepted and wrong",
@@ -287,6 +293,17 @@ static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_
     return cull_policy_guarantee(cx, out, &g);
 }
 
+static cull_status accept_at(cull_ctx *cx, const opts *o, const cull_outcomes *x,
+                             const double *threshold, int64_t step, cull_decisions *out)
+{
+    CULL_TRY(cull_decisions_new(
+        cx, x->n, CULL_DECIDES_KEEP | CULL_DECIDES_SCORE | (x->out ? CULL_DECIDES_LABEL : 0), 0,
+        out));
+    CULL_TRY(score_of(cx, o, x, out->score, out->label));
+    for (int64_t i = 0; i < x->n; i++) out->keep[i] = out->score[i] > threshold[i * step];
+    return CULL_OK;
+}
+
 static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
                          cull_decisions *out)
 {
@@ -294,19 +311,42 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
     CULL_TRY(cull_policy_need_number(cx, p, "threshold", &threshold));
     if (isnan(threshold))
         return cull__fail(cx, CULL_EINPUT, "the threshold of the policy is nan; it is damaged");
-    CULL_TRY(cull_decisions_new(
-        cx, x->n, CULL_DECIDES_KEEP | CULL_DECIDES_SCORE | (x->out ? CULL_DECIDES_LABEL : 0), 0,
-        out));
-    CULL_TRY(score_of(cx, o_, x, out->score, out->label));
-    for (int64_t i = 0; i < x->n; i++) out->keep[i] = out->score[i] > threshold;
+    return accept_at(cx, o_, x, &threshold, 0, out);
+}
+
+/* ---- a stream ---- */
+static cull_status strange(cull_ctx *cx, const cull_policy *p, const void *o_,
+                           const cull_outcomes *x, double *v)
+{
+    const opts *o = o_;
+    (void)p;
+    CULL_TRY(score_of(cx, o, x, v, NULL));
+    const double *quality = x->quality + (o->which - 1) * x->n;
+    for (int64_t i = 0; i < x->n; i++) {
+        if (!isnan(quality[i]) && quality[i] != 0 && quality[i] != 1)
+            return cull__fail(cx, CULL_EINPUT,
+                              "row %lld: the quality of its answer is %g; on a stream it must be 0 "
+                              "or 1",
+                              (long long)(x->first + i), quality[i]);
+        v[i] = isnan(quality[i]) ? NAN : quality[i] == 0 ? v[i] : -INFINITY;
+    }
     return CULL_OK;
+}
+
+static cull_status at(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *x,
+                      const double *threshold, cull_decisions *out)
+{
+    (void)p;
+    return accept_at(cx, o_, x, threshold, 1, out);
 }
 
 static const cull_trust_fns fns = {.needs = CULL_READS_SCORE | CULL_READS_QUALITY,
                                    .apply_needs = CULL_READS_SCORE,
                                    .delta = true,
                                    .fit = fit,
-                                   .apply = apply};
+                                   .apply = apply,
+                                   .strange = strange,
+                                   .at = at};
 const cull_method cull__method_selective_classification = {
     .slug = "selective-classification",
     .title = "answers to accept, of which few are wrong",
