@@ -1,0 +1,237 @@
+/* drop-layers - a transformer with fewer layers
+ *
+ * Chooses   The layers that go: those that rules name (--rule 'layer=20-27: drop=yes'), or so many before the last one, or those of
+ *           the smallest weights. The others are numbered anew, and the config says how many are left.
+ * Idea      Residual layers add little to what goes through them, deep ones least, but for the last (Gromov et al. 2024; Men et al.
+ *           2024 leave out layers by how little they turn their input, which wants data).
+ * Reads     one model whose layers have numbers in their names.
+ * Deviates  Of "deep" always the same layers, those before the last; the papers measure angles over data. Sizes are means over a layer's
+ *           weights, so that they compare.
+ * Cost      A copy of what stays; by size one pass more.
+ * Example   cull weights drop-layers --layers 8 model/ -o shallower/
+ */
+#include "cull/weights.h"
+#include "repr/config_edit.h"
+#include "repr/narrow.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEEP, L2, L1, MOST = 100000, ROWS = 1 << 16 };
+typedef struct {
+    int64_t layers;
+    int by;
+    bool drop;
+} opts;
+static const cull_opt table[] = {
+    CULL_OPT_I64(opts, layers, 1, 0, MOST, "how many go, unless rules say which"),
+    CULL_OPT_ENUM(opts, by, DEEP, "deep|l2|l1",
+                  "which go: those before the last, or those of the smallest weights"),
+    CULL_OPT_BOOL(opts, drop, false, "of rules: the layer goes"), CULL_OPT_END};
+
+static const char *const keys[] = {"num_hidden_layers", "n_layer", "num_layers", "n_layers",
+                                   "max_window_layers"};
+static const char *const lists[] = {"layer_types", "mlp_layer_types", "layers_block_type",
+                                    "no_rope_layers"};
+enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
+
+/* ---- names ---- */
+
+/* Where the number of its layer stands in a name: the first part that is one; NULL = none. *digits: how long it is. */
+static const char *number_in(const char *name, int *digits)
+{
+    for (const char *p = name; *p; p += *p == '.') {
+        size_t n = strcspn(p, ".");
+        if (n && strspn(p, "0123456789") == n) return *digits = (int)n, p;
+        p += n;
+    }
+    return NULL;
+}
+
+static cull_status renumber(cull_ctx *cx, cull_tensor *t, int64_t to)
+{
+    int digits = 0;
+    const char *at = number_in(t->name, &digits);
+    size_t room = strlen(t->name) + 24;
+    char *name;
+    CULL_TRY(CULL_TMP(cx, name, (int64_t)room));
+    snprintf(name, room, "%.*s%" PRId64 "%s", (int)(at - t->name), t->name, to, at + digits);
+    t->name = name;
+    t->layer = (int)to;
+    return CULL_OK;
+}
+
+/* All layers must be of one stack: of an encoder and a decoder nobody knows which is meant. */
+static cull_status one_stack(cull_ctx *cx, const cull_checkpoint *ck, int64_t *layers,
+                             const char **prefix)
+{
+    size_t length = 0;
+    *layers = 0;
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
+        const cull_tensor *t = cull_checkpoint_at(ck, i);
+        int digits;
+        const char *at = t->layer >= 0 ? number_in(t->name, &digits) : NULL;
+        if (!at) continue;
+        if (!*layers) *prefix = t->name, length = (size_t)(at - t->name);
+        if ((size_t)(at - t->name) != length || memcmp(t->name, *prefix, length))
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s has layers of two stacks, '%.160s' and '%.160s'; one is wanted",
+                              cull_checkpoint_path(ck), *prefix, t->name);
+        if (t->layer >= *layers) *layers = t->layer + 1;
+    }
+    if (*layers > MOST || !*layers)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has %" PRId64 " layers, told by numbers in names such as "
+                          "model.layers.3.mlp.up_proj.weight; 1 to %d are wanted",
+                          cull_checkpoint_path(ck), *layers, MOST);
+    char *copy;
+    CULL_TRY(CULL_TMP0(cx, copy, (int64_t)length + 1));
+    memcpy(copy, *prefix, length ? length - 1 : 0);
+    *prefix = copy;
+    return CULL_OK;
+}
+
+/* ---- which go ---- */
+
+static bool by_rules(const cull_weights_work *w, cull__narrow_block *b)
+{
+    bool any = false;
+    for (int64_t u = 0; u < b->units; u++) b->keep[u] = true;
+    for (int64_t i = 0; i < w->items; i++) {
+        const opts *o = w->item[i].opts[w->first];
+        int64_t layer = w->item[i].t.layer;
+        if (layer < 0 || !o->drop) continue;
+        b->keep[layer] = false;
+        any = true;
+    }
+    return any;
+}
+
+/* The mean |w| of a layer's floating tensors, or the root of that of w^2. */
+static cull_status measure(cull_ctx *cx, const cull_checkpoint *ck, int64_t layers, bool squares,
+                           double *size)
+{
+    double *count;
+    float *x;
+    CULL_TRY(CULL_TMP0(cx, count, layers));
+    CULL_TRY(CULL_TMP(cx, x, ROWS));
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
+        const cull_tensor *t = cull_checkpoint_at(ck, i);
+        if (t->layer < 0 || !t->floating || t->ndim < 2) continue;
+        for (int64_t at = 0; at < t->n; at += ROWS) {
+            int64_t n = t->n - at < ROWS ? t->n - at : ROWS;
+            CULL_TRY(cull_checkpoint_read(cx, ck, i, at, n, x));
+            for (int64_t k = 0; k < n; k++)
+                size[t->layer] += squares ? (double)x[k] * (double)x[k] : fabs((double)x[k]);
+        }
+        count[t->layer] += (double)t->n;
+        cull_checkpoint_done(ck, i);
+        CULL_TRY(cull__tick(cx, (double)i, (double)cull_checkpoint_count(ck)));
+    }
+    for (int64_t l = 0; l < layers; l++) size[l] = count[l] > 0 ? size[l] / count[l] : 0;
+    return CULL_OK;
+}
+
+static cull_status by_options(cull_ctx *cx, const cull_weights_work *w, cull__narrow_block *b)
+{
+    const opts *o = w->opts;
+    double *size;
+    if (o->layers >= b->units)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%" PRId64 " layers are to go of %" PRId64 "; at least one must stay",
+                          o->layers, b->units);
+    CULL_TRY(CULL_TMP0(cx, size, b->units));
+    if (o->by != DEEP && !w->planning)
+        CULL_TRY(measure(cx, w->source[w->first], b->units, o->by == L2, size));
+    for (int64_t l = 0; o->by == DEEP && l < b->units; l++)
+        size[l] = l == b->units - 1 ? INFINITY : -(double)l;
+    for (int64_t gone = 0; gone < o->layers; gone++) {
+        int64_t least = -1;
+        for (int64_t l = 0; l < b->units; l++)
+            if (b->keep[l] && (least < 0 || size[l] <= size[least])) least = l;
+        b->keep[least] = false;
+    }
+    return CULL_OK;
+}
+
+/* ---- what is left ---- */
+
+static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
+{
+    const cull_checkpoint *ck = w->source[w->first];
+    const char *text = cull_checkpoint_config(ck);
+    int times;
+    if (!text || b->kept == b->units) return CULL_OK;
+    CULL_TRY(cull__config_set(cx, text, keys, KEYS, b->units, b->kept, &text, &times));
+    if (!times)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s has %" PRId64
+                          " layers, and no num_hidden_layers of the config is that",
+                          cull_checkpoint_path(ck), b->units);
+    for (int i = 0; i < LISTS; i++)
+        CULL_TRY(cull__config_list(cx, text, lists[i], b->keep, b->units, &text));
+    w->config = text;
+    return CULL_OK;
+}
+
+static cull_status take(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
+{
+    int64_t to = 0, *number;
+    CULL_TRY(CULL_TMP(cx, number, b->units));
+    for (int64_t i = 0; i < b->kept; i++) number[b->unit[i]] = i;
+    for (int64_t i = 0; i < w->items; i++) {
+        cull_weights_item it = w->item[i];
+        int64_t layer = it.t.layer;
+        if (layer >= 0 && !b->keep[layer]) continue;
+        if (layer >= 0 && number[layer] != layer) CULL_TRY(renumber(cx, &it.t, number[layer]));
+        it.copy = true;
+        w->item[to++] = it;
+    }
+    w->items = to;
+    return CULL_OK;
+}
+
+static cull_status items(cull_ctx *cx, cull_weights_work *w)
+{
+    cull__narrow *n;
+    cull__narrow_block *b;
+    CULL_TRY(CULL_TMP0(cx, n, 1));
+    CULL_TRY(CULL_TMP0(cx, b, 1));
+    *n = (cull__narrow){.ck = w->source[w->first], .what = "layers", .blocks = 1, .block = b};
+    CULL_TRY(one_stack(cx, n->ck, &b->units, &b->prefix));
+    CULL_TRY(CULL_TMP0(cx, b->keep, b->units));
+    CULL_TRY(CULL_TMP(cx, b->unit, b->units));
+    if (w->problem->manifest) {
+        CULL_TRY(cull__narrow_again(cx, n, w->problem->manifest));
+    } else {
+        if (!by_rules(w, b)) CULL_TRY(by_options(cx, w, b));
+        CULL_TRY(cull__narrow_list(cx, n));
+    }
+    CULL_TRY(set_config(cx, w, b));
+    CULL_TRY(cull__narrow_write(cx, n, "drop-layers", &w->manifest));
+    return take(cx, w, b);
+}
+
+/* Only where another dtype is asked for. */
+static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                         void *state, const void *own, int64_t from, int64_t n, float *out)
+{
+    (void)state, (void)own;
+    return cull_weights_read(cx, w, it, w->first, from, n, out);
+}
+
+static const cull_weights_fns fns = {
+    .needs = CULL_WEIGHTS_NO_BASE, .least = 1, .most = 1, .items = items, .block = block};
+const cull_method cull__method_drop_layers = {
+    .slug = "drop-layers",
+    .title = "a transformer with fewer layers",
+    .paper = "Gromov et al. 2024, The Unreasonable Ineffectiveness of the Deeper Layers",
+    .columns = "",
+    .task = CULL_TASK_WEIGHTS,
+    .rev = 1,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.weights = &fns,
+};

@@ -1,0 +1,113 @@
+/* heads - attention of a transformer with fewer heads
+ *
+ * Chooses   Of each attention layer the groups of heads that matter most, a group being one head of keys and values with all the
+ *           heads of queries that share it. The others go from the four projections, and from the config.
+ * Idea      A head adds what its values and its part of the output projection say; where it looks says nothing of how much. So the
+ *           product of those two sizes is a group's, and is 0 just where it adds nothing. With activations the columns of the
+ *           output projection count by the norms of what they are multiplied with.
+ * Reads     one model with config.json: LLaMA, Mistral, Qwen, Gemma and others with q_proj, k_proj, v_proj and o_proj;
+ *           activations: for each output projection the norm of each input, under its name.
+ * Deviates  Michel et al. 2019 rank heads by gradients over data. Whole groups go, so that any kernel of grouped queries takes what
+ *           is left; all layers keep as many. The width of a head stays, and is written into the config.
+ * Cost      One pass over values and output projections to measure, one to write. A row and sums of columns are held.
+ * Example   cull weights heads --groups 6 model/ -o narrower/
+ */
+#include "cull/weights.h"
+#include "repr/config_edit.h"
+#include "repr/narrow.h"
+
+#include <math.h>
+
+typedef struct {
+    double keep;
+    int64_t groups;
+    int by;
+} opts;
+static const cull_opt table[] = {
+    CULL_OPT_F64(opts, keep, 0.75, 0, 1, "share of the groups that stays"),
+    CULL_OPT_I64(opts, groups, -1, -1, 1e6, "how many stay; -1 = by keep"),
+    CULL_OPT_ENUM(opts, by, CULL__NARROW_L2, "l2|l1|random",
+                  "sizes: of w^2, its root; of |w|; any"),
+    CULL_OPT_END};
+
+static const char *const heads_key[] = {"num_attention_heads", "n_head", "num_heads"};
+static const char *const groups_key[] = {"num_key_value_heads", "num_kv_heads"};
+static const char *const width_key[] = {"head_dim"};
+static const char *const hidden_key[] = {"hidden_size", "n_embd", "d_model"};
+
+typedef struct {
+    int64_t heads, groups, width;
+    bool grouped; /* the config says how many groups there are */
+} shape;
+
+static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s)
+{
+    const char *path = cull_checkpoint_path(ck), *text = cull_checkpoint_config(ck);
+    int64_t hidden;
+    CULL_TRY(cull__config_number(cx, path, text, heads_key, 3, &s->heads));
+    CULL_TRY(cull__config_number(cx, path, text, groups_key, 2, &s->groups));
+    CULL_TRY(cull__config_number(cx, path, text, width_key, 1, &s->width));
+    CULL_TRY(cull__config_number(cx, path, text, hidden_key, 3, &hidden));
+    s->grouped = s->groups > 0;
+    if (!s->grouped) s->groups = s->heads;
+    if (s->width < 1 && s->heads > 0) s->width = hidden / s->heads;
+    if (s->heads > 0 && s->width > 0 && s->heads % s->groups == 0) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: heads wants a config.json with num_attention_heads, and hidden_size or "
+                      "head_dim; num_key_value_heads must divide the heads",
+                      path);
+}
+
+static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const shape *s, int64_t groups)
+{
+    const char *text = cull_checkpoint_config(w->source[w->first]);
+    int64_t each = s->heads / s->groups;
+    if (groups == s->groups) return CULL_OK;
+    CULL_TRY(cull__config_add(cx, text, "head_dim", s->width, "num_attention_heads", &text));
+    CULL_TRY(cull__config_set(cx, text, heads_key, 3, s->heads, groups * each, &text, NULL));
+    if (s->grouped)
+        CULL_TRY(cull__config_set(cx, text, groups_key, 2, s->groups, groups, &text, NULL));
+    w->config = text;
+    return CULL_OK;
+}
+
+static cull_status items(cull_ctx *cx, cull_weights_work *w)
+{
+    const opts *o = w->opts;
+    const cull_weights_problem *p = w->problem;
+    cull__narrow *n;
+    shape s;
+    if (p->rules)
+        return cull__fail(cx, CULL_EINPUT,
+                          "heads takes no rules: the config has one number for all layers");
+    CULL_TRY(read_config(cx, w->source[w->first], &s));
+    CULL_TRY(cull__narrow_heads(cx, w->source[w->first], s.heads, s.groups, s.width, &n));
+    int64_t kept = o->groups >= 0 ? o->groups : llround((double)s.groups * o->keep);
+    if (kept < 1 && o->groups < 0 && o->keep > 0) kept = 1;
+    if (p->manifest)
+        CULL_TRY(cull__narrow_again(cx, n, p->manifest));
+    else
+        CULL_TRY(
+            cull__narrow_choose(cx, n, kept, (cull__narrow_by)o->by, p->activations, w->planning));
+    CULL_TRY(cull__narrow_items(cx, w, n));
+    CULL_TRY(set_config(cx, w, &s, n->block[0].kept));
+    return cull__narrow_write(cx, n, "heads", &w->manifest);
+}
+
+static const cull_weights_fns fns = {.needs = CULL_WEIGHTS_NO_BASE,
+                                     .least = 1,
+                                     .most = 1,
+                                     .items = items,
+                                     .block = cull__narrow_read};
+const cull_method cull__method_heads = {
+    .slug = "heads",
+    .title = "attention of a transformer with fewer heads",
+    .paper = "Michel, Levy and Neubig 2019, Are Sixteen Heads Really Better than One?",
+    .columns = "",
+    .task = CULL_TASK_WEIGHTS,
+    .flags = CULL_STOCHASTIC,
+    .rev = 1,
+    .opts = table,
+    .opts_size = sizeof(opts),
+    .run.weights = &fns,
+};

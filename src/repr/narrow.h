@@ -1,0 +1,56 @@
+/* narrow.h - blocks of transformers some of whose units go: channels of a feed-forward layer, groups of heads.
+ *
+ * A unit is rows of some tensors and columns of others. How much one matters is the product of the sizes of its parts that
+ * its output is a product of: it is 0 just where the unit adds nothing. */
+#ifndef CULL__NARROW_H
+#define CULL__NARROW_H
+#include "base/base.h"
+#include "cull/weights.h"
+
+typedef struct {
+    int64_t tensor, block;
+    bool columns; /* else rows are cut */
+    bool factor;  /* its size counts */
+    int64_t each; /* rows or columns of a unit, beside one another */
+} cull__narrow_part;
+typedef struct {
+    const char *prefix; /* "model.layers.3.mlp" */
+    int64_t units, kept;
+    bool *keep;
+    int64_t *unit; /* those kept, ascending */
+    int in, out;   /* parts found of either side */
+    uint64_t hash;
+} cull__narrow_block;
+typedef struct {
+    const cull_checkpoint *ck;
+    const char *what; /* "channels", "groups of heads": of units, for sentences */
+    int64_t blocks, parts;
+    cull__narrow_block *block;
+    cull__narrow_part *part;
+} cull__narrow;
+
+/* Feed-forward layers: gate and up (w1 w3, fc1, intermediate.dense), down. EINPUT: there is none, shapes disagree. */
+cull_status cull__narrow_ffn(cull_ctx *cx, const cull_checkpoint *ck, cull__narrow **out);
+/* Attention by heads of `width` numbers, `heads` of queries over `groups` of keys and values. */
+cull_status cull__narrow_heads(cull_ctx *cx, const cull_checkpoint *ck, int64_t heads,
+                               int64_t groups, int64_t width, cull__narrow **out);
+
+typedef enum { CULL__NARROW_L2, CULL__NARROW_L1, CULL__NARROW_RANDOM } cull__narrow_by;
+/* Of every block the `kept` units that matter most. Columns count as often as activations (norms of inputs under the
+ * tensors' names; NULL = 1 each) say. planning: any will do. */
+cull_status cull__narrow_choose(cull_ctx *cx, cull__narrow *n, int64_t kept, cull__narrow_by by,
+                                const cull_checkpoint *activations, bool planning);
+/* The items become as small, their `part` is 1 + the part of n; w->own = n. */
+cull_status cull__narrow_items(cull_ctx *cx, cull_weights_work *w, cull__narrow *n);
+/* The methods' `block`. */
+cull_status cull__narrow_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                              void *state, const void *own, int64_t from, int64_t n, float *out);
+
+/* ---- the manifest (narrow_manifest.c) ---- */
+cull_status cull__narrow_write(cull_ctx *cx, const cull__narrow *n, const char *slug,
+                               const char **out);
+/* The choice of a manifest: all of n's blocks, of as many units, and as many kept of each. */
+cull_status cull__narrow_again(cull_ctx *cx, cull__narrow *n, const char *text);
+/* After keep was filled. */
+cull_status cull__narrow_list(cull_ctx *cx, cull__narrow *n);
+#endif
