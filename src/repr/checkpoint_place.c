@@ -273,7 +273,8 @@ static cull_status write_beside(cull_ctx *cx, const cull__place *p)
 cull_status cull__place_end(cull_ctx *cx, cull__place *p, cull_status s)
 {
     if (s == CULL_OK && p->staging) s = settle(cx, p);
-    if (s == CULL_OK && p->beside) s = write_beside(cx, p);
+    if (s == CULL_OK && p->beside && (s = write_beside(cx, p)) != CULL_OK)
+        unlink(p->path); /* weights of which nobody can say what they are */
     if (p->staging) drop_stage(p);
     cull__free(p->path);
     cull__free(p->stage);

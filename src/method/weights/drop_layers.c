@@ -1,6 +1,6 @@
 /* drop-layers - a transformer with fewer layers
  *
- * Chooses   The layers that go: those that rules name (--rule 'layer=20-27: drop=yes'), or so many before the last one, or those of
+ * Chooses   The layers that go: those that rules name (--rule 'layer=20-27: cut=yes'), or so many before the last one, or those of
  *           the smallest weights. The others are numbered anew, and the config says how many are left.
  * Idea      Residual layers add little to what goes through them, deep ones least, but for the last (Gromov et al. 2024; Men et al.
  *           2024 leave out layers by how little they turn their input, which wants data).
@@ -22,14 +22,14 @@
 enum { DEEP, L2, L1, MOST = 100000, ROWS = 1 << 16 };
 typedef struct {
     int64_t layers;
-    int by;
-    bool drop;
+    int importance;
+    bool cut;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, layers, 1, 0, MOST, "how many go, unless rules say which"),
-    CULL_OPT_ENUM(opts, by, DEEP, "deep|l2|l1",
+    CULL_OPT_ENUM(opts, importance, DEEP, "deep|l2|l1",
                   "which go: those before the last, or those of the smallest weights"),
-    CULL_OPT_BOOL(opts, drop, false, "of rules: the layer goes"), CULL_OPT_END};
+    CULL_OPT_BOOL(opts, cut, false, "of rules: the layer goes"), CULL_OPT_END};
 
 static const char *const keys[] = {"num_hidden_layers", "n_layer", "num_layers", "n_layers",
                                    "max_window_layers"};
@@ -102,7 +102,7 @@ static bool by_rules(const cull_weights_work *w, cull__narrow_block *b)
     for (int64_t i = 0; i < w->items; i++) {
         const opts *o = w->item[i].opts[w->first];
         int64_t layer = w->item[i].t.layer;
-        if (layer < 0 || !o->drop) continue;
+        if (layer < 0 || !o->cut) continue;
         b->keep[layer] = false;
         any = true;
     }
@@ -143,9 +143,9 @@ static cull_status by_options(cull_ctx *cx, const cull_weights_work *w, cull__na
                           "%" PRId64 " layers are to go of %" PRId64 "; at least one must stay",
                           o->layers, b->units);
     CULL_TRY(CULL_TMP0(cx, size, b->units));
-    if (o->by != DEEP && !w->planning)
-        CULL_TRY(measure(cx, w->source[w->first], b->units, o->by == L2, size));
-    for (int64_t l = 0; o->by == DEEP && l < b->units; l++)
+    if (o->importance != DEEP && !w->planning)
+        CULL_TRY(measure(cx, w->source[w->first], b->units, o->importance == L2, size));
+    for (int64_t l = 0; o->importance == DEEP && l < b->units; l++)
         size[l] = l == b->units - 1 ? INFINITY : -(double)l;
     for (int64_t gone = 0; gone < o->layers; gone++) {
         int64_t least = -1;

@@ -10,7 +10,7 @@
  * Deviates  LLM-Pruner (Ma et al. 2023) adds the parts' sizes up, and takes gradients. All layers keep as many channels, since the
  *           config has one number for them; which ones differ.
  * Cost      One pass over the layers to measure, one to write. A row and sums of columns are held.
- * Example   cull weights ffn-channels --keep 0.75 model/ -o narrower/
+ * Example   cull weights ffn-channels --share 0.75 model/ -o narrower/
  */
 #include "cull/weights.h"
 #include "repr/config_edit.h"
@@ -19,15 +19,15 @@
 #include <math.h>
 
 typedef struct {
-    double keep;
+    double share;
     int64_t width, round;
-    int by;
+    int importance;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_F64(opts, keep, 0.75, 0, 1, "share of the channels that stays"),
-    CULL_OPT_I64(opts, width, -1, -1, 1e9, "how many stay; -1 = by keep"),
-    CULL_OPT_I64(opts, round, 8, 1, 65536, "by keep: a multiple of so many"),
-    CULL_OPT_ENUM(opts, by, CULL__NARROW_L2, "l2|l1|random",
+    CULL_OPT_F64(opts, share, 0.75, 0, 1, "share of the channels that stays"),
+    CULL_OPT_I64(opts, width, -1, -1, 1e9, "how many stay; -1 = by share"),
+    CULL_OPT_I64(opts, round, 8, 1, 65536, "by share: a multiple of so many"),
+    CULL_OPT_ENUM(opts, importance, CULL__NARROW_L2, "l2|l1|random",
                   "sizes: of w^2, its root; of |w|; any"),
     CULL_OPT_END};
 
@@ -38,8 +38,8 @@ enum { KEYS = sizeof keys / sizeof *keys };
 static int64_t width_of(const opts *o, int64_t has)
 {
     if (o->width >= 0) return o->width;
-    int64_t n = llround((double)has * o->keep / (double)o->round) * o->round;
-    if (n < o->round && o->keep > 0) n = o->round;
+    int64_t n = llround((double)has * o->share / (double)o->round) * o->round;
+    if (n < o->round && o->share > 0) n = o->round;
     return n < has ? n : has;
 }
 
@@ -70,7 +70,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     if (p->manifest)
         CULL_TRY(cull__narrow_again(cx, n, p->manifest));
     else
-        CULL_TRY(cull__narrow_choose(cx, n, width_of(o, has), (cull__narrow_by)o->by,
+        CULL_TRY(cull__narrow_choose(cx, n, width_of(o, has), (cull__narrow_by)o->importance,
                                      p->activations, w->planning));
     CULL_TRY(cull__narrow_items(cx, w, n));
     CULL_TRY(set_config(cx, w, has, n->block[0].kept));

@@ -10,7 +10,7 @@
  * Deviates  Michel et al. 2019 rank heads by gradients over data. Whole groups go, so that any kernel of grouped queries takes what
  *           is left; all layers keep as many. The width of a head stays, and is written into the config.
  * Cost      One pass over values and output projections to measure, one to write. A row and sums of columns are held.
- * Example   cull weights heads --groups 6 model/ -o narrower/
+ * Example   cull weights heads --kv-heads 6 model/ -o narrower/
  */
 #include "cull/weights.h"
 #include "repr/config_edit.h"
@@ -19,14 +19,14 @@
 #include <math.h>
 
 typedef struct {
-    double keep;
-    int64_t groups;
-    int by;
+    double share;
+    int64_t kv_heads;
+    int importance;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_F64(opts, keep, 0.75, 0, 1, "share of the groups that stays"),
-    CULL_OPT_I64(opts, groups, -1, -1, 1e6, "how many stay; -1 = by keep"),
-    CULL_OPT_ENUM(opts, by, CULL__NARROW_L2, "l2|l1|random",
+    CULL_OPT_F64(opts, share, 0.75, 0, 1, "share of the groups that stays"),
+    CULL_OPT_I64(opts, kv_heads, -1, -1, 1e6, "how many stay; -1 = by share"),
+    CULL_OPT_ENUM(opts, importance, CULL__NARROW_L2, "l2|l1|random",
                   "sizes: of w^2, its root; of |w|; any"),
     CULL_OPT_END};
 
@@ -82,13 +82,13 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
                           "heads takes no rules: the config has one number for all layers");
     CULL_TRY(read_config(cx, w->source[w->first], &s));
     CULL_TRY(cull__narrow_heads(cx, w->source[w->first], s.heads, s.groups, s.width, &n));
-    int64_t kept = o->groups >= 0 ? o->groups : llround((double)s.groups * o->keep);
-    if (kept < 1 && o->groups < 0 && o->keep > 0) kept = 1;
+    int64_t kept = o->kv_heads >= 0 ? o->kv_heads : llround((double)s.groups * o->share);
+    if (kept < 1 && o->kv_heads < 0 && o->share > 0) kept = 1;
     if (p->manifest)
         CULL_TRY(cull__narrow_again(cx, n, p->manifest));
     else
-        CULL_TRY(
-            cull__narrow_choose(cx, n, kept, (cull__narrow_by)o->by, p->activations, w->planning));
+        CULL_TRY(cull__narrow_choose(cx, n, kept, (cull__narrow_by)o->importance, p->activations,
+                                     w->planning));
     CULL_TRY(cull__narrow_items(cx, w, n));
     CULL_TRY(set_config(cx, w, &s, n->block[0].kept));
     return cull__narrow_write(cx, n, "heads", &w->manifest);

@@ -1,0 +1,101 @@
+/* drop-layers: a layer that adds nothing goes and the outputs stay, by a transformer of the test's own; names, config, manifest,
+ * refusals. */
+#include "transformer.h"
+
+#include "repr/config_edit.h"
+
+static void layers(void **state)
+{
+    (void)state;
+    fixture f;
+    hooks h = {0};
+    cull_checkpoint *out;
+    begin(&f, hooked_ctx(&h, 1));
+    memset(of(&f, 1, "self_attn.o_proj.weight"), 0, H * HEADS * D * sizeof(float));
+    memset(of(&f, 1, "self_attn.o_proj.bias"), 0, H * sizeof(float));
+    memset(of(&f, 1, "mlp.down_proj.weight"), 0, H * I * sizeof(float));
+    save(&f, config);
+    static const char *const opts[] = {"", "", "importance=l2", "importance=l1"};
+    for (int k = 0; k < 4; k++) { /* by a rule; the one before the last; the smallest */
+        ok(f.cx, run(&f, "drop-layers", opts[k], k ? NULL : "layer=1: cut=yes", &out));
+        same_outputs(&f, out, L - 1);
+        const char *text = cull_checkpoint_config(out);
+        assert_non_null(strstr(text, "\"num_hidden_layers\": 2,"));
+        assert_non_null(strstr(text, "\"layer_types\": [\n    \"full\", \"full\"],\n"));
+        assert_int_equal(cull_checkpoint_find(out, "model.layers.2.mlp.up_proj.weight", NULL), -1);
+        assert_string_equal(cull_checkpoint_at(out, 12)->dtype, "F32"); /* of what was layer 2 */
+        again(&f, out);
+        cull_checkpoint_free(out);
+    }
+    end(&f);
+    cull_ctx_free(f.cx);
+    assert_int_equal(h.live, 0);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    fixture f;
+    static const refusal wrong[] = {
+        {"layers=3", NULL, "3 layers are to go of 3; at least one must stay"},
+        {"", "*: cut=yes", "keeps 0 of its layers"},
+    };
+    begin(&f, cull_ctx_new(NULL));
+    save(&f, config);
+    refuses(&f, "drop-layers", wrong, (int)(sizeof wrong / sizeof *wrong));
+    other_config(&f, "{\"intermediate_size\": 3, \"num_hidden_layers\": 9, "
+                     "\"num_attention_heads\": 6, \"head_dim\": 4}");
+    refuses(&f, "drop-layers", &(refusal){"", NULL, "no num_hidden_layers of the config is that"},
+            1);
+    odd_model(&f);
+    refuses(&f, "drop-layers", &(refusal){"", NULL, "layers of two stacks"}, 1);
+    end(&f);
+    cull_ctx_free(f.cx);
+}
+
+static void configs(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    const char *out, *key[] = {"n", "m"};
+    int times;
+    int64_t v;
+    static const char text[] =
+        "{\"n\":5,\"x\":\"\\\"n\\\":5\",\"a\":{\"m\" : 5, \"n\":15},\"m\":5.0}";
+    ok(cx, cull__config_set(cx, text, key, 2, 5, 77, &out, &times));
+    assert_string_equal(out,
+                        "{\"n\":77,\"x\":\"\\\"n\\\":5\",\"a\":{\"m\" : 77, \"n\":15},\"m\":5.0}");
+    assert_int_equal(times, 2);
+    ok(cx, cull__config_add(cx, "{\"b\": 1, \"a\": 2}", "c", 9, "a", &out));
+    assert_string_equal(out, "{\"b\": 1, \"c\": 9, \"a\": 2}");
+    ok(cx, cull__config_add(cx, out, "c", 8, "a", &out));
+    assert_string_equal(out, "{\"b\": 1, \"c\": 9, \"a\": 2}");
+    const bool keep[3] = {true, false, true};
+    ok(cx, cull__config_list(cx, "{\"l\": [ 1 , \"a,]\", null], \"k\": {\"l\":[1,2]}}", "l", keep,
+                             3, &out));
+    assert_string_equal(out, "{\"l\": [ 1, null], \"k\": {\"l\":[1,2]}}");
+    ok(cx, cull__config_list(cx, "{\"l\": [[1],2,3]}", "l", keep, 3, &out));
+    assert_string_equal(out, "{\"l\": [[1],2,3]}");
+    ok(cx, cull__config_number(cx, "c", "{\"m\": 4.5, \"text_config\": {\"n\": 6}}", key, 2, &v));
+    assert_int_equal(v, 6);
+    ok(cx, cull__config_number(cx, "c", NULL, key, 2, &v));
+    assert_int_equal(v, -1);
+    refused(cx, cull__config_number(cx, "c", "[1]", key, 2, &v), CULL_EINPUT,
+            "the config is no object");
+    refused(cx, cull__config_number(cx, "c", "{", key, 2, &v), CULL_EINPUT, "damaged JSON");
+    cull_ctx_free(cx);
+}
+
+/* The k-th allocation fails: nothing is left behind. */
+static void memory(void **state)
+{
+    (void)state;
+    fails_at("drop-layers");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layers), cmocka_unit_test(refusals),
+                                       cmocka_unit_test(configs), cmocka_unit_test(memory)};
+    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}
