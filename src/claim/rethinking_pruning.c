@@ -184,10 +184,11 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     cull__fashion_close(&im);
     CULL_TRY(s);
     report(v, seeds, out);
-    out->note = "a fine-tune has a quarter of the training that scratch-E has; by the full "
-                "schedule it has as much, on top of "
-                "the whole network's. ImageNet, and single weights instead of filters, where the "
-                "paper finds scratch "
+    out->note = "a fine-tune has a quarter of the training that scratch-E has. By the full "
+                "schedule, as long as scratch-E and on "
+                "top of the whole network's, it is better than scratch-E here: the paper's claim "
+                "is of short fine-tunes. "
+                "ImageNet, and single weights instead of filters, where the paper finds scratch "
                 "training behind, are not checked";
     return CULL_OK;
 }

@@ -1,6 +1,7 @@
 /* apply.c - cull apply: the rows that a pick names, of records or of an array. */
 #include "cull/frame.h"
 #include "cull/surgery.h"
+#include "cull/weights.h"
 #include "job.h"
 #include "model.h"
 #include "weights.h"
@@ -162,6 +163,7 @@ int run_apply(cli *c)
 {
     work w = {0};
     if (cull_surgery_is_plan(c->input[0])) return apply_channels(c);
+    if (cull_weights_is_manifest(c->input[0])) return apply_manifest(c);
     if (c->inputs && is_weights(c->input[0])) return apply_mask(c);
     int rc = apply(c, &w);
     c->input--, c->inputs++; /* as parse_free expects it */
