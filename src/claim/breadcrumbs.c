@@ -1,5 +1,5 @@
-/* breadcrumbs' check: what networks learned apart is added up with settings found on two tasks, and at five more
- * of it is left where outliers and small differences went first.
+/* breadcrumbs' check: what networks learned apart is added up with settings found on two tasks; is more of it
+ * left at five where outliers and small differences went first?
  *
  * A network 784-256-256-10 learns Fashion-MNIST (10,000 images) and is fine-tuned five times, to images turned by
  * 90, 180 and 270 degrees, inverted, and both turned by 180 degrees and inverted, with the same labels. alpha,
@@ -14,8 +14,11 @@
  *   for 20 epochs against its 10. Adam, batches of 128, pixels from 0 to 1.
  * - The random mask keeps as large a share as breadcrumbs was found to want, scaled up to the same sum (DARE),
  *   with an alpha of its own; without that freedom, at breadcrumbs' alpha, it is a figure.
- * Development seeds: heads that each fine-tuning trains give the same order; fine-tuned at the base's own rate,
- * where networks go far from it, task arithmetic is ahead by some points at five tasks too.
+ * It is not reached. Merged, networks of tasks as far apart as these keep a quarter of their accuracy at five tasks,
+ * the base alone a ninth, and which way is ahead changes with the seed. Settings lie on the edge of the paper's
+ * ranges: alpha 1, density 0.2. A larger alpha helps at the two tasks and no longer at five. Of twelve others, tried in
+ * PyTorch with rules written apart on one development seed (turned by little, by more, or as here; at both
+ * rates; heads fixed or trained), breadcrumbs was ahead of task arithmetic in four.
  */
 #define _GNU_SOURCE
 #include "claim/claim.h"
@@ -426,10 +429,11 @@ static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim
     CULL_TRY(s);
     lines(v, seeds, out);
     all_figures(v, out);
-    out->note = "alpha up to 1 adds up little of what is kept, so that breadcrumbs loses to task "
-                "arithmetic at the two tasks of the settings and wins at five, which task "
-                "arithmetic's alpha breaks; networks fine-tuned at the base's own rate showed the "
-                "opposite on development seeds; CLIP and T5 are not shown";
+    out->note =
+        "so small networks, of tasks so far apart, keep about a quarter of their accuracy when "
+        "five are merged, in any of these ways; at the two tasks of the settings, task "
+        "arithmetic is far ahead, as alpha up to 1 adds up little of a fifth of the "
+        "differences; CLIP and T5, on which the paper shows its claim, are not shown";
     return CULL_OK;
 }
 
