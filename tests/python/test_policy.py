@@ -174,7 +174,7 @@ def test_nothing_is_copied(rows):
 FIT = {"score": np.zeros((2, 9)), "quality": np.ones((2, 9))}
 WRONG = {
     "task compute has no method 'cascad'; did you mean 'cascade'": lambda: cull.compute.fit("cascad"),
-    "task trust has no method 'zzz'; it has conformal-selection": lambda: cull.trust.fit("zzz"),
+    "task trust has no method 'zzz'; it has calibration, conformal-selection": lambda: cull.trust.fit("zzz"),
     "there are no rows": lambda: cull.compute.fit("cascade"),
     "quality is of 1 model, score of 2": lambda: cull.compute.fit("cascade", **{**FIT, "quality": np.ones(9)}),
     "quality has 8 rows, score has 9": lambda: cull.compute.fit("cascade", **{**FIT, "quality": np.ones((2, 8))}),
@@ -248,3 +248,45 @@ def test_classifiers():
     with pytest.raises(ValueError, match="not calibrated"):
         cull.trust.SelectiveClassifier(e).predict(X)
     assert clone(s, safe=False) is not s
+
+
+def test_watch(tmp_path, command):
+    rng = np.random.default_rng(3)
+    mu = np.round(rng.normal(size=4000), 4)
+    y = np.round(mu + rng.normal(size=4000) * np.where(np.arange(4000) < 2500, 1, 3), 4)
+    y[2500::7] = np.nan
+    cert = cull.trust.fit("prediction-intervals", score=mu[:500], truth=y[:500], level=0.2)
+    d, w = cert.watch(score=mu[500:], truth=y[500:])
+    assert len(d) == 3500 and d.level.shape == d.drift.shape == (3500,)
+    assert 2000 < w.alarms[0] < 2200 and w.known == 3500 - np.isnan(y[500:]).sum()
+    known = ~np.isnan(y[500:])
+    missed = ~((d.lo <= y[500:]) & (y[500:] <= d.hi))[known]
+    before = known.cumsum()[w.alarms[0]]
+    assert w.missed == (missed[:before].mean(), missed[before:].mean())
+    assert abs(missed.mean() - 0.2) < w.bound and w.fixed[1] > 0.4
+    text = [f"{a},{'' if np.isnan(b) else b}" for a, b in zip(mu, y)]
+    for name, part in (("cal.csv", text[:500]), ("new.csv", text[500:])):
+        (tmp_path / name).write_text("\n".join(["mu,y", *part]) + "\n")
+    command("trust", "prediction-intervals", "-q", "--score", "mu", "--truth", "y", "--level", 0.2, tmp_path / "cal.csv",
+            "-o", tmp_path / "c.json")
+    command("trust", "apply", "-q", "--watch", tmp_path / "c.json", "--score", "mu", "--truth", "y", tmp_path / "new.csv",
+            "-o", tmp_path / "d.csv")
+    d.save(tmp_path / "p.csv")
+    assert (tmp_path / "d.csv").read_bytes() == (tmp_path / "p.csv").read_bytes()
+    with pytest.raises(ValueError, match="wants the truth of rows"):
+        cert.watch(score=mu)
+
+
+def test_calibration():
+    rng = np.random.default_rng(4)
+    s = rng.normal(size=3000)
+    y = (rng.random(3000) < 1 / (1 + np.exp(-s))) * 1.0
+    cert = cull.trust.fit("calibration", kind="venn-abers", score=s[:1500], truth=y[:1500])
+    d = cert.apply(score=s[1500:])
+    assert ((0 <= d.lo) & (d.lo <= d.score) & (d.score <= d.hi) & (d.hi <= 1)).all()
+    r = cert.reliability(d, truth=y[1500:])
+    assert r.brier[0] == pytest.approx(((d.score - y[1500:]) ** 2).mean()) and r.brier[1] < r.brier[0] < r.brier[2]
+    assert r.bins[:, 0].sum() == 1500 and r.ece[0] < 0.06
+    with pytest.raises(ValueError, match="gives no probabilities"):
+        other = cull.trust.fit("prediction-intervals", score=s[:500], truth=y[:500])
+        other.reliability(other.apply(score=s), truth=y)

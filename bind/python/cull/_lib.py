@@ -569,6 +569,65 @@ class ComputeVerdict(ctypes.Structure):
     ]
 
 
+class WatchOpts(ctypes.Structure):
+    C = "cull_watch_opts"
+    _fields_ = [("size", c_size_t), ("alarm", c_double), ("rate", c_double), ("window", c_int64)]
+
+
+class WatchSummary(ctypes.Structure):
+    C = "cull_watch_summary"
+    _fields_ = [
+        ("follows", c_bool),
+        ("level", c_double),
+        ("bound", c_double),
+        ("known", c_int64),
+        ("missed", c_int64 * 2),
+        ("still", c_int64 * 2),
+        ("of", c_int64 * 2),
+        ("alarms", c_int64),
+        ("at", c_int64 * 16),
+        ("most", c_double),
+    ]
+
+
+class StreamSummary(ctypes.Structure):
+    C = "cull_stream_summary"
+    _fields_ = [
+        ("rows", c_int64),
+        ("kept", c_int64),
+        ("copies", c_int64),
+        ("guarantee", GuaranteeStruct),
+        ("watched", c_bool),
+        ("watch", WatchSummary),
+    ]
+
+
+class IntervalFound(ctypes.Structure):
+    C = "cull_interval_found"
+    _fields_ = [("value", c_double), ("lo", c_double), ("hi", c_double), ("groups", c_int64)]
+
+
+class ReliabilityBin(ctypes.Structure):
+    C = "cull_reliability_bin"
+    _fields_ = [
+        ("rows", c_int64),
+        ("predicted", c_double),
+        ("share", c_double),
+        ("lo", c_double),
+        ("hi", c_double),
+    ]
+
+
+class ReliabilityStruct(ctypes.Structure):
+    C = "cull_reliability"
+    _fields_ = [
+        ("brier", IntervalFound),
+        ("log_loss", IntervalFound),
+        ("ece", IntervalFound),
+        ("bin", ReliabilityBin * 15),
+    ]
+
+
 class TrustVerdict(ctypes.Structure):
     C = "cull_trust_verdict"
     _fields_ = [
@@ -921,6 +980,27 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         POINTER(Outcomes),
         POINTER(DecisionsStruct),
         POINTER(GuaranteeStruct),
+    ),
+    ("stream_new", c_int, c_void_p, c_void_p, c_void_p, _OUT),
+    ("stream_watch", c_int, c_void_p, c_void_p, POINTER(WatchOpts)),
+    (
+        "stream_next",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(Outcomes),
+        POINTER(DecisionsStruct),
+    ),
+    ("stream_sum", c_int, c_void_p, c_void_p, POINTER(StreamSummary)),
+    ("stream_free", None, c_void_p),
+    (
+        "trust_reliability",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(DecisionsStruct),
+        POINTER(Outcomes),
+        POINTER(ReliabilityStruct),
     ),
     (
         "trust_check",

@@ -148,6 +148,37 @@ class Decisions:
         return f"<Decisions of {self.policy.method}: {self._n} rows, {', '.join(what)}>"
 
 
+# ---- streams ----
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a stream that is watched came to.
+
+    alarms  rows at which drift was seen, the first 16
+    known   rows whose truth came
+    missed  share of them up to the first alarm, and after it (None = there are none)
+    fixed   what it would have been by the threshold as fitted
+    bound   the share missed of all of them is off the level by this at most; None where no threshold follows
+    """
+
+    alarms: Tuple[int, ...]
+    known: int
+    missed: Tuple[Optional[float], Optional[float]]
+    fixed: Tuple[Optional[float], Optional[float]]
+    bound: Optional[float]
+
+
+def _watched(w: Any) -> Watched:
+    def share(v: Any) -> Tuple[Optional[float], Optional[float]]:
+        a, b = (v[i] / w.of[i] if w.follows and w.of[i] else None for i in range(2))
+        return a, b
+
+    alarms = tuple(int(r) for r in w.at[: min(w.alarms, 16)])
+    bound = float(w.bound) if w.follows else None
+    return Watched(alarms, int(w.known), share(w.missed), share(w.still), bound)
+
+
 # ---- policies ----
 
 
@@ -278,6 +309,33 @@ class Policy:
                 found.guarantee = None if said is None else guarantee_of(said)
                 return found
             finally:
+                lib.cull_opts_free(opts)
+                lib.cull_decisions_free(byref(d))
+
+    def watch(
+        self, *, alarm: float = 0.05, rate: float = 0.0, window: int = 0, **given: Any
+    ) -> Tuple[Decisions, "Watched"]:
+        """Decide about rows in order, with what became of them where that is known (nan = it is not), and say when they
+        stop being like those of the calibration. Where a threshold bounds a share of all rows it follows them.
+
+        alarm: the chance of any false alarm, at most. rate: how fast the level follows, 0 = several rates,
+        weighed. window: rows that the threshold is set by, 0 = as many as were calibrated on, 100 to 10000. Also rows and
+        options as in `apply`."""
+        seed = given.pop("seed", 1)
+        options = {k: given.pop(k) for k in list(given) if k not in NAMES}
+        rows = Rows(given, self.models)
+        o = _lib.WatchOpts(ctypes.sizeof(_lib.WatchOpts), alarm, rate, window)
+        d, total, s = _lib.DecisionsStruct(), _lib.StreamSummary(), c_void_p()
+        with self._use(seed) as (cx, at):
+            opts = self._opts(cx, options)
+            try:
+                cx.check(lib.cull_stream_new(cx.at, at, opts, byref(s)))
+                cx.check(lib.cull_stream_watch(cx.at, s, byref(o)))
+                cx.check(lib.cull_stream_next(cx.at, s, byref(rows.c), byref(d)))
+                cx.check(lib.cull_stream_sum(cx.at, s, byref(total)))
+                return Decisions(self, d), _watched(total.watch)
+            finally:
+                lib.cull_stream_free(s)
                 lib.cull_opts_free(opts)
                 lib.cull_decisions_free(byref(d))
 

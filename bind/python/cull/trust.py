@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from . import _catalogue, _lib, _outcomes, _policy
 from ._lib import InputError, lib
-from ._policy import Decisions, Guarantee, Policy, Where
+from ._policy import Decisions, Guarantee, Policy, Watched, Where
 
 METHODS: List[str] = [m["slug"] for m in _catalogue.methods_of("trust")]
 __all__ = [
@@ -31,8 +31,10 @@ __all__ = [
     "ConformalClassifier",
     "Decisions",
     "Guarantee",
+    "Reliability",
     "SelectiveClassifier",
     "Verdict",
+    "Watched",
     "describe",
     "fit",
     "load",
@@ -82,6 +84,28 @@ class Certificate(Policy):
                 v.power,
                 v.refuted,
             )
+
+
+    def reliability(self, decisions: Decisions, *, truth: Any) -> "Reliability":
+        """Of method calibration: how well probabilities fit what was the case."""
+        rows = _outcomes.Rows({"truth": truth})
+        r = _lib.ReliabilityStruct()
+        with self._use() as (cx, at):
+            d = decisions._struct()
+            cx.check(lib.cull_trust_reliability(cx.at, at, byref(d), byref(rows.c), byref(r)))
+        said = [(v.value, v.lo, v.hi) for v in (r.brier, r.log_loss, r.ece)]
+        bins = [(b.rows, b.predicted, b.share, b.lo, b.hi) for b in r.bin]
+        return Reliability(said[0], said[1], said[2], np.array(bins))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Each a value and the ends of its 95 % interval (bootstrap over rows)."""
+
+    brier: Tuple[float, float, float]
+    log_loss: Tuple[float, float, float]
+    ece: Tuple[float, float, float]
+    bins: npt.NDArray[np.float64]  # (15, 5): rows, mean probability, share of hits, its 95 % interval
 
 
 def fit(
