@@ -358,11 +358,13 @@ static const command table[] = {
     {.name = "apply",
      .usage = "cull apply PICK INPUT... [-o OUT]...",
      .brief = "write the rows of a file that a pick names",
-     .about = "PICK is a pick file, or a bare list of rows (tsv or csv with a column row, a row "
-              "number a line, npy). INPUT is the pool it was made from, or anything with the same "
-              "rows: records or an array. A pick file knows the hash of its pool; another input "
-              "is refused unless --force. A pick of columns takes them by name from any table that "
-              "has them all.",
+     .about =
+         "PICK is a pick file, or a bare list of rows (tsv or csv with a column row, a row "
+         "number a line, npy). INPUT is the pool it was made from, or anything with the same "
+         "rows: records or an array. A pick file knows the hash of its pool; another input "
+         "is refused unless --force. A pick of columns takes them by name from any table that "
+         "has them all. The manifest that expert-drop or expert-merge leaves (PICK) makes the same "
+         "choice of experts on a checkpoint of the same names (INPUT).",
      .examples = "cull apply pick.json pool.jsonl -o kept.jsonl\tthe kept records\n"
                  "cull apply pick.json --force pool.npy -o kept.npy\ttheir embeddings",
      .options = apply_options,

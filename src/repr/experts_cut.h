@@ -34,11 +34,11 @@ cull_status cull__moe_cut_rows(cull_ctx *cx, const cull_weights_work *w,
 cull_status cull__moe_cut_config(cull_ctx *cx, cull_weights_work *w, const cull__moe *m,
                                  const cull__moe_cut *cut);
 
-/* ---- the manifest: JSON text (scratch of cx), written and read back ---- */
+/* ---- the manifest (whole: routers keep all rows; aligned: units were permuted): JSON text (scratch of cx), written and read back ---- */
 cull_status cull__moe_manifest(cull_ctx *cx, const char *slug, const cull_checkpoint *ck,
                                const cull__moe *m, const cull__moe_cut *cut, bool whole,
-                               const char **out);
+                               bool aligned, const char **out);
 /* cut of a manifest's text, for this model: EINPUT by name where it is another's. */
 cull_status cull__moe_manifest_read(cull_ctx *cx, const char *text, const cull__moe *m,
-                                    cull__moe_cut *cut, bool *whole);
+                                    cull__moe_cut *cut, bool *whole, bool *aligned);
 #endif

@@ -1,6 +1,6 @@
 /* experts_manifest.c - which experts a smaller checkpoint has, as JSON that reads back: see experts_cut.h.
  *
- * {"cull": "manifest", "of": "experts", "method": ..., "router": "rows" or "groups", "tensors": ..., "blocks": [{"prefix":
+ * {"cull": "manifest", "of": "experts", "method": ..., "router": "rows" or "groups", "aligned": true, "tensors": ..., "blocks": [{"prefix":
  * ..., "experts": 8, "kept": [[0], [2, 5]], "weights": [[1], [0.75, 0.25]]}]}: of each new expert the old ones that it is
  * made of, its head first, and their shares. router = groups: the router kept a row for each old expert, and probabilities
  * of a group are to be added up. */
@@ -33,7 +33,7 @@ static void write_groups(cull_json *j, const cull__moe_cut *c, int64_t experts, 
 
 cull_status cull__moe_manifest(cull_ctx *cx, const char *slug, const cull_checkpoint *ck,
                                const cull__moe *m, const cull__moe_cut *cut, bool whole,
-                               const char **out)
+                               bool aligned, const char **out)
 {
     cull_json j = {.b = CULL_BUF(cx)};
     char *copy;
@@ -42,6 +42,7 @@ cull_status cull__moe_manifest(cull_ctx *cx, const char *slug, const cull_checkp
     cull__json_key(&j, "of"), cull__json_str(&j, "experts");
     cull__json_key(&j, "method"), cull__json_str(&j, slug);
     cull__json_key(&j, "router"), cull__json_str(&j, whole ? "groups" : "rows");
+    cull__json_key(&j, "aligned"), cull__json_bool(&j, aligned);
     cull__json_key(&j, "tensors"), cull__json_i64(&j, cull_checkpoint_count(ck));
     cull__json_key(&j, "blocks"), cull__json_open(&j, '[');
     for (int64_t b = 0; b < m->blocks; b++) {
@@ -66,7 +67,7 @@ typedef struct {
     cull_ctx *cx;
     const cull__moe *m;
     cull__moe_cut *cut;
-    bool *whole;
+    bool *whole, *aligned;
     int64_t block, group, at; /* where the reading is */
     bool weights;
     cull_status s;
@@ -187,12 +188,14 @@ static cull_status read_root(void *user, cull__json_value root)
         const char *s = cull__json_string(v, &n);
         *r->whole = n == 6 && !memcmp(s, "groups", 6);
     }
+    *r->aligned = cull__json_get(root, "aligned", &v) && cull__json_kind(v) == CULL__JSON_BOOL &&
+                  cull__json_truth(v);
     return r->s;
 }
 
 cull_status cull__moe_manifest_read(cull_ctx *cx, const char *text, const cull__moe *m,
-                                    cull__moe_cut *cut, bool *whole)
+                                    cull__moe_cut *cut, bool *whole, bool *aligned)
 {
-    reading r = {.cx = cx, .m = m, .cut = cut, .whole = whole};
+    reading r = {.cx = cx, .m = m, .cut = cut, .whole = whole, .aligned = aligned};
     return cull__json_file(cx, "the manifest", text, strlen(text), read_root, &r);
 }

@@ -33,7 +33,8 @@ cull_status cull__reduce_open(cull_ctx *cx, const cull_weights_work *w, int64_t 
     CULL_TRY(cull__moe_cut_new(cx, &r->moe, &r->cut));
     CULL_TRY(CULL_TMP(cx, r->kept, r->moe.blocks));
     *done = p->manifest != NULL;
-    if (*done) return cull__moe_manifest_read(cx, p->manifest, &r->moe, r->cut, &r->whole);
+    if (*done)
+        return cull__moe_manifest_read(cx, p->manifest, &r->moe, r->cut, &r->whole, &r->aligned);
     if (!r->stats)
         return cull__fail(
             cx, CULL_EINPUT,
@@ -146,7 +147,7 @@ cull_status cull__reduce_close(cull_ctx *cx, cull_weights_work *w, const cull__r
 {
     CULL_TRY(cull__moe_cut_items(cx, w, &r->moe, r->cut, r->whole));
     if (!w->planning) CULL_TRY(cull__moe_cut_config(cx, w, &r->moe, r->cut));
-    return cull__moe_manifest(cx, slug, r->ck, &r->moe, r->cut, r->whole, &w->manifest);
+    return cull__moe_manifest(cx, slug, r->ck, &r->moe, r->cut, r->whole, r->aligned, &w->manifest);
 }
 
 cull_status cull__reduce_act(cull_ctx *cx, const cull__reduce *r, cull__act *out)

@@ -16,6 +16,7 @@ typedef struct {
     int64_t *kept; /* how many experts each block keeps */
     int top;       /* experts that a token goes to */
     bool whole;    /* routers keep all rows */
+    bool aligned;  /* units are permuted before experts are merged */
 } cull__reduce;
 
 /* Scratch of cx. top: as asked for, 0 = as the config says. A manifest of the problem fills cut, and *done is true; else

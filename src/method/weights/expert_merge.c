@@ -109,7 +109,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     for (int64_t b = 0; b < r->moe.blocks; b++) /* rules may name a layer by its router */
         keep[b] = ((const opts *)w->item[r->moe.block[b].router].opts[0])->keep;
     if (!done) CULL_TRY(cull__reduce_counts(cx, r, o->share, keep));
-    if (!done) r->whole = o->router == MAPPED;
+    if (!done) r->whole = o->router == MAPPED, r->aligned = o->align;
     for (int64_t b = 0; b < r->moe.blocks && !done; b++) {
         cull__mark_t mark = cull__mark(cx);
         CULL_TRY(choose(cx, r, o, b));
@@ -118,7 +118,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     }
     CULL_TRY(CULL_TMP0(cx, s->units, r->moe.blocks));
     for (int64_t b = 0; b < r->moe.blocks; b++)
-        if (o->align && r->cut[b].kept < r->moe.block[b].experts)
+        if (r->aligned && r->cut[b].kept < r->moe.block[b].experts)
             CULL_TRY(cull__expert_units(cx, r->ck, &r->moe, b, &s->units[b]));
     if (r->whole && !w->planning)
         cull__log(cx, CULL_LOG_WARN,
