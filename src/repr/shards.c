@@ -13,7 +13,7 @@ cull_status cull__shards_check(cull_ctx *cx, const cull__shards *s, const char *
         return cull__fail(cx, CULL_EOPTION, "%s: layers, ranks and shards must be at least 1",
                           what);
     if (in % s->shards || out % s->shards)
-        return cull__fail(cx, CULL_EOPTION,
+        return cull__fail(cx, CULL_EINPUT,
                           "%s: vectors of %" PRId64 " and %" PRId64
                           " numbers cannot both be cut into %" PRId64 " shards of one length",
                           what, in, out, s->shards);
@@ -27,7 +27,7 @@ cull_status cull__shards_check(cull_ctx *cx, const cull__shards *s, const char *
         return cull__fail(cx, CULL_EOPTION, "%s: a pool has more than 2^31 shards", what);
     int64_t open = (s->equal - s->owned) * s->layers;
     if (open < s->rank - s->owned)
-        return cull__fail(cx, CULL_EOPTION,
+        return cull__fail(cx, CULL_EINPUT,
                           "%s: %" PRId64 " public vectors are too few for rank %" PRId64
                           " without repeats; the rank can be %" PRId64 " at most",
                           what, open, s->rank, open + s->owned);

@@ -16,7 +16,7 @@ static inline int64_t cull__shards_rows(const cull__shards *s)
 {
     return s->equal * s->layers * s->shards;
 }
-/* EOPTION unless vectors of `in` and `out` numbers can be cut so and there are enough public shards. */
+/* EOPTION or EINPUT unless vectors of `in` and `out` numbers can be cut so and there are enough public shards. */
 cull_status cull__shards_check(cull_ctx *cx, const cull__shards *s, const char *what, int64_t in,
                                int64_t out);
 /* index (layers, rank * shards): rows of the pool, for each vector its shards in order. Public ones are drawn

@@ -125,7 +125,7 @@ cull_status cull__reduce_counts(cull_ctx *cx, cull__reduce *r, double share, con
         r->kept[b] = keep[b];
         if (keep[b] < 1)
             return cull__fail(cx, CULL_EOPTION,
-                              "0 experts cannot be kept: keep=N says how many of the %" PRId64
+                              "0 experts cannot be kept: experts=N says how many of the %" PRId64
                               " of '%.160s' are, or share which part of all",
                               experts, r->moe.block[b].prefix);
         if (keep[b] > experts)

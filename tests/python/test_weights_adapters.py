@@ -68,7 +68,7 @@ def test_experts(tmp_path, command, method):
     stats = {f"model.layers.{k}.block_sparse_moe.router_logits": rng.normal(size=(50, 6)).astype("f4") for k in range(2)}
     model = save_folder(tmp_path / "model", w, {"num_local_experts": 6, "num_experts_per_tok": 2})
     st.save_file(stats, tmp_path / "stats.safetensors")
-    command("weights", method, "-q", "--keep", 4, "--activations", tmp_path / "stats.safetensors", model, "-o", tmp_path / "small")
+    command("weights", method, "-q", "--experts", 4, "--activations", tmp_path / "stats.safetensors", model, "-o", tmp_path / "small")
     small = st.load_file(tmp_path / "small" / "model.safetensors")
     manifest = json.loads((tmp_path / "small" / "cull_manifest.json").read_text())
     assert json.loads((tmp_path / "small" / "config.json").read_text()) == {"num_local_experts": 4, "num_experts_per_tok": 2}
@@ -101,7 +101,7 @@ def test_merged_units(tmp_path, command):
     z[:, 0] += 0.01  # the more used of the two
     model = save_folder(tmp_path / "model", w, {"num_local_experts": 3, "num_experts_per_tok": 1})
     st.save_file({f"{p}.router_logits": z}, tmp_path / "stats.safetensors")
-    command("weights", "expert-merge", "-q", "--keep", 2, "--activations", tmp_path / "stats.safetensors", model, "-o", tmp_path / "small")
+    command("weights", "expert-merge", "-q", "--experts", 2, "--activations", tmp_path / "stats.safetensors", model, "-o", tmp_path / "small")
     small = st.load_file(tmp_path / "small" / "model.safetensors")
     block = json.loads((tmp_path / "small" / "cull_manifest.json").read_text())["blocks"][0]
     groups = {tuple(sorted(g)): (g, u, n) for n, (g, u) in enumerate(zip(block["kept"], block["weights"]))}

@@ -69,9 +69,9 @@ static void refusals(void **state)
     (void)state;
     cull_ctx *cx = cull_ctx_new(NULL);
     cull__shards s = {4, 8, 2, 4, 1};
-    refused(cx, cull__shards_check(cx, &s, "q_proj", 10, 8), CULL_EOPTION, "q_proj");
-    refused(cx, cull__shards_check(cx, &s, "k", 8, 6), CULL_EOPTION, "4 shards");
-    refused(cx, cull__shards_check(cx, &s, "k", 8, 8), CULL_EOPTION, "5 at most");
+    refused(cx, cull__shards_check(cx, &s, "q_proj", 10, 8), CULL_EINPUT, "q_proj");
+    refused(cx, cull__shards_check(cx, &s, "k", 8, 6), CULL_EINPUT, "4 shards");
+    refused(cx, cull__shards_check(cx, &s, "k", 8, 8), CULL_EINPUT, "5 at most");
     s.owned = 3;
     refused(cx, cull__shards_check(cx, &s, "k", 8, 8), CULL_EOPTION, "cannot own 3");
     s.rank = 0;

@@ -5,12 +5,12 @@
  *           those that stay (Lu et al. 2024): every set is tried where there are few, else experts go one after another
  *           from the best sets so far. By usage: the experts that most tokens go to.
  * Reads     one model; as activations a file of router logits or usage of each layer, by loss also its inputs. A layer's number
- *           of experts may be its own: by a rule ("layer=0-3: keep=6"), or by share, which keeps the most used of all layers.
+ *           of experts may be its own: by a rule ("layer=0-3: experts=6"), or by share, which keeps the most used of all layers.
  * Deviates  Layers are judged by themselves, on inputs as they were before any expert went. Routers that score by a sigmoid
  *           or choose groups first are not judged by loss.
  * Cost      by usage a pass over the logits. By loss all experts are run on the tokens: 4 tokens units floats for each worker,
  *           tokens experts^2 doubles, and up to 64 MiB of outputs; sets cost some numbers a token each.
- * Example   cull weights expert-drop --keep 6 --activations stats.safetensors model -o small
+ * Example   cull weights expert-drop --experts 6 --activations stats.safetensors model -o small
  */
 #include "choose/kept.h"
 #include "score/experts_reduce.h"
@@ -21,15 +21,15 @@
 #include <string.h>
 
 typedef struct {
-    int64_t keep, top, sets, beam;
+    int64_t experts, top, sets, beam;
     double share;
     int by;
 } opts;
 enum { AUTO, USAGE, LOSS };
 static const cull_opt table[] = {
-    CULL_OPT_I64(opts, keep, 0, 0, 1 << 20, "experts of each layer that stay"),
+    CULL_OPT_I64(opts, experts, 0, 0, 1 << 20, "experts of each layer that stay"),
     CULL_OPT_F64(opts, share, 0, 0, 1,
-                 "the share of all experts that stays, by usage over all layers; 0 = keep"),
+                 "the share of all experts that stays, by usage over all layers; 0 = experts"),
     CULL_OPT_ENUM(
         opts, by, AUTO, "auto|usage|loss",
         "keep the most used, or the set that changes outputs least; auto: loss where inputs "
@@ -108,7 +108,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     w->own = r;
     CULL_TRY(CULL_TMP(cx, keep, r->moe.blocks));
     for (int64_t b = 0; b < r->moe.blocks; b++) /* rules may name a layer by its router */
-        keep[b] = ((const opts *)w->item[r->moe.block[b].router].opts[0])->keep;
+        keep[b] = ((const opts *)w->item[r->moe.block[b].router].opts[0])->experts;
     if (!done) CULL_TRY(cull__reduce_counts(cx, r, o->share, keep));
     for (int64_t b = 0; b < r->moe.blocks && !done; b++) {
         cull__mark_t mark = cull__mark(cx);

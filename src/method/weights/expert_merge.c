@@ -12,7 +12,7 @@
  *           open. A merged expert can no longer be routed to by parts: compare with expert-drop on the task.
  * Cost      logits: O(tokens experts^2). Aligning one expert of u units: 12 u^2 bytes and a matrix in f32, O(u^3) time at
  *           worst. One pass over the weights.
- * Example   cull weights expert-merge --keep 4 --activations stats.safetensors model -o small
+ * Example   cull weights expert-merge --experts 4 --activations stats.safetensors model -o small
  */
 #include "num/spectral.h"
 #include "score/experts_reduce.h"
@@ -21,7 +21,7 @@
 #include <string.h>
 
 typedef struct {
-    int64_t keep, top, restarts;
+    int64_t experts, top, restarts;
     double share;
     int group, router;
     bool align;
@@ -29,9 +29,10 @@ typedef struct {
 enum { SPECTRAL, CORE };
 enum { MEAN, MAPPED };
 static const cull_opt table[] = {
-    CULL_OPT_I64(opts, keep, 0, 0, 1 << 20, "experts of each layer that there will be"),
-    CULL_OPT_F64(opts, share, 0, 0, 1,
-                 "the share of all experts that there will be, by usage over all layers; 0 = keep"),
+    CULL_OPT_I64(opts, experts, 0, 0, 1 << 20, "experts of each layer that there will be"),
+    CULL_OPT_F64(
+        opts, share, 0, 0, 1,
+        "the share of all experts that there will be, by usage over all layers; 0 = experts"),
     CULL_OPT_ENUM(opts, group, SPECTRAL, "spectral|core",
                   "groups by spectral clustering, or about the most used experts"),
     CULL_OPT_BOOL(opts, align, true, "permute hidden neurons before the mean is taken"),
@@ -107,7 +108,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     w->own = s;
     CULL_TRY(CULL_TMP(cx, keep, r->moe.blocks));
     for (int64_t b = 0; b < r->moe.blocks; b++) /* rules may name a layer by its router */
-        keep[b] = ((const opts *)w->item[r->moe.block[b].router].opts[0])->keep;
+        keep[b] = ((const opts *)w->item[r->moe.block[b].router].opts[0])->experts;
     if (!done) CULL_TRY(cull__reduce_counts(cx, r, o->share, keep));
     if (!done) r->whole = o->router == MAPPED, r->aligned = o->align;
     for (int64_t b = 0; b < r->moe.blocks && !done; b++) {

@@ -5,9 +5,9 @@
  *           1936); fine-tuning changes weights mostly in few directions (Hu et al. 2022).
  * Reads     The base and one model of the same names and shapes; writes a folder of adapter_config.json and
  *           adapter_model.safetensors, as PEFT reads it.
- * Deviates  A side above `exact` is decomposed in a random subspace (Halko et al. 2011); what it holds of the change is
- *           measured and told for each matrix. Embeddings, routers, norms and biases have no adapter: they are told, or
- *           saved whole. Singular values go to both factors alike, and lora_alpha = r.
+ * Deviates  A side above `exact` is decomposed in a random subspace (Halko et al. 2011), which depends on the seed; what it
+ *           holds of the change is measured and told for each matrix. Embeddings, routers, norms and biases have no adapter:
+ *           they are told, or saved whole. Singular values go to both factors alike, and lora_alpha = r.
  * Cost      The change of one matrix in f32, and for an exact one of lesser side s also 32 s^2 bytes: beyond the blocks of
  *           other methods. O(m n r) time, exact O(m n s); twice where the rank goes by energy.
  * Example   cull weights lora-extract --rank 32 --base base tuned -o adapter
@@ -418,7 +418,6 @@ const cull_method cull__method_lora_extract = {
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
     .rev = 1,
-    .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

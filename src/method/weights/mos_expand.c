@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
+typedef struct {
+    char none;
+} opts;
 static const cull_opt table[] = {CULL_OPT_END};
 
 static cull_status add(cull_ctx *cx, cull_weights_work *w, const cull__mos *m, int64_t type,
@@ -109,5 +112,6 @@ const cull_method cull__method_mos_expand = {
     .task = CULL_TASK_WEIGHTS,
     .rev = 1,
     .opts = table,
+    .opts_size = sizeof(opts),
     .run.weights = &fns,
 };
