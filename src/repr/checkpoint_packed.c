@@ -62,7 +62,7 @@ static cull_status take_part(const unfolding *u, const char *name, const char *d
     const cull_checkpoint *ck = u->ck;
     int64_t i;
     CULL_TRY(part_of(ck, name, want->suffix, &i));
-    if (i < 0 || u->gone[i]) return damaged(ck, name, "a part of it is missing");
+    if (i < 0 || u->gone[i] || !ck->at[i]) return damaged(ck, name, "a part of it is missing");
     const cull_tensor *t = ck->t + i;
     if (t->ndim != 1 || t->n != want->count || strcmp(t->dtype, *want->type ? want->type : dtype))
         return damaged(ck, name, "a part of it has another size or type");
@@ -98,10 +98,9 @@ static cull_status unfold_one(const unfolding *u, const char *name, const char *
     CULL_TRY(cull__checkpoint_keep(ck, dtype, strlen(dtype), &t.dtype));
     cull__checkpoint_role(&t);
     p.p.name = t.name;
-    /* it stands where its values stood */
+    /* it stands where its values stood; names change together at the end, for they are still searched */
     u->gone[values] = false;
     ck->t[values] = t;
-    ck->name[values] = t.name;
     ck->at[values] = NULL;
     ck->packed[values] = p;
     return CULL_OK;
@@ -115,7 +114,7 @@ static void drop_parts(const unfolding *u)
     for (int64_t i = 0; i < ck->n; i++) {
         if (u->gone[i]) continue;
         ck->t[n] = ck->t[i];
-        ck->name[n] = ck->name[i];
+        ck->name[n] = ck->t[i].name;
         ck->at[n] = ck->at[i];
         ck->packed[n] = ck->packed[i];
         ck->bytes += ck->t[n++].bytes;

@@ -325,6 +325,50 @@ static void wrong_files(void **state)
     cull_ctx_free(cx);
 }
 
+/* Names that begin like others': parts are found whatever stands between them, and wherever they stand among all. */
+static void nested_names(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    enum { NAMES = 5, MORE = 24, SIDE = 64, N = SIDE * SIDE };
+    static const char *const name[] = {"x.weight", "x.weight.orig", "x.weight-2", "x",
+                                       "x.weight.a.b"};
+    char more[MORE][8];
+    cull_tensor t[NAMES + MORE];
+    float v[N] = {0}, got[N];
+    cull_checkpoint_writer *w;
+    for (int count = 0; count < MORE; count++) {
+        for (int k = 0; k < NAMES; k++)
+            t[k] = (cull_tensor){.name = name[k], .dtype = "F32", .ndim = 2, .shape = {SIDE, SIDE}};
+        for (int k = 0; k < count; k++) {
+            snprintf(more[k], sizeof more[k], "z%d", k);
+            t[NAMES + k] = (cull_tensor){.name = more[k], .dtype = "F32", .ndim = 1, .shape = {1}};
+        }
+        ok(cx, cull_checkpoint_create(cx, in_dir("n.safetensors"), t, NAMES + count, NULL, &w));
+        cull_status s = CULL_OK;
+        for (int k = 0; s == CULL_OK && k < NAMES + count; k++) {
+            v[7 * k] = (float)(k + 1);
+            s = cull_checkpoint_put(cx, w, v, k < NAMES ? N : 1);
+            v[7 * k] = 0;
+        }
+        ok(cx, cull_checkpoint_finish(cx, w, s));
+        cull_checkpoint *ck = opened(cx, in_dir("n.safetensors"));
+        ok(cx, cull_checkpoint_pack(cx, ck, in_dir("np.safetensors"), NULL, NULL));
+        cull_checkpoint_free(ck);
+        ck = opened(cx, in_dir("np.safetensors"));
+        assert_int_equal(cull_checkpoint_count(ck), NAMES + count);
+        for (int k = 0; k < NAMES; k++) {
+            int64_t i = cull_checkpoint_find(ck, name[k], NULL);
+            assert_true(i >= 0);
+            ok(cx, cull_checkpoint_read(cx, ck, i, 0, N, got));
+            for (int at = 0; at < N; at++)
+                assert_true(got[at] == (at == 7 * k ? (float)(k + 1) : 0));
+        }
+        cull_checkpoint_free(ck);
+    }
+    cull_ctx_free(cx);
+}
+
 /* A tensor that is called as a part would be. */
 static void taken_names(void **state)
 {
@@ -550,9 +594,11 @@ static void no_space(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_and_back), cmocka_unit_test(sizes),       cmocka_unit_test(shards),
-        cmocka_unit_test(wrong_files),    cmocka_unit_test(taken_names), cmocka_unit_test(masks),
-        cmocka_unit_test(masks_of_bytes), cmocka_unit_test(memory),      cmocka_unit_test(no_space),
+        cmocka_unit_test(there_and_back), cmocka_unit_test(sizes),
+        cmocka_unit_test(shards),         cmocka_unit_test(wrong_files),
+        cmocka_unit_test(taken_names),    cmocka_unit_test(nested_names),
+        cmocka_unit_test(masks),          cmocka_unit_test(masks_of_bytes),
+        cmocka_unit_test(memory),         cmocka_unit_test(no_space),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
