@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "num/num.h"
+#include "cull/pool.h"
 
 enum { BLOCK = 1024 };
 
@@ -48,8 +48,12 @@ void cull__widen(const cull_ctx *cx, int form, const void *from, int64_t n, floa
     if (n <= 0) return;
     if (form == CULL__F8_E4M3) return kernels(cx)->from_e4m3(from, n, out);
     if (form == CULL__F8_E5M2) return kernels(cx)->from_e5m2(from, n, out);
-    if (form == CULL_F16 || form == CULL_BF16 || form == CULL_F32)
-        return cull__kernels(cx)->to_f32((cull_dtype)form, from, n, out);
+    if (form == CULL_F16) return kernels(cx)->from_f16(from, n, out);
+    if (form == CULL_BF16) return kernels(cx)->from_bf16(from, n, out);
+    if (form == CULL_F32) {
+        memcpy(out, from, (size_t)n * sizeof *out);
+        return;
+    }
     cull_array a = {.dtype = (cull_dtype)form, .ndim = 1, .shape = {n}, .at = from};
     cull_array_f32(&a, 0, n, out);
 }

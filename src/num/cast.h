@@ -13,8 +13,10 @@ int64_t cull__narrow(const cull_ctx *cx, int form, const float *x, int64_t n, vo
 /* The largest finite number of such a form. */
 double cull__form_most(int form);
 
-/* kern_cast.c: blocks of one form. narrow_*: whether any number had no place. */
+/* kern_cast.c: blocks of one form, halves at any address. to_*: whether any number had no place. */
 typedef struct {
+    void (*from_f16)(const void *from, int64_t n, float *out);
+    void (*from_bf16)(const void *from, int64_t n, float *out);
     void (*from_e4m3)(const uint8_t *from, int64_t n, float *out);
     void (*from_e5m2)(const uint8_t *from, int64_t n, float *out);
     bool (*to_f16)(const float *x, int64_t n, void *out);

@@ -36,6 +36,29 @@ enum { INF = 0x7F800000 };
 
 /* ---- to f32 ---- */
 
+static inline uint32_t half_at(const unsigned char *p, int64_t i)
+{
+    uint16_t h;
+    memcpy(&h, p + 2 * i, 2);
+    return h;
+}
+
+static void from_f16(const void *restrict from, int64_t n, float *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t h = half_at(from, i), a = h & 0x7FFF;
+        uint32_t small = bits_of((float)(int32_t)a * 0x1p-24f), normal = (a << 13) + (112u << 23);
+        uint32_t u = pick(above(a, 0x3FF), normal, small);
+        u = pick(above(a, 0x7BFF), (a << 13) | INF, u);
+        out[i] = float_of(u | (h & 0x8000) << 16);
+    }
+}
+
+static void from_bf16(const void *restrict from, int64_t n, float *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = float_of(half_at(from, i) << 16);
+}
+
 static void from_e4m3(const uint8_t *restrict from, int64_t n, float *restrict out)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -90,6 +113,8 @@ NARROW(to_e5m2, uint8_t, 2, 15, 0x38800000u, 134u << 23, 0x47700000u, 0x7C, 0x7F
 #define PASTE_(isa) cull__cast_##isa
 #define PASTE(isa) PASTE_(isa)
 const cull__cast_kern PASTE(CULL_ISA) = {
+    .from_f16 = from_f16,
+    .from_bf16 = from_bf16,
     .from_e4m3 = from_e4m3,
     .from_e5m2 = from_e5m2,
     .to_f16 = to_f16,

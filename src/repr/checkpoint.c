@@ -96,9 +96,9 @@ cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_
                           ck->file[t->file].path, t->name, t->dtype);
     if (from < 0 || n < 0 || n > t->n - from)
         return cull__fail(cx, CULL_EINPUT,
-                          "%s: tensor '%.100s': numbers %" PRId64 " to %" PRId64
-                          " are asked for, it has %" PRId64,
-                          ck->file[t->file].path, t->name, from, from + n, t->n);
+                          "%s: tensor '%.100s': %" PRId64 " numbers from %" PRId64
+                          " on are asked for, it has %" PRId64,
+                          ck->file[t->file].path, t->name, n, from, t->n);
     if (n && !ck->at[i]) return cull__checkpoint_read_packed(cx, ck, i, form, from, n, out);
     cull__widen(cx, form, ck->at[i] + (size_t)from * (size_t)size, n, out);
     return CULL_OK;

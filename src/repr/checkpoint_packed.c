@@ -149,9 +149,9 @@ cull_status cull_checkpoint_raw(cull_ctx *cx, const cull_checkpoint *ck, int64_t
     int width = cull__tensor_width(t);
     if (from < 0 || n < 0 || n > t->n - from || (n && !width))
         return cull__fail(cx, CULL_EINPUT,
-                          "%s: tensor '%.100s': the bytes of numbers %" PRId64 " to %" PRId64
-                          " are asked for; it has %" PRId64 " of %d bytes",
-                          ck->file[t->file].path, t->name, from, from + n, t->n, width);
+                          "%s: tensor '%.100s': the bytes of %" PRId64 " numbers from %" PRId64
+                          " on are asked for; it has %" PRId64 " of %d bytes",
+                          ck->file[t->file].path, t->name, n, from, t->n, width);
     if (n && !ck->at[i]) return cull__packed_read(cx, &ck->packed[i].p, from, n, out);
     if (n) memcpy(out, ck->at[i] + from * width, (size_t)(n * width));
     return CULL_OK;

@@ -286,7 +286,7 @@ static void indices(void **state)
     assert_true(cull_checkpoint_find(ck, "nothing like it", &near) == -1 && near == -1);
     float x[2];
     refused(cx, cull_checkpoint_read(cx, ck, 0, 0, 2, x), CULL_EINPUT,
-            "'a.weight': numbers 0 to 2 are asked for, it has 1");
+            "'a.weight': 2 numbers from 0 on are asked for, it has 1");
     refused(cx, cull_checkpoint_read(cx, ck, 0, INT64_MAX, 1, x), CULL_EINPUT, "are asked for");
     refused(cx, cull_checkpoint_read(cx, ck, 0, -1, 1, x), CULL_EINPUT, "are asked for");
     refused(cx, cull_checkpoint_read(cx, ck, 2, 0, 1, x), CULL_EINPUT, "tensor 2 of 2");
