@@ -40,7 +40,8 @@ static inline bool cull__above(const cull__cut *c, float x, int64_t part, int64_
 }
 
 /* cut[r] = the cut at rank[r], 0 <= rank[r] <= the number of values; at most CULL__CUTS of them, in any order.
- * Radix selection (the upper 16 bits of a magnitude are counted, then the lower 15 of those that share them): two
+ * Of many values a sample says where the cut lies, and one pass finds it there (threshold_sample.h). Else radix
+ * selection (the upper 16 bits of a magnitude are counted, then the lower 15 of those that share them): two
  * passes over the values, one less where no lower bit is set (bf16, f8), one more where a cut goes
  * through equal values. Few values (CULL__VALUES at most) are read once. Counts are exact, so that the cut does not
  * depend on threads. O(n) time; memory is cull__cuts_bytes. */

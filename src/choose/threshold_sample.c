@@ -1,0 +1,234 @@
+/* threshold_sample.c - cuts in one pass: a sample says between which two magnitudes each lies, and what lies between is kept.
+ * The sample decides how long that takes, never the cut: where it misleads, the digits are counted instead. */
+#include "choose/threshold_sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { NAN_ABOVE = 0x7F800000, READS = 64, READ = 256, SAMPLE = READS * READ };
+
+typedef struct {
+    uint32_t lo, hi; /* magnitudes from lo to hi are looked at */
+    int64_t above, held;
+} range;
+typedef struct {
+    const cull__values *v;
+    const int64_t *first; /* of each part its first block, and how many there are */
+    int64_t blocks;
+    int cuts;
+    range range[CULL__CUTS];
+    int32_t *above,
+        *held;      /* blocks x cuts: how many are larger than hi, and within; -1 = too many */
+    uint32_t *slot; /* blocks x cuts x CULL__SLOT: those within; not where lo = hi */
+} pass;
+
+static int64_t part_of(const pass *p, int64_t b)
+{
+    int64_t lo = 0, hi = p->v->parts;
+    while (hi - lo > 1) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (p->first[mid] <= b)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static int64_t size_of(const pass *p, int64_t b, int64_t *part, int64_t *from)
+{
+    *part = part_of(p, b);
+    *from = (b - p->first[*part]) * CULL__VALUES;
+    int64_t n = p->v->size[*part] - *from;
+    return n < CULL__VALUES ? n : CULL__VALUES;
+}
+
+/* ---- the sample ---- */
+static int descending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x < y) - (x > y);
+}
+
+static cull_status draw(cull_ctx *cx, const pass *p, uint32_t *key)
+{
+    float x[READ];
+    for (int64_t i = 0; i < READS; i++) {
+        int64_t part, from, n = size_of(p, i * p->blocks / READS, &part, &from);
+        int64_t m = n < READ ? n : READ, at = (n - m) * (i % 7) / 7;
+        CULL_TRY(p->v->read(cx, p->v->arg, part, from + at, m, x));
+        for (int64_t k = 0; k < READ; k++) key[i * READ + k] = cull__magnitude(x[k % m]);
+    }
+    qsort(key, SAMPLE, sizeof *key, descending);
+    return CULL_OK;
+}
+
+/* Five deviations of an even sample to either side: rows may be alike. False where too much lies between. */
+static bool bracket(const uint32_t *key, double share, range *r)
+{
+    double at = share * SAMPLE, off = 5 * sqrt(at * (1 - share)) + 8;
+    int within = 0;
+    r->hi = at - off < 0 ? INT32_MAX : key[(int)(at - off)];
+    r->lo = at + off >= SAMPLE ? 0 : key[(int)(at + off)];
+    for (int i = 0; i < SAMPLE; i++) within += key[i] >= r->lo && key[i] <= r->hi;
+    return r->lo == r->hi || (int64_t)within * CULL__VALUES * 10 < (int64_t)SAMPLE * CULL__SLOT * 9;
+}
+
+/* ---- the pass ---- */
+static int32_t larger(const uint32_t *key, int64_t n, uint32_t hi)
+{
+    int32_t count = 0;
+    for (int64_t i = 0; i < n; i++) count += (int32_t)key[i] > (int32_t)hi;
+    return count;
+}
+
+static int32_t equal_to(const uint32_t *key, int64_t n, uint32_t one)
+{
+    int32_t count = 0;
+    for (int64_t i = 0; i < n; i++) count += key[i] == one;
+    return count;
+}
+
+static int32_t within(const uint32_t *key, int64_t n, range r, uint32_t *to)
+{
+    int32_t m = 0;
+    const uint32_t wide = r.hi - r.lo;
+    for (int64_t i = 0; i < n; i++) {
+        to[m] = key[i];
+        m += key[i] - r.lo <= wide;
+    }
+    return m;
+}
+
+static cull_status look(cull_ctx *cx, void *arg, int64_t b, int64_t lo, int64_t hi)
+{
+    pass *p = arg;
+    int64_t part, from, n = size_of(p, b, &part, &from);
+    float *x;
+    uint32_t *key, *some, most = 0;
+    (void)lo, (void)hi;
+    CULL_TRY(CULL_TMP(cx, x, n));
+    CULL_TRY(CULL_TMP(cx, key, n));
+    CULL_TRY(CULL_TMP(cx, some, n + 1));
+    CULL_TRY(p->v->read(cx, p->v->arg, part, from, n, x));
+    for (int64_t i = 0; i < n; i++) key[i] = cull__magnitude(x[i]);
+    for (int64_t i = 0; i < n; i++) most = (int32_t)key[i] > (int32_t)most ? key[i] : most;
+    for (int c = 0; c < p->cuts; c++) {
+        int64_t at = b * p->cuts + c;
+        range r = p->range[c];
+        p->above[at] = larger(key, n, r.hi);
+        if (r.lo == r.hi) {
+            p->held[at] = equal_to(key, n, r.lo);
+            continue;
+        }
+        int32_t m = within(key, n, r, some);
+        bool fits = m <= CULL__SLOT && most <= NAN_ABOVE; /* a NaN is told by who counts digits */
+        p->held[at] = fits ? m : -1;
+        if (fits) memcpy(p->slot + at * CULL__SLOT, some, (size_t)m * sizeof *some);
+    }
+    if (most > NAN_ABOVE) p->held[b * p->cuts] = -1;
+    return CULL_OK;
+}
+
+/* ---- the cut ---- */
+static uint32_t const *slot_of(const pass *p, int64_t b, int c)
+{
+    return p->slot + (b * p->cuts + c) * CULL__SLOT;
+}
+
+/* The rank-th largest of what cut c holds (rank >= 1), by digits of 11, 10 and 10 bits; *rank becomes that among its equals. */
+static uint32_t select_held(const pass *p, int c, int64_t *rank)
+{
+    int64_t count[2048];
+    uint32_t key = 0, mask = 0;
+    if (p->range[c].lo == p->range[c].hi) return p->range[c].lo;
+    for (int shift = 20, bits = 11; shift >= 0; shift -= 10, bits = 10) {
+        uint32_t low = (1u << bits) - 1;
+        memset(count, 0, sizeof count);
+        for (int64_t b = 0; b < p->blocks; b++) {
+            const uint32_t *k = slot_of(p, b, c);
+            for (int32_t i = 0; i < p->held[b * p->cuts + c]; i++)
+                if ((k[i] & mask) == key) count[k[i] >> shift & low]++;
+        }
+        int64_t d = low;
+        while (*rank > count[d]) *rank -= count[d--];
+        key |= (uint32_t)d << shift;
+        mask |= low << shift;
+    }
+    return key;
+}
+
+static int64_t equals(const pass *p, int64_t b, int c, uint32_t key)
+{
+    int32_t held = p->held[b * p->cuts + c];
+    return p->range[c].lo == p->range[c].hi ? held : equal_to(slot_of(p, b, c), held, key);
+}
+
+/* Just behind the rest-th of those that equal the key, which are more. */
+static cull_status place(cull_ctx *cx, const pass *p, int c, int64_t rest, cull__cut *cut)
+{
+    int64_t b = 0, here, from, i = 0;
+    float *x;
+    while (rest > (here = equals(p, b, c, cut->key))) rest -= here, b++;
+    int64_t n = size_of(p, b, &cut->part, &from);
+    CULL_TRY(CULL_TMP(cx, x, n));
+    CULL_TRY(p->v->read(cx, p->v->arg, cut->part, from, n, x));
+    for (; i < n; i++)
+        if (cull__magnitude(x[i]) == cut->key && --rest == 0) break;
+    cut->at = from + i + 1;
+    return CULL_OK;
+}
+
+static cull_status cut_of(cull_ctx *cx, const pass *p, int c, int64_t rank, cull__cut *cut)
+{
+    int64_t rest = rank - p->range[c].above, equal = 0;
+    *cut = (cull__cut){.key = select_held(p, c, &rest), .part = p->v->parts};
+    for (int64_t b = 0; b < p->blocks; b++) equal += equals(p, b, c, cut->key);
+    return rest == equal ? CULL_OK : place(cx, p, c, rest, cut);
+}
+
+/* Whether all cuts lie where they were looked for. */
+static bool hit(pass *p, const int64_t *rank)
+{
+    for (int c = 0; c < p->cuts; c++) {
+        range *r = &p->range[c];
+        r->above = r->held = 0;
+        for (int64_t b = 0; b < p->blocks; b++) {
+            if (p->held[b * p->cuts + c] < 0) return false;
+            r->above += p->above[b * p->cuts + c], r->held += p->held[b * p->cuts + c];
+        }
+        if (rank[c] <= r->above || rank[c] > r->above + r->held) return false;
+    }
+    return true;
+}
+
+uint64_t cull__cuts_sampled_bytes(int64_t blocks, int cuts, int workers)
+{
+    return SAMPLE * sizeof(uint32_t) +
+           (uint64_t)blocks * (uint64_t)cuts * (CULL__SLOT * sizeof(uint32_t) + 8) +
+           (uint64_t)workers * 3 * (CULL__VALUES + 1) * sizeof(float) +
+           CULL__VALUES * sizeof(float);
+}
+
+cull_status cull__cuts_sampled(cull_ctx *cx, const cull__values *v, const int64_t *first,
+                               int64_t total, const int64_t *rank, int ranks, cull__cut *cut,
+                               bool *found)
+{
+    pass p = {.v = v, .first = first, .blocks = first[v->parts], .cuts = ranks};
+    uint32_t *key;
+    *found = false;
+    if (cull__cuts_sampled_bytes(p.blocks, ranks, cull__workers(cx)) > cull__memory_left(cx) / 2)
+        return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, key, SAMPLE));
+    CULL_TRY(draw(cx, &p, key));
+    for (int c = 0; c < ranks; c++)
+        if (!bracket(key, (double)rank[c] / (double)total, &p.range[c])) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, p.above, p.blocks * ranks));
+    CULL_TRY(CULL_TMP(cx, p.held, p.blocks * ranks));
+    CULL_TRY(CULL_TMP(cx, p.slot, p.blocks * ranks * CULL__SLOT));
+    CULL_TRY(cull__for(cx, p.blocks, 1, look, &p));
+    if (!hit(&p, rank)) return CULL_OK;
+    for (int c = 0; c < ranks; c++) CULL_TRY(cut_of(cx, &p, c, rank[c], &cut[c]));
+    *found = true;
+    return CULL_OK;
+}

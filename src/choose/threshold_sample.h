@@ -1,0 +1,13 @@
+/* threshold_sample.h - cuts of many values in one pass. */
+#ifndef CULL__THRESHOLD_SAMPLE_H
+#define CULL__THRESHOLD_SAMPLE_H
+#include "choose/threshold.h"
+
+enum { CULL__SLOT = 8192 }; /* values of a block that may lie near a cut */
+/* The cuts of cull__cuts where 1 <= rank[] <= total; first[]: of each part its first block, and how many blocks there are. Where it
+ * does not find them (values of which most are alike, rows that differ much, a NaN, little memory) *found is false. */
+cull_status cull__cuts_sampled(cull_ctx *cx, const cull__values *v, const int64_t *first,
+                               int64_t total, const int64_t *rank, int ranks, cull__cut *cut,
+                               bool *found);
+uint64_t cull__cuts_sampled_bytes(int64_t blocks, int cuts, int workers);
+#endif
