@@ -132,7 +132,7 @@ static cull_status make_items(cull_ctx *cx, run *r)
     CULL_TRY(CULL_ALLOC(cx, r->w.item, r->cap + 1));
     for (int64_t i = 0; i < r->w.items; i++) CULL_TRY(first_item(cx, r, i));
     CULL_TRY(cull__rules_used(cx, r->rules));
-    if (!(r->fns->needs & CULL_WEIGHTS_OWN_NAMES)) tell_extra(cx, r);
+    if (!(r->fns->needs & CULL_WEIGHTS_OWN_NAMES) && !r->w.planning) tell_extra(cx, r);
     for (int64_t i = 0; i < r->w.items; i++)
         if (p->dtype && r->w.item[i].t.floating) r->w.item[i].t.dtype = p->dtype;
     if (r->fns->items) CULL_TRY(r->fns->items(cx, &r->w));
