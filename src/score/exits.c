@@ -223,6 +223,7 @@ static void validate(trainer *t, const int64_t *val, int64_t m, double *right)
         }
     }
     for (int l = 0; l < r->exits && m; l++) {
+        if (t->o->upto && l) count[l] += count[l - 1];
         double w = count[l] ? (double)(m - count[l]) / (double)count[l] : INFINITY;
         t->positive[l] = t->o->positive > 1 && w < t->o->positive ? w : t->o->positive;
     }

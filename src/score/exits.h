@@ -23,6 +23,7 @@ typedef struct {
     int64_t warm;                /* epochs of heads alone, at most */
     double
         positive; /* most that a row counts which should leave, against one that should not; 1 = as much */
+    bool upto; /* that is found from the rows which should leave there or before, not there alone */
     bool plain; /* heads are trained on all rows alike */
 } cull__exit_opts;
 

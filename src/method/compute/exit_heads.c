@@ -8,7 +8,8 @@
  *           layer puts out (their own outputs are not read); truth; cost of a model: of all that runs up to there.
  * Deviates  Columns are brought to deviation 1 instead of a frozen layer norm. Turns are shorter than 200 batches where there are
  *           few rows. weigh plain is what the released code does: there the scale of the weights is not a constant, and
- *           then loss and gradient are those of the plain mean over exits. Sets (alpha) come of rows that training did not see.
+ *           then loss and gradient are those of the plain mean over exits. Sets (alpha) come of rows that training did not see;
+ *           they hold if the network did not either (watch=last).
  * Cost      epochs n sum(d) classes, one thread; 16 bytes a feature and class.
  * Example   cull compute exit-heads --features l1.npy --features l2.npy --features l3.npy --logits z.npy --logits z.npy
  *           --logits z.npy --logits z.npy --cost 10,30,60,100 --truth y.npy --price 0.15
@@ -27,9 +28,11 @@
 typedef struct {
     double price, positive, lr, decay, hold, alpha;
     int64_t epochs, batch, turn, warm;
-    int weigh;
+    int weigh, watch, balance;
 } opts;
 enum { MASS, PLAIN };
+enum { EXIT, UPTO };
+enum { RANDOM, LAST };
 static const cull_opt table[] = {
     CULL_OPT_F64(opts, price, 0.15, 0, 1e6,
                  "weight of cost (of the whole network 1) against -log p; a budget overrules it"),
@@ -37,6 +40,9 @@ static const cull_opt table[] = {
                  "where few rows should leave at an exit they count more in its gate's training, "
                  "so much at most; "
                  "1 = all count alike"),
+    CULL_OPT_ENUM(opts, balance, EXIT, "exit|upto",
+                  "which rows are counted for that: those best off at the exit, as published, or "
+                  "there and before, which is what its gate is asked"),
     CULL_OPT_I64(opts, epochs, 15, 1, 10000, "epochs of heads and gates in turns"),
     CULL_OPT_I64(opts, warm, 6, 0, 1000, "epochs of heads alone before, at most"),
     CULL_OPT_I64(opts, batch, 64, 1, 1 << 20, "rows of a step"),
@@ -45,6 +51,10 @@ static const cull_opt table[] = {
     CULL_OPT_F64(opts, decay, 5e-4, 0, 1, "weight decay"),
     CULL_OPT_F64(opts, hold, 0.2, 0.01, 0.9,
                  "share of the rows kept from training, to watch it by"),
+    CULL_OPT_ENUM(
+        opts, watch, RANDOM, "random|last",
+        "which rows those are: the last ones, where the network itself was trained on the "
+        "others"),
     CULL_OPT_ENUM(opts, weigh, MASS, "mass|plain",
                   "rows count in a head's training by their chance to leave there, or all alike"),
     CULL_OPT_F64(opts, alpha, 0, 0, 0.99,
@@ -119,7 +129,7 @@ static cull_status read_rows(cull_ctx *cx, const cull_outcomes *o, const opts *u
         return cull__fail(
             cx, CULL_EINPUT,
             "%" PRId64 " rows: exit-heads needs some to train on and some to watch by", o->n);
-    cull__rng_shuffle(&r, x->row, o->n);
+    if (u->watch == RANDOM) cull__rng_shuffle(&r, x->row, o->n);
     x->whole = mean_cost(o, o->models - 1);
     if (!(x->whole > 0))
         return cull__fail(cx, CULL_EINPUT, "the whole network costs %g; it must be above 0",
@@ -143,6 +153,7 @@ static cull_status train(cull_ctx *cx, const rows *x, const opts *o, double pric
                          .turn = o->turn,
                          .warm = o->warm,
                          .positive = o->positive,
+                         .upto = o->balance == UPTO,
                          .plain = o->weigh == PLAIN};
     double *p;
     CULL_TRY(cull__exits_fit(cx, &x->r, x->row, x->n, x->row + x->n, x->m, &u, e));
