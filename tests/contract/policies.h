@@ -149,7 +149,8 @@ static inline cull_opts *opts_of(cull_ctx *cx, const cull_method *m)
     static const struct {
         const char *name;
         double value;
-    } few[] = {{"epochs", 2}, {"rounds", 20}, {"hidden", 8}, {"warm", 1}, {"nodes", 200}};
+    } few[] = {{"epochs", 2}, {"rounds", 20}, {"hidden", 8},
+               {"warm", 1},   {"nodes", 200}, {"folds", 2}};
     cull_opts *o;
     ok(cx, cull_opts_new(cx, m, &o));
     for (const cull_opt *r = m->opts; r->name; r++)

@@ -36,7 +36,7 @@ static void jei_dnn(void **state)
     cull_ctx *cx = hooked_ctx(&h, 1);
     cull_claim_result r;
     refused(cx, cull_claim_run(cx, "jei-dnn", "/no/such/place", true, &r), CULL_ENODATA,
-            "cifar10/resnet_jpeg_test_scores.npz is not there");
+            "install the Debian package dataset-fashion-mnist");
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
 }
