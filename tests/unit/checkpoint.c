@@ -577,7 +577,7 @@ static void large(void **state)
                      ",%" PRIu64 "]}",
                      i ? "," : "", (int)i, EACH, i * 2 * EACH, (i + 1) * 2 * EACH);
     n += sprintf(head + 8 + n, "}");
-    for (int i = 0; i < 8; i++) head[i] = (char)(n >> 8 * i & (i < 4 ? 255 : 0));
+    for (int i = 0; i < 8; i++) head[i] = (char)(i < 4 ? n >> 8 * i & 255 : 0);
     snprintf(path, sizeof path, "%s", spit("large.safetensors", head, (size_t)n + 8));
     snprintf(out, sizeof out, "%s", in_dir("copy.safetensors"));
     assert_int_equal(truncate(path, (off_t)n + 8 + 8LL * EACH), 0);
