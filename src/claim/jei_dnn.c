@@ -9,7 +9,7 @@
  * As published it is not reached: thresholds are better. What a row that should leave counts for in a gate's training is found from the
  * rows that are best off just at that exit, although the gate is asked about those of earlier exits too. Few are best off at the
  * second exit, so its gate lets go of nearly all: no row goes further, and six prices give about one cost. Counted as the gate
- * is asked (balance=upto, shown too) prices spread over the costs, and about a quarter of the difference is left. */
+ * is asked (balance=upto, shown too) prices spread over the costs, and no difference is left beyond the spread of seeds. */
 #include "claim/jei_dnn.h"
 #include "cull/compute.h"
 #include "cull/confidence.h"
