@@ -8,7 +8,7 @@
  * noise of the test rows; kept: the mean size of sets, the mean width of intervals (median where some are infinite), or the share of rows that
  * is accepted, of task compute the mean cost of a row over that of the strongest model; seconds: processor time of all splits. Data: a made classification of 10 classes whose logits are too sharp and made numbers
  * whose noise grows, 2,000 rows to calibrate and 10,000 others to check out of 200,000 (shifted: rows of much noise are drawn more often to
- * check than to calibrate; weighted: the method is told); three made models, the last of which costs nine times what the first does; and halves of the file that is given (`x.npz:logits`), whose splits share rows:
+ * check than to calibrate; weighted: the method is told; watched: the threshold follows the test rows); three made models, the last of which costs nine times what the first does; and halves of the file that is given (`x.npz:logits`), whose splits share rows:
  * there, the interval is not of new rows. */
 #define _GNU_SOURCE
 #include <math.h>
@@ -20,6 +20,7 @@
 #include "base/base.h"
 #include "cull/compute.h"
 #include "cull/confidence.h"
+#include "cull/stream.h"
 #include "cull/trust.h"
 
 static void must(cull_ctx *cx, cull_status s)
@@ -142,11 +143,13 @@ static void made_models(cull_outcomes *o)
 }
 
 /* ---- one split ---- */
+enum { WATCH = 4 };
 typedef struct {
     const char *method;
     const char *option[9]; /* pairs, NULL at the end */
     double delta;
-    int shift; /* test rows are drawn by their weight; 2 = and the method is told */
+    int shift; /* test rows are drawn by their weight; 2 = and the method is told; with WATCH: the
+                  threshold follows the test rows */
 } setting;
 
 static int by_size(const void *x, const void *y)
@@ -224,6 +227,16 @@ static double compute(cull_ctx *cx, const setting *s, const cull_outcomes *fit,
     return bad;
 }
 
+static void follow(cull_ctx *cx, cull_policy *p, const cull_outcomes *test, cull_decisions *d)
+{
+    cull_watch_opts o = CULL_WATCH_OPTS;
+    cull_stream *s;
+    must(cx, cull_stream_new(cx, p, NULL, &s));
+    must(cx, cull_stream_watch(cx, s, &o));
+    must(cx, cull_stream_next(cx, s, test, d));
+    cull_stream_free(s);
+}
+
 static double trust(cull_ctx *cx, const setting *s, const cull_outcomes *fit,
                     const cull_outcomes *test, const cull_opts *opts, double level, double *kept,
                     const char **bounds)
@@ -236,7 +249,10 @@ static double trust(cull_ctx *cx, const setting *s, const cull_outcomes *fit,
     p.level = level;
     p.delta = s->delta;
     must(cx, cull_trust_fit(cx, m, opts, &p, &policy));
-    must(cx, cull_trust_apply(cx, policy, NULL, test, &d, NULL));
+    if (s->shift & WATCH)
+        follow(cx, policy, test, &d);
+    else
+        must(cx, cull_trust_apply(cx, policy, NULL, test, &d, NULL));
     const char *what = cull_policy_guaranteed(policy)->bounds;
     *bounds = !strncmp(what, "risk", 4) ? "selective risk"
               : what[0] == 's'          ? "accepted and wrong"
@@ -301,7 +317,7 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
     int64_t *row = room(o->n, sizeof *row);
     const char *bounds = "";
     cull_outcomes use = *o;
-    if (s->shift < 2) use.weight = NULL;
+    if ((s->shift & 3) < 2) use.weight = NULL;
     for (int64_t j = 0; j < o->n; j++) row[j] = j;
     cull_interval_found i;
     cull_ctx_opts co = CULL_CTX_OPTS;
@@ -312,7 +328,7 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
         if (!cx) exit(1);
         cull_rng r = cull__rng_seeded(5, (uint64_t)k);
         shuffle(&r, row, o->n, o->n == N ? FIT + TEST : o->n);
-        if (s->shift) by_weight(&r, o->weight, row + FIT, o->n - FIT, TEST);
+        if (s->shift & 3) by_weight(&r, o->weight, row + FIT, o->n - FIT, TEST);
         double from = cpu_time();
         bad[k] = split(cx, s, &use, row, level, &kept, &bounds);
         t += cpu_time() - from;
@@ -322,10 +338,10 @@ static void run(const char *data, const cull_outcomes *o, const setting *s, doub
     }
     cull_ctx *cx = cull_ctx_new(NULL);
     must(cx, cull_interval_rows(cx, CULL_OF_MEAN, bad, NULL, splits, NULL, &i));
-    printf("%s%s,%s,", data, s->shift ? " shifted" : "", s->method);
+    printf("%s%s,%s,", data, s->shift & 3 ? " shifted" : "", s->method);
     for (int k = 0; s->option[k]; k++)
         printf("%s%s", s->option[k], !s->option[k + 1] ? "" : k % 2 ? " " : "=");
-    printf("%s", s->shift == 2 ? " weighted" : "");
+    printf("%s%s", s->shift == 2 ? " weighted" : "", s->shift & WATCH ? " watched" : "");
     printf(",%s,%g,%g,%.5f,%.5f,%.5f,%.3f,%.4f,%.4f\n", bounds, level, s->delta, i.value, i.lo,
            i.hi, above / (double)splits, size, t);
     fflush(stdout);
@@ -345,6 +361,8 @@ static const setting SETS[] = {
     {"selective-classification", {"test", "each"}, .1, 0},
     {"selective-classification", {"test", "sequence"}, .1, 0},
     {"selective-classification", {NULL}, 0, 0},
+    {"prediction-sets", {"kind", "lac"}, 0, WATCH},
+    {"selective-classification", {NULL}, 0, WATCH},
 };
 static const setting INTERVALS[] = {
     {"prediction-intervals", {"around", "prediction"}, 0, 0},
@@ -356,6 +374,8 @@ static const setting INTERVALS[] = {
     {"prediction-intervals", {"around", "prediction"}, 0, 1},
     {"prediction-intervals", {"around", "prediction"}, 0, 2},
     {"prediction-intervals", {"around", "quantiles", "by", "group"}, 0, 2},
+    {"prediction-intervals", {"around", "prediction"}, 0, WATCH},
+    {"prediction-intervals", {"around", "prediction"}, 0, 1 | WATCH},
 };
 
 static const setting MODELS[] = {
