@@ -7,7 +7,7 @@
  * model's description, whatever the architecture:
  *
  *     cull_surgery_new(cx, m, &s);
- *     cull_surgery_score(cx, s, CULL_SCORE_L1, score);
+ *     cull_surgery_score(cx, s, CULL_CHANNEL_L1, score);
  *     cull_surgery_choose(cx, s, score, &target, keep);
  *     cull_surgery_cut(cx, s, keep, &smaller);
  */
