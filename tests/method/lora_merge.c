@@ -1,5 +1,5 @@
 /* lora-merge against sums in double by plain loops: linear, turned and embedding weights, biases, DoRA, whole tensors, several
- * adapters, every dtype's rounding. The forms of names and scales are PEFT's; bench/peers compares with the package itself. */
+ * adapters, every dtype's rounding. The forms of names and scales are PEFT's. */
 #include "tensors.h"
 
 #include "base/base.h"
