@@ -47,7 +47,8 @@ typedef struct {
     int layer, expert; /* from 0; -1 = none, or one tensor has all of them */
     char lora;         /* 'A' or 'B' side of an adapter; 0 = none */
     int file;          /* of cull_checkpoint_file */
-    const char *packing; /* how it is packed (cull/pack.h): "bitmask", ...; NULL = it lies there as it is */
+    const char *
+        packing; /* how it is packed (cull/pack.h): "bitmask", ...; NULL = it lies there as it is */
 } cull_tensor;
 
 /* `path`: a .safetensors file (also as .gz or .zst: expanded to memory), a .safetensors.index.json, or a
@@ -105,7 +106,8 @@ typedef struct {
     bool extra;   /* b may have more of them */
     bool
         rows; /* embeddings and heads may differ in rows (in bias: numbers): the common ones count */
-    bool shapes; /* shapes may differ */
+    bool shapes;  /* shapes may differ */
+    bool buffers; /* what is not floating may be missing, and of any shape */
 } cull_checkpoint_pair_opts;
 /* clang-format off */
 #define CULL_CHECKPOINT_PAIR_OPTS {.size = sizeof(cull_checkpoint_pair_opts)}

@@ -41,7 +41,8 @@ static cull_status read_rules(cull_ctx *cx, const char *const *text, int n, bool
         r->left = r->eq ? (size_t)(r->eq - text[i]) : 0;
         r->right = r->eq ? strlen(r->eq + 1) : 0;
         int left = stars(text[i], r->left), right = r->eq ? stars(r->eq + 1, r->right) : 0;
-        if (r->left && r->right && left == right && left <= (star ? 1 : 0)) continue;
+        bool two = r->left && r->right && !strchr(r->eq + 1, '=');
+        if (two && left == right && left <= (star ? 1 : 0)) continue;
         return cull__fail(cx, CULL_EOPTION,
                           star ? "'%.100s' is no rule OLD=NEW with one * on both sides, or none"
                                : "'%.100s' is no rule ABSENT=PRESENT of two names",
@@ -191,11 +192,11 @@ static cull_status check_shape(pairing *p, int64_t i)
     bool words = x->role == CULL_ROLE_EMBEDDING || x->role == CULL_ROLE_HEAD;
     if (p->o.shapes || (rest && words && p->o.rows)) return CULL_OK;
     if (rest && words)
-        return cull__fail(p->cx, CULL_EINPUT,
-                          "the vocabularies differ in size: '%.80s' has %" PRId64
-                          " rows in %s and %" PRId64
-                          " in %s; take the common rows, or bring both to one tokenizer first",
-                          x->name, x->shape[0], p->a->path, y->shape[0], p->b->path);
+        return cull__fail(
+            p->cx, CULL_EINPUT,
+            "the vocabularies differ in size: '%.80s' has %" PRId64 " rows in %s and %" PRId64
+            " in %s; take the common rows (common-rows), or bring both to one tokenizer first",
+            x->name, x->shape[0], p->a->path, y->shape[0], p->b->path);
     return cull__fail(p->cx, CULL_EINPUT,
                       "tensor '%.100s' is %s in %s and %s in %s; shapes must be the same", x->name,
                       shape_text(x, here), p->a->path, shape_text(y, there), p->b->path);
@@ -237,6 +238,8 @@ static cull_status use_ties(pairing *p)
     return CULL_OK;
 }
 
+static bool counts(const pairing *p, int64_t i) { return !p->o.buffers || p->a->t[i].floating; }
+
 static cull_status pair(pairing *p)
 {
     CULL_TRY(read_rules(p->cx, p->o.rename, p->o.renames, true, &p->rename));
@@ -244,10 +247,10 @@ static cull_status pair(pairing *p)
     CULL_TRY(CULL_TMP(p->cx, p->by, p->b->n));
     CULL_TRY(match(p));
     for (int64_t i = 0; !p->o.missing && i < p->a->n; i++)
-        if (p->of[i] < 0 && tied(p, p->b, p->a->name[i]) < 0) return lacks(p, i);
+        if (p->of[i] < 0 && counts(p, i) && tied(p, p->b, p->a->name[i]) < 0) return lacks(p, i);
     CULL_TRY(use_ties(p));
     for (int64_t i = 0; i < p->a->n; i++)
-        if (p->of[i] >= 0) CULL_TRY(check_shape(p, i));
+        if (p->of[i] >= 0 && counts(p, i)) CULL_TRY(check_shape(p, i));
     return CULL_OK;
 }
 

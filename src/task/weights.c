@@ -96,21 +96,52 @@ static cull_status resolve(cull_ctx *cx, run *r, cull_weights_item *it)
     return CULL_OK;
 }
 
-static cull_status first_item(cull_ctx *cx, run *r, int64_t i)
+/* With common rows a tensor becomes as short as the shortest. */
+static void shorten(const run *r, cull_weights_item *it)
+{
+    cull_tensor *t = &it->t;
+    for (int s = 1; s < r->w.sources; s++) {
+        if (it->at[s] < 0 || it->copy || !t->ndim) continue;
+        int64_t rows = cull_checkpoint_at(r->w.source[s], it->at[s])->shape[0];
+        if (rows >= t->shape[0]) continue;
+        t->n = t->n / t->shape[0] * rows;
+        t->shape[0] = rows;
+    }
+}
+
+/* pair: of each source the tensors that are those of the first one (NULL = none is). */
+static cull_status first_item(cull_ctx *cx, run *r, int64_t *const *pair, int64_t i)
 {
     cull_weights_item *it = &r->w.item[i];
     int64_t *at;
-    bool paired = !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES);
     *it = (cull_weights_item){.t = *cull_checkpoint_at(r->w.source[0], i), .from = i};
     it->copy = !it->t.floating;
     CULL_TRY(CULL_TMP(cx, at, r->w.sources));
     it->at = at;
-    for (int s = 0; s < r->w.sources; s++)
-        at[s] = s == 0 ? i : paired ? cull__pair_of(&r->w, s, it->t.name) : -1;
-    for (int s = 1; s < r->w.sources && paired && !it->copy; s++)
-        if (at[s] < 0) return cull__pair_missing(cx, &r->w, s, it->t.name);
-    if (paired && !it->copy) CULL_TRY(cull__pair_shapes(cx, &r->w, it));
+    for (int s = 0; s < r->w.sources; s++) at[s] = s == 0 ? i : pair[s] ? pair[s][i] : -1;
+    shorten(r, it);
     return resolve(cx, r, it);
+}
+
+static cull_status first_items(cull_ctx *cx, run *r)
+{
+    const cull_weights_problem *p = r->w.problem;
+    const cull_checkpoint_pair_opts o = {.size = sizeof o,
+                                         .rename = p->rename,
+                                         .tie = p->tied,
+                                         .renames = p->renames,
+                                         .ties = p->ties,
+                                         .extra = true,
+                                         .rows = p->common_rows,
+                                         .buffers = true};
+    int64_t **pair;
+    CULL_TRY(CULL_TMP0(cx, pair, r->w.sources));
+    for (int s = 1; s < r->w.sources && !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES); s++) {
+        CULL_TRY(CULL_TMP(cx, pair[s], r->w.items));
+        CULL_TRY(cull_checkpoint_pair(cx, r->w.source[0], r->w.source[s], &o, pair[s]));
+    }
+    for (int64_t i = 0; i < r->w.items; i++) CULL_TRY(first_item(cx, r, pair, i));
+    return CULL_OK;
 }
 
 /* Tensors of models that nothing was made of. */
@@ -130,7 +161,7 @@ static cull_status make_items(cull_ctx *cx, run *r)
     const cull_weights_problem *p = r->w.problem;
     r->w.items = r->cap = cull_checkpoint_count(r->w.source[0]);
     CULL_TRY(CULL_ALLOC(cx, r->w.item, r->cap + 1));
-    for (int64_t i = 0; i < r->w.items; i++) CULL_TRY(first_item(cx, r, i));
+    CULL_TRY(first_items(cx, r));
     CULL_TRY(cull__rules_used(cx, r->rules));
     if (!(r->fns->needs & CULL_WEIGHTS_OWN_NAMES) && !r->w.planning) tell_extra(cx, r);
     for (int64_t i = 0; i < r->w.items; i++)
@@ -403,7 +434,6 @@ static cull_status work(cull_ctx *cx, run *r, const char *path)
 {
     CULL_TRY(take_sources(cx, r));
     CULL_TRY(check_dtype(cx, r->w.problem->dtype));
-    CULL_TRY(cull__renames_check(cx, r->w.problem));
     CULL_TRY(make_items(cx, r));
     expect(cx, r);
     if (!path) return CULL_OK;

@@ -1,4 +1,4 @@
-/* weights.h - parts of the door of task weights: which options a tensor has, which tensors are pairs. */
+/* weights.h - parts of the door of task weights: which options a tensor has. */
 #ifndef CULL__TASK_WEIGHTS_H
 #define CULL__TASK_WEIGHTS_H
 #include "base/base.h"
@@ -15,15 +15,4 @@ cull_status cull__rules_opts(cull_ctx *cx, cull__rules *r, const cull_tensor *t,
 /* A rule that no tensor has met is refused. */
 cull_status cull__rules_used(cull_ctx *cx, const cull__rules *r);
 void cull__rules_free(cull__rules *r);
-
-/* ---- pairs (weights_pair.c) ---- */
-/* The tensor of source s that belongs to tensor `name` of source 0; -1 = none. */
-int64_t cull__pair_of(const cull_weights_work *w, int s, const char *name);
-cull_status cull__renames_check(cull_ctx *cx, const cull_weights_problem *p);
-/* No tensor of source s is `name`: the sentence. */
-cull_status cull__pair_missing(cull_ctx *cx, const cull_weights_work *w, int s, const char *name);
-/* Shapes of it and its pairs are one; with common rows it becomes as short as the shortest. */
-cull_status cull__pair_shapes(cull_ctx *cx, const cull_weights_work *w, cull_weights_item *it);
-/* "(32, 64)" */
-const char *cull__sides_text(const cull_tensor *t, char buf[192]);
 #endif

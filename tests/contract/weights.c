@@ -247,8 +247,8 @@ static void bad_tensors(const cull_method *m)
         model[last] = ck;
         bad_problem(m, &p, CULL_EINPUT,
                     how == 0   ? "NaN"
-                    : how == 1 ? "the nearest is 'model.norn.weight'"
-                               : "with common-rows");
+                    : how == 1 ? "the nearest there is 'model.norn.weight'"
+                               : "common-rows");
         if (how == 2) { /* and then they are common */
             cull_weights_report r;
             p.common_rows = true;
