@@ -161,10 +161,11 @@ static cull_status lacks(pairing *p, int64_t i)
                               "embedding, say so by the rule '%.80s=%.80s'",
                               p->b->path, p->a->name[i], p->a->path, p->a->name[i], p->b->name[e]);
     }
+    char others[48] = "";
+    if (lost) snprintf(others, sizeof others, " (%" PRId64 " more are missing)", lost);
     advice(p, p->a->name[i], p->b, more);
-    return cull__fail(p->cx, CULL_EINPUT,
-                      "%s lacks tensor '%.100s', which %s has (%" PRId64 " more are missing)%s",
-                      p->b->path, p->a->name[i], p->a->path, lost, more);
+    return cull__fail(p->cx, CULL_EINPUT, "%s lacks tensor '%.100s', which %s has%s%s", p->b->path,
+                      p->a->name[i], p->a->path, others, more);
 }
 
 static cull_status too_many(pairing *p, int64_t k, const char *name)

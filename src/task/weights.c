@@ -135,8 +135,14 @@ static cull_status first_items(cull_ctx *cx, run *r)
                                          .rows = p->common_rows,
                                          .buffers = true};
     int64_t **pair;
+    bool pairs = r->w.sources > 1 && !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES);
+    if (!pairs && p->renames + p->ties)
+        return cull__fail(cx, CULL_EOPTION,
+                          "%s pairs no tensors of several checkpoints: there is nothing to rename "
+                          "or tie",
+                          r->m->slug);
     CULL_TRY(CULL_TMP0(cx, pair, r->w.sources));
-    for (int s = 1; s < r->w.sources && !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES); s++) {
+    for (int s = 1; s < r->w.sources && pairs; s++) {
         CULL_TRY(CULL_TMP(cx, pair[s], r->w.items));
         CULL_TRY(cull_checkpoint_pair(cx, r->w.source[0], r->w.source[s], &o, pair[s]));
     }

@@ -225,8 +225,10 @@ static void bad_tensors(const cull_method *m)
     const cull_checkpoint *model[MERGING] = {0};
     int last = p.models - 1, s = p.base ? last + 1 : last; /* in `plain` */
     for (int i = 0; i < p.models; i++) model[i] = p.model[i];
+    const cull_checkpoint *plain_last = model[last];
     p.model = model;
     for (int how = 0; how < 3; how++) {
+        model[last] = plain_last;
         if (how && (p.base != NULL) + p.models < 2) continue; /* nothing to differ from */
         cull_weights_report plan;
         ok(plain.cx, cull_weights_plan(plain.cx, m, NULL, &p, &plan));
@@ -248,15 +250,42 @@ static void bad_tensors(const cull_method *m)
         bad_problem(m, &p, CULL_EINPUT,
                     how == 0   ? "NaN"
                     : how == 1 ? "the nearest there is 'model.norn.weight'"
-                               : "common-rows");
-        if (how == 2) { /* and then they are common */
-            cull_weights_report r;
-            p.common_rows = true;
-            ok(plain.cx, run_on(plain.cx, m, NULL, &p, &r));
-        }
+                               : "shapes must be the same");
         cull_checkpoint_free(ck);
         tensors_clear(&t);
     }
+}
+
+/* Vocabularies of 20 and 21 words. */
+static void other_vocabulary(const cull_method *m)
+{
+    cull_weights_problem p = problem_of(m);
+    const cull_checkpoint *model[MERGING] = {0};
+    cull_checkpoint *ck[2];
+    cull_weights_report r;
+    if ((p.base != NULL) + p.models < 2) return;
+    for (int k = 0; k < 2; k++) {
+        tensors t = {.n = 0};
+        char name[32];
+        float *x = tensors_add(&t, "model.embed_tokens.weight", "F32", 20 + k, 24);
+        for (int i = 0; i < (20 + k) * 24; i++) x[i] = (float)((i * 37 + k) % 101 - 50);
+        snprintf(name, sizeof name, "words%d.safetensors", k);
+        tensors_write(plain.cx, &t, in_dir(name), NULL);
+        ok(plain.cx, cull_checkpoint_open(plain.cx, in_dir(name), &ck[k]));
+        tensors_clear(&t);
+    }
+    if (p.base) p.base = ck[0];
+    for (int i = 0; i < p.models; i++) model[i] = ck[0];
+    p.model = model;
+    ok(plain.cx, cull_weights_plan(plain.cx, m, NULL, &p, &r));
+    model[p.models - 1] = ck[1];
+    if (r.computed) { /* what is copied may be of any size */
+        bad_problem(m, &p, CULL_EINPUT, "common-rows");
+        p.common_rows = true;
+        ok(plain.cx, run_on(plain.cx, m, NULL, &p, &r));
+        CHECK(m, r.written == 20 * 24 * sizeof(float));
+    }
+    for (int k = 0; k < 2; k++) cull_checkpoint_free(ck[k]);
 }
 
 static void refusals(void **state)
@@ -284,8 +313,10 @@ static void refusals(void **state)
         p = problem_of(m);
         const char *name = "a=b=c";
         p.rename = &name, p.renames = 1;
-        bad_problem(m, &p, CULL_EOPTION, "OLD=NEW");
+        bad_problem(m, &p, CULL_EOPTION,
+                    (p.base != NULL) + p.models > 1 ? "OLD=NEW" : "nothing to rename");
         bad_tensors(m);
+        other_vocabulary(m);
     }
 }
 
