@@ -673,6 +673,8 @@ class WeightsReport(ctypes.Structure):
         ("read", c_uint64),
         ("written", c_uint64),
         ("held", c_uint64),
+        ("zeroed", c_int64),
+        ("pruned_of", c_int64),
         ("unequal", c_int64),
     ]
 

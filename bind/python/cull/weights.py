@@ -51,6 +51,8 @@ class Report:
     read: int
     written: int
     held: int
+    zeroed: int  # of methods that prune: numbers that became 0,
+    pruned_of: int  # of so many
     unequal: int  # copied from the first although another model's is not the same
 
 
