@@ -165,7 +165,6 @@ int run_apply(cli *c)
     if (cull_surgery_is_plan(c->input[0])) return apply_channels(c);
     if (cull_weights_is_manifest(c->input[0])) return apply_manifest(c);
     if (c->inputs && is_weights(c->input[0])) return apply_mask(c);
-    if (cull_weights_is_manifest(c->input[0])) return apply_experts(c);
     int rc = apply(c, &w);
     c->input--, c->inputs++; /* as parse_free expects it */
     cull_pick_file_free(&w.pick);

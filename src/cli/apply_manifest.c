@@ -2,9 +2,10 @@
 #include "cull/text.h"
 #include "cull/weights.h"
 #include "job.h"
-#include "model.h"
+#include "weights.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 int apply_manifest(cli *c)
 {
@@ -16,6 +17,8 @@ int apply_manifest(cli *c)
                     c->input[0]);
     if (c->outs != 1)
         return fail(c, USAGE, "apply of a manifest wants -o OUT: a .safetensors file, or a folder");
+    if (one_file(c->out[0], c->input[0]) || one_file(c->out[0], c->input[1]))
+        return fail(c, USAGE, "-o %s is also an input", c->out[0]);
     TRY(check(c, cull_checkpoint_open(c->cx, c->input[1], &ck)));
     const cull_checkpoint *const model[] = {ck};
     const cull_weights_problem p = {.model = model, .models = 1};
@@ -31,5 +34,5 @@ int apply_manifest(cli *c)
     printf("{\"tensors\":%" PRId64 ",\"written\":%" PRIu64 ",\"out\":", r.tensors, r.written);
     say_json_list(stdout, c->out, c->outs);
     puts("}");
-    return DONE;
+    return flush_out(c);
 }

@@ -20,6 +20,5 @@ int model_prune(cli *c);
 /* prune --audit: the rows of cull/surgery_audit.h, of m that was cut so (model_audit.c) */
 int audit_cut(cli *c, cull_model *m, const cull_surgery *s, const bool *keep);
 int apply_channels(cli *c); /* of cull apply */
-int apply_manifest(cli *c);
 int model_ticket(cli *c);
 #endif

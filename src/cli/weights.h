@@ -14,5 +14,5 @@ int run_weights_pack(cli *c);
 int run_weights_unpack(cli *c);
 int run_weights_mask(cli *c);
 int apply_mask(cli *c);    /* of cull apply */
-int apply_experts(cli *c); /* of cull apply */
+int apply_manifest(cli *c); /* of cull apply */
 #endif
