@@ -77,6 +77,9 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
                            cull__for_fn *fn, void *arg);
 int cull__workers(const cull_ctx *cx); /* most workers a cull__for of this ctx uses */
 int cull__worker(const cull_ctx *cx);  /* which of them a child is: 0 .. workers-1 */
+/* The most bytes held within a part of a ctx's life: anew begins it and gives the peak so far, since ends it. */
+uint64_t cull__peak_anew(cull_ctx *cx);
+uint64_t cull__peak_since(cull_ctx *cx, uint64_t before);
 int cull__isa(const cull_ctx *cx);     /* 2, 3 or 4 */
 
 /* ---- stages: work that processes share, and that a killed run need not do again (stage.c) ----

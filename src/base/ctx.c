@@ -399,6 +399,19 @@ uint64_t cull_ctx_held(const cull_ctx *cx) { return atomic_load(&cx->root->used)
 uint64_t cull_ctx_peak(const cull_ctx *cx) { return atomic_load(&cx->root->peak); }
 int cull__isa(const cull_ctx *cx) { return cx->root->isa; }
 
+uint64_t cull__peak_anew(cull_ctx *cx)
+{
+    cull__root *r = cx->root;
+    return atomic_exchange(&r->peak, atomic_load(&r->used));
+}
+
+uint64_t cull__peak_since(cull_ctx *cx, uint64_t before)
+{
+    uint64_t own = atomic_load(&cx->root->peak);
+    if (before > own) atomic_store(&cx->root->peak, before);
+    return own;
+}
+
 const char *cull_ctx_isa(const cull_ctx *cx)
 {
     static const char *const name[] = {"v2", "v3", "v4"};

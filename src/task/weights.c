@@ -452,7 +452,6 @@ static cull_status work(cull_ctx *cx, run *r, const char *path)
     const char *was = cull__phase(cx, "writing");
     cull_status s = write(cx, r, path);
     cull__phase(cx, was);
-    r->report.held = cull_ctx_peak(cx);
     r->report.zeroed = r->zeroed;
     return s;
 }
@@ -474,10 +473,13 @@ static cull_status start(cull_ctx *cx, const cull_method *m, const cull_opts *op
     cull_opts *own = NULL;
     if (!opts) CULL_TRY(cull_opts_new(cx, m, &own));
     r.w.opts = cull_opts_raw(opts ? opts : own);
+    uint64_t peak = cull__peak_anew(cx);
     cull__mark_t mark = cull__mark(cx);
     cull_status s = cull__rules_new(cx, m, opts ? opts : own, p, &r.rules);
     if (s == CULL_OK) s = work(cx, &r, path);
     cull__release(cx, mark);
+    uint64_t held = cull__peak_since(cx, peak);
+    if (path) r.report.held = held;
     cull__free(r.w.item);
     cull__rules_free(r.rules);
     cull_opts_free(own);
