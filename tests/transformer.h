@@ -31,7 +31,8 @@ static inline void fill(fixture *f, uint64_t seed)
     cull_rng r = cull__rng_seeded(seed, 0);
     for (int i = 0; i < f->in.n; i++)
         for (int64_t k = 0; k < f->in.t[i].n; k++)
-            f->in.x[i][k] = cull__f16_to_f32(cull__f32_to_f16((float)(0.25 * cull__rng_normal(&r))));
+            f->in.x[i][k] =
+                cull__f16_to_f32(cull__f32_to_f16((float)(0.25 * cull__rng_normal(&r))));
 }
 
 static inline void begin(fixture *f, cull_ctx *cx)

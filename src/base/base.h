@@ -80,7 +80,7 @@ int cull__worker(const cull_ctx *cx);  /* which of them a child is: 0 .. workers
 /* The most bytes held within a part of a ctx's life: anew begins it and gives the peak so far, since ends it. */
 uint64_t cull__peak_anew(cull_ctx *cx);
 uint64_t cull__peak_since(cull_ctx *cx, uint64_t before);
-int cull__isa(const cull_ctx *cx);     /* 2, 3 or 4 */
+int cull__isa(const cull_ctx *cx); /* 2, 3 or 4 */
 
 /* ---- stages: work that processes share, and that a killed run need not do again (stage.c) ----
  * A stage is a step of the calling thread's, never inside a cull__for. Processes that share a problem
@@ -185,6 +185,9 @@ const char *cull__format_bytes(uint64_t b, char buf[32]); /* "1.5 GiB" */
 /* The candidate nearest to s by edit distance when that is at most a third of its length and one, else NULL. */
 const char *cull__nearest(const char *s, const char *const *cand, int n);
 bool cull__same_name(const char *a, const char *b); /* '_' and '-' are one */
+bool cull__ends(const char *s, const char *tail);
+/* A copy of s[0 .. n) with a NUL behind it, for cull__free. */
+cull_status cull__copy_text(cull_ctx *cx, const char *s, size_t n, char **out);
 size_t cull__utf8_one(const char *s, size_t n); /* bytes of its first character; 0 = it is none */
 bool cull__utf8_ok(const char *s, size_t n, size_t *bad); /* *bad = first wrong byte */
 /* s shortened to fit an error sentence, as UTF-8: control bytes and what is no character as '?'. Returns buf. */
@@ -221,6 +224,8 @@ void cull__json_f64(cull_json *j, double v); /* not finite writes null */
 void cull__json_i64(cull_json *j, int64_t v);
 void cull__json_bool(cull_json *j, bool v);
 void cull__json_raw(cull_json *j, const char *json); /* already JSON */
+/* Its end: the text in the arena, or the first failure; the buffer is given back. */
+cull_status cull__json_done(cull_json *j, const char **out);
 
 /* ---- dtypes ---- */
 float cull__f16_to_f32(uint16_t h);

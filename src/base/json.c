@@ -91,3 +91,13 @@ void cull__json_raw(cull_json *j, const char *json)
     before(j);
     cull__buf_add(&j->b, json, strlen(json));
 }
+
+cull_status cull__json_done(cull_json *j, const char **out)
+{
+    char *copy;
+    cull_status s = j->b.status;
+    if (s == CULL_OK) s = CULL_TMP(j->b.cx, copy, (int64_t)j->b.n + 1);
+    if (s == CULL_OK) *out = memcpy(copy, j->b.at, j->b.n + 1);
+    cull__buf_free(&j->b);
+    return s;
+}

@@ -48,6 +48,19 @@ const char *cull__format_bytes(uint64_t b, char buf[32])
     return buf;
 }
 
+bool cull__ends(const char *s, const char *tail)
+{
+    size_t a = strlen(s), b = strlen(tail);
+    return a >= b && !strcmp(s + a - b, tail);
+}
+
+cull_status cull__copy_text(cull_ctx *cx, const char *s, size_t n, char **out)
+{
+    CULL_TRY(CULL_ALLOC(cx, *out, (int64_t)n + 1));
+    memcpy(*out, s, n);
+    return CULL_OK;
+}
+
 bool cull__same_name(const char *a, const char *b)
 {
     for (; *a && *b; a++, b++) {

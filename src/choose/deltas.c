@@ -81,15 +81,45 @@ uint64_t cull__delta_cuts_bytes(const cull_weights_work *w, int ranks, int threa
 }
 
 /* ---- sums ---- */
-typedef struct {
-    float base[CULL__DELTAS], sum[CULL__DELTAS], sign[CULL__DELTAS], counts[CULL__DELTAS];
-    float x[]; /* models x CULL__DELTAS, where signs are elected, else one */
-} room;
-
 static void zero(float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) x[i] = 0;
 }
+
+float cull__model_weights(const cull_weights_work *w, const cull_weights_item *it, size_t at,
+                          float *weight)
+{
+    float sum = 0;
+    for (int s = w->first; s < w->sources; s++) {
+        double v;
+        memcpy(&v, (const char *)it->opts[s] + at, sizeof v);
+        weight[s] = (float)v;
+        sum += weight[s];
+    }
+    return sum;
+}
+
+cull_status cull__models_sum(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                             const float *weight, float by, int64_t from, int64_t n, float *out)
+{
+    const cull__blend *k = cull__blend_of(cx);
+    float x[CULL__DELTAS];
+    for (int64_t at = 0; at < n; at += CULL__DELTAS) {
+        int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
+        zero(out + at, m);
+        for (int s = w->first; s < w->sources; s++) {
+            CULL_TRY(cull_weights_read(cx, w, it, s, from + at, m, x));
+            k->fma(out + at, x, weight[s], m);
+        }
+        if (by != 0) k->divide(out + at, by, m);
+    }
+    return CULL_OK;
+}
+
+typedef struct {
+    float base[CULL__DELTAS], sum[CULL__DELTAS], sign[CULL__DELTAS], counts[CULL__DELTAS];
+    float x[]; /* models x CULL__DELTAS, where signs are elected, else one */
+} room;
 
 static cull_status weighed(cull_ctx *cx, const cull__deltas *d, const room *r, int s, int64_t from,
                            int64_t n, float *x)

@@ -19,6 +19,13 @@ void cull__delta_above(const cull_ctx *cx, const cull__cut *cut, int64_t part, i
 void cull__delta_band(const cull_ctx *cx, const cull__cut *first, const cull__cut *last,
                       int64_t part, int64_t from, int64_t n, float *x);
 
+/* weight[s] of each model: the option (a double) that lies `at` bytes within its options; returns their sum. */
+float cull__model_weights(const cull_weights_work *w, const cull_weights_item *it, size_t at,
+                          float *weight);
+/* The sum of weight * model, numbers from .. from + n, divided by `by` where that is not 0. */
+cull_status cull__models_sum(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                             const float *weight, float by, int64_t from, int64_t n, float *out);
+
 typedef struct cull__deltas {
     const cull_weights_work *w;
     const cull_weights_item *it;

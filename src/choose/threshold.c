@@ -30,25 +30,11 @@ static int lane(const passes *p, const cull_ctx *cx)
 
 static int64_t blocks_of(int64_t n) { return n / CULL__VALUES + (n % CULL__VALUES > 0); }
 
-/* The part that block b belongs to: the last one whose first block is not beyond it. */
-static int64_t part_of(const passes *p, int64_t b)
-{
-    int64_t lo = 0, hi = p->v->parts;
-    while (hi - lo > 1) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (p->first[mid] <= b)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 /* Block b into scratch: values, their part and where in it they begin. */
 static cull_status block_read(cull_ctx *cx, const passes *p, int64_t b, float **x, int64_t *part,
                               int64_t *from, int64_t *n)
 {
-    *part = part_of(p, b);
+    *part = cull__values_part(p->v, p->first, b);
     *from = (b - p->first[*part]) * CULL__VALUES;
     *n = p->v->size[*part] - *from;
     if (*n > CULL__VALUES) *n = CULL__VALUES;

@@ -22,12 +22,12 @@ typedef struct {
     uint32_t *slot; /* blocks x cuts x CULL__SLOT: those within; not where lo = hi */
 } pass;
 
-static int64_t part_of(const pass *p, int64_t b)
+int64_t cull__values_part(const cull__values *v, const int64_t *first, int64_t b)
 {
-    int64_t lo = 0, hi = p->v->parts;
+    int64_t lo = 0, hi = v->parts;
     while (hi - lo > 1) {
         int64_t mid = lo + (hi - lo) / 2;
-        if (p->first[mid] <= b)
+        if (first[mid] <= b)
             lo = mid;
         else
             hi = mid;
@@ -37,7 +37,7 @@ static int64_t part_of(const pass *p, int64_t b)
 
 static int64_t size_of(const pass *p, int64_t b, int64_t *part, int64_t *from)
 {
-    *part = part_of(p, b);
+    *part = cull__values_part(p->v, p->first, b);
     *from = (b - p->first[*part]) * CULL__VALUES;
     int64_t n = p->v->size[*part] - *from;
     return n < CULL__VALUES ? n : CULL__VALUES;

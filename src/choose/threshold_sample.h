@@ -9,5 +9,7 @@ enum { CULL__SLOT = 8192 }; /* values of a block that may lie near a cut */
 cull_status cull__cuts_sampled(cull_ctx *cx, const cull__values *v, const int64_t *first,
                                int64_t total, const int64_t *rank, int ranks, cull__cut *cut,
                                bool *found);
+/* The part that block b belongs to: the last one whose first block is not beyond it. */
+int64_t cull__values_part(const cull__values *v, const int64_t *first, int64_t b);
 uint64_t cull__cuts_sampled_bytes(int64_t blocks, int cuts, int workers);
 #endif

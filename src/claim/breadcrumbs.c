@@ -82,23 +82,7 @@ static void put(const float *image, int task, float *row)
 
 static cull_status draw(cull_ctx *cx, const cull__images *f, setting *s)
 {
-    cull_rng r = cull__rng(cx, 1000);
-    int64_t n = cull_pool_n(f->train), tests = cull_pool_n(f->test), *order;
-    float image[PIXELS];
-    CULL_TRY(CULL_TMP(cx, order, n > tests ? n : tests));
-    for (int from_test = 0; from_test < 2; from_test++) {
-        int64_t have = from_test ? tests : n, lo = from_test ? TRAIN + VAL : 0;
-        int64_t hi = from_test ? ALL : TRAIN + VAL;
-        if (have < hi - lo) return cull__fail(cx, CULL_EINPUT, "there are too few images");
-        for (int64_t i = 0; i < have; i++) order[i] = i;
-        cull__rng_shuffle(&r, order, have);
-        for (int64_t i = lo; i < hi; i++) {
-            int64_t at = order[i - lo];
-            const float *v = cull_pool_rows(from_test ? f->test : f->train, at, at + 1, image);
-            for (int k = 0; k < PIXELS; k++) s->plain[i * PIXELS + k] = v[k] / 255;
-            s->y[i] = from_test ? f->test_y[at] : f->y[at];
-        }
-    }
+    CULL_TRY(cull__fashion_draw(cx, f, cull__rng(cx, 1000), TRAIN + VAL, TEST, s->plain, s->y));
     for (int t = 0; t < TASKS; t++)
         for (int64_t i = TRAIN; i < ALL; i++)
             put(s->plain + i * PIXELS, t, s->x[t] + (i - TRAIN) * PIXELS);

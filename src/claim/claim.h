@@ -30,6 +30,10 @@ typedef struct {
 } cull__images;
 cull_status cull__fashion_open(cull_ctx *cx, const char *dir, cull__images *f);
 void cull__fashion_close(cull__images *f);
+/* Rows drawn without return, pixels from 0 to 1: `trains` of the training images, then `tests` of the test images; x is
+ * (trains + tests, CULL__FASHION_SIDE^2). */
+cull_status cull__fashion_draw(cull_ctx *cx, const cull__images *f, cull_rng r, int64_t trains,
+                               int64_t tests, float *x, int32_t *y);
 /* Its first d principal components: x (n, d) and test (tests, d), pixels from 0 to 1, centred; labels
  * 0..9. Scratch of cx. */
 typedef struct {

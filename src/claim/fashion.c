@@ -92,6 +92,28 @@ void cull__fashion_close(cull__images *f)
     *f = (cull__images){0};
 }
 
+cull_status cull__fashion_draw(cull_ctx *cx, const cull__images *f, cull_rng r, int64_t trains,
+                               int64_t tests, float *x, int32_t *y)
+{
+    enum { PIXELS = SIDE * SIDE };
+    int64_t n = cull_pool_n(f->train), m = cull_pool_n(f->test), *order;
+    float image[PIXELS];
+    CULL_TRY(CULL_TMP(cx, order, n > m ? n : m));
+    if (n < trains || m < tests) return cull__fail(cx, CULL_EINPUT, "there are too few images");
+    for (int of_test = 0; of_test < 2; of_test++) {
+        int64_t have = of_test ? m : n, want = of_test ? tests : trains;
+        for (int64_t i = 0; i < have; i++) order[i] = i;
+        cull__rng_shuffle(&r, order, have);
+        for (int64_t i = 0; i < want; i++) {
+            int64_t at = order[i];
+            const float *v = cull_pool_rows(of_test ? f->test : f->train, at, at + 1, image);
+            for (int k = 0; k < PIXELS; k++) *x++ = v[k] / 255;
+            *y++ = of_test ? f->test_y[at] : f->y[at];
+        }
+    }
+    return CULL_OK;
+}
+
 cull_status cull__fashion_load(cull_ctx *cx, const char *dir, int64_t d, cull__fashion *f)
 {
     const char *phase = cull__phase(cx, "reading Fashion-MNIST");

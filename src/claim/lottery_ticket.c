@@ -23,28 +23,6 @@ typedef struct {
     cull_ticket_round whole[MOST], at[PLACES][MOST];
 } check;
 
-static cull_status draw(cull_ctx *cx, const cull__images *f, uint64_t seed, float *x, int32_t *y)
-{
-    cull_rng r = cull__rng_seeded(seed, 1000);
-    int64_t n = cull_pool_n(f->train), tests = cull_pool_n(f->test), *order;
-    float image[PIXELS];
-    CULL_TRY(CULL_TMP(cx, order, n > tests ? n : tests));
-    for (int from_test = 0; from_test < 2; from_test++) {
-        int64_t have = from_test ? tests : n, lo = from_test ? TRAIN + VAL : 0;
-        int64_t hi = from_test ? ALL : TRAIN + VAL;
-        if (have < hi - lo) return cull__fail(cx, CULL_EINPUT, "there are too few images");
-        for (int64_t i = 0; i < have; i++) order[i] = i;
-        cull__rng_shuffle(&r, order, have);
-        for (int64_t i = lo; i < hi; i++) {
-            int64_t at = order[i - lo];
-            const float *v = cull_pool_rows(from_test ? f->test : f->train, at, at + 1, image);
-            for (int k = 0; k < PIXELS; k++) x[i * PIXELS + k] = v[k] / 255;
-            y[i] = from_test ? f->test_y[at] : f->y[at];
-        }
-    }
-    return CULL_OK;
-}
-
 static cull_ticket_opts options(uint64_t seed)
 {
     cull_ticket_opts o = CULL_TICKET_OPTS;
@@ -72,7 +50,8 @@ static cull_status one_seed(cull_ctx *cx, void *arg, int64_t i, int64_t lo, int6
     cull_ticket *t = NULL;
     CULL_TRY(CULL_TMP(cx, x, (int64_t)ALL * PIXELS));
     CULL_TRY(CULL_TMP(cx, y, ALL));
-    CULL_TRY(draw(cx, k->f, k->first + (uint64_t)i, x, y));
+    cull_rng r = cull__rng_seeded(k->first + (uint64_t)i, 1000);
+    CULL_TRY(cull__fashion_draw(cx, k->f, r, TRAIN + VAL, TEST, x, y));
     CULL_TRY(cull_dataset_from(cx, x, ALL, 1, 1, PIXELS, y, CLASSES, NULL, &set));
     const cull_ticket_data d = {.all = {&set, 1}, .n = TRAIN, .val_n = VAL, .test_n = TEST};
     const cull_ticket_opts o = options(k->first + (uint64_t)i);

@@ -13,6 +13,6 @@ int weights_soup(cli *c, const cull_opts *opts, const cull_weights_problem *p,
 int run_weights_pack(cli *c);
 int run_weights_unpack(cli *c);
 int run_weights_mask(cli *c);
-int apply_mask(cli *c);    /* of cull apply */
+int apply_mask(cli *c);     /* of cull apply */
 int apply_manifest(cli *c); /* of cull apply */
 #endif

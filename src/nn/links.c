@@ -68,8 +68,8 @@ static cull_status make(cull_ctx *cx, const cull_model *m, double density, cull_
     thin->lists = count;
     CULL_TRY(CULL_ALLOC(cx, thin->layer, m->layers));
     memcpy(thin->layer, m->layer, (size_t)m->layers * sizeof *m->layer);
-    CULL_TRY(cull__model_copy(cx, m->name, strlen(m->name), &thin->name));
-    CULL_TRY(cull__model_copy(cx, m->text, strlen(m->text), &thin->text));
+    CULL_TRY(cull__copy_text(cx, m->name, strlen(m->name), &thin->name));
+    CULL_TRY(cull__copy_text(cx, m->text, strlen(m->text), &thin->text));
     CULL_TRY(cull_params_new(cx, &thin->params));
     for (int i = 0; i < count; i++) {
         if (is_thin(m, i, density)) {

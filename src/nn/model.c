@@ -73,7 +73,7 @@ static cull_status make(cull_model *m, const char *text, size_t n, const char *n
     if (o->outputs) d.outputs = o->outputs;
     m->start = o->start;
     m->shapes_only = o->shapes_only;
-    CULL_TRY(cull__model_copy(cx, d.name, strlen(d.name), &m->name));
+    CULL_TRY(cull__copy_text(cx, d.name, strlen(d.name), &m->name));
     CULL_TRY(cull__model_build(m, &d));
     cull__model_write(&d, &b);
     m->text = b.at;
@@ -165,7 +165,7 @@ cull_status cull_model_text(cull_ctx *cx, const cull_model *m, bool json, char *
 {
     cull_buf b = CULL_BUF(cx);
     cull__model_doc d;
-    if (!json) return cull__model_copy(cx, m->text, strlen(m->text), out);
+    if (!json) return cull__copy_text(cx, m->text, strlen(m->text), out);
     cull__mark_t mark = cull__mark(cx);
     cull_status s = cull__model_parse(cx, "the model", m->text, strlen(m->text), &d);
     if (s == CULL_OK) cull__model_write_json(&d, &b);

@@ -182,8 +182,6 @@ cull_status cull__model_param(cull_model *m, cull__model_layer *l, int place, co
 cull_status cull__model_scale(cull_model *m, const float *mean, const float *std, int n);
 /* The same as the text of another says, where m says nothing; a text that cannot be read says nothing. */
 cull_status cull__model_scale_like(cull_model *m, const char *text);
-/* A copy to keep, by CULL_ALLOC. */
-cull_status cull__model_copy(cull_ctx *cx, const char *s, size_t n, char **out);
 
 /* ---- files (model_file.c) ---- */
 /* The shape that a file has: (out, h, w, in) is PyTorch's (out, in, h, w). */

@@ -30,13 +30,6 @@ typedef struct {
 
 /* ---- names ---- */
 
-cull_status cull__model_copy(cull_ctx *cx, const char *s, size_t n, char **out)
-{
-    CULL_TRY(CULL_ALLOC(cx, *out, (int64_t)n + 1));
-    memcpy(*out, s, n);
-    return CULL_OK;
-}
-
 static cull__model_entry *entry_of(cull_model *m, const char *name)
 {
     uint64_t h = cull__hash64(name, strlen(name), 0);
@@ -53,7 +46,7 @@ static cull_status enter(cull_model *m, const char *name, int first, bool module
                              .first = first,
                              .last = first,
                              .module = module};
-    CULL_TRY(cull__model_copy(m->cx, name, strlen(name), &e->name));
+    CULL_TRY(cull__copy_text(m->cx, name, strlen(name), &e->name));
     m->entries++;
     return CULL_OK;
 }
@@ -250,7 +243,7 @@ cull_status cull__model_param(cull_model *m, layer *l, int at, const char *suffi
     cull__model_tensor *t = m->tensor + m->tensors;
     *t = (cull__model_tensor){.rank = rank, .order = order};
     memcpy(t->dim, dim, (size_t)rank * sizeof *dim);
-    CULL_TRY(cull__model_copy(m->cx, name, strlen(name), &t->name));
+    CULL_TRY(cull__copy_text(m->cx, name, strlen(name), &t->name));
     m->tensors++;
     *(flags & CULL_PARAM_STATE ? &l->state : &l->params) += (int64_t)n;
     if (m->shapes_only) return CULL_OK;

@@ -62,7 +62,7 @@ cull_status cull_model_set_note(cull_model *m, const char *key, const char *valu
     size_t bad;
     if (!cull__utf8_ok(key, strlen(key), &bad) || !cull__utf8_ok(value, strlen(value), &bad))
         return cull__fail(m->cx, CULL_EINPUT, "a note of a model is not UTF-8");
-    CULL_TRY(cull__model_copy(m->cx, value, strlen(value), &copy));
+    CULL_TRY(cull__copy_text(m->cx, value, strlen(value), &copy));
     for (int64_t i = 0; i < m->notes; i += 2)
         if (!strcmp(m->note[i], key)) {
             cull__free(m->note[i + 1]);
@@ -70,7 +70,7 @@ cull_status cull_model_set_note(cull_model *m, const char *key, const char *valu
             return CULL_OK;
         }
     cull_status s = CULL_GROW(m->cx, m->note, &m->note_room, m->notes + 2);
-    if (s == CULL_OK) s = cull__model_copy(m->cx, key, strlen(key), &name);
+    if (s == CULL_OK) s = cull__copy_text(m->cx, key, strlen(key), &name);
     if (s != CULL_OK) {
         cull__free(copy);
         return s;
@@ -344,7 +344,7 @@ static cull_status text_of(cull_ctx *cx, const char *path, const cull__bytes *fi
     CULL_TRY(cull__safetensors_all(cx, path, file->at, file->n, &t, &n, &meta, &metas));
     for (int64_t i = 0; i < metas; i += 2)
         if (!strcmp(meta[i], MODEL_NOTE))
-            return cull__model_copy(cx, meta[i + 1], strlen(meta[i + 1]), out);
+            return cull__copy_text(cx, meta[i + 1], strlen(meta[i + 1]), out);
     return CULL_OK;
 }
 

@@ -142,7 +142,7 @@ static cull_status text_of(const plan *p, cull__json_value v, const char *key, c
     if (!cull__json_get(v, key, &m) || cull__json_kind(m) != CULL__JSON_STRING)
         return cull__fail(p->cx, CULL_EINPUT, "%s: \"%s\" must be a string", p->path, key);
     const char *s = cull__json_string(m, &n);
-    return cull__model_copy(p->cx, s, n, out);
+    return cull__copy_text(p->cx, s, n, out);
 }
 
 typedef struct {
@@ -237,7 +237,7 @@ cull_status cull_surgery_read(cull_ctx *cx, const char *path, cull_surgery_plan 
         p->path = path;
         s = cull__json_file(cx, path, file.at, file.n, read_root, p);
     }
-    if (s == CULL_OK) s = cull__model_copy(cx, path, strlen(path), &p->file);
+    if (s == CULL_OK) s = cull__copy_text(cx, path, strlen(path), &p->file);
     cull__release(cx, mark);
     cull__bytes_close(&file);
     if (s != CULL_OK) {

@@ -117,7 +117,7 @@ static cull_status make(cull_ctx *cx, search *g)
     CULL_TRY(CULL_ALLOC(cx, t->first, t->size));
     CULL_TRY(CULL_ALLOC(cx, t->rewound, t->size));
     CULL_TRY(CULL_ALLOC(cx, t->trained, t->size));
-    CULL_TRY(cull__model_copy(cx, g->m->text, strlen(g->m->text), &t->text));
+    CULL_TRY(cull__copy_text(cx, g->m->text, strlen(g->m->text), &t->text));
     CULL_TRY(CULL_TMP(cx, g->rate, cull_params_count(p)));
     CULL_TRY(CULL_TMP0(cx, g->left, cull_params_count(p)));
     CULL_TRY(CULL_TMP(cx, g->mask, t->size));

@@ -14,19 +14,6 @@
 
 static const char INDEX[] = ".safetensors.index.json", PLAIN[] = ".safetensors";
 
-static bool ends(const char *s, const char *tail)
-{
-    size_t a = strlen(s), b = strlen(tail);
-    return a >= b && !strcmp(s + a - b, tail);
-}
-
-static cull_status copy(cull_ctx *cx, const char *s, size_t n, char **out)
-{
-    CULL_TRY(CULL_ALLOC(cx, *out, (int64_t)n + 1));
-    memcpy(*out, s, n);
-    return CULL_OK;
-}
-
 /* ---- one file ---- */
 
 static cull_status add_meta(cull_checkpoint *ck, const char **meta, int64_t metas, int64_t *room)
@@ -92,7 +79,7 @@ static cull_status add_file(opening *o, const char *path)
 {
     cull_checkpoint *ck = o->ck;
     cull__checkpoint_file *f = ck->file + ck->files;
-    CULL_TRY(copy(ck->cx, path, strlen(path), &f->path));
+    CULL_TRY(cull__copy_text(ck->cx, path, strlen(path), &f->path));
     ck->files++;
     CULL_TRY(cull__bytes_open(ck->cx, path, &f->bytes));
     cull__mark_t mark = cull__mark(ck->cx);
@@ -186,7 +173,7 @@ static cull_status check_index(cull_checkpoint *ck, const char *index, const cul
                               near < 0 ? "" : ck->name[near], near < 0 ? "" : "'");
         }
         const char *file = ck->file[ck->t[i].file].path;
-        if (!ends(file, s->file[k]))
+        if (!cull__ends(file, s->file[k]))
             return cull__fail(cx, CULL_EIO,
                               "%s: tensor '%.100s' is said to be in %.80s, it is in %s", index,
                               s->name[k], s->file[k], file);
@@ -237,12 +224,13 @@ static cull_status look(cull_ctx *cx, DIR *d, found *f)
     for (struct dirent *e; (e = readdir(d));) {
         const char *s = e->d_name;
         if (s[0] == '.') continue;
-        if (ends(s, INDEX))
+        if (cull__ends(s, INDEX))
             CULL_TRY(note(cx, s, &f->index));
-        else if (ends(s, PLAIN))
+        else if (cull__ends(s, PLAIN))
             CULL_TRY(note(cx, s, f->plain ? &f->second : &f->plain));
-        else if (ends(s, ".bin") || ends(s, ".pt") || ends(s, ".pth") || ends(s, ".ckpt") ||
-                 ends(s, ".gguf") || ends(s, ".h5") || ends(s, ".msgpack"))
+        else if (cull__ends(s, ".bin") || cull__ends(s, ".pt") || cull__ends(s, ".pth") ||
+                 cull__ends(s, ".ckpt") || cull__ends(s, ".gguf") || cull__ends(s, ".h5") ||
+                 cull__ends(s, ".msgpack"))
             CULL_TRY(note(cx, s, &f->other));
     }
     return CULL_OK;
@@ -308,7 +296,7 @@ static cull_status read_config(cull_checkpoint *ck, const char *file)
     CULL_TRY(cull__bytes_open(ck->cx, path, &b));
     cull_status s = b.n > MOST ? cull__fail(ck->cx, CULL_EINPUT,
                                             "%s: %zu bytes are too many for a config", path, b.n)
-                               : copy(ck->cx, (const char *)b.at, b.n, &ck->config);
+                               : cull__copy_text(ck->cx, (const char *)b.at, b.n, &ck->config);
     cull__bytes_close(&b);
     return s;
 }
@@ -316,8 +304,8 @@ static cull_status read_config(cull_checkpoint *ck, const char *file)
 static cull_status set_folder(cull_checkpoint *ck, const char *file)
 {
     const char *slash = strrchr(file, '/');
-    if (!slash) return copy(ck->cx, ".", 1, &ck->folder);
-    return copy(ck->cx, file, slash == file ? 1 : (size_t)(slash - file), &ck->folder);
+    if (!slash) return cull__copy_text(ck->cx, ".", 1, &ck->folder);
+    return cull__copy_text(ck->cx, file, slash == file ? 1 : (size_t)(slash - file), &ck->folder);
 }
 
 static cull_status open_all(opening *o, const char *path)
@@ -329,15 +317,15 @@ static cull_status open_all(opening *o, const char *path)
     if (!*path) return cull__fail(cx, CULL_EINPUT, "the name of the checkpoint is empty");
     if (stat(path, &st) != 0) return cull__fail_errno(cx, path, "cannot open the checkpoint");
     if (S_ISDIR(st.st_mode)) CULL_TRY(choose(cx, path, &file));
-    CULL_TRY(copy(cx, path, strlen(path), &ck->path));
+    CULL_TRY(cull__copy_text(cx, path, strlen(path), &ck->path));
     CULL_TRY(set_folder(ck, file));
     CULL_TRY(read_config(ck, file));
-    if (ends(file, ".bin.index.json"))
+    if (cull__ends(file, ".bin.index.json"))
         return cull__fail(cx, CULL_EINPUT,
                           "%s: an index of PyTorch's pickles, which are never loaded: save the "
                           "checkpoint with safetensors",
                           file);
-    if (ends(file, ".index.json")) return open_index(o, file);
+    if (cull__ends(file, ".index.json")) return open_index(o, file);
     CULL_TRY(CULL_ALLOC(cx, ck->file, 1));
     CULL_TRY(add_file(o, file));
     return sort_names(ck);

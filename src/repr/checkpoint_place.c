@@ -16,19 +16,6 @@
 static const char INDEX[] = ".safetensors.index.json", PLAIN[] = ".safetensors";
 static const char MANIFEST[] = "cull_manifest.json", BESIDE[] = ".manifest.json";
 
-static bool ends(const char *s, const char *tail)
-{
-    size_t a = strlen(s), b = strlen(tail);
-    return a >= b && !strcmp(s + a - b, tail);
-}
-
-static cull_status copy(cull_ctx *cx, const char *s, size_t n, char **out)
-{
-    CULL_TRY(CULL_ALLOC(cx, *out, (int64_t)n + 1));
-    memcpy(*out, s, n);
-    return CULL_OK;
-}
-
 /* dir/name, in the arena. */
 static cull_status join(cull_ctx *cx, const char *dir, const char *name, char **out)
 {
@@ -53,12 +40,13 @@ cull_status cull__place_open(cull_ctx *cx, const char *path, const cull_checkpoi
     *p = (cull__place){0};
     if (!n) return cull__fail(cx, CULL_EINPUT, "the name of the checkpoint to write is empty");
     bool there = stat(path, &st) == 0;
-    p->folder = path[n - 1] == '/' || (there && S_ISDIR(st.st_mode)) || !ends(path, PLAIN);
+    p->folder = path[n - 1] == '/' || (there && S_ISDIR(st.st_mode)) || !cull__ends(path, PLAIN);
     while (n > 1 && path[n - 1] == '/') n--;
     if (p->folder && there && !S_ISDIR(st.st_mode))
         return cull__fail(cx, CULL_EINPUT,
                           "%s: is no folder; a file of weights is called .safetensors", path);
-    if (p->folder && (ends(path, ".gz") || ends(path, ".zst") || ends(path, ".json")))
+    if (p->folder &&
+        (cull__ends(path, ".gz") || cull__ends(path, ".zst") || cull__ends(path, ".json")))
         return cull__fail(cx, CULL_EINPUT,
                           "%s: checkpoints are written to a .safetensors file or to a folder",
                           path);
@@ -66,8 +54,8 @@ cull_status cull__place_open(cull_ctx *cx, const char *path, const cull_checkpoi
         return cull__fail(cx, CULL_EOPTION, "'%.80s' cannot be the name of files", stem);
     if (!p->folder && o->shard_bytes)
         return cull__fail(cx, CULL_EOPTION, "%s: shards go to a folder, not to one file", path);
-    CULL_TRY(copy(cx, path, n, &p->path));
-    return copy(cx, stem, strlen(stem), &p->stem);
+    CULL_TRY(cull__copy_text(cx, path, n, &p->path));
+    return cull__copy_text(cx, stem, strlen(stem), &p->stem);
 }
 
 const char *cull__place_name(const cull__place *p, int k, int files, char buf[300])
@@ -117,11 +105,11 @@ static cull_status write_text(cull_ctx *cx, const char *dir, const char *name, c
 static bool goes_along(const char *name)
 {
     static const char *const kinds[] = {".json", ".txt", ".model", ".jinja", ".tiktoken", ".py"};
-    if (name[0] == '.' || ends(name, ".index.json")) return false;
-    if (!strcmp(name, MANIFEST) || ends(name, BESIDE))
+    if (name[0] == '.' || cull__ends(name, ".index.json")) return false;
+    if (!strcmp(name, MANIFEST) || cull__ends(name, BESIDE))
         return false; /* of how those weights were made */
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (ends(name, kinds[i])) return true;
+        if (cull__ends(name, kinds[i])) return true;
     return false;
 }
 
@@ -162,9 +150,10 @@ static cull_status check_others(cull_ctx *cx, const cull__place *p, int files)
         return errno == ENOENT ? CULL_OK : cull__fail_errno(cx, p->path, "cannot read the folder");
     for (struct dirent *e; (e = readdir(d));) {
         const char *s = e->d_name;
-        bool same = files > 1 && ends(s, INDEX) && strlen(s) == strlen(p->stem) + strlen(INDEX) &&
+        bool same = files > 1 && cull__ends(s, INDEX) &&
+                    strlen(s) == strlen(p->stem) + strlen(INDEX) &&
                     !strncmp(s, p->stem, strlen(p->stem));
-        if (s[0] == '.' || (!ends(s, PLAIN) && !ends(s, INDEX))) continue;
+        if (s[0] == '.' || (!cull__ends(s, PLAIN) && !cull__ends(s, INDEX))) continue;
         for (int k = 0; !same && k < files; k++)
             same = !strcmp(s, cull__place_name(p, k, files, mine));
         if (!same) snprintf(other, sizeof other, "%s", s);
@@ -186,7 +175,8 @@ cull_status cull__place_begin(cull_ctx *cx, cull__place *p, uint64_t bytes, int 
     sprintf(dir, "%.*s.", (int)n, p->path);
     CULL_TRY(cull__disk_room(cx, p->path, dir, bytes));
     if (!p->folder)
-        return o->manifest ? copy(cx, o->manifest, strlen(o->manifest), &p->beside) : CULL_OK;
+        return o->manifest ? cull__copy_text(cx, o->manifest, strlen(o->manifest), &p->beside)
+                           : CULL_OK;
     CULL_TRY(check_others(cx, p, files));
     CULL_TRY(make_stage(cx, p));
     const char *config =
@@ -236,7 +226,7 @@ static cull_status move_in(cull_ctx *cx, const cull__place *p, bool indices)
     DIR *d = opendir(p->stage);
     if (!d) return cull__fail_errno(cx, p->path, "cannot put the new files in place");
     for (struct dirent *e; s == CULL_OK && (e = readdir(d));) {
-        if (e->d_name[0] == '.' || ends(e->d_name, INDEX) != indices) continue;
+        if (e->d_name[0] == '.' || cull__ends(e->d_name, INDEX) != indices) continue;
         s = join(cx, p->stage, e->d_name, &from);
         if (s == CULL_OK) s = join(cx, p->path, e->d_name, &to);
         if (s == CULL_OK && rename(from, to) != 0)

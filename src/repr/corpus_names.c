@@ -10,13 +10,6 @@ struct list {
     cull_status status;
 };
 
-static cull_status copy(cull_ctx *cx, const char *s, size_t n, char **out)
-{
-    CULL_TRY(CULL_ALLOC(cx, *out, (int64_t)n + 1));
-    memcpy(*out, s, n);
-    return CULL_OK;
-}
-
 static cull_status add(struct list *l, const char *name, size_t n, const char *kind)
 {
     cull_strings *o = l->out;
@@ -24,8 +17,8 @@ static cull_status add(struct list *l, const char *name, size_t n, const char *k
     CULL_TRY(CULL_GROW(l->cx, o->text, &l->kinds_cap, o->n + 1));
     o->id[o->n] = o->text[o->n] = NULL;
     o->n++;
-    CULL_TRY(copy(l->cx, name, n, &o->id[o->n - 1]));
-    return copy(l->cx, kind, strlen(kind), &o->text[o->n - 1]);
+    CULL_TRY(cull__copy_text(l->cx, name, n, &o->id[o->n - 1]));
+    return cull__copy_text(l->cx, kind, strlen(kind), &o->text[o->n - 1]);
 }
 
 static bool member(void *arg, const char *key, size_t n, cull__json_value v)

@@ -113,13 +113,6 @@ static size_t cut(const char *s, size_t n, int most)
     return i;
 }
 
-static cull_status keep(cull_ctx *cx, const char *s, size_t n, char **out)
-{
-    CULL_TRY(CULL_ALLOC(cx, *out, (int64_t)n + 1));
-    memcpy(*out, s, n);
-    return CULL_OK;
-}
-
 static cull_status note(cull_ctx *cx, void *arg, int64_t chunk, const cull__record *rec, int64_t n,
                         void *slot)
 {
@@ -130,10 +123,10 @@ static cull_status note(cull_ctx *cx, void *arg, int64_t chunk, const cull__reco
         char row[32];
         if (i >= n) break;
         snprintf(row, sizeof row, "%" PRId64, rec[i].row);
-        CULL_TRY(keep(cx, rec[i].id ? rec[i].id : row, rec[i].id ? rec[i].id_n : strlen(row),
-                      &d->out->id[place]));
+        CULL_TRY(cull__copy_text(cx, rec[i].id ? rec[i].id : row,
+                                 rec[i].id ? rec[i].id_n : strlen(row), &d->out->id[place]));
         size_t most = d->len ? rec[i].text_n : cut(rec[i].text, rec[i].text_n, d->snippet);
-        if (d->snippet > 0) CULL_TRY(keep(cx, rec[i].text, most, &d->out->text[place]));
+        if (d->snippet > 0) CULL_TRY(cull__copy_text(cx, rec[i].text, most, &d->out->text[place]));
         if (!d->len) continue;
         d->len[2 * place] = rec[i].id ? rec[i].id_n : strlen(row);
         d->len[2 * place + 1] = most;

@@ -36,7 +36,6 @@ cull_status cull__moe_manifest(cull_ctx *cx, const char *slug, const cull_checkp
                                bool aligned, const char **out)
 {
     cull_json j = {.b = CULL_BUF(cx)};
-    char *copy;
     cull__json_open(&j, '{');
     cull__json_key(&j, "cull"), cull__json_str(&j, "manifest");
     cull__json_key(&j, "of"), cull__json_str(&j, "experts");
@@ -54,11 +53,7 @@ cull_status cull__moe_manifest(cull_ctx *cx, const char *slug, const cull_checkp
         cull__json_close(&j, '}');
     }
     cull__json_close(&j, ']'), cull__json_close(&j, '}');
-    cull_status s = j.b.status;
-    if (s == CULL_OK) s = CULL_TMP(cx, copy, (int64_t)j.b.n + 1);
-    if (s == CULL_OK) *out = memcpy(copy, j.b.at, j.b.n + 1);
-    cull__buf_free(&j.b);
-    return s;
+    return cull__json_done(&j, out);
 }
 
 /* ---- reading ---- */

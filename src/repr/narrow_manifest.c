@@ -11,7 +11,6 @@ cull_status cull__narrow_write(cull_ctx *cx, const cull__narrow *n, const char *
                                const char **out)
 {
     cull_json j = {.b = CULL_BUF(cx)};
-    char *copy;
     cull__json_open(&j, '{');
     cull__json_key(&j, "cull"), cull__json_str(&j, "manifest");
     cull__json_key(&j, "of"), cull__json_str(&j, n->what);
@@ -28,11 +27,7 @@ cull_status cull__narrow_write(cull_ctx *cx, const cull__narrow *n, const char *
         cull__json_close(&j, '}');
     }
     cull__json_close(&j, ']'), cull__json_close(&j, '}');
-    cull_status s = j.b.status;
-    if (s == CULL_OK) s = CULL_TMP(cx, copy, (int64_t)j.b.n + 1);
-    if (s == CULL_OK) *out = memcpy(copy, j.b.at, j.b.n + 1);
-    cull__buf_free(&j.b);
-    return s;
+    return cull__json_done(&j, out);
 }
 
 typedef struct {

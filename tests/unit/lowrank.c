@@ -1,7 +1,7 @@
 /* lowrank.c - truncated singular value decompositions against one-sided Jacobi rotations. */
 #include "repr/lowrank.h"
-#include "test.h"
 #include "base/base.h"
+#include "test.h"
 
 /* Squared singular values, descending, of a (m, n), m >= n, by Hestenes' rotations of its columns. */
 static void jacobi(const float *a, int64_t m, int64_t n, double *square)

@@ -158,7 +158,6 @@ static cull_status config_text(cull_ctx *cx, const cull_weights_work *w, config 
                                const char **out)
 {
     cull_json j = {.b = CULL_BUF(cx)};
-    char *copy;
     cull__json_close(&c->ranks, '}');
     cull__json_close(&c->modules, ']');
     cull__json_close(&c->whole, ']');
@@ -184,11 +183,7 @@ static cull_status config_text(cull_ctx *cx, const cull_weights_work *w, config 
     cull__json_key(&j, "target_modules"), cull__json_raw(&j, c->modules.b.at);
     cull__json_key(&j, "modules_to_save"), cull__json_raw(&j, any ? c->whole.b.at : "null");
     cull__json_close(&j, '}');
-    cull_status s = j.b.status;
-    if (s == CULL_OK) s = CULL_TMP(cx, copy, (int64_t)j.b.n + 1);
-    if (s == CULL_OK) *out = memcpy(copy, j.b.at, j.b.n + 1);
-    cull__buf_free(&j.b);
-    return s;
+    return cull__json_done(&j, out);
 }
 
 /* ---- items ---- */

@@ -44,7 +44,6 @@ static cull_status config_text(cull_ctx *cx, const cull__mos *m, const char **ou
 {
     cull_json j = {.b = CULL_BUF(cx)};
     cull_status s = CULL_OK;
-    char *copy;
     cull__json_open(&j, '{');
     cull__json_key(&j, "peft_type"), cull__json_str(&j, "LORA");
     cull__json_key(&j, "task_type"), cull__json_str(&j, "CAUSAL_LM");
@@ -62,9 +61,7 @@ static cull_status config_text(cull_ctx *cx, const cull__mos *m, const char **ou
             if (s == CULL_OK) cull__json_str(&j, module);
         }
     cull__json_close(&j, ']'), cull__json_close(&j, '}');
-    if (s == CULL_OK) s = j.b.status;
-    if (s == CULL_OK) s = CULL_TMP(cx, copy, (int64_t)j.b.n + 1);
-    if (s == CULL_OK) *out = memcpy(copy, j.b.at, j.b.n + 1);
+    if (s == CULL_OK) return cull__json_done(&j, out);
     cull__buf_free(&j.b);
     return s;
 }

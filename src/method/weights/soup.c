@@ -8,9 +8,7 @@
  * Cost      one pass; greedy: a pass and a run of the program for each model.
  * Example   cull weights soup a b c -o soup -- ./accuracy.sh {checkpoint}
  */
-#include "base/base.h"
-#include "cull/weights.h"
-#include "num/blend.h"
+#include "choose/deltas.h"
 
 typedef struct {
     double weight;
@@ -18,31 +16,15 @@ typedef struct {
 static const cull_opt table[] = {
     CULL_OPT_F64(opts, weight, 1, 0, 1e6, "weight of the model in the mean"), CULL_OPT_END};
 
-enum { PIECE = 4096 };
-static float weight_of(const cull_weights_item *it, int s)
-{
-    return (float)((const opts *)it->opts[s])->weight;
-}
-
 static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                          void *state, const void *own, int64_t from, int64_t n, float *out)
 {
-    const cull__blend *k = cull__blend_of(cx);
-    float x[PIECE], total = 0;
+    float weight[CULL_WEIGHTS_MODELS + 1];
+    float total = cull__model_weights(w, it, offsetof(opts, weight), weight);
     (void)state, (void)own;
-    for (int s = w->first; s < w->sources; s++) total += weight_of(it, s);
     if (total == 0)
         return cull__fail(cx, CULL_EOPTION, "soup: all weights of '%s' are 0", it->t.name);
-    for (int64_t i = 0; i < n; i++) out[i] = 0;
-    for (int64_t at = 0; at < n; at += PIECE) {
-        int64_t m = n - at < PIECE ? n - at : PIECE;
-        for (int s = w->first; s < w->sources; s++) {
-            CULL_TRY(cull_weights_read(cx, w, it, s, from + at, m, x));
-            k->fma(out + at, x, weight_of(it, s), m);
-        }
-        k->divide(out + at, total, m);
-    }
-    return CULL_OK;
+    return cull__models_sum(cx, w, it, weight, total, from, n, out);
 }
 
 static const cull_weights_fns fns = {

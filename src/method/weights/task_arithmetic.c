@@ -28,8 +28,7 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
     cull__deltas d = {
         .w = w, .it = it, .weight = weight, .alpha = (float)o->alpha, .normalize = o->normalize};
     (void)state, (void)own;
-    for (int s = w->first; s < w->sources; s++)
-        weight[s] = (float)((const opts *)it->opts[s])->weight;
+    (void)cull__model_weights(w, it, offsetof(opts, weight), weight);
     return cull__deltas_block(cx, &d, from, n, out);
 }
 

@@ -68,8 +68,7 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
                       .elect = true,
                       .normalize = o->normalize};
     (void)state;
-    for (int s = w->first; s < w->sources; s++)
-        weight[s] = (float)((const opts *)it->opts[s])->weight;
+    (void)cull__model_weights(w, it, offsetof(opts, weight), weight);
     return cull__deltas_block(cx, &d, from, n, out);
 }
 
