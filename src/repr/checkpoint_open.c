@@ -123,12 +123,12 @@ static int by_text(const void *a, const void *b)
 static cull_status missing(cull_ctx *cx, const char *index, const cull__shards *s, int64_t k,
                            const char *shard)
 {
-    int64_t more = -1;
-    for (int64_t i = 0; i < s->n; i++) more += !strcmp(s->file[i], s->file[k]);
+    int64_t all = 0;
+    for (int64_t i = 0; i < s->n; i++) all += !strcmp(s->file[i], s->file[k]);
     return cull__fail(cx, CULL_EIO,
-                      "%s: the shard %s, which holds '%.80s' and %" PRId64
-                      " more tensors, is missing: fetch it",
-                      index, shard, s->name[k], more);
+                      "%s: the shard %s, which holds '%.80s' (%" PRId64
+                      " in all), is missing: fetch it",
+                      index, shard, s->name[k], all);
 }
 
 static cull_status add_shards(opening *o, const char *index, const cull__shards *s)

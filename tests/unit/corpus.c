@@ -606,7 +606,7 @@ static void changed(void **state)
 static void extremes(void **state)
 {
     (void)state;
-    size_t n = 100 << 20;
+    size_t n = 24 << 20;
     char *big = malloc(n + 100);
     memcpy(big, "{\"text\":\"small\"}\n{\"text\":\"", 26);
     memset(big + 26, 'y', n);
@@ -624,7 +624,7 @@ static void extremes(void **state)
     cull_corpus_free(c);
     cull_ctx_free(cx);
     cull_ctx_opts co = CULL_CTX_OPTS;
-    co.memory = 64 << 20; /* not for such a line: said with file and line */
+    co.memory = 16 << 20; /* not for such a line: said with file and line */
     cx = cull_ctx_new(&co);
     refused(cx, cull_corpus_open(cx, &o, &c), CULL_ENOMEM, "big.jsonl:2: ");
     assert_true(cull_ctx_peak(cx) <= co.memory);

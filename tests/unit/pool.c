@@ -242,7 +242,7 @@ static cull_status look(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int6
 static void large_file(void **state)
 {
     (void)state;
-    enum { N = 60000, ROW = 2048 };
+    enum { N = 36000, ROW = 2048 };
     char head[512];
     cull_array a = {.dtype = CULL_F16, .ndim = 2, .shape = {N, 1024}};
     size_t n = cull__npy_head(&a, head);
