@@ -318,7 +318,7 @@ const cull_method cull__method_exit_heads = {
         "Network : JEI-DNN",
     .columns = "",
     .task = CULL_TASK_COMPUTE,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),

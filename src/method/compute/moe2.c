@@ -557,7 +557,7 @@ const cull_method cull__method_moe2 = {
              "Models",
     .columns = "",
     .task = CULL_TASK_COMPUTE,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),

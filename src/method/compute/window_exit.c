@@ -346,7 +346,7 @@ const cull_method cull__method_window_exit = {
         "Deep Ensembles are More Efficient than Single Models",
     .columns = "",
     .task = CULL_TASK_COMPUTE,
-    .rev = 1,
+    .rev = 2,
     .flags = 0,
     .opts = table,
     .opts_size = sizeof(opts),
