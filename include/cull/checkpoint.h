@@ -76,6 +76,10 @@ CULL_API cull_status cull_checkpoint_roles(cull_ctx *cx, cull_checkpoint *ck,
                                            const char *const *rule, int rules) CULL_CHECKED;
 /* Text of config.json (of adapter_config.json beside adapter_model.safetensors), or NULL. */
 CULL_API const char *cull_checkpoint_config(const cull_checkpoint *ck);
+/* *out = that text when tensor i keeps its first `rows` rows: no more words (vocab_size) than an embedding of words, or the
+ * head of a model without one, has rows. NULL: nothing about it changes. Scratch of cx. */
+CULL_API cull_status cull_checkpoint_config_rows(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                                 int64_t rows, const char **out) CULL_CHECKED;
 
 /* The bytes of tensor i, mapped, at any address; NULL: it is packed. Reads of what lies on a disk happen on
  * touching them. */
@@ -164,6 +168,10 @@ CULL_API cull_status cull_checkpoint_write_bytes(cull_ctx *cx, cull_checkpoint_w
 /* Tensor i = all of tensor k of ck, byte for byte; EINPUT unless dtype and bytes are the same. */
 CULL_API cull_status cull_checkpoint_copy(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
                                           const cull_checkpoint *ck, int64_t k) CULL_CHECKED;
+/* EINPUT: what is written to `out` would replace a file of ck, or lie in its folder as its weights do; links are
+ * followed. Writers ask this of what they read. */
+CULL_API cull_status cull_checkpoint_apart(cull_ctx *cx, const cull_checkpoint *ck,
+                                           const char *out) CULL_CHECKED;
 /* Ends well when s is CULL_OK and every tensor is whole: all files appear. Else nothing stays. Frees w;
  * returns the first failure. */
 CULL_API cull_status cull_checkpoint_finish(cull_ctx *cx, cull_checkpoint_writer *w,

@@ -39,6 +39,9 @@ CULL_API cull_status cull_checkpoint_unpack(cull_ctx *cx, const cull_checkpoint 
                                             const char *out, const cull_pack_opts *opts,
                                             cull_pack_report *report) CULL_CHECKED;
 
+/* A key of metadata that says how a file is packed, or of what it is a mask; not the model's own. */
+CULL_API bool cull_pack_key(const char *key);
+
 /* The mask that makes `pruned` of `dense`: a bit for each number of every tensor that differs, 1 = stays. EINPUT, by
  * name: tensors or shapes differ, or a number is neither 0 in pruned nor as it was. */
 CULL_API cull_status cull_checkpoint_mask(cull_ctx *cx, const cull_checkpoint *dense,

@@ -1,5 +1,6 @@
 /* model_file.c - parameters of a model to and from safetensors, under PyTorch's names and in its order. */
 #define _GNU_SOURCE
+#include "cull/pack.h"
 #include "io/io.h"
 #include "nn/model.h"
 
@@ -129,44 +130,35 @@ typedef struct {
     cull_ctx *cx;
     cull_model *m;
     const char *path;
-    cull__tensor *t;
+    const cull_checkpoint *ck; /* packed tensors are read as they were */
     int64_t n;
-    size_t prefix; /* of every name, which models have not: "module." of DataParallel */
+    const char *prefix; /* of every name, which models have not: "module." of DataParallel */
     bool partial;
-    int *by;    /* tensors of the file by name */
     bool *used; /* by the model */
     float *numbers;
     int found;
 } loading;
 
-static const char *name_of(const loading *g, int64_t i) { return g->t[i].name + g->prefix; }
-
-static int by_name(const void *a, const void *b, void *arg)
+static const char *name_of(const loading *g, int64_t i)
 {
-    const loading *g = arg;
-    return strcmp(name_of(g, *(const int *)a), name_of(g, *(const int *)b));
+    return cull_checkpoint_at(g->ck, i)->name + strlen(g->prefix);
 }
 
-/* The first of the sorted names that is not below s. */
-static int64_t find(const loading *g, const char *s)
+static cull_status find(const loading *g, const char *name, int64_t *out)
 {
-    int64_t lo = 0, hi = g->n;
-    while (lo < hi) {
-        int64_t mid = (lo + hi) / 2;
-        if (strcmp(name_of(g, g->by[mid]), s) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < g->n && !strcmp(name_of(g, g->by[lo]), s) ? g->by[lo] : -1;
+    char *full;
+    CULL_TRY(CULL_TMP(g->cx, full, (int64_t)(strlen(g->prefix) + strlen(name) + 1)));
+    sprintf(full, "%s%s", g->prefix, name);
+    *out = cull_checkpoint_find(g->ck, full, NULL);
+    return CULL_OK;
 }
 
 static void strip(loading *g)
 {
     static const char module[] = "module.";
-    g->prefix = g->n ? strlen(module) : 0;
+    g->prefix = g->n ? module : "";
     for (int64_t i = 0; i < g->n; i++)
-        if (strncmp(g->t[i].name, module, strlen(module))) g->prefix = 0;
+        if (strncmp(cull_checkpoint_at(g->ck, i)->name, module, strlen(module))) g->prefix = "";
 }
 
 /* "; the nearest is 'x'", or "". */
@@ -207,33 +199,29 @@ static cull_status extra(loading *g, int64_t i, int64_t others)
                       nearest(name, names, g->m->tensors, near));
 }
 
-static bool fits(const cull_array *a, const cull_array *want)
-{
-    return a->ndim == want->ndim &&
-           !memcmp(a->shape, want->shape, (size_t)a->ndim * sizeof *a->shape);
-}
-
 /* Tensor k of the model from tensor i of the file. */
 static cull_status read_one(loading *g, int64_t k, int64_t i, float *spare)
 {
     const tensor *t = g->m->tensor + k;
-    const cull__tensor *from = g->t + i;
-    cull_array want = {0};
-    char has[208], wants[208];
+    const cull_tensor *from = cull_checkpoint_at(g->ck, i);
+    cull_array has = {.ndim = from->ndim}, want = {0};
+    char shape[208], wants[208];
+    memcpy(has.shape, from->shape, sizeof has.shape);
     cull__model_file_shape(t, &want);
-    if (!from->readable || (from->a.dtype != CULL_F32 && from->a.dtype != CULL_F16 &&
-                            from->a.dtype != CULL_BF16 && from->a.dtype != CULL_F64))
+    if (!from->floating)
         return cull__fail(g->cx, CULL_EINPUT,
-                          "%s: tensor '%.100s' has dtype %s; parameters are F32, F16, BF16 or F64",
+                          "%s: tensor '%.100s' has dtype %s; parameters are F64, F32, F16, BF16 or "
+                          "F8",
                           g->path, t->name, from->dtype);
-    if (!fits(&from->a, &want)) {
+    if (has.ndim != want.ndim ||
+        memcmp(has.shape, want.shape, (size_t)has.ndim * sizeof *has.shape)) {
         if (g->partial) return CULL_OK;
         return cull__fail(g->cx, CULL_EINPUT, "%s: tensor '%.100s' is %s, and the model has %s",
-                          g->path, t->name, cull__shape_text(&from->a, has),
+                          g->path, t->name, cull__shape_text(&has, shape),
                           cull__shape_text(&want, wants));
     }
     int64_t n = count_of(t), at = cull_params_at(g->m->params, (int)k)->at;
-    cull_array_f32(&from->a, 0, n, spare);
+    CULL_TRY(cull_checkpoint_read(g->cx, g->ck, i, 0, n, spare));
     for (int64_t j = 0; j < n; j++)
         if (!isfinite(spare[j]))
             return cull__fail(g->cx, CULL_EINPUT,
@@ -254,7 +242,8 @@ static cull_status read_all(loading *g)
         if (count_of(m->tensor + k) > most) most = count_of(m->tensor + k);
     CULL_TRY(CULL_TMP(g->cx, spare, most));
     for (int64_t k = 0; k < m->tensors; k++) {
-        int64_t i = find(g, m->tensor[k].name);
+        int64_t i;
+        CULL_TRY(find(g, m->tensor[k].name, &i));
         if (i >= 0) {
             g->used[i] = true;
             CULL_TRY(read_one(g, k, i, spare));
@@ -283,23 +272,19 @@ static cull_status all_used(loading *g)
                       g->path, g->n);
 }
 
-static cull_status load(loading *g, const cull__bytes *file)
+static cull_status load(loading *g)
 {
     cull_params *p = g->m->params;
-    const char **meta;
-    int64_t metas;
-    CULL_TRY(cull__safetensors_all(g->cx, g->path, file->at, file->n, &g->t, &g->n, &meta, &metas));
+    const char *key, *value;
+    g->n = cull_checkpoint_count(g->ck);
     strip(g);
-    CULL_TRY(CULL_TMP(g->cx, g->by, g->n));
     CULL_TRY(CULL_TMP0(g->cx, g->used, g->n));
     CULL_TRY(CULL_TMP(g->cx, g->numbers, cull_params_size(p)));
-    for (int64_t i = 0; i < g->n; i++) g->by[i] = (int)i;
-    if (g->n) qsort_r(g->by, (size_t)g->n, sizeof *g->by, by_name, g);
     memcpy(g->numbers, cull_params_value(p), (size_t)cull_params_size(p) * sizeof *g->numbers);
     CULL_TRY(read_all(g));
     CULL_TRY(all_used(g));
-    for (int64_t i = 0; i < metas; i += 2)
-        CULL_TRY(cull_model_set_note(g->m, meta[i], meta[i + 1]));
+    for (int64_t i = 0; cull_checkpoint_meta_at(g->ck, i, &key, &value); i++)
+        if (!cull_pack_key(key)) CULL_TRY(cull_model_set_note(g->m, key, value));
     const char *text = cull_model_note(g->m, MODEL_NOTE);
     if (text) CULL_TRY(cull__model_scale_like(g->m, text));
     memcpy(cull_params_value(p), g->numbers, (size_t)cull_params_size(p) * sizeof *g->numbers);
@@ -323,15 +308,16 @@ cull_status cull_model_load(cull_ctx *cx, cull_model *m, const char *path,
                             const cull_model_load_opts *opts, int *found)
 {
     loading g = {.cx = cx, .m = m, .path = path, .partial = opts && opts->partial};
-    cull__bytes file;
+    cull_checkpoint *ck;
     if (found) *found = 0;
     if (!m->params)
         return cull__fail(cx, CULL_EINPUT, "%s: a model of shapes only has no parameters", path);
-    CULL_TRY(cull__model_file_open(cx, path, &file));
+    CULL_TRY(cull_checkpoint_open(cx, path, &ck));
+    g.ck = ck;
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = load(&g, &file);
+    cull_status s = load(&g);
     cull__release(cx, mark);
-    cull__bytes_close(&file);
+    cull_checkpoint_free(ck);
     if (s == CULL_OK && found) *found = g.found;
     return s;
 }

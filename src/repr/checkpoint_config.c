@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "io/io.h"
+#include "repr/checkpoint.h"
+#include "repr/config_edit.h"
 
 #include "cull/checkpoint_look.h"
 
@@ -88,4 +90,17 @@ const char *cull_checkpoint_network(cull_ctx *cx, const cull_checkpoint *ck, cha
     cull_status s = cull__checkpoint_config_read(cx, ck, &c);
     cull__release(cx, mark);
     return memcpy(buf, s == CULL_OK ? c.network : "\0", s == CULL_OK ? sizeof c.network : 1);
+}
+
+cull_status cull_checkpoint_config_rows(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                        int64_t rows, const char **out)
+{
+    static const char *const key[] = {"vocab_size"};
+    int64_t words, of = cull__checkpoint_words(ck, false);
+    *out = NULL;
+    if (of < 0) of = cull__checkpoint_words(ck, true);
+    if (i != of || !ck->config) return CULL_OK;
+    CULL_TRY(cull__config_number(cx, ck->path, ck->config, key, 1, &words));
+    if (words <= rows) return CULL_OK;
+    return cull__config_set(cx, ck->config, key, 1, words, rows, out, NULL);
 }

@@ -228,6 +228,8 @@ cull_status cull_checkpoint_mask(cull_ctx *cx, const cull_checkpoint *dense,
     cull__specs specs = {0};
     if (!report) report = &own;
     *report = (cull_pack_report){0};
+    CULL_TRY(cull_checkpoint_apart(cx, dense, out));
+    CULL_TRY(cull_checkpoint_apart(cx, pruned, out));
     cull__mark_t mark = cull__mark(cx);
     cull_status s = make(cx, &j, out, &specs, report);
     cull__specs_free(&specs);
@@ -383,6 +385,8 @@ cull_status cull_checkpoint_masked(cull_ctx *cx, const cull_checkpoint *mask,
     if (!cull_checkpoint_is_mask(mask))
         return cull__fail(cx, CULL_EINPUT, "%s is no mask (its metadata has no " CULL__MASK_KEY ")",
                           cull_checkpoint_path(mask));
+    CULL_TRY(cull_checkpoint_apart(cx, mask, out));
+    CULL_TRY(cull_checkpoint_apart(cx, ck, out));
     cull__mark_t mark = cull__mark(cx);
     cull_status s = put(cx, &j, out, &specs, opts, report);
     cull__specs_free(&specs);

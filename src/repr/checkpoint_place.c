@@ -58,6 +58,25 @@ cull_status cull__place_open(cull_ctx *cx, const char *path, const cull_checkpoi
     return cull__copy_text(cx, stem, strlen(stem), &p->stem);
 }
 
+static bool one_inode(const struct stat *a, const char *path)
+{
+    struct stat b;
+    return stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+}
+
+cull_status cull_checkpoint_apart(cull_ctx *cx, const cull_checkpoint *ck, const char *out)
+{
+    struct stat there;
+    if (stat(out, &there) != 0) return CULL_OK; /* what is new replaces nothing */
+    bool one = S_ISDIR(there.st_mode) && one_inode(&there, cull_checkpoint_folder(ck));
+    for (int i = 0; !one && i < cull_checkpoint_files(ck); i++)
+        one = one_inode(&there, cull_checkpoint_file(ck, i));
+    if (!one) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: is the checkpoint that is read, %s; choose another name for the result",
+                      out, cull_checkpoint_path(ck));
+}
+
 const char *cull__place_name(const cull__place *p, int k, int files, char buf[300])
 {
     if (files == 1)

@@ -185,3 +185,16 @@ cull_status cull_checkpoint_roles(cull_ctx *cx, cull_checkpoint *ck, const char 
     cull__release(cx, mark);
     return s;
 }
+
+int64_t cull__checkpoint_words(const cull_checkpoint *ck, bool head)
+{
+    static const char *const embeddings[] = {"embed_tokens.weight", "wte.weight",
+                                             "word_embeddings.weight", "embed_in.weight",
+                                             "shared.weight"};
+    static const char *const heads[] = {"lm_head.weight", "embed_out.weight"};
+    const char *const *name = head ? heads : embeddings;
+    for (int k = 0; k < (head ? 2 : 5); k++)
+        for (int64_t i = 0; i < ck->n; i++)
+            if (ck->t[i].ndim == 2 && cull__ends(ck->t[i].name, name[k])) return i;
+    return -1;
+}

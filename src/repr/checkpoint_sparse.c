@@ -224,6 +224,7 @@ cull_status cull_checkpoint_pack(cull_ctx *cx, const cull_checkpoint *ck, const 
     cull__packing only;
     packing p = {.ck = ck, .report = report ? report : &own};
     *p.report = (cull_pack_report){0};
+    CULL_TRY(cull_checkpoint_apart(cx, ck, out));
     if (opts && opts->packing) {
         CULL_TRY(packing_of(cx, opts->packing, &only));
         p.only = &only;
@@ -270,6 +271,7 @@ cull_status cull_checkpoint_unpack(cull_ctx *cx, const cull_checkpoint *ck, cons
     cull_pack_report own;
     packing p = {.ck = ck, .report = report ? report : &own};
     *p.report = (cull_pack_report){0};
+    CULL_TRY(cull_checkpoint_apart(cx, ck, out));
     if (!cull_checkpoint_meta(ck, CULL__PACKED_KEY))
         return cull__fail(cx, CULL_EINPUT,
                           "%s: nothing in it is packed (its metadata has no " CULL__PACKED_KEY ")",

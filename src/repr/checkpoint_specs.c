@@ -58,7 +58,7 @@ cull_status cull__specs_meta(cull_ctx *cx, cull__specs *s, const char *key, cons
     return CULL_OK;
 }
 
-static bool ours(const char *key)
+bool cull_pack_key(const char *key)
 {
     return !strncmp(key, CULL__PACKED_KEY, strlen(CULL__PACKED_KEY)) ||
            !strncmp(key, CULL__MASK_KEY, strlen(CULL__MASK_KEY));
@@ -68,7 +68,7 @@ cull_status cull__specs_meta_of(cull_ctx *cx, cull__specs *s, const cull_checkpo
 {
     const char *key, *value;
     for (int64_t i = 0; cull_checkpoint_meta_at(ck, i, &key, &value); i++)
-        if (!ours(key)) CULL_TRY(cull__specs_meta(cx, s, key, value));
+        if (!cull_pack_key(key)) CULL_TRY(cull__specs_meta(cx, s, key, value));
     if (!s->metas) CULL_TRY(cull__specs_meta(cx, s, "format", "pt"));
     return CULL_OK;
 }

@@ -152,27 +152,10 @@ static cull_status check_experts(verifying *v)
     return CULL_OK;
 }
 
-/* The embedding of tokens and the head, by what they are most often called. */
-static int64_t first_of(const cull_checkpoint *ck, const char *const *name, int names)
-{
-    for (int k = 0; k < names; k++) {
-        size_t n = strlen(name[k]);
-        for (int64_t i = 0; i < ck->n; i++) {
-            size_t m = strlen(ck->name[i]);
-            if (m >= n && !strcmp(ck->name[i] + m - n, name[k]) && ck->t[i].ndim == 2) return i;
-        }
-    }
-    return -1;
-}
-
 static cull_status check_words(verifying *v)
 {
-    static const char *const embedding[] = {"embed_tokens.weight", "wte.weight",
-                                            "word_embeddings.weight", "embed_in.weight",
-                                            "shared.weight"};
-    static const char *const heads[] = {"lm_head.weight", "embed_out.weight"};
     const cull_checkpoint *ck = v->ck;
-    int64_t e = first_of(ck, embedding, 5), h = first_of(ck, heads, 2);
+    int64_t e = cull__checkpoint_words(ck, false), h = cull__checkpoint_words(ck, true);
     cull_tensor_diff d;
     if (e >= 0 && v->config.words > ck->t[e].shape[0])
         tell(v, true, ck->name[e], "it has %" PRId64 " rows, the config a vocabulary of %" PRId64,

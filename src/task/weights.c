@@ -170,6 +170,7 @@ static cull_status make_items(cull_ctx *cx, run *r)
     CULL_TRY(first_items(cx, r));
     CULL_TRY(cull__rules_used(cx, r->rules));
     if (!(r->fns->needs & CULL_WEIGHTS_OWN_NAMES) && !r->w.planning) tell_extra(cx, r);
+    CULL_TRY(cull__weights_words(cx, &r->w));
     for (int64_t i = 0; i < r->w.items; i++)
         if (p->dtype && r->w.item[i].t.floating) r->w.item[i].t.dtype = p->dtype;
     if (r->fns->items) CULL_TRY(r->fns->items(cx, &r->w));
@@ -334,31 +335,6 @@ static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int
                                        (uint64_t)(hi - lo) * size);
 }
 
-/* Whether tensor i of a and tensor k of b have the same bytes, of whom either may be packed. */
-static cull_status same_bytes(cull_ctx *cx, const cull_checkpoint *a, int64_t i,
-                              const cull_checkpoint *b, int64_t k, bool *same)
-{
-    const cull_tensor *t = cull_checkpoint_at(a, i), *o = cull_checkpoint_at(b, k);
-    const void *x = cull_checkpoint_bytes(a, i), *y = cull_checkpoint_bytes(b, k);
-    unsigned char *one, *two;
-    *same = t->bytes == o->bytes && t->n == o->n && !strcmp(t->dtype, o->dtype);
-    if (!*same || !t->n) return CULL_OK;
-    if (x && y) {
-        *same = !memcmp(x, y, t->bytes);
-        return CULL_OK;
-    }
-    int64_t size = (int64_t)t->bytes / t->n;
-    CULL_TRY(CULL_TMP(cx, one, CULL_WEIGHTS_BLOCK * size));
-    CULL_TRY(CULL_TMP(cx, two, CULL_WEIGHTS_BLOCK * size));
-    for (int64_t from = 0, n; *same && from < t->n; from += n) {
-        n = t->n - from < CULL_WEIGHTS_BLOCK ? t->n - from : CULL_WEIGHTS_BLOCK;
-        CULL_TRY(cull_checkpoint_raw(cx, a, i, from, n, one));
-        CULL_TRY(cull_checkpoint_raw(cx, b, k, from, n, two));
-        *same = !memcmp(one, two, (size_t)(n * size));
-    }
-    return CULL_OK;
-}
-
 /* Copied from source 0; whether the others have the same is told at the end. */
 static cull_status copy(cull_ctx *cx, run *r, int64_t i)
 {
@@ -369,7 +345,7 @@ static cull_status copy(cull_ctx *cx, run *r, int64_t i)
         if (it->at[s] < 0) continue;
         cull__mark_t mark = cull__mark(cx);
         cull_status status =
-            same_bytes(cx, r->w.source[0], it->from, r->w.source[s], it->at[s], &same);
+            cull__weights_same(cx, r->w.source[0], it->from, r->w.source[s], it->at[s], &same);
         cull__release(cx, mark);
         CULL_TRY(status);
         if (same) continue;
@@ -439,10 +415,12 @@ static cull_status write(cull_ctx *cx, run *r, const char *path)
 static cull_status work(cull_ctx *cx, run *r, const char *path)
 {
     CULL_TRY(take_sources(cx, r));
+    if (path) CULL_TRY(cull__weights_apart(cx, r->w.problem, path));
     CULL_TRY(check_dtype(cx, r->w.problem->dtype));
     CULL_TRY(make_items(cx, r));
     expect(cx, r);
     if (!path) return CULL_OK;
+    CULL_TRY(cull__weights_unknown(cx, &r->w));
     if (r->fns->begin) {
         const char *was = cull__phase(cx, "reading");
         cull_status s = r->fns->begin(cx, &r->w, &r->state);

@@ -1,8 +1,20 @@
-/* weights.h - parts of the door of task weights: which options a tensor has. */
+/* weights.h - parts of the door of task weights: what is given, and which options a tensor has. */
 #ifndef CULL__TASK_WEIGHTS_H
 #define CULL__TASK_WEIGHTS_H
 #include "base/base.h"
 #include "cull/weights.h"
+
+/* ---- what is given (weights_given.c) ---- */
+/* EINPUT: a result at `out` would replace a checkpoint that p reads. */
+cull_status cull__weights_apart(cull_ctx *cx, const cull_weights_problem *p, const char *out);
+/* Whether tensor i of a and tensor k of b have the same bytes; either may be packed. */
+cull_status cull__weights_same(cull_ctx *cx, const cull_checkpoint *a, int64_t i,
+                               const cull_checkpoint *b, int64_t k, bool *same);
+/* A tensor of a dtype that cull cannot read is copied where all sources have the same bytes, which is told; EINPUT where they
+ * have not. */
+cull_status cull__weights_unknown(cull_ctx *cx, const cull_weights_work *w);
+/* The config says no more words than the embedding has rows after common rows were taken. */
+cull_status cull__weights_words(cull_ctx *cx, cull_weights_work *w);
 
 /* ---- rules (weights_rules.c) ---- */
 typedef struct cull__rules cull__rules;

@@ -109,6 +109,7 @@ cull_status cull_weights_soup(cull_ctx *cx, const cull_opts *opts, const cull_we
     size_t n = strlen(out);
     bool file = n > 12 && !strcmp(out + n - 12, ".safetensors");
     CULL_TRY(check(cx, p));
+    CULL_TRY(cull__weights_apart(cx, p, out));
     memset(kept, 0, (size_t)p->models * sizeof *kept);
     for (int i = 0; i < p->models; i++) {
         if (known)

@@ -3,6 +3,7 @@
 
 #include "cull/model.h"
 #include "cull/nn_ops.h"
+#include "cull/pack.h"
 #include "cull/pool.h"
 #include "cull/report.h"
 #include "io/image.h"
@@ -190,7 +191,8 @@ static void refusals(void **state)
     static const int32_t ints[6];
     f.t[0].a.dtype = CULL_I32;
     f.t[0].a.at = ints;
-    refuses(cx, m, &f, "tensor 'fc.weight' has dtype I32; parameters are F32, F16, BF16 or F64");
+    refuses(cx, m, &f,
+            "tensor 'fc.weight' has dtype I32; parameters are F64, F32, F16, BF16 or F8");
     float wrong[6] = {1, 2, NAN, 4, 5, 6};
     f = whole();
     f.t[0].a.at = wrong;
@@ -200,7 +202,7 @@ static void refusals(void **state)
     const cull_array a = {.dtype = CULL_F32, .ndim = 1, .shape = {6}, .at = six};
     ok(cx, cull_array_write(cx, in_dir("a.npy"), &a));
     refused(cx, cull_model_load(cx, m, in_dir("a.npy"), NULL, NULL), CULL_EINPUT,
-            "an array of npy; parameters are safetensors");
+            "an npy file; cull reads safetensors");
     cull_model_free(m);
     const cull_model_opts shapes = {.size = sizeof shapes, .shapes_only = true};
     ok(cx, cull_model_open(cx, "lenet", &shapes, &m));
@@ -285,6 +287,35 @@ static void scaling(void **state)
     assert_true(cull_model_scaling(m, &mean, &std));
     assert_true(mean[0] == 7 && std[0] == 1);
     cull_model_free(m);
+    cull_ctx_free(cx);
+}
+
+/* Packed parameters are those that were packed, and what is saved again is not called packed. */
+static void packed(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_model *a, *b;
+    char path[512], small[512];
+    cull_checkpoint *ck;
+    cull_pack_report r;
+    snprintf(path, sizeof path, "%s", in_dir("dense.safetensors"));
+    snprintf(small, sizeof small, "%s", in_dir("small.safetensors"));
+    ok(cx, cull_model_open(cx, "mlp:40-30-5", NULL, &a));
+    ok(cx, cull_model_open(cx, "mlp:40-30-5", NULL, &b));
+    float *v = numbers(a, "fc1.weight");
+    for (int i = 0; i < 40 * 30; i++) v[i] = i % 7 ? 0 : (float)i;
+    ok(cx, cull_model_save(cx, a, path));
+    ok(cx, cull_checkpoint_open(cx, path, &ck));
+    ok(cx, cull_checkpoint_pack(cx, ck, small, NULL, &r));
+    assert_true(r.packed >= 1);
+    ok(cx, cull_model_load(cx, b, small, NULL, NULL));
+    assert_memory_equal(v, numbers(b, "fc1.weight"), 40 * 30 * sizeof *v);
+    ok(cx, cull_model_save(cx, b, path));
+    ok(cx, cull_model_load(cx, a, path, NULL, NULL));
+    cull_checkpoint_free(ck);
+    cull_model_free(a);
+    cull_model_free(b);
     cull_ctx_free(cx);
 }
 
@@ -490,9 +521,10 @@ static void recorded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order),     cmocka_unit_test(round_trip), cmocka_unit_test(refusals),
-        cmocka_unit_test(partial),   cmocka_unit_test(forms),      cmocka_unit_test(scaling),
-        cmocka_unit_test(no_memory), cmocka_unit_test(published),  cmocka_unit_test(recorded),
+        cmocka_unit_test(order),    cmocka_unit_test(round_trip), cmocka_unit_test(refusals),
+        cmocka_unit_test(partial),  cmocka_unit_test(forms),      cmocka_unit_test(scaling),
+        cmocka_unit_test(packed),   cmocka_unit_test(no_memory),  cmocka_unit_test(published),
+        cmocka_unit_test(recorded),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -1,0 +1,85 @@
+/* weights_given.c - checkpoints that a method of task weights is given, held against one another and against where the
+ * result goes. */
+#include "task/weights.h"
+
+#include <string.h>
+
+cull_status cull__weights_apart(cull_ctx *cx, const cull_weights_problem *p, const char *out)
+{
+    if (p->base) CULL_TRY(cull_checkpoint_apart(cx, p->base, out));
+    if (p->activations) CULL_TRY(cull_checkpoint_apart(cx, p->activations, out));
+    for (int i = 0; i < p->models; i++) CULL_TRY(cull_checkpoint_apart(cx, p->model[i], out));
+    return CULL_OK;
+}
+
+cull_status cull__weights_same(cull_ctx *cx, const cull_checkpoint *a, int64_t i,
+                               const cull_checkpoint *b, int64_t k, bool *same)
+{
+    const cull_tensor *t = cull_checkpoint_at(a, i), *o = cull_checkpoint_at(b, k);
+    const void *x = cull_checkpoint_bytes(a, i), *y = cull_checkpoint_bytes(b, k);
+    unsigned char *one, *two;
+    *same = t->bytes == o->bytes && t->n == o->n && !strcmp(t->dtype, o->dtype);
+    if (!*same || !t->n) return CULL_OK;
+    if (x && y) {
+        *same = !memcmp(x, y, t->bytes);
+        return CULL_OK;
+    }
+    int64_t size = (int64_t)t->bytes / t->n;
+    CULL_TRY(CULL_TMP(cx, one, CULL_WEIGHTS_BLOCK * size));
+    CULL_TRY(CULL_TMP(cx, two, CULL_WEIGHTS_BLOCK * size));
+    for (int64_t from = 0, n; *same && from < t->n; from += n) {
+        n = t->n - from < CULL_WEIGHTS_BLOCK ? t->n - from : CULL_WEIGHTS_BLOCK;
+        CULL_TRY(cull_checkpoint_raw(cx, a, i, from, n, one));
+        CULL_TRY(cull_checkpoint_raw(cx, b, k, from, n, two));
+        *same = !memcmp(one, two, (size_t)(n * size));
+    }
+    return CULL_OK;
+}
+
+/* Both have bytes in the file: what cull cannot read is not packed. */
+static cull_status unknown(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it)
+{
+    const cull_checkpoint *first = w->source[0];
+    const cull_tensor *t = cull_checkpoint_at(first, it->from);
+    bool others = false;
+    for (int s = 1; s < w->sources; s++) {
+        bool same;
+        if (it->at[s] < 0) continue;
+        others = true;
+        CULL_TRY(cull__weights_same(cx, first, it->from, w->source[s], it->at[s], &same));
+        cull_checkpoint_done(w->source[s], it->at[s]);
+        if (same) continue;
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "tensor '%.100s' is %.20s, which cannot be merged, and %s and %s have not "
+            "the same; convert it to F32, or give all models one copy of it",
+            t->name, t->dtype, cull_checkpoint_path(first), cull_checkpoint_path(w->source[s]));
+    }
+    if (others)
+        cull__log(cx, CULL_LOG_WARN,
+                  "'%s' is %s, which cannot be merged; it is the same in all models, and copied",
+                  t->name, t->dtype);
+    return CULL_OK;
+}
+
+cull_status cull__weights_unknown(cull_ctx *cx, const cull_weights_work *w)
+{
+    for (int64_t i = 0; w->sources > 1 && i < w->items; i++) {
+        const cull_weights_item *it = &w->item[i];
+        if (!it->copy || it->from < 0 || !it->at) continue;
+        if (cull_checkpoint_at(w->source[0], it->from)->numeric) continue;
+        CULL_TRY(unknown(cx, w, it));
+    }
+    return CULL_OK;
+}
+
+cull_status cull__weights_words(cull_ctx *cx, cull_weights_work *w)
+{
+    const cull_checkpoint *ck = w->source[0];
+    for (int64_t i = 0; w->problem->common_rows && i < w->items && !w->config; i++) {
+        const cull_tensor *t = &w->item[i].t;
+        if (!t->ndim || t->shape[0] == cull_checkpoint_at(ck, i)->shape[0]) continue;
+        CULL_TRY(cull_checkpoint_config_rows(cx, ck, i, t->shape[0], &w->config));
+    }
+    return CULL_OK;
+}
