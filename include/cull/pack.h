@@ -48,6 +48,9 @@ CULL_API cull_status cull_checkpoint_mask(cull_ctx *cx, const cull_checkpoint *d
                                           const cull_checkpoint *pruned, const char *out,
                                           cull_pack_report *report) CULL_CHECKED;
 CULL_API bool cull_checkpoint_is_mask(const cull_checkpoint *ck); /* it is a mask */
+/* EINPUT, by name: the mask has tensors that ck has not, of other shapes, or of other values by their hashes. */
+CULL_API cull_status cull_checkpoint_mask_of(cull_ctx *cx, const cull_checkpoint *mask,
+                                             const cull_checkpoint *ck) CULL_CHECKED;
 /* ck with 0 wherever the mask says, which may also be one of cull/ticket.h. EINPUT, by name: the mask is of another
  * model, or (but for any_values) of other values. */
 CULL_API cull_status cull_checkpoint_masked(cull_ctx *cx, const cull_checkpoint *mask,

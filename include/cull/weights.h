@@ -68,7 +68,7 @@ CULL_API cull_status cull_weights_soup(cull_ctx *cx, const cull_opts *opts,
 /* A manifest says what was chosen when a checkpoint was made smaller. It stands in the folder as cull_manifest.json, beside
  * a file NAME.safetensors as NAME.manifest.json. */
 CULL_API bool cull_weights_is_manifest(const char *path);
-/* The same choice on the one model of p, which must have the same names and shapes as the first one. */
+/* The same choice on the one model of p, which must have the same names and shapes as the first one; out = NULL: whether it has. */
 CULL_API cull_status cull_weights_apply(cull_ctx *cx, const char *manifest,
                                         const cull_weights_problem *p, const char *out,
                                         cull_weights_report *report) CULL_CHECKED;

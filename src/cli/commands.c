@@ -247,7 +247,8 @@ static const command table[] = {
     {.name = "weights",
      .usage = "cull weights METHOD [--base CHECKPOINT] [--OPTION VALUE]... CHECKPOINT... -o OUT "
               "[-- PROGRAM WORD...] | cull weights pack|unpack CHECKPOINT -o OUT | "
-              "cull weights mask DENSE PRUNED -o MASK | cull weights stat|verify CHECKPOINT | "
+              "cull weights mask DENSE PRUNED -o MASK | cull weights stat|verify CHECKPOINT | cull "
+              "weights verify MASK|MANIFEST MODEL | "
               "cull weights diff A B",
      .brief = "choose which weights of networks to keep: merge checkpoints, make one smaller",
      .about =

@@ -1,5 +1,7 @@
 /* weights_look.c - cull weights stat and verify: what is in a checkpoint, and whether it is sound. */
 #include "weights_look.h"
+#include "cull/pack.h"
+#include "cull/weights.h"
 
 #include "cull/text.h"
 
@@ -337,12 +339,40 @@ static void on_finding(void *user, const cull_finding *f)
     putchar('\n');
 }
 
+/* A mask, or a manifest, and the model that it must be of. */
+static int verify_of(cli *c)
+{
+    cull_checkpoint *mask = NULL, *ck;
+    TRY(check(c, cull_checkpoint_open(c->cx, c->input[1], &ck)));
+    const cull_checkpoint *const model[] = {ck};
+    const cull_weights_problem p = {.model = model, .models = 1};
+    int rc;
+    if (cull_weights_is_manifest(c->input[0])) {
+        rc = check(c, cull_weights_apply(c->cx, c->input[0], &p, NULL, NULL));
+    } else {
+        rc = check(c, cull_checkpoint_open(c->cx, c->input[0], &mask));
+        if (rc == DONE) rc = check(c, cull_checkpoint_mask_of(c->cx, mask, ck));
+    }
+    progress_end();
+    cull_checkpoint_free(mask);
+    cull_checkpoint_free(ck);
+    TRY(rc);
+    if (c->json)
+        puts("{\"findings\":[],\"errors\":0,\"warnings\":0}");
+    else
+        printf("sound: %s is of %s\n", c->input[0], c->input[1]);
+    return flush_out(c);
+}
+
 static int run_verify(cli *c)
 {
     verdict v = {.c = c};
     cull_checkpoint *ck;
     char bytes[32];
-    if (c->inputs != 1) return fail(c, USAGE, "weights verify wants one checkpoint");
+    if (c->inputs == 2) return verify_of(c);
+    if (c->inputs != 1)
+        return fail(c, USAGE,
+                    "weights verify wants one checkpoint, or a mask or manifest and its model");
     TRY(check(c, cull_checkpoint_open(c->cx, c->input[0], &ck)));
     if (c->json) fputs("{\"findings\":[", stdout);
     int rc = check(c, cull_checkpoint_verify(c->cx, ck, !has(c, "quick"), on_finding, &v));

@@ -62,7 +62,8 @@ cull_status cull_weights_apply(cull_ctx *cx, const char *manifest, const cull_we
         memcpy(text, file.at, file.n);
         text[file.n] = 0;
         own.manifest = text;
-        s = cull_weights_run(cx, r.m, NULL, &own, out, report);
+        s = out ? cull_weights_run(cx, r.m, NULL, &own, out, report)
+                : cull_weights_plan(cx, r.m, NULL, &own, report);
     }
     cull__release(cx, mark);
     cull__bytes_close(&file);

@@ -45,9 +45,12 @@ static void counts(cull__json_value root, cull__checkpoint_config *c)
 {
     static const char *const layers[] = {"num_hidden_layers", "n_layer", "n_layers", "num_layers"};
     static const char *const words[] = {"vocab_size"};
+    static const char *const groups[] = {"num_key_value_heads", "num_kv_heads",
+                                         "num_attention_heads", "n_head", "num_heads"};
     cull__json_value v;
     if (c->layers < 0) c->layers = count_at(root, layers, 4);
     if (c->words < 0) c->words = count_at(root, words, 1);
+    if (c->groups < 0) c->groups = count_at(root, groups, 5);
     if (c->tied < 0 && cull__json_get(root, "tie_word_embeddings", &v) &&
         cull__json_kind(v) == CULL__JSON_BOOL)
         c->tied = cull__json_truth(v);
@@ -76,7 +79,7 @@ cull_status cull__checkpoint_config_read(cull_ctx *cx, const cull_checkpoint *ck
                                          cull__checkpoint_config *out)
 {
     const char *text = cull_checkpoint_config(ck);
-    *out = (cull__checkpoint_config){.tied = -1, .layers = -1, .words = -1};
+    *out = (cull__checkpoint_config){.tied = -1, .layers = -1, .words = -1, .groups = -1};
     if (!text) return CULL_OK;
     char name[300];
     snprintf(name, sizeof name, "%.250s: its config", cull_checkpoint_folder(ck));

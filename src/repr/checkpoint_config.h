@@ -8,6 +8,7 @@ typedef struct {
     bool causal;           /* it has a head that gives the next token */
     int tied;              /* 1, 0; -1 = not said */
     int64_t layers, words; /* -1 = not said */
+    int64_t groups;        /* of heads that share keys and values; -1 */
 } cull__checkpoint_config;
 /* EINPUT: it is no JSON. Scratch of cx. */
 cull_status cull__checkpoint_config_read(cull_ctx *cx, const cull_checkpoint *ck,

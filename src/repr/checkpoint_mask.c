@@ -351,15 +351,23 @@ static cull_status put_all(cull_ctx *cx, put_job *j, cull_pack_report *r)
     return CULL_OK;
 }
 
-static cull_status put(cull_ctx *cx, put_job *j, const char *out, cull__specs *specs,
-                       const cull_pack_opts *o, cull_pack_report *r)
+/* Every mask is one of a tensor of ck. */
+static cull_status fit(cull_ctx *cx, put_job *j, bool any_values)
 {
     int64_t n = cull_checkpoint_count(j->ck);
     CULL_TRY(CULL_TMP(cx, j->of, n));
     CULL_TRY(CULL_TMP0(cx, j->bytes, n));
     for (int64_t i = 0; i < n; i++) j->of[i] = -1;
     for (int64_t k = 0; k < cull_checkpoint_count(j->mask); k++)
-        CULL_TRY(check_mask(cx, j, k, o && o->any_values));
+        CULL_TRY(check_mask(cx, j, k, any_values));
+    return CULL_OK;
+}
+
+static cull_status put(cull_ctx *cx, put_job *j, const char *out, cull__specs *specs,
+                       const cull_pack_opts *o, cull_pack_report *r)
+{
+    int64_t n = cull_checkpoint_count(j->ck);
+    CULL_TRY(fit(cx, j, o && o->any_values));
     CULL_TRY(cull__specs_meta_of(cx, specs, j->ck));
     for (int64_t i = 0; i < n; i++) {
         const cull_tensor *t = cull_checkpoint_at(j->ck, i);
@@ -373,6 +381,23 @@ static cull_status put(cull_ctx *cx, put_job *j, const char *out, cull__specs *s
     return cull_checkpoint_finish(cx, j->w, put_all(cx, j, r));
 }
 
+static cull_status no_mask(cull_ctx *cx, const cull_checkpoint *mask)
+{
+    return cull__fail(cx, CULL_EINPUT, "%s is no mask (its metadata has no " CULL__MASK_KEY ")",
+                      cull_checkpoint_path(mask));
+}
+
+cull_status cull_checkpoint_mask_of(cull_ctx *cx, const cull_checkpoint *mask,
+                                    const cull_checkpoint *ck)
+{
+    put_job j = {.mask = mask, .ck = ck};
+    if (!cull_checkpoint_is_mask(mask)) return no_mask(cx, mask);
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = fit(cx, &j, false);
+    cull__release(cx, mark);
+    return s;
+}
+
 cull_status cull_checkpoint_masked(cull_ctx *cx, const cull_checkpoint *mask,
                                    const cull_checkpoint *ck, const char *out,
                                    const cull_pack_opts *opts, cull_pack_report *report)
@@ -382,9 +407,7 @@ cull_status cull_checkpoint_masked(cull_ctx *cx, const cull_checkpoint *mask,
     cull__specs specs = {0};
     if (!report) report = &own;
     *report = (cull_pack_report){0};
-    if (!cull_checkpoint_is_mask(mask))
-        return cull__fail(cx, CULL_EINPUT, "%s is no mask (its metadata has no " CULL__MASK_KEY ")",
-                          cull_checkpoint_path(mask));
+    if (!cull_checkpoint_is_mask(mask)) return no_mask(cx, mask);
     CULL_TRY(cull_checkpoint_apart(cx, mask, out));
     CULL_TRY(cull_checkpoint_apart(cx, ck, out));
     cull__mark_t mark = cull__mark(cx);

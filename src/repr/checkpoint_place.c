@@ -206,6 +206,16 @@ cull_status cull__place_begin(cull_ctx *cx, cull__place *p, uint64_t bytes, int 
     return copy_along(cx, cull_checkpoint_folder(o->like), p->stage, o->config ? config : NULL);
 }
 
+cull_status cull__place_manifest(cull_ctx *cx, const cull_checkpoint *ck, char **out)
+{
+    const char *path = cull_checkpoint_path(ck);
+    if (!cull__ends(path, PLAIN)) return join(cx, cull_checkpoint_folder(ck), MANIFEST, out);
+    size_t n = strlen(path) - strlen(PLAIN);
+    CULL_TRY(CULL_TMP(cx, *out, (int64_t)(n + sizeof BESIDE)));
+    sprintf(*out, "%.*s%s", (int)n, path, BESIDE);
+    return CULL_OK;
+}
+
 cull_status cull__place_index(cull_ctx *cx, const cull__place *p, const char *text, size_t n)
 {
     char name[300];

@@ -22,6 +22,8 @@ cull_status cull__place_begin(cull_ctx *cx, cull__place *p, uint64_t bytes, int 
 const char *cull__place_name(const cull__place *p, int k, int files, char buf[300]);
 /* Where it is written; in the arena. */
 cull_status cull__place_file(cull_ctx *cx, const cull__place *p, int k, int files, char **out);
+/* Where the manifest of a checkpoint that is there would stand; in the arena. */
+cull_status cull__place_manifest(cull_ctx *cx, const cull_checkpoint *ck, char **out);
 /* The index, after all files. */
 cull_status cull__place_index(cull_ctx *cx, const cull__place *p, const char *text, size_t n);
 /* Everything appears at path when s is CULL_OK, else nothing stays. Frees what p holds. */
