@@ -17,7 +17,7 @@ w 32 >a.safetensors
 cull weights magnitude -q --sparsity 0.9 --store sparse --mask k.safetensors a.safetensors -o s.safetensors
 cull weights verify s.safetensors && cull weights verify k.safetensors && cull weights verify k.safetensors a.safetensors
 cull weights verify k.safetensors s.safetensors; echo $?
-cp s.safetensors cut.safetensors && printf '\376' | dd of=cut.safetensors bs=1 seek=$(($(wc -c <s.safetensors) - 1)) conv=notrunc 2>/dev/null
+cp s.safetensors cut.safetensors && printf '\377' | dd of=cut.safetensors bs=1 seek=$(($(wc -c <s.safetensors) - 1)) conv=notrunc 2>/dev/null
 cull weights verify cut.safetensors; echo $?
 sed 's/F32 32 32/F32 32 31/' k.safetensors >odd.safetensors
 cull weights verify odd.safetensors; echo $?
