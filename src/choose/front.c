@@ -109,16 +109,14 @@ static cull_status rank_groups(cull_ctx *cx, const double *v, int64_t n, int m,
                                const double *violation, int32_t *rank, int32_t *next)
 {
     cull__place *p, *room;
-    int64_t *who;
     CULL_TRY(CULL_TMP(cx, p, n));
     CULL_TRY(CULL_TMP(cx, room, n));
-    CULL_TRY(CULL_TMP(cx, who, n));
     int64_t count = by_violation(v, n, m, violation, p, room);
     for (int64_t i = 0; i < n; i++) rank[i] = -1;
     for (int64_t lo = 0, hi; lo < count; lo = hi) {
-        for (hi = lo; hi < count && p[hi].v == p[lo].v; hi++) who[hi] = p[hi].i;
+        for (hi = lo + 1; hi < count && p[hi].v == p[lo].v; hi++) {}
         CULL_TRY(cull__tick(cx, (double)lo, (double)count));
-        CULL_TRY(cull__front_chains(cx, v, m, who + lo, hi - lo, *next, rank, next));
+        CULL_TRY(cull__front_chains(cx, v, m, p + lo, room, hi - lo, *next, rank, next));
     }
     if (count == n) return CULL_OK;
     for (int64_t i = 0; i < n; i++)

@@ -29,8 +29,14 @@ static inline bool cull__row_covers(const double *a, const double *b, int m)
 enum { CULL__FRONT_WIDE = 1024 };
 cull_status cull__front_fits(cull_ctx *cx, int64_t n, int m);
 
-/* Of rows who[0 .. n) of v, none with a NaN: rank[who[k]] = base + the longest chain of rows that dominate it,
- * one after the other. *next = base + the number of ranks. */
-cull_status cull__front_chains(cull_ctx *cx, const double *v, int m, const int64_t *who, int64_t n,
-                               int32_t base, int32_t *rank, int32_t *next);
+/* Of rows p[0 .. n).i of v, none with a NaN: rank = base + the longest chain of rows that dominate it, one after the
+ * other. *next = base + the number of ranks. p and room (n) are scratch. */
+cull_status cull__front_chains(cull_ctx *cx, const double *v, int m, cull__place *p,
+                               cull__place *room, int64_t n, int32_t base, int32_t *rank,
+                               int32_t *next);
+/* The same of two or three objectives by a sweep that is quicker. *done = false: given up, as it would take O(n^2); p
+ * has its rows still. */
+cull_status cull__front_sweep(cull_ctx *cx, const double *v, int m, cull__place *p,
+                              cull__place *room, int64_t n, int32_t base, int32_t *rank,
+                              int32_t *next, bool *done);
 #endif

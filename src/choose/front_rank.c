@@ -1,4 +1,5 @@
-/* front_rank.c - ranks of dominance by divide and conquer, O(n log^(m-1) n) (after Jensen 2003 and Buzdalov and Shalyto 2014).
+/* front_rank.c - ranks of dominance by divide and conquer, O(n log^(m-1) n) (after Jensen 2003 and Buzdalov and Shalyto 2014);
+ * fronts of two and three objectives that a sweep is quicker for are left to it.
  *
  * Rows become small whole numbers: each objective's values are numbered in order, rows are numbered in lexicographic order, equal
  * rows once. Of two rows the later one alone may be dominated, and it is where the earlier one is nowhere larger in objectives
@@ -158,30 +159,30 @@ static cull_status rank_rows(cull_ctx *cx, const sweep *s, int32_t *list, int32_
 }
 
 /* key (n, m): rows in lexicographic order, as places; order: whose each is. */
-static cull_status number(cull_ctx *cx, const double *v, int m, const int64_t *who, int64_t n,
-                          int32_t *key, int64_t *order, int32_t *places)
+static cull_status number(cull_ctx *cx, const double *v, int m, cull__place *p, cull__place *room,
+                          int64_t n, int32_t *key, int64_t *order, int32_t *places)
 {
-    cull__place *p, *room;
+    int64_t *who;
     int32_t *place; /* (m, n) */
     if (n > INT64_MAX / 64 / m) return cull__fail(cx, CULL_ENOMEM, "a front of too many numbers");
-    CULL_TRY(CULL_TMP(cx, p, n));
-    CULL_TRY(CULL_TMP(cx, room, n));
+    CULL_TRY(CULL_TMP(cx, who, n));
     CULL_TRY(CULL_TMP(cx, place, n * m));
-    for (int64_t k = 0; k < n; k++) order[k] = k;
-    for (int d = m - 1; d >= 0;
-         d--) { /* the sort is stable, so objective 0 counts most in the end */
-        for (int64_t k = 0; k < n; k++) p[k] = (cull__place){v[who[order[k]] * m + d], order[k]};
+    for (int64_t k = 0; k < n; k++) who[k] = p[k].i, p[k].i = k;
+    /* the sort is stable, so objective 0 counts most in the end */
+    for (int d = m - 1; d >= 0; d--) {
+        for (int64_t k = 0; k < n; k++) p[k].v = v[who[p[k].i] * m + d];
         cull__places_sort(p, room, n);
         int32_t at = 0;
         for (int64_t k = 0; k < n; k++) {
             if (k && p[k].v != p[k - 1].v) at++;
-            order[k] = p[k].i;
             place[d * n + p[k].i] = at;
         }
         if (d == m - 1) *places = at + 1;
     }
-    for (int64_t k = 0; k < n; k++)
-        for (int d = 0; d < m; d++) key[k * m + d] = place[d * n + order[k]];
+    for (int64_t k = 0; k < n; k++) {
+        for (int d = 0; d < m; d++) key[k * m + d] = place[d * n + p[k].i];
+        order[k] = who[p[k].i];
+    }
     return CULL_OK;
 }
 
@@ -217,22 +218,15 @@ static cull_status rank_distinct(cull_ctx *cx, sweep *s, int32_t rows)
         for (int32_t i = 0; i < rows; i++) s->rank[i] = i;
         return CULL_OK;
     }
-    CULL_TRY(CULL_TMP0(cx, s->tree, (int64_t)s->places + 1));
-    if (s->m == 2) {
-        for (int32_t i = 0; i < rows; i++) {
-            s->rank[i] = tree_most(s->tree, row(s, i)[1]);
-            tree_set(s->tree, s->places, row(s, i)[1], s->rank[i] + 1);
-        }
-        return CULL_OK;
-    }
     int32_t *list;
+    CULL_TRY(CULL_TMP0(cx, s->tree, (int64_t)s->places + 1));
     CULL_TRY(CULL_TMP(cx, s->room, rows));
     CULL_TRY(list_rows(cx, s, rows, &list));
     return rank_rows(cx, s, list, 0, rows);
 }
 
-static cull_status chains(cull_ctx *cx, const double *v, int m, const int64_t *who, int64_t n,
-                          int32_t base, int32_t *rank, int32_t *next)
+static cull_status chains(cull_ctx *cx, const double *v, int m, cull__place *p, cull__place *room,
+                          int64_t n, int32_t base, int32_t *rank, int32_t *next)
 {
     int32_t *key, *same;
     int64_t *order;
@@ -240,7 +234,7 @@ static cull_status chains(cull_ctx *cx, const double *v, int m, const int64_t *w
     CULL_TRY(CULL_TMP(cx, key, n * m));
     CULL_TRY(CULL_TMP(cx, same, n));
     CULL_TRY(CULL_TMP(cx, order, n));
-    CULL_TRY(number(cx, v, m, who, n, key, order, &s.places));
+    CULL_TRY(number(cx, v, m, p, room, n, key, order, &s.places));
     int32_t rows = merge_equal(key, m, n, same);
     s.key = key;
     CULL_TRY(CULL_TMP0(cx, s.rank, rows));
@@ -248,22 +242,28 @@ static cull_status chains(cull_ctx *cx, const double *v, int m, const int64_t *w
     *next = base;
     for (int64_t k = 0; k < n; k++) {
         int32_t r = base + s.rank[same[k]];
-        rank[who[order[k]]] = r;
+        rank[order[k]] = r;
         if (r >= *next) *next = r + 1;
     }
     return CULL_OK;
 }
 
-cull_status cull__front_chains(cull_ctx *cx, const double *v, int m, const int64_t *who, int64_t n,
-                               int32_t base, int32_t *rank, int32_t *next)
+cull_status cull__front_chains(cull_ctx *cx, const double *v, int m, cull__place *p,
+                               cull__place *room, int64_t n, int32_t base, int32_t *rank,
+                               int32_t *next)
 {
     if (n <= 1) { /* a value of its own of the violation: common, and quick */
-        if (n == 1) rank[who[0]] = base;
+        if (n == 1) rank[p->i] = base;
         *next = base + (int32_t)n;
         return CULL_OK;
     }
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = chains(cx, v, m, who, n, base, rank, next);
+    bool done = false;
+    cull_status s = CULL_OK;
+    if (m == 2 || m == 3) s = cull__front_sweep(cx, v, m, p, room, n, base, rank, next, &done);
+    cull__release(cx, mark);
+    if (s != CULL_OK || done) return s;
+    s = chains(cx, v, m, p, room, n, base, rank, next);
     cull__release(cx, mark);
     return s;
 }

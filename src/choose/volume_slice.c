@@ -8,6 +8,8 @@
 
 #include "choose/volume.h"
 
+enum { MANY_ROWS = 16 }; /* from so many on a look ahead pays: measured */
+
 /* ---- three objectives: what of a box others cover ---- */
 typedef struct {
     double x, y, z;
@@ -48,20 +50,52 @@ static double step_in(stairs *s, double x, double y)
     return more;
 }
 
-/* The volume of b that boxes s (n), the deepest in z first, cover. *whole: one of them covers all of it. Box `but` does
- * not count. */
-static double covered3(const box3 *s, int64_t n, int64_t but, box3 b, step *room, bool *whole)
+/* How many of boxes s (n), the deepest in z first, are deeper than z, or at least as deep where `or_equal`. */
+static int64_t deep(const box3 *s, int64_t n, double z, bool or_equal)
+{
+    int64_t lo = 0;
+    for (int64_t half; n > 0; n = half) {
+        half = n / 2;
+        bool right = s[lo + half].z > z || (or_equal && s[lo + half].z == z);
+        lo += right ? n - half : 0;
+    }
+    return lo;
+}
+
+/* The area of b that boxes s (n), all of them as deep as b, cover: they become steps of t. It ends at *level where they
+ * are as wide as b and at *edge where they are as high. */
+static double covered2(const box3 *s, int64_t n, box3 b, stairs *t, double *level, double *edge)
+{
+    double low = 0, near = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double y = s[i].x >= b.x ? s[i].y : 0, x = s[i].y >= b.y ? s[i].x : 0;
+        low = y > low ? y : low;
+        near = x > near ? x : near;
+    }
+    *level = low, *edge = near;
+    if (low >= b.y) return b.x * b.y;
+    if (low > 0) t->step[t->n++] = (step){b.x, low};
+    if (near > 0) t->step[t->n++] = (step){near, b.y};
+    double area = b.x * low + near * (b.y - low);
+    for (int64_t i = 0; i < n; i++)
+        if ((s[i].x > near) & (s[i].y > low)) area += step_in(t, s[i].x, s[i].y);
+    return area;
+}
+
+/* The volume of b that boxes s (n), the deepest in z first, cover. *whole: one of them covers all of it. */
+static double covered3(const box3 *s, int64_t n, box3 b, step *room, bool *whole)
 {
     stairs t = {.step = room};
-    double volume = 0;
-    *whole = false;
-    for (int64_t i = 0; i < n; i++) {
-        if (i == but) continue;
-        double x = least(s[i].x, b.x), y = least(s[i].y, b.y), z = least(s[i].z, b.z);
-        volume += step_in(&t, x, y) * z;
-        if (x < b.x || y < b.y) continue;
-        *whole = z == b.z; /* nothing is left below it */
-        break;
+    double level, edge;
+    int64_t i = deep(s, n, b.z, true);
+    double volume = covered2(s, i, b, &t, &level, &edge) * b.z;
+    *whole = level >= b.y;
+    for (; i < n && level < b.y; i++) {
+        if ((s[i].x <= edge) | (s[i].y <= level)) continue;
+        double x = least(s[i].x, b.x), y = least(s[i].y, b.y);
+        volume += step_in(&t, x, y) * s[i].z;
+        if (x == b.x) level = y;
+        if (y == b.y) edge = x;
     }
     return volume;
 }
@@ -98,12 +132,11 @@ static double product(const double *e, int m)
 /* b joins s (n), where none covers it: those that it covers leave. How many there are. */
 static int64_t box_in(box3 *s, int64_t n, box3 b)
 {
-    int64_t kept = 0, at = 0;
-    for (int64_t i = 0; i < n; i++) {
-        bool covered = (s[i].x <= b.x) & (s[i].y <= b.y) & (s[i].z <= b.z);
-        at += !covered & (s[i].z >= b.z);
+    int64_t at = deep(s, n, b.z, false), kept = at;
+    while (kept < n && ((s[kept].x > b.x) | (s[kept].y > b.y))) kept++;
+    for (int64_t i = kept; i < n; i++) {
         s[kept] = s[i];
-        kept += !covered;
+        kept += (s[i].x > b.x) | (s[i].y > b.y);
     }
     memmove(s + at + 1, s + at, (size_t)(kept - at) * sizeof *s);
     s[at] = b;
@@ -119,7 +152,7 @@ static double volume4(slicer *s, const double *e, int64_t n)
         const double *a = e + i * 4;
         box3 b = {a[0], a[1], a[2]};
         bool whole;
-        double more = b.x * b.y * b.z - covered3(s->box, boxes, -1, b, s->step, &whole);
+        double more = b.x * b.y * b.z - covered3(s->box, boxes, b, s->step, &whole);
         if (whole) continue;
         if (more > 0) volume += more * a[3];
         boxes = box_in(s->box, boxes, b);
@@ -138,60 +171,97 @@ static inline bool covers(const double *a, const double *b, int d)
 /* As box_in. */
 static inline int64_t row_in_d(double *s, int64_t n, const double *b, int d)
 {
-    int64_t kept = 0, at = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double *a = s + i * d;
-        if (covers(b, a, d)) continue;
-        at += a[d - 1] >= b[d - 1];
-        if (kept < i) memcpy(s + kept * d, a, (size_t)d * sizeof *s);
-        kept++;
-    }
+    int64_t at = n, kept;
+    while (at > 0 && s[at * d - 1] <= b[d - 1]) at--;
+    for (kept = at; kept < n && !covers(b, s + kept * d, d - 1); kept++) {}
+    for (int64_t i = kept + 1; i < n; i++)
+        if (!covers(b, s + i * d, d - 1)) memcpy(s + kept++ * d, s + i * d, (size_t)d * sizeof *s);
     memmove(s + (at + 1) * d, s + at * d, (size_t)((kept - at) * d) * sizeof *s);
     memcpy(s + at * d, b, (size_t)d * sizeof *s);
     return kept + 1;
 }
 
+/* Which of the first d numbers of a are less than those of b, as bits. */
+static inline unsigned short_of(const double *a, const double *b, int d)
+{
+    unsigned bits = 0;
+    for (int k = 0; k < d; k++) bits |= (unsigned)(a[k] < b[k]) << k;
+    return bits;
+}
+
+/* a is longer than edge in each of the first d. */
+static inline bool beyond(const double *a, const double *edge, int d)
+{
+    bool c = a[0] > edge[0];
+    for (int k = 1; k < d; k++) c &= a[k] > edge[k];
+    return c;
+}
+
+/* The row behind rows cut (n), which is no deeper, joins them unless one covers it; those that it covers leave, which are as
+ * deep. *hint: the row that covered the last one often does again. How many there are. */
+static inline int64_t join_d(double *cut, int64_t n, int d, bool less, int64_t *hint)
+{
+    const double *c = cut + n * d;
+    if (n == 0) return 1;
+    if (covers(cut + *hint * d, c, d - 1)) return n;
+    for (int64_t j = 0; j < n; j++)
+        if (covers(cut + j * d, c, d - 1)) {
+            *hint = j;
+            return n;
+        }
+    if (less) return n + 1;
+    double last[CULL__VOLUME_DEEP];
+    int64_t kept = 0;
+    memcpy(last, c, (size_t)d * sizeof *c);
+    for (int64_t j = 0; j < n; j++) {
+        const double *a = cut + j * d;
+        if (covers(last, a, d - 1)) continue;
+        if (kept < j) memcpy(cut + kept * d, a, (size_t)d * sizeof *c);
+        kept++;
+    }
+    memcpy(cut + kept * d, last, (size_t)d * sizeof *c);
+    *hint = 0;
+    return kept + 1;
+}
+
+/* Of rows s (n) in order that are as deep as b and short of it in one number alone, the longest in each: edge (d - 1), 0 = there
+ * is none. */
+static inline void edges_d(const double *s, int64_t n, int64_t but, const double *b, int d,
+                           double *edge)
+{
+    for (int64_t i = 0; i < n && s[i * d + d - 1] >= b[d - 1]; i++) {
+        const double *a = s + i * d;
+        unsigned bits = short_of(a, b, d - 1);
+        if (!bits || (bits & (bits - 1)) || i == but) continue;
+        int k = __builtin_ctz(bits);
+        edge[k] = a[k] > edge[k] ? a[k] : edge[k];
+    }
+}
+
 /* Rows s (n) in order, cut to b: those that no other covers, in order. One that is all of b is left alone. Row `but`
- * does not count. */
+ * does not count. Rows that are short in one number alone cover most of the others, so these come first. */
 static inline int64_t cut_to_d(const double *s, int64_t n, int64_t but, const double *b, int d,
                                double *cut)
 {
+    double edge[CULL__VOLUME_DEEP] = {0};
     int64_t kept = 0, hint = 0;
+    if (n >= MANY_ROWS) edges_d(s, n, but, b, d, edge);
+    for (int k = 0; k < d - 1; k++) {
+        if (edge[k] == 0) continue;
+        memcpy(cut + kept * d, b, (size_t)d * sizeof *b);
+        cut[kept++ * d + k] = edge[k];
+    }
     for (int64_t i = 0; i < n; i++) {
         const double *a = s + i * d;
-        double *c = cut + kept * d;
-        bool whole = true, covered = false;
-        if (i == but) continue;
-        for (int k = 0; k < d; k++) {
-            c[k] = least(a[k], b[k]);
-            whole &= a[k] >= b[k];
-        }
-        if (whole) {
+        if (i == but || !beyond(a, edge, d - 1)) continue;
+        for (int k = 0; k < d; k++) cut[kept * d + k] = least(a[k], b[k]);
+        unsigned bits = short_of(a, b, d);
+        if (!bits) {
             memcpy(cut, b, (size_t)d * sizeof *b);
             return 1;
         }
-        /* those before it are at least as deep in the last one; the row that covered the last one often does again */
-        if (kept) covered = covers(cut + hint * d, c, d - 1);
-        for (int64_t j = 0; j < kept && !covered; j++) {
-            covered = covers(cut + j * d, c, d - 1);
-            if (covered) hint = j;
-        }
-        if (covered) continue;
-        if (a[d - 1] < b[d - 1] || kept == 0) {
-            kept++;
-            continue;
-        }
-        double last[CULL__VOLUME_DEEP]; /* as deep as all before it: it may cover some of them */
-        int64_t stay = 0;
-        memcpy(last, c, (size_t)d * sizeof *c);
-        for (int64_t j = 0; j < kept; j++) {
-            if (covers(last, cut + j * d, d - 1)) continue;
-            if (stay < j) memcpy(cut + stay * d, cut + j * d, (size_t)d * sizeof *c);
-            stay++;
-        }
-        memcpy(cut + stay * d, last, (size_t)d * sizeof *c);
-        kept = stay + 1;
-        hint = 0;
+        kept = join_d(cut, kept, d, bits >> (d - 1), &hint);
+        if (bits == 1U << (d - 1)) break; /* it covers all that is less deep */
     }
     return kept;
 }
@@ -332,14 +402,19 @@ static cull_status shares3(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
 {
     const work *w = arg;
     const box3 *box = (const box3 *)w->e;
+    box3 *others; /* all but box i */
     step *room;
     (void)chunk;
     CULL_TRY(CULL_TMP(cx, room, w->n + 1));
+    CULL_TRY(CULL_TMP(cx, others, w->n));
+    memcpy(others, box, (size_t)lo * sizeof *box);
+    memcpy(others + lo, box + lo + 1, (size_t)(w->n - lo - 1) * sizeof *box);
     for (int64_t i = lo; i < hi; i++) {
         box3 b = box[i];
         bool whole;
-        double more = b.x * b.y * b.z - covered3(box, w->n, i, b, room, &whole);
+        double more = b.x * b.y * b.z - covered3(others, w->n - 1, b, room, &whole);
         w->part[w->p[i].i] = whole || more < 0 ? 0 : more;
+        others[i] = b;
     }
     return cull__tick(cx, (double)hi, (double)w->n);
 }

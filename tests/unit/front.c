@@ -47,7 +47,8 @@ static int32_t peel(const double *v, int64_t n, int m, const double *violation, 
     return r;
 }
 
-/* Rows of one of several kinds: noise, few distinct values, a chain, a front, NaN and infinities among them. */
+/* Rows of one of several kinds: noise, few distinct values, a chain, a front, NaN and infinities among them, and
+ * copies of whole rows and of parts of rows. */
 static void make(cull_rng *r, int kind, double *v, int64_t n, int m)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -65,6 +66,8 @@ static void make(cull_rng *r, int kind, double *v, int64_t n, int m)
         }
         if (kind == 3)
             for (int d = 0; d < m; d++) x[d] /= sum;
+        for (int d = 0; kind == 5 && d < m && i; d++)
+            if (base > 0.8 || cull__rng_below(r, 3) == 0) x[d] = x[d - m];
     }
 }
 
@@ -76,7 +79,7 @@ static void ranks_by_definition(void **state)
     static int32_t got[N], want[N];
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_rng r = cull__rng_seeded(21, 0);
-    for (int kind = 0; kind < 5; kind++)
+    for (int kind = 0; kind < 6; kind++)
         for (int m = 1; m <= 9; m++)
             for (int with = 0; with < 3; with++) {
                 int64_t n = with == 2 ? cull__rng_below(&r, 40) : N;
@@ -127,6 +130,32 @@ static void ranks_of_grids(void **state)
             assert_int_equal(rank[i], want);
         }
     }
+    cull_ctx_free(cx);
+}
+
+/* Staircases of thousands of steps, which the sweep gives up: three fronts, one right behind the other. */
+static void ranks_of_long_stairs(void **state)
+{
+    (void)state;
+    enum { LONG = 4500, N = 3 * LONG };
+    static double v[N * 3], u[LONG];
+    static int64_t at[N];
+    static int32_t rank[N];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(23, 0);
+    for (int64_t i = 0; i < N; i++) at[i] = i;
+    for (int64_t i = 0; i < LONG; i++) u[i] = cull__rng_unit(&r);
+    cull__rng_shuffle(&r, at, N);
+    for (int64_t i = 0; i < N; i++) {
+        double step = (double)(at[i] / 3);
+        v[i * 3] = u[at[i] / 3];
+        v[i * 3 + 1] = step;
+        v[i * 3 + 2] = 0.25 * (double)(at[i] % 3) - step;
+    }
+    int32_t ranks;
+    ok(cx, cull_front_ranks(cx, v, N, 3, NULL, rank, &ranks));
+    assert_int_equal(ranks, 3);
+    for (int64_t i = 0; i < N; i++) assert_int_equal(rank[i], at[i] % 3);
     cull_ctx_free(cx);
 }
 
@@ -282,9 +311,12 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks_by_definition), cmocka_unit_test(ranks_of_grids),
-        cmocka_unit_test(best_by_definition),  cmocka_unit_test(crowding_by_definition),
-        cmocka_unit_test(threads_and_memory),  cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_by_definition),
+                                       cmocka_unit_test(ranks_of_grids),
+                                       cmocka_unit_test(ranks_of_long_stairs),
+                                       cmocka_unit_test(best_by_definition),
+                                       cmocka_unit_test(crowding_by_definition),
+                                       cmocka_unit_test(threads_and_memory),
+                                       cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
