@@ -89,6 +89,9 @@ CULL_API const void *cull_checkpoint_bytes(const cull_checkpoint *ck, int64_t i)
  * as are bytes and done. */
 CULL_API cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
                                           int64_t from, int64_t n, float *out) CULL_CHECKED;
+/* That, where no number may be a NaN: EINPUT says which is one. */
+CULL_API cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                                int64_t from, int64_t n, float *out) CULL_CHECKED;
 /* The same numbers as the bytes that the file has, or had before it was packed: for dtypes whose numbers have 1, 2,
  * 4 or 8 bytes. */
 CULL_API cull_status cull_checkpoint_raw(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,

@@ -2,10 +2,12 @@
  * The sample decides how long that takes, never the cut: where it misleads, the digits are counted instead. */
 #include "choose/threshold_sample.h"
 
+#include "num/blend.h"
+
 #include <math.h>
 #include <stdlib.h>
 
-enum { NAN_ABOVE = 0x7F800000, READS = 64, READ = 256, SAMPLE = READS * READ };
+enum { READS = 64, READ = 256, SAMPLE = READS * READ };
 
 typedef struct {
     uint32_t lo, hi; /* magnitudes from lo to hi are looked at */
@@ -75,13 +77,6 @@ static bool bracket(const uint32_t *key, double share, range *r)
 }
 
 /* ---- the pass ---- */
-static int32_t larger(const uint32_t *key, int64_t n, uint32_t hi)
-{
-    int32_t count = 0;
-    for (int64_t i = 0; i < n; i++) count += (int32_t)key[i] > (int32_t)hi;
-    return count;
-}
-
 static int32_t equal_to(const uint32_t *key, int64_t n, uint32_t one)
 {
     int32_t count = 0;
@@ -89,44 +84,26 @@ static int32_t equal_to(const uint32_t *key, int64_t n, uint32_t one)
     return count;
 }
 
-static int32_t within(const uint32_t *key, int64_t n, range r, uint32_t *to)
-{
-    int32_t m = 0;
-    const uint32_t wide = r.hi - r.lo;
-    for (int64_t i = 0; i < n; i++) {
-        to[m] = key[i];
-        m += key[i] - r.lo <= wide;
-    }
-    return m;
-}
-
 static cull_status look(cull_ctx *cx, void *arg, int64_t b, int64_t lo, int64_t hi)
 {
     pass *p = arg;
+    const cull__blend *k = cull__blend_of(cx);
     int64_t part, from, n = size_of(p, b, &part, &from);
     float *x;
-    uint32_t *key, *some, most = 0;
+    uint32_t *some;
     (void)lo, (void)hi;
     CULL_TRY(CULL_TMP(cx, x, n));
-    CULL_TRY(CULL_TMP(cx, key, n));
-    CULL_TRY(CULL_TMP(cx, some, n + 1));
+    CULL_TRY(CULL_TMP(cx, some, n + CULL__SIFT));
     CULL_TRY(p->v->read(cx, p->v->arg, part, from, n, x));
-    for (int64_t i = 0; i < n; i++) key[i] = cull__magnitude(x[i]);
-    for (int64_t i = 0; i < n; i++) most = (int32_t)key[i] > (int32_t)most ? key[i] : most;
     for (int c = 0; c < p->cuts; c++) {
         int64_t at = b * p->cuts + c;
-        range r = p->range[c];
-        p->above[at] = larger(key, n, r.hi);
-        if (r.lo == r.hi) {
-            p->held[at] = equal_to(key, n, r.lo);
-            continue;
-        }
-        int32_t m = within(key, n, r, some);
-        bool fits = m <= CULL__SLOT && most <= NAN_ABOVE; /* a NaN is told by who counts digits */
+        const range *r = &p->range[c];
+        int32_t m = k->sift(x, r->lo, r->hi, n, &p->above[at], some);
+        bool one = r->lo == r->hi, fits = one || m <= CULL__SLOT;
         p->held[at] = fits ? m : -1;
-        if (fits) memcpy(p->slot + at * CULL__SLOT, some, (size_t)m * sizeof *some);
+        if (fits && !one) memcpy(p->slot + at * CULL__SLOT, some, (size_t)m * sizeof *some);
     }
-    if (most > NAN_ABOVE) p->held[b * p->cuts] = -1;
+    if (k->nan(x, n)) p->held[b * p->cuts] = -1; /* told by who counts digits */
     return CULL_OK;
 }
 
@@ -206,7 +183,7 @@ uint64_t cull__cuts_sampled_bytes(int64_t blocks, int cuts, int workers)
 {
     return SAMPLE * sizeof(uint32_t) +
            (uint64_t)blocks * (uint64_t)cuts * (CULL__SLOT * sizeof(uint32_t) + 8) +
-           (uint64_t)workers * 3 * (CULL__VALUES + 1) * sizeof(float) +
+           (uint64_t)workers * (2 * CULL__VALUES + CULL__SIFT) * sizeof(float) +
            CULL__VALUES * sizeof(float);
 }
 

@@ -3,6 +3,8 @@
 #define CULL__BLEND_H
 #include "base/base.h"
 
+enum { CULL__SIFT = 16 };
+
 /* n numbers each; nothing overlaps. */
 typedef struct {
     bool (*nan)(const float *x, int64_t n);                      /* whether any is */
@@ -22,6 +24,10 @@ typedef struct {
     void (*mean)(float *sum, const float *counts,
                  int64_t n); /* sum / counts where they are not 0 */
     void (*mix)(float *x, float a, const float *y, float b, int64_t n); /* a x + b y */
+    /* Of the bits of |x|: how many are above hi, and those from lo to hi, in order, into some, which has room for
+     * CULL__SIFT more than n; returns how many these are. hi <= INT32_MAX. */
+    int32_t (*sift)(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,
+                    uint32_t *some);
 } cull__blend;
 const cull__blend *cull__blend_of(const cull_ctx *cx);
 #endif

@@ -1,6 +1,9 @@
 /* kern_blend.c - loops of merges, compiled once for each instruction set. */
 #include "num/blend.h"
 
+#if CULL_ISA_LEVEL >= 3
+#include <immintrin.h>
+#endif
 #include <string.h>
 
 static inline uint32_t bits_of(float f)
@@ -106,6 +109,70 @@ static void mix(float *restrict x, float a, const float *restrict y, float b, in
     for (int64_t i = 0; i < n; i++) x[i] = a * x[i] + b * y[i];
 }
 
+/* Those of some 8 or 16 that lie within move to the front of a vector, which is stored whole: hence the room. */
+#if CULL_ISA_LEVEL >= 4 && defined(__AVX512F__)
+static int64_t sift_wide(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,
+                         uint32_t *some, int32_t *m)
+{
+    const __m512i low = _mm512_set1_epi32((int)lo), high = _mm512_set1_epi32((int)hi);
+    const __m512i magnitude = _mm512_set1_epi32(INT32_MAX);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512i key = _mm512_and_si512(_mm512_loadu_si512(x + i), magnitude);
+        __mmask16 over = _mm512_cmpgt_epi32_mask(key, high);
+        __mmask16 in = _mm512_cmpge_epi32_mask(key, low) & (__mmask16)~over;
+        _mm512_storeu_si512(some + *m, _mm512_maskz_compress_epi32(in, key));
+        *above += __builtin_popcount(over);
+        *m += __builtin_popcount(in);
+    }
+    return i;
+}
+#elif CULL_ISA_LEVEL == 3
+static int64_t sift_wide(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,
+                         uint32_t *some, int32_t *m)
+{
+    const __m256i low = _mm256_set1_epi32((int)lo), high = _mm256_set1_epi32((int)hi);
+    const __m256i magnitude = _mm256_set1_epi32(INT32_MAX);
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i key = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(x + i)), magnitude);
+        __m256i over = _mm256_cmpgt_epi32(key, high), under = _mm256_cmpgt_epi32(low, key);
+        unsigned out =
+            (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(over, under)));
+        *above += __builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(over)));
+        if (out == 255) continue;
+        /* a byte of ones for each lane that stays picks that lane's number */
+        uint64_t lanes = _pdep_u64(~out & 255, 0x0101010101010101) * 255;
+        __m256i to = _mm256_cvtepu8_epi32(
+            _mm_cvtsi64_si128((long long)_pext_u64(0x0706050403020100, lanes)));
+        _mm256_storeu_si256((__m256i *)(some + *m), _mm256_permutevar8x32_epi32(key, to));
+        *m += __builtin_popcount(~out & 255);
+    }
+    return i;
+}
+#else
+static int64_t sift_wide(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,
+                         uint32_t *some, int32_t *m)
+{
+    (void)x, (void)lo, (void)hi, (void)n, (void)above, (void)some, (void)m;
+    return 0;
+}
+#endif
+
+static int32_t sift(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,
+                    uint32_t *some)
+{
+    int32_t m = 0;
+    *above = 0;
+    for (int64_t i = sift_wide(x, lo, hi, n, above, some, &m); i < n; i++) {
+        uint32_t key = bits_of(x[i]) & INT32_MAX;
+        some[m] = key;
+        m += key - lo <= hi - lo;
+        *above += key > hi;
+    }
+    return m;
+}
+
 #define PASTE_(isa) cull__blend_##isa
 #define PASTE(isa) PASTE_(isa)
 extern const cull__blend PASTE(CULL_ISA);
@@ -122,4 +189,5 @@ const cull__blend PASTE(CULL_ISA) = {.nan = nan_,
                                      .sign = sign,
                                      .agree = agree,
                                      .mean = mean,
-                                     .mix = mix};
+                                     .mix = mix,
+                                     .sift = sift};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "num/blend.h"
 #include "num/cast.h"
 
 void cull_checkpoint_free(cull_checkpoint *ck)
@@ -102,6 +103,17 @@ cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_
     if (n && !ck->at[i]) return cull__checkpoint_read_packed(cx, ck, i, form, from, n, out);
     cull__widen(cx, form, ck->at[i] + (size_t)from * (size_t)size, n, out);
     return CULL_OK;
+}
+
+cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                       int64_t from, int64_t n, float *out)
+{
+    CULL_TRY(cull_checkpoint_read(cx, ck, i, from, n, out));
+    if (!cull__blend_of(cx)->nan(out, n)) return CULL_OK;
+    int64_t at = 0;
+    while (out[at] == out[at]) at++;
+    return cull__fail(cx, CULL_EINPUT, "%s: number %" PRId64 " of tensor '%s' is NaN (allow-nan?)",
+                      ck->path, from + at, ck->t[i].name);
 }
 
 static void drop(const cull_checkpoint *ck, int file, const unsigned char *at, uint64_t n)

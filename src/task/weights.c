@@ -216,20 +216,8 @@ cull_status cull_weights_read(cull_ctx *cx, const cull_weights_work *w, const cu
                               int s, int64_t from, int64_t n, float *out)
 {
     const cull_checkpoint *ck = w->source[s];
-    uint32_t bad = 0;
-    CULL_TRY(cull_checkpoint_read(cx, ck, it->at[s], from, n, out));
-    if (w->problem->allow_nan) return CULL_OK;
-    for (int64_t i = 0; i < n; i++) { /* an exponent of ones: a loop that becomes vectors */
-        uint32_t bits;
-        memcpy(&bits, &out[i], sizeof bits);
-        bad |= (bits & 0x7F800000u) == 0x7F800000u;
-    }
-    if (!bad) return CULL_OK;
-    int64_t i = 0;
-    while (i < n && out[i] == out[i]) i++;
-    if (i == n) return CULL_OK; /* infinities */
-    return cull__fail(cx, CULL_EINPUT, "%s: number %" PRId64 " of tensor '%s' is NaN (allow-nan?)",
-                      cull_checkpoint_path(ck), from + i, cull_checkpoint_at(ck, it->at[s])->name);
+    if (w->problem->allow_nan) return cull_checkpoint_read(cx, ck, it->at[s], from, n, out);
+    return cull_checkpoint_read_sound(cx, ck, it->at[s], from, n, out);
 }
 
 /* ---- what it takes ---- */
