@@ -2,6 +2,7 @@
 
 usage: merge_mergekit.py equal CULL DIR        for each method and dtype: tensors alike, the largest difference in ulp, and
                                                the hash that tests/method/merge_mergekit.c has
+       merge_mergekit.py factors CULL DIR              what slerp and DARE multiply with, for the same test
        merge_mergekit.py make DIR BYTES DTYPE  base, a and b of about so many bytes each, as LLaMA folders
        merge_mergekit.py run METHOD DIR OUT    one merge of DIR's base, a and b by mergekit
 Numbers are made by a formula that the test repeats. Where equal magnitudes lie on both sides of a threshold mergekit leaves
@@ -193,7 +194,7 @@ class Drawn:
 def equal(program, where):
     import mergekit.sparsify
 
-    print("method\tdtype\tequal\tof\ttied\tulp\thash\ttensors")
+    print("method\tdtype\tequal\tof\ttied\tulp\tulp of input\thash\ttensors")
     for dtype in ("float32", "bfloat16"):
         there = os.path.join(where, dtype)
         small(there, dtype)
@@ -217,8 +218,19 @@ def mergekit_once(method, where, name, parameters, models, dtype, base):
     return mergekit(method, where, out, parameters, models, dtype, base)
 
 
+def steps(want, got, inputs):
+    """The largest difference in units in the last place of the largest number that stands there in a model. Where terms cancel the
+    result is small, and its own last place says how much was cancelled, not how exact the sum is."""
+    bits = {torch.float32: 23, torch.bfloat16: 7}[want.dtype]
+    largest = torch.stack([x.double().abs() for x in inputs]).amax(0)
+    unit = torch.exp2(torch.floor(torch.log2(largest.clamp_min(2.0**-126))) - bits)
+    return float(((want.double() - got.double()).abs() / unit).max())
+
+
 def report(where, name, dtype, want, got, ranks):
     alike = ties = ulp = mask = 0
+    apart = 0.0
+    load = [load_file(os.path.join(where, m, "model.safetensors")) for m in ("base", "a", "b")]
     h = 0xCBF29CE484222325
     for t, (k, _) in enumerate(shapes()):
         assert want[k].dtype == got[k].dtype == getattr(torch, dtype), (k, want[k].dtype, got[k].dtype)
@@ -228,10 +240,32 @@ def report(where, name, dtype, want, got, ranks):
         mask |= 1 << t
         far = int((ordered(want[k]) - ordered(got[k])).abs().max())
         ulp = max(ulp, far)
+        apart = max(apart, steps(want[k], got[k], [m[k] for m in load]))
         alike += far == 0
         h = fnv(h, want[k].contiguous().view(torch.uint8).numpy().tobytes())
     n = len(list(shapes()))
-    print(f"{name}\t{dtype}\t{alike}\t{n - ties}\t{ties}\t{ulp}\t{h:016x}\t{mask:x}", flush=True)
+    print(f"{name}\t{dtype}\t{alike}\t{n - ties}\t{ties}\t{ulp}\t{apart:.2f}\t{h:016x}\t{mask:x}", flush=True)
+
+
+def factors(program, where):
+    """What mergekit multiplies with in f32, as bits: slerp's two coefficients of each tensor, DARE's two scales. Its sums are f32 in an
+    order of torch's, which goes by the machine's vectors; given these factors every other step is told and repeated by the test."""
+    import mergekit.merge_methods.slerp as m
+
+    small(where, "float32")
+    load = {m: load_file(os.path.join(where, m, "model.safetensors")) for m in ("base", "a", "b")}
+    masks = cull_masks(program, where)
+    for k, _ in shapes():
+        x, y = (load[m][k].reshape(1, -1) for m in "ab")
+        t = torch.tensor([0.3])
+        unit_x, unit_y = (v / torch.linalg.vector_norm(v, dim=1, keepdim=True) for v in (x, y))
+        angle = torch.acos((unit_x * unit_y).sum(dim=1))
+        by = [torch.sin((1 - t) * angle) / torch.sin(angle), torch.sin(t * angle) / torch.sin(angle)]
+        assert torch.equal(by[0] * x + by[1] * y, m.slerp(t, x, y)), k
+        for i, a in enumerate("ab"):
+            d = load[a][k] - load["base"][k]
+            by.append(d.abs().sum() / (d * masks[k, i + 1].reshape(d.shape)).abs().sum())
+        print("{" + ", ".join(f"0x{int(v.reshape(1).view(torch.int32)[0]):08x}u" for v in by) + "},")
 
 
 LARGE = {"hidden": 2048, "inner": 5632, "vocab": 32000, "heads": 32, "kv": 4}
@@ -273,6 +307,8 @@ RUNS = {
 if __name__ == "__main__":
     if sys.argv[1] == "equal":
         equal(sys.argv[2], sys.argv[3])
+    elif sys.argv[1] == "factors":
+        factors(sys.argv[2], sys.argv[3])
     elif sys.argv[1] == "make":
         make(sys.argv[2], float(sys.argv[3]), sys.argv[4])
     else:

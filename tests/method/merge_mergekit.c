@@ -55,16 +55,21 @@ static void make(tensors *s, int model, bool bf16)
     add_made(s, model, "lm_head.weight", VOCAB, HIDDEN, bf16);
 }
 
+static uint64_t fnv(uint64_t h, const void *at, uint64_t n)
+{
+    const unsigned char *p = at;
+    for (uint64_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001B3u;
+    return h;
+}
+
 /* FNV-1a over the bytes of tensors whose bit is set. */
 static uint64_t hash(const cull_checkpoint *ck, const tensors *s, uint32_t which)
 {
     uint64_t h = 0xCBF29CE484222325u;
     for (int t = 0; t < s->n; t++) {
         int64_t at = cull_checkpoint_find(ck, s->name[t], NULL);
-        const unsigned char *p = cull_checkpoint_bytes(ck, at);
-        if (!(which >> t & 1)) continue;
-        for (uint64_t i = 0; i < cull_checkpoint_at(ck, at)->bytes; i++)
-            h = (h ^ p[i]) * 0x100000001B3u;
+        if (which >> t & 1)
+            h = fnv(h, cull_checkpoint_bytes(ck, at), cull_checkpoint_at(ck, at)->bytes);
     }
     return h;
 }
@@ -135,8 +140,63 @@ static void same_bytes(void **state)
     }
 }
 
+/* What mergekit's slerp multiplies the two tensors with (t = 0.3, float32), as bits. It sums lengths and products in f32 in an order of
+ * torch's that goes by the machine's vectors; cull sums in double. */
+static const uint32_t arcs[][2] = {
+    {0x3f3505aeu, 0x3e9c64beu}, {0x3f34f923u, 0x3e9c5178u}, {0x3f350b68u, 0x3e9c6d89u},
+    {0x3f3518f6u, 0x3e9c825fu}, {0x3f3522e6u, 0x3e9c91a4u}, {0x3f350aedu, 0x3e9c6ccdu},
+    {0x3f35337eu, 0x3e9cab29u}, {0x3f34fe5eu, 0x3e9c5980u}, {0x3f34ec38u, 0x3e9c3d9du},
+    {0x3f34e52fu, 0x3e9c32d0u}, {0x3f35393eu, 0x3e9cb3fdu}, {0x3f34fa58u, 0x3e9c5351u},
+    {0x3f350e8au, 0x3e9c725au}, {0x3f351825u, 0x3e9c811eu}, {0x3f3514f8u, 0x3e9c7c3cu},
+    {0x3f3515dau, 0x3e9c7d97u}, {0x3f34ff51u, 0x3e9c5af7u}, {0x3f34fc0du, 0x3e9c55f2u},
+    {0x3f34e5f7u, 0x3e9c3404u}, {0x3f34ae26u, 0x3e9bde4bu}, {0x3f34f799u, 0x3e9c4f1bu},
+};
+
+static float of_bits(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+/* With its coefficients every number is mergekit's, and with cull's no more than two units off, in the last place of the larger of the
+ * two numbers it is made of. */
+static void arc(void **state)
+{
+    (void)state;
+    static merging f;
+    const cull_method *m = cull_method_find("slerp", NULL);
+    uint64_t h = 0xCBF29CE484222325u;
+    memset(&f, 0, sizeof f);
+    f.cx = cull_ctx_new(NULL);
+    f.sources = 2;
+    for (int s = 0; s < 2; s++) {
+        make(&f.in[s], s + 1, false);
+        merging_open(&f, s);
+    }
+    cull_checkpoint *out;
+    ok(f.cx, merging_try(f.cx, &f, m->slug, "t=0.3", NULL, NULL));
+    ok(f.cx, cull_checkpoint_open(f.cx, in_dir("out.safetensors"), &out));
+    for (int t = 0; t < f.in[0].n; t++) {
+        float *got = tensor_numbers(f.cx, out, f.in[0].name[t]);
+        for (int64_t i = 0; i < f.in[0].t[t].n; i++) {
+            float x = f.in[0].x[t][i], y = f.in[1].x[t][i];
+            float one = of_bits(arcs[t][0]) * x, two = of_bits(arcs[t][1]) * y, want = one + two;
+            double unit = ldexp(1, ilogbf(fmaxf(fabsf(x), fabsf(y))) - 23);
+            h = fnv(h, &want, sizeof want);
+            if (fabs((double)got[i] - (double)want) > 2 * unit)
+                fail_msg("%s [%d]: %.9g, not %.9g", f.in[0].name[t], (int)i, (double)got[i],
+                         (double)want);
+        }
+        free(got);
+    }
+    if (h != UINT64_C(0xa477e3b7f7fb3b19)) fail_msg("%016llx", (unsigned long long)h);
+    cull_checkpoint_free(out);
+    merging_free(&f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bytes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bytes), cmocka_unit_test(arc)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
