@@ -52,7 +52,7 @@ typedef struct {
 } cull_tensor;
 
 /* `path`: a .safetensors file (also as .gz or .zst: expanded to memory), a .safetensors.index.json, or a
- * folder with one of them. Tensors stand in the order of the files' heads, shards by name. All heads are
+ * folder with one of them; or an .npz, whose members are tensors. Tensors stand in the order of the files' heads, shards by name. All heads are
  * checked: sizes, overlaps, holes, names, and that index and shards agree. EIO: damaged or not
  * there; EINPUT: something else (a pickle, GGUF, a pointer of git-lfs, ...). */
 CULL_API cull_status cull_checkpoint_open(cull_ctx *cx, const char *path,

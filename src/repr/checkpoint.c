@@ -15,6 +15,7 @@ void cull_checkpoint_free(cull_checkpoint *ck)
         cull__bytes_close(&ck->file[i].bytes);
         cull__free(ck->file[i].path);
     }
+    cull__checkpoint_drop_held(ck);
     while (ck->text) {
         void **block = ck->text;
         ck->text = *block;
@@ -119,6 +120,7 @@ cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, 
 static void drop(const cull_checkpoint *ck, int file, const unsigned char *at, uint64_t n)
 {
     const cull__bytes *b = &ck->file[file].bytes;
+    if (at < b->at || at >= b->at + b->n) return; /* a member that was expanded */
     cull__bytes_drop(b, (size_t)(at - b->at), (size_t)n);
 }
 

@@ -33,12 +33,18 @@ struct cull_checkpoint {
     cull__checkpoint_packed *packed; /* n, of those with at = NULL; NULL = none is */
     const char **meta;               /* key, value, ... of all files; the first file's come first */
     int64_t metas, metas_first;
+    cull_array *held; /* helds: arrays of an npz, some of which lie in memory */
+    int64_t helds;
     void *text; /* blocks that names and metadata lie in */
     size_t room;
 };
 
 /* A copy of s[0..n) that lives as long as the handle. */
 cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, const char **out);
+/* The members of an npz as tensors, in the arena; arrays are held by the handle (checkpoint_npz.c). */
+cull_status cull__checkpoint_npz(cull_checkpoint *ck, const cull__checkpoint_file *f,
+                                 cull__tensor **out, int64_t *n);
+void cull__checkpoint_drop_held(cull_checkpoint *ck);
 /* What a dtype of this form (cull__safetensors_form) can do. */
 void cull__checkpoint_kind(cull_tensor *t, int form);
 /* Packed tensors become tensors again, after all names are known and in order. Scratch stays in the arena. */

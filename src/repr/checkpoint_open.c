@@ -62,10 +62,12 @@ static cull_status add_head(opening *o, const cull__checkpoint_file *f)
 {
     cull_checkpoint *ck = o->ck;
     cull__tensor *t;
-    int64_t n, metas;
-    const char **meta;
-    CULL_TRY(
-        cull__safetensors_all(ck->cx, f->path, f->bytes.at, f->bytes.n, &t, &n, &meta, &metas));
+    int64_t n, metas = 0;
+    const char **meta = NULL;
+    CULL_TRY(cull__ends(f->path, ".npz")
+                 ? cull__checkpoint_npz(ck, f, &t, &n)
+                 : cull__safetensors_all(ck->cx, f->path, f->bytes.at, f->bytes.n, &t, &n, &meta,
+                                         &metas));
     CULL_TRY(CULL_GROW(ck->cx, ck->t, &o->t_room, ck->n + n));
     CULL_TRY(CULL_GROW(ck->cx, ck->at, &o->at_room, ck->n + n));
     CULL_TRY(CULL_GROW(ck->cx, ck->name, &o->name_room, ck->n + n));

@@ -1,6 +1,7 @@
 /* narrow.c - channels of feed-forward layers and groups of heads: found, measured, cut; see narrow.h. */
 #include "repr/narrow.h"
 #include "base/base.h"
+#include "repr/inputs.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -229,20 +230,15 @@ static cull_status measure_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t 
     return CULL_OK;
 }
 
-/* Norms of a tensor's inputs; NULL where nothing is said of it. */
+/* Norms of a tensor's inputs; NULL where none are given. */
 static cull_status inputs_of(cull_ctx *cx, const cull_checkpoint *a, const cull_tensor *t,
                              float **out)
 {
-    int64_t i = a ? cull_checkpoint_find(a, t->name, NULL) : -1;
     *out = NULL;
     if (!a) return CULL_OK;
-    if (i < 0 || cull_checkpoint_at(a, i)->n != t->shape[1])
-        return cull__fail(cx, CULL_EINPUT,
-                          "%s: norms of the %" PRId64
-                          " inputs of '%.160s' are wanted, under its name",
-                          cull_checkpoint_path(a), t->shape[1], t->name);
+    CULL_TRY(cull__inputs_check(cx, a, t->name, t->shape[1], t->shape[1]));
     CULL_TRY(CULL_TMP(cx, *out, t->shape[1]));
-    return cull_checkpoint_read(cx, a, i, 0, t->shape[1], *out);
+    return cull__inputs_norms(cx, a, t->name, t->shape[1], *out);
 }
 
 /* log of the size of every unit's part is added to score. */

@@ -140,3 +140,25 @@ def test_wrong(models, tmp_path, words, error, says):
     with pytest.raises(error, match=says):
         cull.weights.merge(given.pop("method", "ties"), [models["a"], models["b"]], tmp_path / "o.safetensors", **given)
     assert not list(tmp_path.iterdir())
+
+
+def test_norms_in_an_npz(models, tmp_path):
+    """As in safetensors, stored or deflated; under the name, or as sums of squares under the shorter one."""
+    rng = np.random.default_rng(5)
+    norm = np.abs(rng.normal(size=11)).astype("f4")
+    name = "model.layers.0.mlp.up_proj.weight"
+    write(tmp_path / "n.safetensors", {name: norm})
+    np.savez(tmp_path / "n.npz", **{name: norm})
+    np.savez_compressed(tmp_path / "d.npz", **{name: norm, "other": np.zeros(3)})
+    np.savez(tmp_path / "s.npz", **{name[:-7] + ".sumsq": norm.astype("f8") ** 2})
+    got = []
+    for file in ("n.safetensors", "n.npz", "d.npz", "s.npz"):
+        cull.weights.prune("wanda", models["a"], tmp_path / "out.safetensors", activations=tmp_path / file)
+        got.append((tmp_path / "out.safetensors").read_bytes())
+    assert all(g == got[0] for g in got)
+    np.savez(tmp_path / "few.npz", **{name: norm[:4]})
+    with pytest.raises(cull.InputError, match="norms of another model"):
+        cull.weights.prune("wanda", models["a"], tmp_path / "out.safetensors", activations=tmp_path / "few.npz")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "n.npz").read_bytes()[:90])
+    with pytest.raises(cull.FileError):
+        cull.weights.stat(tmp_path / "cut.npz")

@@ -14,6 +14,7 @@
  */
 #include "choose/prune.h"
 #include "cull/weights.h"
+#include "repr/inputs.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,81 +41,6 @@ static const opts *opts_of(const cull_weights_work *w, const cull_weights_item *
     return it->opts[w->first];
 }
 
-/* ---- norms of inputs ---- */
-
-/* Tries NAME and NAME.sumsq. */
-static int64_t find_stat(const cull_checkpoint *ck, const char *name, int len, bool *squares)
-{
-    char key[1024];
-    for (int k = 0; k < 2; k++) {
-        int n = snprintf(key, sizeof key, "%.*s%s", len, name, k ? ".sumsq" : "");
-        int64_t i = n > 0 && n < (int)sizeof key ? cull_checkpoint_find(ck, key, NULL) : -1;
-        *squares = k;
-        if (i >= 0) return i;
-    }
-    return -1;
-}
-
-static int64_t stat_of(const cull_checkpoint *ck, const char *name, bool *squares)
-{
-    int len = (int)strlen(name);
-    int64_t i = find_stat(ck, name, len, squares);
-    if (i < 0 && len > 7 && !strcmp(name + len - 7, ".weight"))
-        i = find_stat(ck, name, len - 7, squares);
-    return i;
-}
-
-static cull_status stat_missing(cull_ctx *cx, const cull_checkpoint *ck, const char *name)
-{
-    int64_t near = -1;
-    (void)cull_checkpoint_find(ck, name, &near);
-    return cull__fail(cx, CULL_EINPUT, "%s: no norms of the inputs of '%s'%s%s%s",
-                      cull_checkpoint_path(ck), name, near < 0 ? "" : "; the nearest name is '",
-                      near < 0 ? "" : cull_checkpoint_at(ck, near)->name, near < 0 ? "" : "'");
-}
-
-/* As many numbers as inputs, or as values of an output. */
-static cull_status check_stat(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it)
-{
-    const cull_checkpoint *ck = w->problem->activations;
-    cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, opts_of(w, it)->transposed);
-    bool squares;
-    int64_t i = stat_of(ck, it->t.name, &squares);
-    if (i < 0) return stat_missing(cx, ck, it->t.name);
-    const cull_tensor *t = cull_checkpoint_at(ck, i);
-    if (!t->numeric)
-        return cull__fail(cx, CULL_EINPUT, "%s: '%s' is of type %s, not numbers",
-                          cull_checkpoint_path(ck), t->name, t->dtype);
-    if (t->n == g.ins || t->n == cull__grid_width(&g)) return CULL_OK;
-    return cull__fail(
-        cx, CULL_EINPUT,
-        "%s: '%s' has %lld numbers, and '%s' has %lld inputs; norms of another model?",
-        cull_checkpoint_path(ck), t->name, (long long)t->n, it->t.name, (long long)g.ins);
-}
-
-/* A number for each value of an output. */
-static cull_status norms(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
-                         const cull__grid *g, float **out)
-{
-    const cull_checkpoint *ck = w->problem->activations;
-    bool squares;
-    int64_t k = stat_of(ck, it->t.name, &squares), n = cull_checkpoint_at(ck, k)->n;
-    float *v;
-    CULL_TRY(CULL_TMP(cx, *out, cull__grid_width(g)));
-    CULL_TRY(CULL_TMP(cx, v, n));
-    CULL_TRY(cull_checkpoint_read(cx, ck, k, 0, n, v));
-    for (int64_t i = 0; i < n; i++)
-        if (!(v[i] >= 0 && isfinite(v[i])))
-            return cull__fail(cx, CULL_EINPUT,
-                              "%s: number %lld of '%s' is %g; a norm is finite and not below 0",
-                              cull_checkpoint_path(ck), (long long)i,
-                              cull_checkpoint_at(ck, k)->name, (double)v[i]);
-    int64_t each = cull__grid_width(g) / n;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t q = 0; q < each; q++) (*out)[i * each + q] = squares ? sqrtf(v[i]) : v[i];
-    return CULL_OK;
-}
-
 /* ---- the method ---- */
 
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
@@ -129,7 +55,10 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
         if (!cull__prunable(&it->t, &which)) it->copy = true;
         pruned += !it->copy;
         if (o->m == 0 && o->sparsity <= 0) it->copy = true;
-        if (!it->copy) CULL_TRY(check_stat(cx, w, it));
+        if (it->copy) continue;
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
+        CULL_TRY(cull__inputs_check(cx, w->problem->activations, it->t.name, g.ins,
+                                    cull__grid_width(&g)));
     }
     return pruned ? CULL_OK : cull__prune_none(cx, cull_checkpoint_path(w->source[w->first]));
 }
@@ -164,7 +93,9 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
                           .later = true,
                           .n = (int)o->n,
                           .m = (int)o->m};
-    CULL_TRY(norms(cx, w, it, &t->p.grid, &norm));
+    CULL_TRY(CULL_TMP(cx, norm, cull__grid_width(&t->p.grid)));
+    CULL_TRY(cull__inputs_norms(cx, w->problem->activations, it->t.name,
+                                cull__grid_width(&t->p.grid), norm));
     t->p.norm = norm;
     if (o->m > 0) return CULL_OK;
     CULL_TRY(CULL_TMP(cx, cuts, t->p.grid.outs));

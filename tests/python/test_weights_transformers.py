@@ -1,0 +1,149 @@
+"""Folders of cull weights in Hugging Face's transformers and safetensors: what is written loads, and computes what it computed where
+nothing that adds anything is gone. Tiny networks of random weights; nothing is downloaded."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+st = pytest.importorskip("safetensors.torch", reason="safetensors is not installed")
+
+WORDS = 61
+
+
+def llama():
+    config = transformers.LlamaConfig(
+        vocab_size=WORDS, hidden_size=32, intermediate_size=48, num_hidden_layers=4, num_attention_heads=8,
+        num_key_value_heads=4, max_position_embeddings=64)  # fmt: skip
+    return transformers.LlamaForCausalLM(config)
+
+
+def bert():
+    config = transformers.BertConfig(
+        vocab_size=WORDS, hidden_size=32, intermediate_size=48, num_hidden_layers=4, num_attention_heads=4,
+        max_position_embeddings=64)  # fmt: skip
+    return transformers.BertForMaskedLM(config)
+
+
+FAMILIES = {"llama": (llama, transformers.AutoModelForCausalLM), "bert": (bert, transformers.AutoModelForMaskedLM)}
+
+
+@pytest.fixture()
+def network(tmp_path):
+    def make(family, change=None):
+        torch.manual_seed(7)
+        model = FAMILIES[family][0]().eval()
+        with torch.no_grad():
+            for p in model.parameters():
+                p.add_(torch.randn_like(p) * 0.1)  # biases too
+            if change:
+                change(model)
+        model.save_pretrained(tmp_path / family)
+        return tmp_path / family, model
+
+    return make
+
+
+def logits(model):
+    ids = torch.arange(40).reshape(2, 20) * 7 % 50
+    with torch.no_grad():
+        return model.double()(ids).logits.numpy()
+
+
+def loaded(family, folder):
+    """With every parameter from the file, and none left over."""
+    model, info = FAMILIES[family][1].from_pretrained(folder, output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    return model.eval()
+
+
+def same(family, model, folder):
+    np.testing.assert_allclose(logits(loaded(family, folder)), logits(model), rtol=0, atol=1e-12)
+
+
+def test_heads(network, command, tmp_path):
+    """Groups 1 and 3 of two heads each give values that nothing reads."""
+
+    def change(model):
+        for layer in model.model.layers:
+            w = layer.self_attn.o_proj.weight.view(32, 4, 8)
+            w[:, [1, 3]] = 0
+
+    folder, model = network("llama", change)
+    command("weights", "heads", "-q", "--kv-heads", 2, folder, "-o", tmp_path / "out")
+    small = loaded("llama", tmp_path / "out")
+    assert small.config.num_attention_heads == 4 and small.config.num_key_value_heads == 2
+    assert small.model.layers[0].self_attn.q_proj.weight.shape == (16, 32)
+    same("llama", model, tmp_path / "out")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_channels(network, command, tmp_path, family):
+    def change(model):
+        for name, p in model.named_parameters():
+            if name.endswith(("down_proj.weight", "output.dense.weight")) and p.shape == (32, 48):
+                p[:, ::2] = 0
+
+    folder, model = network(family, change)
+    command("weights", "ffn-channels", "-q", "--share", 0.5, folder, "-o", tmp_path / "out")
+    assert loaded(family, tmp_path / "out").config.intermediate_size == 24
+    same(family, model, tmp_path / "out")
+
+
+def test_layers(network, command, tmp_path):
+    """A layer that adds nothing to what runs past it."""
+
+    def change(model):
+        layer = model.model.layers[2]
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+
+    folder, model = network("llama", change)
+    command("weights", "drop-layers", "-q", "--rule", "layer=2: cut=yes", folder, "-o", tmp_path / "out")
+    assert loaded("llama", tmp_path / "out").config.num_hidden_layers == 3
+    same("llama", model, tmp_path / "out")
+
+
+def test_layers_of_bert(network, command, tmp_path):
+    """Its layers are normed behind, so none adds nothing: what is left is what transformers makes without the layer."""
+    folder, model = network("bert")
+    command("weights", "drop-layers", "-q", "--rule", "layer=1: cut=yes", folder, "-o", tmp_path / "out")
+    del model.bert.encoder.layer[1]
+    model.config.num_hidden_layers = 3
+    same("bert", model, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("linear", "--weights", "1,2"), ("slerp",), ("soup",), ("task-arithmetic", "--base"), ("ties", "--base"),
+        ("dare", "--base"), ("breadcrumbs", "--base"), ("magnitude",), ("linear", "--weights", "1,2", "--dtype", "bf16"),
+        ("linear", "--weights", "1,2", "--shard-size", "20K"), ("magnitude", "--store", "sparse"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_written_files_load(network, command, tmp_path, words):
+    folder, model = network("llama")
+    models = [folder] if words[0] == "magnitude" else [folder, folder]
+    words = [w for word in words for w in ((word, folder) if word == "--base" else (word,))]
+    command("weights", words[0], "-q", *words[1:], *models, "-o", tmp_path / "out")
+    files = sorted((tmp_path / "out").glob("*.safetensors"))
+    got = {k: v for f in files for k, v in st.load_file(f).items()}
+    want = st.load_file(folder / "model.safetensors")
+    if "sparse" in words:
+        assert any(k.endswith(".values") for k in got)
+        return
+    assert got.keys() == want.keys() and all(got[k].shape == want[k].shape for k in want)
+    assert len(files) == 1 or "--shard-size" in words
+    loaded("llama", tmp_path / "out")
+
+
+def test_words_of_two_sizes(network, command, tmp_path):
+    """Common rows: the config says how many words are left."""
+    folder, model = network("llama")
+    other = tmp_path / "other"
+    model.resize_token_embeddings(50)
+    model.save_pretrained(other)
+    command("weights", "linear", "-q", "--weights", "1,1", "--common-rows", folder, other, "-o", tmp_path / "out")
+    assert loaded("llama", tmp_path / "out").config.vocab_size == 50
+    same("llama", model, tmp_path / "out")
