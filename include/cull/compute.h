@@ -23,6 +23,14 @@ typedef struct cull_compute_problem {
 #define CULL_COMPUTE_PROBLEM {.budget = INFINITY, .target = -INFINITY, .delay = INFINITY, .risk = NAN, .delta = 0.1}
 /* clang-format on */
 
+/* Choices that hold a limit to the mean loss, the safest first, the cheapest last. Scratch. */
+typedef struct {
+    int64_t places, start; /* how many; the one that was fitted. 0 = the policy has none */
+    const double *loss;    /* (places): on the rows that they were learnt from */
+    int reference;         /* the model that quality is lost against; -1 = loss is 1 - quality */
+} cull_compute_path;
+
+#define CULL_PROBLEM "problem" /* of a policy: budget, target, delay, risk, delta */
 /* What a method of task compute is. */
 typedef struct cull_compute_fns {
     /* What of the rows it cannot do without: the door refuses problems that lack it, by name. */
@@ -35,6 +43,12 @@ typedef struct cull_compute_fns {
     /* opts are those of fit, some of which may have been set anew; rows have no quality or truth. */
     cull_status (*apply)(cull_ctx *cx, const cull_policy *p, const void *opts,
                          const cull_outcomes *rows, cull_decisions *out);
+    /* Of a method whose policies may hold a limit in expectation by a place on a path, so that it can follow the rows of a stream
+     * (cull/stream.h): the path, and what is decided at a place of it. NULL else. */
+    cull_status (*path)(cull_ctx *cx, const cull_policy *p, const void *opts,
+                        cull_compute_path *out);
+    cull_status (*at)(cull_ctx *cx, const cull_policy *p, const void *opts,
+                      const cull_outcomes *rows, int64_t place, cull_decisions *out);
 } cull_compute_fns;
 enum {
     CULL_READS_OUT = 1,

@@ -1,4 +1,4 @@
-/* cull/drift.h - streams that may change: a test that says when, and thresholds that follow.
+/* cull/drift.h - streams that may change: a test that says when, and thresholds and choices that follow.
  *
  * Rows have a score, how strange their truth is, the larger the stranger (cull/conform.h, cull/sets.h); before the stream
  * stand those of calibration rows. Nothing here keeps more than a fixed number of them. */
@@ -32,6 +32,9 @@ CULL_API bool cull_drift_step(cull_drift *d, double score);
 /* log10 of the capital; at an alarm, that with which it was given until the next step. */
 CULL_API double cull_drift_log10(const cull_drift *d);
 CULL_API double cull_drift_p(const cull_drift *d); /* of the last row; NaN where there was no bet */
+/* What scores are changes with the next one: the test begins anew as where there are none before, and the next alarm wants twice the
+ * capital, as after an alarm. */
+CULL_API void cull_drift_restart(cull_drift *d);
 CULL_API void cull_drift_free(cull_drift *d);
 
 /* ---- adaptive conformal inference: a threshold whose misses come to a share of alpha, whatever the rows do ----
@@ -58,6 +61,32 @@ cull_adaptive_threshold(const cull_adaptive *a); /* a row is missed whose score 
 CULL_API bool cull_adaptive_step(cull_adaptive *a, double score);
 CULL_API double cull_adaptive_bound(const cull_adaptive *a); /* INFINITY before the first row */
 CULL_API void cull_adaptive_free(cull_adaptive *a);
+
+/* ---- rolling risk control: a choice whose losses come to a level on average, as far as any choice can make them ----
+ * Choices lie on a path, the safest first, with what each lost on rows before the stream. The one in force is the last whose loss
+ * is at most a nominal level; that falls where a row loses more than the level, and rises else: at += rate (level - loss) (Gibbs
+ * and Candes 2021 with a loss for the miss, as Feldman et al. 2023, "Achieving risk control in online learning settings"). Only the loss of
+ * the choice that was made must be known, of those rows where it is. Of n such rows with losses up to 1, for any whatever, the mean
+ * loss is above the level by cull_rolling_bound at most, (most - least + rate) / (rate n) of the path's losses, but for what
+ * cull_rolling_helpless rows lost beyond it: at these the safest choice was in force, and there was none left to go to. Where the safest
+ * loses nothing, whatever the row, there are none. */
+typedef struct cull_rolling cull_rolling;
+typedef struct {
+    double level; /* in (0, 1) */
+    double rate;  /* 0 to 1; 0 = 0.005 */
+} cull_rolling_opts;
+/* loss (places): copied; one that is less than that of a safer place counts as that. The choice before the first row is `start`, or
+ * the last of those that lose as much. EOPTION: level, rate; EINPUT: a loss that is not finite, a start off the path. */
+CULL_API cull_status cull_rolling_new(cull_ctx *cx, const cull_rolling_opts *o, const double *loss,
+                                      int64_t places, int64_t start,
+                                      cull_rolling **out) CULL_CHECKED;
+CULL_API int64_t cull_rolling_place(const cull_rolling *r); /* O(log places) */
+CULL_API double cull_rolling_level(const cull_rolling *r);  /* nominal */
+/* The row's loss by the choice in force came; at most 1, no NaN. */
+CULL_API void cull_rolling_step(cull_rolling *r, double loss);
+CULL_API double cull_rolling_bound(const cull_rolling *r); /* INFINITY before the first row */
+CULL_API int64_t cull_rolling_helpless(const cull_rolling *r);
+CULL_API void cull_rolling_free(cull_rolling *r);
 
 #ifdef __cplusplus
 }

@@ -137,6 +137,15 @@ bool cull_drift_step(cull_drift *d, double score)
     return d->alarmed;
 }
 
+void cull_drift_restart(cull_drift *d)
+{
+    if (!d->alarmed) d->top *= 2;
+    begin(d);
+    d->ready = false;
+    d->seen = 0;
+    d->p = NAN;
+}
+
 static cull_status fill(cull_ctx *cx, cull_drift *d, const double *score, int64_t n)
 {
     double *v;

@@ -259,10 +259,15 @@ static const cull_input policy_own[] = {
      "being like those of the calibration, and let the threshold follow them"},
     {"alarm", "CHANCE", "of --watch: the chance of any false alarm, at most (0.05)"},
     {"follow", "RATE",
-     "of --watch: how fast the level follows; 0 = several rates, weighed by how they fare (0)"},
+     "of --watch: how fast the level follows; 0 = several rates, weighed by how they fare, or "
+     "0.005 "
+     "of a limit to the risk (0)"},
     {"window", "ROWS",
      "of --watch: rows that the threshold is set by, the last ones (as many as were calibrated on, "
      "100 to 10000)"},
+    {"anew", "ROWS",
+     "of --watch: after an alarm fit anew on the next so many rows whose outcome came, and decide "
+     "by that from then on"},
     {NULL, NULL, NULL}};
 static const cull_input policy_out[] = {
     {"out", "OUT...",

@@ -202,24 +202,35 @@ static cull_status one_block(work *w, cull_decisions_writer *out, bool *more)
     return s;
 }
 
-/* --watch, --alarm, --follow, --window. */
+/* --watch, --alarm, --follow, --window, --anew. */
 static int watch(work *w)
 {
     cli *c = w->c;
     cull_watch_opts o = CULL_WATCH_OPTS;
-    double window;
+    double window, anew;
     TRY(number_of(c, "alarm", o.alarm, 1e-9, 0.5, false, &o.alarm));
     TRY(number_of(c, "follow", 0, 0, 1, false, &o.rate));
     TRY(number_of(c, "window", 0, 1, 1 << 24, true, &window));
+    TRY(number_of(c, "anew", 0, 1, 1 << 24, true, &anew));
     o.window = (int64_t)window;
+    o.anew = (int64_t)anew;
     if (has(c, "watch")) return check(c, cull_stream_watch(c->cx, w->stream, &o));
-    static const char *const of[] = {"alarm", "follow", "window"};
+    static const char *const of[] = {"alarm", "follow", "window", "anew"};
     for (int i = 0; i < COUNT(of); i++)
         if (has(c, of[i])) return fail(c, USAGE, "--%s is of --watch", of[i]);
     return DONE;
 }
 
-static double share(int64_t k, int64_t n) { return n ? (double)k / (double)n : 0; }
+static void say_fits(cli *c, const cull_watch_summary *w, const cull_guarantee *g)
+{
+    for (int i = 0; i < w->fits && i < CULL_ALARMS; i++)
+        talk(c, "fitted anew on rows %" PRId64 " to %" PRId64 ", for those after them",
+             w->fit_from[i], w->fit_to[i]);
+    if (w->refused)
+        talk(c, "%" PRId64 " time%s nothing could be fitted; at last: %s", w->refused,
+             w->refused > 1 ? "s" : "", w->why);
+    if (w->fits) say_guarantee(c, g);
+}
 
 static void say_watch(cli *c, const cull_watch_summary *w, const cull_guarantee *g)
 {
@@ -228,19 +239,38 @@ static void say_watch(cli *c, const cull_watch_summary *w, const cull_guarantee 
              pow(10, w->most));
     for (int i = 0; i < w->alarms && i < CULL_ALARMS; i++)
         talk(c, "drift is seen at row %" PRId64, w->at[i]);
+    say_fits(c, w, g);
     if (!w->follows) return;
-    for (int i = 0; i < 2; i++)
-        if (w->of[i])
-            talk(c, "%s: %.4g of %" PRId64 " rows%s; by the threshold as fitted it would be %.4g",
-                 g->bounds ? g->bounds : "missed", share(w->missed[i], w->of[i]), w->of[i],
-                 !w->alarms ? ""
-                 : i        ? " after the first alarm"
-                            : " up to the first alarm",
-                 share(w->still[i], w->of[i]));
-    talk(c,
-         "guaranteed: within %.3g of %g over all %" PRId64
-         " rows whose truth came, whatever they are",
-         w->bound, w->level, w->known);
+    for (int i = 0; i < 2; i++) {
+        char fixed[64] = "";
+        if (!w->of[i]) continue;
+        if (w->still_of[i])
+            snprintf(fixed, sizeof fixed, "; %s as fitted it would be %.4g",
+                     w->path ? "by the policy" : "by the threshold",
+                     w->still[i] / (double)w->still_of[i]);
+        talk(c, "%s: %.4g of %" PRId64 " rows%s%s", g && g->bounds ? g->bounds : "missed",
+             w->missed[i] / (double)w->of[i], w->of[i],
+             !w->alarms ? ""
+             : i        ? " after the first alarm"
+                        : " up to the first alarm",
+             fixed);
+    }
+    if (!w->path)
+        talk(c,
+             "guaranteed: within %.3g of %g over all %" PRId64
+             " rows whose truth came, whatever they are",
+             w->bound, w->level, w->known);
+    else if (w->helpless)
+        talk(c,
+             "guaranteed: at most %.3g above %g over all %" PRId64
+             " rows whose outcome came, whatever they are, but for what %" PRId64
+             " of them lost by the safest choice there is",
+             w->bound, w->level, w->known, w->helpless);
+    else
+        talk(c,
+             "guaranteed: at most %.3g above %g over all %" PRId64
+             " rows whose outcome came, whatever they are",
+             w->bound, w->level, w->known);
 }
 
 static int run_apply_policy(work *w)
@@ -262,7 +292,8 @@ static int run_apply_policy(work *w)
     if (s == CULL_OK && w->keeps)
         talk(c, "%" PRId64 " of %" PRId64 " rows kept", sum.kept, sum.rows);
     if (s == CULL_OK && sum.watched)
-        say_watch(c, &sum.watch, &sum.guarantee);
+        say_watch(c, &sum.watch,
+                  sum.guarantee.bounds ? &sum.guarantee : cull_policy_guaranteed(w->policy));
     else if (s == CULL_OK)
         say_guarantee(c, &sum.guarantee);
     TRY(check(c, cull_decisions_writer_end(c->cx, file, s)));

@@ -29,7 +29,9 @@ static cull_status fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts
     CULL_TRY(check_problem(cx, p));
     CULL_TRY(cull__outcomes_for(cx, m, m->run.compute->needs, p->rows, &rows));
     own.rows = &rows;
+    const double asked[] = {p->budget, p->target, p->delay, p->risk, p->delta};
     CULL_TRY(cull_policy_made_by(cx, out, m, opts, &rows));
+    CULL_TRY(cull_policy_put(cx, out, CULL_PROBLEM, 1, 5, asked));
     return m->run.compute->fit(cx, &own, cull_opts_raw(opts), out);
 }
 

@@ -11,6 +11,8 @@ void cull_stream_free(cull_stream *s)
     if (!s) return;
     cull_drift_free(s->drift);
     cull_adaptive_free(s->adaptive);
+    cull_rolling_free(s->rolling);
+    cull__anew_free(s->anew);
     cull_opts_free(s->own);
     cull__free(s->hash);
     cull__free(s);
@@ -75,22 +77,31 @@ cull_status cull_stream_new(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
 
 bool cull_stream_at_once(const cull_stream *s) { return s->at_once; }
 
+cull_status cull__stream_decide(cull_ctx *cx, cull_stream *s, const cull_outcomes *rows,
+                                cull_decisions *out)
+{
+    const void *raw = cull_opts_raw(s->opts);
+    cull_policy *p = cull__anew_policy(s->anew);
+    if (!p) p = s->p;
+    return s->m->task == CULL_TASK_TRUST ? s->m->run.trust->apply(cx, p, raw, rows, out)
+                                         : s->m->run.compute->apply(cx, p, raw, rows, out);
+}
+
 static cull_status decide(cull_ctx *cx, cull_stream *s, const cull_outcomes *rows,
                           cull_decisions *out)
 {
-    bool trust = s->m->task == CULL_TASK_TRUST;
-    const void *raw = cull_opts_raw(s->opts);
+    bool trust = s->m->task == CULL_TASK_TRUST, follows = s->sum.watch.follows;
     cull_outcomes checked;
     CULL_TRY(cull__same_models(cx, s->p, rows));
     CULL_TRY(cull__outcomes_for(
         cx, s->m, trust ? s->m->run.trust->apply_needs : s->m->run.compute->apply_needs, rows,
         &checked));
-    if (s->sum.watch.follows)
-        CULL_TRY(cull__watch_follow(cx, s, &checked, out));
+    if (s->rolling)
+        CULL_TRY(cull__roll_follow(cx, s, &checked, out));
     else
-        CULL_TRY(trust ? s->m->run.trust->apply(cx, s->p, raw, &checked, out)
-                       : s->m->run.compute->apply(cx, s->p, raw, &checked, out));
-    if (s->sum.watched && !s->sum.watch.follows) CULL_TRY(cull__watch_look(cx, s, &checked, out));
+        CULL_TRY(follows ? cull__watch_follow(cx, s, &checked, out)
+                         : cull__stream_decide(cx, s, &checked, out));
+    if (s->sum.watched && !follows) CULL_TRY(cull__watch_look(cx, s, &checked, out));
     return cull__decisions_check(cx, s->m, rows, out);
 }
 
@@ -134,10 +145,15 @@ static cull_status changed_option(cull_ctx *cx, const cull_stream *s, const char
 /* Why it does not hold is a text of the policy, so that it lives as long. */
 cull_status cull_stream_sum(cull_ctx *cx, cull_stream *s, cull_stream_summary *out)
 {
-    const cull_guarantee *said = cull_policy_guaranteed(s->p);
+    const cull_policy *now = cull__anew_policy(s->anew);
+    const cull_guarantee *said = cull_policy_guaranteed(now ? now : s->p);
     const char *name;
     char why[200] = "";
     *out = s->sum;
+    if (now) {
+        if (said) out->guarantee = *said;
+        return CULL_OK;
+    }
     if (!said || s->m->task != CULL_TASK_TRUST) return CULL_OK;
     out->guarantee = *said;
     CULL_TRY(changed_option(cx, s, &name));

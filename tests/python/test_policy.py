@@ -275,6 +275,43 @@ def test_watch(tmp_path, command):
     assert (tmp_path / "d.csv").read_bytes() == (tmp_path / "p.csv").read_bytes()
     with pytest.raises(ValueError, match="wants the truth of rows"):
         cert.watch(score=mu)
+    with pytest.raises(ValueError, match="nothing to fit anew"):
+        cert.watch(score=mu, truth=y, anew=100)
+
+
+def test_watch_risk():
+    """A limit in expectation is followed; one with delta is fitted anew after the alarm, as is what a selection accepts."""
+    rng = np.random.default_rng(4)
+    sure, turn = rng.random(5000), np.arange(5000) >= 2000
+    small = (rng.random(5000) < 0.4 + 0.6 * sure - 0.4 * turn).astype(float)
+    large = (rng.random(5000) < 0.97).astype(float)
+    given = {"score": {"small": sure, "large": sure}, "quality": {"small": small, "large": large}}
+
+    def part(lo, hi):
+        return {k: {m: a[lo:hi] for m, a in v.items()} for k, v in given.items()}
+
+    cost = {"small": 1, "large": 9}
+    mean = cull.compute.fit("cascade", **part(0, 1000), cost=cost, risk=0.15, delta=0)
+    d, w = mean.watch(**part(1000, 5000), cost=cost)
+    lost = 1 - np.where(d.model == 0, small[1000:], large[1000:])
+    assert w.known == 4000 and w.helpless == 0 and w.fits == () and d.level.shape == (4000,)
+    assert lost.mean() < 0.15 + w.bound and w.fixed[1] > 0.25
+    before = w.alarms[0] + 1
+    assert w.missed == pytest.approx((lost[:before].mean(), lost[before:].mean()))
+    held = cull.compute.fit("cascade", **part(0, 1000), cost=cost, risk=0.15, delta=0.1)
+    d, w = held.watch(**part(1000, 5000), cost=cost, anew=500)
+    assert w.bound is None and w.refused == 0 and w.fits[0][0] == w.alarms[0] + 1 and w.fits[0][1] - w.fits[0][0] == 499
+    lost = 1 - np.where(d.model == 0, small[1000:], large[1000:])
+    assert lost[w.fits[0][1] + 1 :].mean() < 0.16 < lost[1000 : w.fits[0][1]].mean()
+    logits = np.where((small == 1)[:, None], [1.0, 0], [0, 1.0]).astype(np.float32) * sure[:, None].astype(np.float32)
+    zero = np.zeros(5000)
+    accept = cull.trust.fit("selective-classification", logits=logits[:1000], truth=zero[:1000], level=0.25, delta=0.1)
+    d, w = accept.watch(logits=logits[1000:], truth=zero[1000:], anew=500)
+    wrong, last = 1 - small[1000:], w.fits[0][1] + 1
+    kept = d.keep.astype(bool)
+    assert wrong[1000:last][kept[1000:last]].mean() > 0.3
+    assert not kept[last:].any() or wrong[last:][kept[last:]].mean() < 0.3
+
 
 
 def test_calibration():

@@ -571,22 +571,30 @@ class ComputeVerdict(ctypes.Structure):
 
 class WatchOpts(ctypes.Structure):
     C = "cull_watch_opts"
-    _fields_ = [("size", c_size_t), ("alarm", c_double), ("rate", c_double), ("window", c_int64)]
+    _fields_ = [("size", c_size_t), ("alarm", c_double), ("rate", c_double), ("window", c_int64), ("anew", c_int64)]
 
 
 class WatchSummary(ctypes.Structure):
     C = "cull_watch_summary"
     _fields_ = [
         ("follows", c_bool),
+        ("path", c_bool),
         ("level", c_double),
         ("bound", c_double),
         ("known", c_int64),
-        ("missed", c_int64 * 2),
-        ("still", c_int64 * 2),
+        ("missed", c_double * 2),
         ("of", c_int64 * 2),
+        ("still", c_double * 2),
+        ("still_of", c_int64 * 2),
+        ("helpless", c_int64),
         ("alarms", c_int64),
         ("at", c_int64 * 16),
         ("most", c_double),
+        ("fits", c_int64),
+        ("fit_from", c_int64 * 16),
+        ("fit_to", c_int64 * 16),
+        ("refused", c_int64),
+        ("why", c_char_p),
     ]
 
 

@@ -155,11 +155,15 @@ class Decisions:
 class Watched:
     """What a stream that is watched came to.
 
-    alarms  rows at which drift was seen, the first 16
-    known   rows whose truth came
-    missed  share of them up to the first alarm, and after it (None = there are none)
-    fixed   what it would have been by the threshold as fitted
-    bound   the share missed of all of them is off the level by this at most; None where no threshold follows
+    alarms    rows at which drift was seen, the first 16
+    known     rows whose outcome came
+    missed    mean loss (of sets and intervals the share missed) up to the first alarm, and after it (None = there are none)
+    fixed     what it would have been by the policy as fitted
+    bound     of a threshold: the share missed of all of them is off the level by this at most; of a limit to the risk: the mean loss
+              is above it by this at most, but for what `helpless` rows lost; None where nothing follows
+    helpless  rows that lost more although the safest choice was in force
+    fits      (first, last) row of those that the policy was fitted anew on, the first 16
+    refused   how often such a fit was refused
     """
 
     alarms: Tuple[int, ...]
@@ -167,16 +171,21 @@ class Watched:
     missed: Tuple[Optional[float], Optional[float]]
     fixed: Tuple[Optional[float], Optional[float]]
     bound: Optional[float]
+    helpless: int
+    fits: Tuple[Tuple[int, int], ...]
+    refused: int
 
 
 def _watched(w: Any) -> Watched:
-    def share(v: Any) -> Tuple[Optional[float], Optional[float]]:
-        a, b = (v[i] / w.of[i] if w.follows and w.of[i] else None for i in range(2))
+    def share(v: Any, of: Any) -> Tuple[Optional[float], Optional[float]]:
+        a, b = (v[i] / of[i] if w.follows and of[i] else None for i in range(2))
         return a, b
 
     alarms = tuple(int(r) for r in w.at[: min(w.alarms, 16)])
     bound = float(w.bound) if w.follows else None
-    return Watched(alarms, int(w.known), share(w.missed), share(w.still), bound)
+    fits = tuple((int(w.fit_from[i]), int(w.fit_to[i])) for i in range(min(w.fits, 16)))
+    missed, fixed = share(w.missed, w.of), share(w.still, w.still_of)
+    return Watched(alarms, int(w.known), missed, fixed, bound, int(w.helpless), fits, int(w.refused))
 
 
 # ---- policies ----
@@ -313,18 +322,20 @@ class Policy:
                 lib.cull_decisions_free(byref(d))
 
     def watch(
-        self, *, alarm: float = 0.05, rate: float = 0.0, window: int = 0, **given: Any
+        self, *, alarm: float = 0.05, rate: float = 0.0, window: int = 0, anew: int = 0, **given: Any
     ) -> Tuple[Decisions, "Watched"]:
         """Decide about rows in order, with what became of them where that is known (nan = it is not), and say when they
-        stop being like those of the calibration. Where a threshold bounds a share of all rows it follows them.
+        stop being like those of the calibration. Where a threshold bounds a share of all rows, or a choice their mean loss in
+        expectation, it follows them.
 
         alarm: the chance of any false alarm, at most. rate: how fast the level follows, 0 = several rates,
-        weighed. window: rows that the threshold is set by, 0 = as many as were calibrated on, 100 to 10000. Also rows and
+        weighed, or 0.005 of a limit to the risk. window: rows that the threshold is set by, 0 = as many as were calibrated on,
+        100 to 10000. anew: of what does not follow: after an alarm it is fitted anew on so many rows, 0 = not. Also rows and
         options as in `apply`."""
         seed = given.pop("seed", 1)
         options = {k: given.pop(k) for k in list(given) if k not in NAMES}
         rows = Rows(given, self.models)
-        o = _lib.WatchOpts(ctypes.sizeof(_lib.WatchOpts), alarm, rate, window)
+        o = _lib.WatchOpts(ctypes.sizeof(_lib.WatchOpts), alarm, rate, window, anew)
         d, total, s = _lib.DecisionsStruct(), _lib.StreamSummary(), c_void_p()
         with self._use(seed) as (cx, at):
             opts = self._opts(cx, options)

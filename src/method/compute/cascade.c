@@ -396,12 +396,33 @@ static cull_status cascade_of(cull_ctx *cx, const double *model, const double *t
     return c->stages ? CULL_OK : damaged(cx, "the number of stages", 0);
 }
 
+/* The front as the policy holds it. */
+typedef struct {
+    int64_t n, from, at;
+    const double *front, *model, *threshold;
+} stored;
+
+static cull_status read_stored(cull_ctx *cx, const cull_policy *p, stored *f)
+{
+    double from, at;
+    CULL_TRY(cull_policy_need(cx, p, "front", -1, 2, &f->front));
+    (void)cull_policy_get(p, "front", &f->n, NULL);
+    CULL_TRY(cull_policy_need(cx, p, "model", f->n, 3, &f->model));
+    CULL_TRY(cull_policy_need(cx, p, "threshold", f->n, 3, &f->threshold));
+    CULL_TRY(cull_policy_need_number(cx, p, "from", &from));
+    CULL_TRY(cull_policy_need_number(cx, p, "chosen", &at));
+    if (!(from >= 0 && from <= at && at < (double)f->n)) return damaged(cx, "its choice", at);
+    f->from = (int64_t)from;
+    f->at = (int64_t)at;
+    return CULL_OK;
+}
+
 static cull_status cascade_for(cull_ctx *cx, const cull_policy *p, const opts *o, int models,
                                cull_cascade *c)
 {
-    const double *front, *model, *threshold;
-    double from, at;
-    int64_t n, stages;
+    const double *model, *threshold;
+    int64_t stages;
+    stored f;
     if (o->spend == 0 && cull_policy_get(p, "long model", NULL, &stages)) {
         if (stages > CULL_CASCADE_STAGES)
             return damaged(cx, "the number of stages", (double)stages);
@@ -409,21 +430,16 @@ static cull_status cascade_for(cull_ctx *cx, const cull_policy *p, const opts *o
         CULL_TRY(cull_policy_need(cx, p, "long threshold", 1, stages, &threshold));
         return cascade_of(cx, model, threshold, stages, models, c);
     }
-    CULL_TRY(cull_policy_need(cx, p, "front", -1, 2, &front));
-    (void)cull_policy_get(p, "front", &n, NULL);
-    CULL_TRY(cull_policy_need(cx, p, "model", n, 3, &model));
-    CULL_TRY(cull_policy_need(cx, p, "threshold", n, 3, &threshold));
-    CULL_TRY(cull_policy_need_number(cx, p, "from", &from));
-    CULL_TRY(cull_policy_need_number(cx, p, "chosen", &at));
-    if (!(from >= 0 && from <= at && at < (double)n)) return damaged(cx, "its choice", at);
+    CULL_TRY(read_stored(cx, p, &f));
+    int64_t at = f.at;
     if (o->spend > 0) {
-        if (!(front[2 * (int64_t)from] <= o->spend))
+        if (!(f.front[2 * f.from] <= o->spend))
             return cull__fail(cx, CULL_EINPUT,
                               "spend %g: the cheapest cascade of the policy costs %g", o->spend,
-                              front[2 * (int64_t)from]);
-        for (at = from; at + 1 < (double)n && front[2 * (int64_t)at + 2] <= o->spend;) at++;
+                              f.front[2 * f.from]);
+        for (at = f.from; at + 1 < f.n && f.front[2 * at + 2] <= o->spend;) at++;
     }
-    return cascade_of(cx, model + 3 * (int64_t)at, threshold + 3 * (int64_t)at, 3, models, c);
+    return cascade_of(cx, f.model + 3 * at, f.threshold + 3 * at, 3, models, c);
 }
 
 typedef struct {
@@ -463,23 +479,63 @@ static cull_status apply_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     return cull__tick(cx, (double)hi, (double)a->rows->n);
 }
 
+static cull_status run(cull_ctx *cx, const opts *o, const cull_cascade *c,
+                       const cull_outcomes *rows, cull_decisions *out)
+{
+    enum { GRAIN = 4096 };
+    unsigned what = CULL_DECIDES_CALLS | CULL_DECIDES_SCORE | (rows->out ? CULL_DECIDES_LABEL : 0);
+    CULL_TRY(cull_decisions_new(cx, rows->n, what, 0, out));
+    applying a = {rows, c, (cull_sure)o->sure, out};
+    return cull__for(cx, rows->n, GRAIN, apply_some, &a);
+}
+
 static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
                          const cull_outcomes *rows, cull_decisions *out)
 {
-    enum { GRAIN = 4096 };
-    const opts *o = o_;
     cull_cascade c;
-    CULL_TRY(cascade_for(cx, p, o, rows->models, &c));
-    unsigned what = CULL_DECIDES_CALLS | CULL_DECIDES_SCORE | (rows->out ? CULL_DECIDES_LABEL : 0);
-    CULL_TRY(cull_decisions_new(cx, rows->n, what, 0, out));
-    applying a = {rows, &c, (cull_sure)o->sure, out};
-    return cull__for(cx, rows->n, GRAIN, apply_some, &a);
+    CULL_TRY(cascade_for(cx, p, o_, rows->models, &c));
+    return run(cx, o_, &c, rows, out);
+}
+
+/* ---- a stream ---- */
+/* The front from its dear end on. Where a budget or a target wanted a better cascade than the cheapest that holds the limit, none that is
+ * cheaper than that is taken. */
+static cull_status path_of(cull_ctx *cx, const cull_policy *p, const void *o_,
+                           cull_compute_path *out)
+{
+    const opts *o = o_;
+    const cull_guarantee *g = cull_policy_guaranteed(p);
+    stored f;
+    double *loss;
+    *out = (cull_compute_path){.reference = -1};
+    if (!g || g->delta > 0 || o->groups || o->spend > 0) return CULL_OK;
+    CULL_TRY(read_stored(cx, p, &f));
+    int64_t least = f.at > f.from ? f.at : 0;
+    out->places = f.n - least;
+    out->start = f.n - 1 - f.at;
+    CULL_TRY(CULL_TMP(cx, loss, out->places));
+    for (int64_t j = 0; j < out->places; j++) loss[j] = 1 - f.front[2 * (f.n - 1 - j) + 1];
+    out->loss = loss;
+    return CULL_OK;
+}
+
+static cull_status at(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *rows,
+                      int64_t place, cull_decisions *out)
+{
+    cull_cascade c;
+    stored f;
+    CULL_TRY(read_stored(cx, p, &f));
+    int64_t i = f.n - 1 - place;
+    CULL_TRY(cascade_of(cx, f.model + 3 * i, f.threshold + 3 * i, 3, rows->models, &c));
+    return run(cx, o_, &c, rows, out);
 }
 
 static const cull_compute_fns fns = {.needs = CULL_READS_SCORE | CULL_READS_QUALITY,
                                      .apply_needs = CULL_READS_SCORE,
                                      .fit = fit,
-                                     .apply = apply};
+                                     .apply = apply,
+                                     .path = path_of,
+                                     .at = at};
 
 const cull_method cull__method_cascade = {
     .slug = "cascade",

@@ -300,15 +300,12 @@ static cull_status only_model(cull_ctx *cx, const cull_policy *p, const opts *o,
     return CULL_OK;
 }
 
-static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
-                         const cull_outcomes *rows, cull_decisions *out)
+/* By a price, or (only >= 0) by one model. */
+static cull_status decide(cull_ctx *cx, const cull_policy *p, const opts *o,
+                          const cull_outcomes *rows, double price, double only, cull_decisions *out)
 {
-    const opts *o = o_;
     const double *who;
-    double price = 0, only;
     cull__route_rows r;
-    CULL_TRY(only_model(cx, p, o, rows->models, &only));
-    if (only < 0) CULL_TRY(price_of(cx, p, o, &price));
     CULL_TRY(consult(cx, p, o, rows, &r, &who));
     CULL_TRY(cull_decisions_new(cx, rows->n, CULL_DECIDES_CALLS | CULL_DECIDES_SCORE, 0, out));
     for (int64_t i = 0; i < rows->n; i++) {
@@ -324,6 +321,54 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
         out->score[i] = at < 0 ? 0 : r.worth[at * rows->n + i];
     }
     return CULL_OK;
+}
+
+static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
+                         const cull_outcomes *rows, cull_decisions *out)
+{
+    double price = 0, only;
+    CULL_TRY(only_model(cx, p, o_, rows->models, &only));
+    if (only < 0) CULL_TRY(price_of(cx, p, o_, &price));
+    return decide(cx, p, o_, rows, price, only, out);
+}
+
+/* ---- a stream ---- */
+/* The reference, which loses nothing, then prices up to the one that was fitted. */
+static cull_status path_of(cull_ctx *cx, const cull_policy *p, const void *o_,
+                           cull_compute_path *out)
+{
+    const opts *o = o_;
+    const cull_guarantee *g = cull_policy_guaranteed(p);
+    const double *v, *reference;
+    double price, *loss;
+    int64_t n, at = 0;
+    *out = (cull_compute_path){.reference = -1};
+    if (!g || g->delta > 0 || o->groups || o->spend > 0) return CULL_OK;
+    if (!cull_policy_get(p, "curve", &n, NULL) || !cull_policy_get(p, "reference", NULL, NULL))
+        return CULL_OK; /* one model for all rows */
+    CULL_TRY(cull_policy_need(cx, p, "curve", n, 3, &v));
+    CULL_TRY(cull_policy_need(cx, p, "reference", 1, 2, &reference));
+    CULL_TRY(cull_policy_need_number(cx, p, "price", &price));
+    while (at < n && v[3 * at] != price) at++;
+    if (at == n || !(reference[0] >= 0 && reference[0] < cull_policy_models(p)))
+        return cull__fail(cx, CULL_EINPUT, "the policy is damaged: its price is %g", price);
+    out->places = n - at + 1;
+    out->start = n - at;
+    out->reference = (int)reference[0];
+    CULL_TRY(CULL_TMP(cx, loss, out->places));
+    loss[0] = 0;
+    for (int64_t j = 1; j < out->places; j++) loss[j] = reference[1] - v[3 * (n - j) + 2];
+    out->loss = loss;
+    return CULL_OK;
+}
+
+static cull_status at(cull_ctx *cx, const cull_policy *p, const void *o_, const cull_outcomes *rows,
+                      int64_t place, cull_decisions *out)
+{
+    int64_t n = 0;
+    const double *v = cull_policy_get(p, "curve", &n, NULL);
+    const double *reference = cull_policy_get(p, "reference", NULL, NULL);
+    return decide(cx, p, o_, rows, place ? v[3 * (n - place)] : 0, place ? -1 : reference[0], out);
 }
 
 /* ---- fit ---- */
@@ -418,6 +463,8 @@ static cull_status within_limit(cull_ctx *cx, const cull_compute_problem *p, con
     CULL_TRY(cull__held_groups(cx, p->rows, o->groups));
     CULL_TRY(cull__held_split(cx, p->rows, o->hold, &l.learn, &l.test));
     CULL_TRY(cull__held_reference(cx, &l.learn, o->reference, &l.reference));
+    const double lost_to[] = {l.reference, cull__held_quality(&l.learn, l.reference)};
+    CULL_TRY(cull_policy_put(cx, out, "reference", 1, 2, lost_to));
     own.rows = &l.learn;
     CULL_TRY(enrol(cx, &own, &s));
     CULL_TRY(measure(cx, &l.learn, &s, o, &l.c));
@@ -452,7 +499,9 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
 static const cull_compute_fns fns = {.needs = CULL_READS_QUALITY | CULL_READS_X,
                                      .apply_needs = CULL_READS_X,
                                      .fit = fit,
-                                     .apply = apply};
+                                     .apply = apply,
+                                     .path = path_of,
+                                     .at = at};
 const cull_method cull__method_router = {
     .slug = "router",
     .title = "the model whose answer is predicted to be worth most for its cost",
