@@ -50,7 +50,8 @@ static_assert(sizeof(struct head) <= ALIGN, "the head fits before an aligned blo
 
 static struct head *head_of(void *p) { return (struct head *)((char *)p - ALIGN); }
 
-static void *get(cull__root *r, size_t bytes)
+/* zero: of zeros, which fresh pages are without being touched. */
+static void *get(cull__root *r, size_t bytes, bool zero)
 {
     size_t whole = bytes + 2 * ALIGN;
     if (whole < bytes) return NULL;
@@ -64,8 +65,9 @@ static void *get(cull__root *r, size_t bytes)
         pthread_mutex_lock(&r->hooks);
         raw = r->o.alloc(r->o.user, whole);
         pthread_mutex_unlock(&r->hooks);
+        if (raw && zero) memset(raw, 0, whole);
     } else {
-        raw = malloc(whole);
+        raw = zero ? calloc(1, whole) : malloc(whole);
     }
     if (!raw) {
         atomic_fetch_sub(&r->used, whole);
@@ -118,9 +120,8 @@ cull_status cull__alloc(cull_ctx *cx, void **out, int64_t n, size_t size)
     size_t bytes;
     *out = NULL;
     if (!times(n, size, &bytes)) return no_memory(cx, UINT64_MAX / 4);
-    void *p = get(cx->root, bytes);
+    void *p = get(cx->root, bytes, true);
     if (!p) return no_memory(cx, bytes);
-    memset(p, 0, bytes);
     *out = p;
     return CULL_OK;
 }
@@ -132,11 +133,9 @@ cull_status cull__grow(cull_ctx *cx, void **p, int64_t *cap, int64_t need, size_
     if (next < need) next = need;
     size_t bytes;
     if (!times(next, size, &bytes)) return no_memory(cx, UINT64_MAX / 4);
-    void *q = get(cx->root, bytes);
+    void *q = get(cx->root, bytes, true);
     if (!q) return no_memory(cx, bytes);
-    size_t old = (size_t)now * size;
-    if (old) memcpy(q, *p, old);
-    memset((char *)q + old, 0, bytes - old);
+    if (now) memcpy(q, *p, (size_t)now * size);
     cull__free(*p);
     *p = q;
     *cap = next;
@@ -165,7 +164,7 @@ cull_status cull__tmp(cull_ctx *cx, void **out, int64_t n, size_t size, bool zer
         if (b && b->cap >= room) {
             cx->spare = NULL;
         } else {
-            b = get(cx->root, sizeof *b + cap);
+            b = get(cx->root, sizeof *b + cap, false);
             if (!b) return no_memory(cx, sizeof *b + cap);
             b->cap = cap;
         }
