@@ -359,7 +359,7 @@ static cull_status connect(cull_ctx *cx, cull__sqlite *s, int flags, const char 
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     /* of a new file: a group writes a page of each table, so small ones are cheaper */
     return cull__sqlite_exec(
-        cx, s, "PRAGMA temp_store = MEMORY; PRAGMA page_size = 2048; PRAGMA trusted_schema = OFF");
+        cx, s, "PRAGMA temp_store = MEMORY; PRAGMA page_size = 1024; PRAGMA trusted_schema = OFF");
 }
 
 /* With permission to write nothing is written either, but the last one to close takes the files beside it away.
@@ -398,8 +398,8 @@ static cull_status open_writing(cull_ctx *cx, cull__sqlite *s, bool make,
     if (sqlite3_db_readonly(s->db, "main") == 1)
         return cull__fail(cx, CULL_EIO, "%s: there is no permission to write it", s->path);
     CULL_TRY(journal(cx, s));
-    /* a checkpoint costs two fsyncs: not each 1000 pages, which are some 400 trials */
-    CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA wal_autocheckpoint = 4000"));
+    /* a checkpoint costs two fsyncs: not each 1000 pages, which are some 180 trials */
+    CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA wal_autocheckpoint = 8000"));
     /* SQLite would wait for the disk after every group; results alone are worth that (store_sqlite.c) */
     CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA synchronous = NORMAL"));
     return *was ? CULL_OK : make_study(cx, s, mine, was);

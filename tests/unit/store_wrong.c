@@ -83,7 +83,7 @@ static void other_files(void **state)
 static void damaged_files(void **state)
 {
     place *p = *state;
-    assert_int_equal(waitpid(crowd_start(p->path, 200, -1), NULL, 0) > 0, 1);
+    assert_int_equal(waitpid(crowd_start(p->path, 300, -1), NULL, 0) > 0, 1);
     static unsigned char was[1 << 20], now[1 << 20];
     FILE *f = fopen(p->path, "rb");
     size_t n = fread(was, 1, sizeof was, f);
