@@ -306,5 +306,5 @@ cull_status cull__inner_order(cull_ctx *cx, const double *value, const double *v
 cull_status cull__inner_predicted(cull_ctx *cx, void *user, const double *x, int64_t n,
                                   double *value, double *violation)
 {
-    return cull__surrogate_say(cx, user, x, n, value, NULL, violation);
+    return cull__surrogate_say(cx, user, x, n, value, NULL, violation, NULL);
 }

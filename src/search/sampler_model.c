@@ -9,6 +9,7 @@
 
 enum { EVEN_ATTEMPTS = 4, PAIR_VALUES = 32, BLOCK = 1024, BATCHES = 0x62617463 };
 static const double WITHIN = 0.01; /* a predicted violation this small is none */
+static const double HARDLY = 0.01; /* the least chance that a point works */
 
 /* ---- first points ---- */
 typedef struct {
@@ -214,6 +215,20 @@ static cull_status normal_scores(cull_ctx *cx, const double *v, int64_t n, int s
     return CULL_OK;
 }
 
+static cull_status scale_all(cull_ctx *cx, const cull__rows *r, cull__scale scale)
+{
+    for (int j = 0; j < r->m; j++) {
+        double *value = r->value + j, *y = r->y + j * r->n;
+        if (scale == CULL__AS_TOLD)
+            standardise(value, r->n, r->m, y);
+        else if (scale == CULL__TAMED)
+            CULL_TRY(tame(cx, value, r->n, r->m, y));
+        else
+            CULL_TRY(normal_scores(cx, value, r->n, r->m, y));
+    }
+    return CULL_OK;
+}
+
 cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tells,
                             const cull__features *f, cull__scale scale, cull__rows *out)
 {
@@ -222,24 +237,44 @@ cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tel
     CULL_TRY(CULL_TMP(cx, out->x, tells * f->d));
     CULL_TRY(CULL_TMP(cx, out->y, tells * m));
     CULL_TRY(CULL_TMP(cx, out->value, tells * m));
+    CULL_TRY(CULL_TMP(cx, out->works, tells));
     if (v->problem->constraints > 0) CULL_TRY(CULL_TMP(cx, out->violation, tells));
     for (int64_t i = 0; i < tells; i++) {
         int64_t t = v->told[i];
         cull__features_of(f, v->x + t * v->width, out->x + i * f->d);
         memcpy(out->value + i * m, v->value + t * m, (size_t)m * sizeof *out->value);
+        out->works[i] = 1;
+        for (int j = 0; j < m; j++)
+            if (!isfinite(out->value[i * m + j])) out->works[i] = 0;
         if (out->violation) out->violation[i] = isfinite(v->violation[t]) ? v->violation[t] : 0;
     }
     fill_failed(out);
-    for (int j = 0; j < m; j++) {
-        double *value = out->value + j, *y = out->y + j * tells;
-        if (scale == CULL__AS_TOLD)
-            standardise(value, tells, m, y);
-        else if (scale == CULL__TAMED)
-            CULL_TRY(tame(cx, value, tells, m, y));
-        else
-            CULL_TRY(normal_scores(cx, value, tells, m, y));
+    return scale_all(cx, out, scale);
+}
+
+cull_status cull__rows_working(cull_ctx *cx, const cull__rows *r, const cull__features *f,
+                               cull__scale scale, cull__rows *out)
+{
+    int m = r->m;
+    int64_t d = f->d, n = 0, *told;
+    *out = (cull__rows){.m = m};
+    for (int64_t i = 0; i < r->n; i++) out->n += r->works[i] > 0;
+    CULL_TRY(CULL_TMP(cx, out->x, out->n * d));
+    CULL_TRY(CULL_TMP(cx, out->y, out->n * m));
+    CULL_TRY(CULL_TMP(cx, out->value, out->n * m));
+    CULL_TRY(CULL_TMP(cx, out->works, out->n));
+    CULL_TRY(CULL_TMP(cx, told, out->n));
+    if (r->violation) CULL_TRY(CULL_TMP(cx, out->violation, out->n));
+    for (int64_t i = 0; i < r->n; i++) {
+        if (!(r->works[i] > 0)) continue;
+        memcpy(out->x + n * d, r->x + i * d, (size_t)d * sizeof *out->x);
+        memcpy(out->value + n * m, r->value + i * m, (size_t)m * sizeof *out->value);
+        if (r->violation) out->violation[n] = r->violation[i];
+        out->works[n] = 1;
+        told[n++] = r->told[i];
     }
-    return CULL_OK;
+    out->told = told;
+    return scale_all(cx, out, scale);
 }
 
 int64_t cull__rows_best(const cull__rows *r)
@@ -284,15 +319,23 @@ cull_status cull__surrogate_fit(cull_ctx *cx, const cull__rows *r, const cull__f
                               &s->violation);
 }
 
+cull_status cull__surrogate_fit_works(cull_ctx *cx, const cull__rows *r, const cull_predict_opts *o,
+                                      uint64_t stream, cull__surrogate *s)
+{
+    return cull_predictor_fit(cx, r->x, r->works, NULL, r->n, s->f->d, o,
+                              stream + CULL_OBJECTIVES + 1, &s->works);
+}
+
 void cull__surrogate_close(cull__surrogate *s)
 {
     for (int j = 0; j < s->m; j++) cull_predictor_free(s->of[j]);
     cull_predictor_free(s->violation);
+    cull_predictor_free(s->works);
     *s = (cull__surrogate){0};
 }
 
 static cull_status say_some(cull_ctx *cx, const cull__surrogate *s, const double *x, int64_t n,
-                            double *mean, double *spread, double *violation)
+                            double *mean, double *spread, double *violation, double *chance)
 {
     int64_t width = cull_space_width(s->f->space);
     double *row, *a, *b;
@@ -306,6 +349,12 @@ static cull_status say_some(cull_ctx *cx, const cull__surrogate *s, const double
         for (int64_t i = 0; spread && i < n; i++) spread[i * s->m + j] = b[i];
     }
     for (int64_t i = 0; i < n; i++) violation[i] = 0;
+    if (s->works && chance) {
+        CULL_TRY(cull_predictor_say(cx, s->works, row, n, chance, NULL));
+        for (int64_t i = 0; i < n; i++) chance[i] = fmin(1, fmax(HARDLY, chance[i]));
+    } else {
+        for (int64_t i = 0; chance && i < n; i++) chance[i] = 1;
+    }
     if (!s->violation) return CULL_OK;
     CULL_TRY(cull_predictor_say(cx, s->violation, row, n, violation, NULL));
     for (int64_t i = 0; i < n; i++) violation[i] = fmax(0, violation[i] - WITHIN);
@@ -313,14 +362,15 @@ static cull_status say_some(cull_ctx *cx, const cull__surrogate *s, const double
 }
 
 cull_status cull__surrogate_say(cull_ctx *cx, const cull__surrogate *s, const double *x, int64_t n,
-                                double *mean, double *spread, double *violation)
+                                double *mean, double *spread, double *violation, double *chance)
 {
     int64_t width = cull_space_width(s->f->space);
     for (int64_t i = 0; i < n; i += BLOCK) {
         int64_t k = n - i < BLOCK ? n - i : BLOCK;
         cull__mark_t mark = cull__mark(cx);
-        cull_status status = say_some(cx, s, x + i * width, k, mean + i * s->m,
-                                      spread ? spread + i * s->m : NULL, violation + i);
+        cull_status status =
+            say_some(cx, s, x + i * width, k, mean + i * s->m, spread ? spread + i * s->m : NULL,
+                     violation + i, chance ? chance + i : NULL);
         cull__release(cx, mark);
         CULL_TRY(status);
     }

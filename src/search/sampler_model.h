@@ -51,10 +51,14 @@ typedef struct {
     double *x, *y;       /* (n, d), (m, n) */
     double *value;       /* (n, m), as told but for failed ones */
     double *violation;   /* n, in standard deviations; NULL = no constraints */
+    double *works;       /* n: 0 = it failed, else 1 */
     const int64_t *told; /* n: numbers */
 } cull__rows;
 cull_status cull__rows_open(cull_ctx *cx, const cull_search_view *v, int64_t tells,
                             const cull__features *f, cull__scale scale, cull__rows *out);
+/* Of those the ones that did not fail, scaled by themselves; scratch of cx. */
+cull_status cull__rows_working(cull_ctx *cx, const cull__rows *r, const cull__features *f,
+                               cull__scale scale, cull__rows *out);
 /* The names of predictors as choices of an option, in their order. */
 #define CULL__PREDICTORS "auto|ridge|svr|boost|forest|mlp|gp"
 /* Row of the least first objective, feasible ones first; -1 = there are none. */
@@ -64,19 +68,22 @@ int64_t cull__rows_best(const cull__rows *r);
 cull_status cull__rows_parents(cull_ctx *cx, const cull_search_view *v, const cull__rows *r,
                                int64_t most, double **x, int64_t *n);
 
-/* A predictor for each objective, and one of the violation. Fails where a fit does: close it in any
- * case. */
+/* A predictor for each objective, and one of the violation; where it is wanted, one of whether a trial works.
+ * Fails where a fit does: close it in any case. */
 typedef struct {
     const cull__features *f;
     int m;
-    cull_predictor *of[CULL_OBJECTIVES], *violation;
+    cull_predictor *of[CULL_OBJECTIVES], *violation, *works;
 } cull__surrogate;
 cull_status cull__surrogate_fit(cull_ctx *cx, const cull__rows *r, const cull__features *f,
                                 const cull_predict_opts *o, uint64_t stream, cull__surrogate *s);
+/* Of these rows, those that failed too: fits s->works, after cull__surrogate_fit. */
+cull_status cull__surrogate_fit_works(cull_ctx *cx, const cull__rows *r, const cull_predict_opts *o,
+                                      uint64_t stream, cull__surrogate *s);
 void cull__surrogate_close(cull__surrogate *s);
-/* Of n points: mean and spread (n, m; NULL), violation (n; 0 where it is below). */
+/* Of n points: mean and spread (n, m; NULL), violation (n; 0 where it is below), the chance that they work (n; NULL). */
 cull_status cull__surrogate_say(cull_ctx *cx, const cull__surrogate *s, const double *x, int64_t n,
-                                double *mean, double *spread, double *violation);
+                                double *mean, double *spread, double *violation, double *chance);
 
 /* ---- batches: trials [k size, (k + 1) size) are of one model ---- */
 /* The first of a batch that is asked fixes how many tells it knows; so what a batch holds is a

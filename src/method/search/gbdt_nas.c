@@ -99,7 +99,7 @@ static cull_status rank(cull_ctx *cx, state *s, const cull__surrogate *m, const 
     CULL_TRY(CULL_TMP(cx, violation, n));
     CULL_TRY(CULL_TMP(cx, row, s->f.d));
     CULL_TRY(CULL_TMP0(cx, out, s->f.d));
-    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation));
+    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation, NULL));
     if (s->o.prune != NONE) {
         int64_t most = (int64_t)(s->o.pruned * (double)s->f.d);
         CULL_TRY(cull__prune(cx, m->of[0], rows, &s->f, s->o.prune, most, out));

@@ -15,11 +15,15 @@
  *           the two objectives say apart. (c) Trials that run have the values predicted for them.
  *           (d) 10 first points, not 100. (e) A point that is predicted to break a constraint gains
  *           nothing. (f) scale = ranks is AutoPEFT's, normal scores of the ranks: it blurs the
- *           bottom of a valley of reals. (g) Trials that failed are worse than the worst. (h) The
- *           kernel has one length for all features, unless one for each parameter is so much
- *           likelier that it is worth their number (BIC); every third question has one for each
- *           feature, so that what one kernel holds for the best there is, another doubts.
- * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs; meant for some hundred trials.
+ *           bottom of a valley of reals. (g) Trials that failed teach no value: a process of its own
+ *           learns which work, as a number 0 or 1, and what it predicts multiplies the gain (Gelbart,
+ *           Snoek and Adams 2014, who classify). While less than four work, failed ones count as
+ *           worse than the worst. (h) The kernel has one length for all features, unless one for
+ *           each parameter is so much likelier that it is worth their number (BIC); every third
+ *           question has one for each feature, so that what one kernel holds for the best there is,
+ *           another doubts.
+ * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs, up to twice that where trials
+ *           fail; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
  */
 #include "cull/front.h"
@@ -49,7 +53,7 @@ static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, scale, CULL__TAMED, CULL__SCALES, "what is learnt of a value"),
     CULL_OPT_END};
 
-enum { POLISH = 24, ROUNDS = 12, LONG = 32, OTHERWISE = 3 };
+enum { POLISH = 24, ROUNDS = 12, LONG = 32, OTHERWISE = 3, FEW = 4 };
 typedef struct {
     opts o;
     bool numbers; /* there are reals, or ints of many values */
@@ -143,7 +147,7 @@ static cull_status believe(cull_ctx *cx, const state *s, const cull_search_view 
     CULL_TRY(CULL_TMP(cx, out->y, out->n * r->m));
     for (int64_t i = 0; i < n; i++)
         memcpy(x + i * v->width, v->x + who[i] * v->width, (size_t)v->width * sizeof *x);
-    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation));
+    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation, NULL));
     memcpy(out->x, r->x, (size_t)(r->n * d) * sizeof *x);
     for (int64_t i = 0; i < n; i++)
         cull__features_of(&s->f, x + i * v->width, out->x + (r->n + i) * d);
@@ -201,19 +205,21 @@ static cull_status open_gains(cull_ctx *cx, const cull__rows *r, gains *g)
 /* Gains (n) of n points; -violation where one is expected. */
 static cull_status gains_of(cull_ctx *cx, const gains *g, const double *x, int64_t n, double *out)
 {
-    double *mean, *spread, *violation;
+    double *mean, *spread, *violation, *chance;
     int m = g->objectives;
     CULL_TRY(CULL_TMP(cx, mean, n * m));
     CULL_TRY(CULL_TMP(cx, spread, n * m));
     CULL_TRY(CULL_TMP(cx, violation, n));
-    CULL_TRY(cull__surrogate_say(cx, g->m, x, n, mean, spread, violation));
+    CULL_TRY(CULL_TMP(cx, chance, n));
+    CULL_TRY(cull__surrogate_say(cx, g->m, x, n, mean, spread, violation, chance));
     for (int64_t i = 0; i < n; i++) {
+        const double *mi = mean + m * i, *si = spread + m * i;
         if (violation[i] > 0)
             out[i] = -violation[i];
         else if (m == 1)
-            out[i] = cull__gain_below(g->best, mean[i], spread[i]);
+            out[i] = chance[i] * cull__gain_below(g->best, *mi, *si);
         else
-            out[i] = cull__gain_volume(g->front, g->fronts, g->ref, mean + 2 * i, spread + 2 * i);
+            out[i] = chance[i] * cull__gain_volume(g->front, g->fronts, g->ref, mi, si);
     }
     return CULL_OK;
 }
@@ -366,9 +372,9 @@ static cull_status groups(cull_ctx *cx, const state *s, const int64_t **out)
     return CULL_OK;
 }
 
-/* number: of the trial that it is for. */
-static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, int64_t number,
-                       uint64_t stream, cull__surrogate *m)
+/* r: of these values; told: all, where some failed, else NULL; number: of the trial that it is for. */
+static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, const cull__rows *told,
+                       int64_t number, uint64_t stream, cull__surrogate *m)
 {
     int lengths = s->o.lengths;
     if (lengths == EITHER && number % OTHERWISE == 0) lengths = FEATURE;
@@ -378,7 +384,9 @@ static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, int64_
     p.isotropic = lengths == ONE;
     p.either = lengths == EITHER;
     if (lengths != FEATURE) CULL_TRY(groups(cx, s, &p.group));
-    return cull__surrogate_fit(cx, r, &s->f, &p, stream, m);
+    CULL_TRY(cull__surrogate_fit(cx, r, &s->f, &p, stream, m));
+    if (!told) return CULL_OK;
+    return cull__surrogate_fit_works(cx, told, &p, stream, m);
 }
 
 static cull_status propose(cull_ctx *cx, state *s, const cull_search_view *v, cull_rng *r,
@@ -389,13 +397,19 @@ static cull_status propose(cull_ctx *cx, state *s, const cull_search_view *v, cu
     uint64_t stream = cull__rng_u64(r) >> 8;
     CULL_TRY(some_rows(cx, s, v, &some));
     CULL_TRY(cull__rows_open(cx, &some, some.tells, &s->f, (cull__scale)s->o.scale, &told));
-    cull__rows rows = told;
+    cull__rows rows = told, *failing = NULL;
+    int64_t working = 0;
+    for (int64_t i = 0; i < told.n; i++) working += told.works[i] > 0;
+    if (working >= FEW && working < told.n) {
+        failing = &told; /* of which only those that work teach values */
+        CULL_TRY(cull__rows_working(cx, &told, &s->f, (cull__scale)s->o.scale, &rows));
+    }
     if (told.m > 2) CULL_TRY(weigh(cx, &rows, r));
-    CULL_TRY(fit(cx, s, &rows, v->trials, stream, m));
+    CULL_TRY(fit(cx, s, &rows, failing, v->trials, stream, m));
     CULL_TRY(believe(cx, s, v, m, &rows, &all));
     if (all.n > rows.n) {
         cull__surrogate_close(m);
-        CULL_TRY(fit(cx, s, &all, v->trials, stream, m));
+        CULL_TRY(fit(cx, s, &all, failing, v->trials, stream, m));
     }
     gains g = {.v = v, .m = m};
     CULL_TRY(open_gains(cx, &all, &g));
@@ -424,7 +438,7 @@ const cull_method cull__method_gp = {
              "Black-Box Functions",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 3,
+    .rev = 4,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),

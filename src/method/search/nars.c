@@ -132,7 +132,7 @@ static cull_status from_pool(cull_ctx *cx, const state *s, const cull_search_vie
     CULL_TRY(CULL_TMP(cx, mean, n));
     CULL_TRY(CULL_TMP(cx, violation, n));
     CULL_TRY(CULL_TMP(cx, order, n));
-    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation));
+    CULL_TRY(cull__surrogate_say(cx, m, x, n, mean, NULL, violation, NULL));
     CULL_TRY(cull__inner_order(cx, mean, violation, n, order));
     *got = n < want ? n : want;
     for (int64_t i = 0; i < *got; i++)

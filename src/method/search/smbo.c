@@ -61,7 +61,7 @@ static cull_status choose(cull_ctx *cx, const cull__surrogate *m, const double *
     double *mean, *violation;
     CULL_TRY(CULL_TMP(cx, mean, n));
     CULL_TRY(CULL_TMP(cx, violation, n));
-    CULL_TRY(cull__surrogate_say(cx, m, pool, n, mean, NULL, violation));
+    CULL_TRY(cull__surrogate_say(cx, m, pool, n, mean, NULL, violation, NULL));
     *best = 0;
     for (int64_t i = 1; i < n; i++)
         if (violation[i] < violation[*best] ||
