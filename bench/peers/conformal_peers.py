@@ -14,7 +14,8 @@ Where conventions differ:
 - MAPIE's APS draws random numbers for the calibration rows even where include_last_label is not "randomized", and its sets are never empty
   then. With random numbers both are the paper's, with draws of their own: size and coverage are compared. Without, sets are compared
   with the formula in numpy.
-- MAPIE's RAPS tunes lambda and k on a part of the rows: RAPS is compared with its formula in numpy.
+- MAPIE's RAPS tunes lambda and k on a part of the rows: RAPS is compared with its formula in numpy. Its k is that of --tune; in 1.6 the
+  sets by which it chooses lambda have other penalties than the scores, so that it takes the largest.
 - MAPIE's CQR corrects each end by itself at half the level unless symmetric_correction=True: `ends` each and both.
 - MAPIE's split intervals take the quantile ceil((n + 1)(1 - level)) / n of numpy's "higher": the same order statistic.
 - venn-abers answers at the precision it is given: it is asked for all digits.

@@ -2,6 +2,7 @@
 #include "trusting.h"
 
 #include "cull/sets.h"
+#include "score/outcomes.h"
 
 /* How strange class c of a row is, without random numbers. */
 static double plain(int score, const float *z, int c, double lambda, int k)
@@ -122,6 +123,111 @@ static void over_draws(void **state)
     assert_true(size_drawn < .95 * size_plain);
 }
 
+/* The mean size of sets, or the most that coverage is off among sets of about one size, by counting. */
+static double badness(const made *a, const uint8_t *half, int n, double lambda, int k, bool size)
+{
+    static const int upto[] = {1, 3, C};
+    static double v[M];
+    double rows[3] = {0}, hits[3] = {0}, sum = 0, most = 0;
+    for (int i = 0; i < n; i++)
+        v[i] = plain(CULL_SET_RAPS, a->out[0] + i * C, (int)a->truth[i], lambda, k);
+    double q = plain_quantile(v, NULL, half, n, 1, .2);
+    for (int i = 0, s; i < n; i++) {
+        int in = 0;
+        if (!half[i]) continue;
+        for (int c = 0; c < C; c++)
+            in += plain(CULL_SET_RAPS, a->out[0] + i * C, c, lambda, k) <= q + 1e-12;
+        for (s = 0; in > upto[s];) s++;
+        sum += in, rows[s]++, hits[s] += v[i] <= q + 1e-12;
+    }
+    for (int s = 0; s < 3; s++)
+        if (rows[s] > 0) most = fmax(most, fabs(hits[s] / rows[s] - .8));
+    return size ? sum / (rows[0] + rows[1] + rows[2]) : most;
+}
+
+/* What is chosen is the best of the grid, the first of those, and ranks are the quantile of the true class's. */
+static void chosen(void **state)
+{
+    (void)state;
+    static made a, b;
+    static uint8_t half[M];
+    static double rank[M];
+    enum { N = 300 };
+    static const double grid[2][8] = {{.001, .01, .1, .2, .5},
+                                      {0, 1e-5, 1e-4, 8e-4, 9e-4, .001, .0015, .002}};
+    int64_t row[N];
+    for (int i = 0; i < N; i++) row[i] = i;
+    for (int draw = 0; draw < 60; draw++) {
+        bool size = draw % 2;
+        const char *set[] = {"kind",       "raps", "tune", size ? "size" : "adaptiveness",
+                             "randomised", "no",   "part", ".4",
+                             NULL};
+        cull_ctx_opts co = CULL_CTX_OPTS;
+        co.seed = (uint64_t)draw;
+        cull_ctx *cx = cull_ctx_new(&co);
+        cull_policy *p;
+        cull_decisions d;
+        make_rows(&a, 700 + (uint64_t)draw, N);
+        make_rows(&b, 1, 20);
+        ok(cx, trust_by(cx, "prediction-sets", set, &a, &b, .2, 0, &p, &d, NULL));
+        const double *got = cull_policy_get(p, "tuned", NULL, NULL);
+        cull__outcomes_split(cx, &a.o, row, N, .4, half);
+        for (int i = 0; i < N; i++)
+            rank[i] = plain(CULL_SET_TOP, a.out[0] + i * C, (int)a.truth[i], 0, 0);
+        assert_true(got[1] == plain_quantile(rank, NULL, half, N, 1, .2));
+        double best = INFINITY, at = -1;
+        for (int j = 0; j < (size ? 5 : 8); j++) {
+            double bad = badness(&a, half, N, grid[!size][j], (int)got[1], size);
+            if (bad < best - 1e-12) best = bad, at = grid[!size][j];
+        }
+        assert_true(got[0] == at);
+        cull_decisions_free(&d);
+        cull_policy_free(p);
+        cull_ctx_free(cx);
+    }
+}
+
+/* Tuned by rows of their own, coverage stays exact: over 1,000 draws. */
+static void tuned(void **state)
+{
+    (void)state;
+    static made a, b;
+    enum { N = 80, T = 100, DRAWS = 1000 };
+    static const char *const ways[] = {"no", "size", "adaptiveness"};
+    double size;
+    for (int way = 0; way < 3; way++) {
+        const char *set[] = {"kind",    "raps", "tune",  ways[way], "part", ".25",
+                             "penalty", "0",    "ranks", "0",       NULL};
+        double mean = 0, mean2 = 0, rows = 0, sizes = 0;
+        for (int k = 0; k < DRAWS; k++) {
+            cull_ctx_opts co = CULL_CTX_OPTS;
+            co.seed = (uint64_t)k, co.threads = 1;
+            cull_ctx *cx = cull_ctx_new(&co);
+            cull_policy *p;
+            cull_decisions d;
+            cull_guarantee g;
+            make_rows(&a, 5000 + 2 * (uint64_t)k, N);
+            make_rows(&b, 5001 + 2 * (uint64_t)k, T);
+            ok(cx, trust_by(cx, "prediction-sets", set, &a, &b, .2, 0, &p, &d, &g));
+            double c = covered(&d, &b, &size);
+            const double *chosen = cull_policy_get(p, "tuned", NULL, NULL);
+            assert_true(!chosen == !way && (way || g.n == N));
+            if (way) assert_true(chosen[0] <= .5 && chosen[1] >= 1 && chosen[1] <= C && g.n < N);
+            mean += c / DRAWS, mean2 += c * c / DRAWS;
+            rows += 1. / ((double)g.n + 1) / DRAWS;
+            sizes += size / DRAWS;
+            cull_decisions_free(&d);
+            cull_policy_free(p);
+            cull_ctx_free(cx);
+        }
+        double error = 3 * sqrt((mean2 - mean * mean) / DRAWS);
+        if (getenv("SHOW"))
+            printf("tune %s: covered %.4f (%.4f) of .8, mean size %.3f\n", ways[way], mean,
+                   error / 3, sizes);
+        assert_true(mean >= .8 - error && mean <= .8 + rows + error);
+    }
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -151,6 +257,16 @@ static void refusals(void **state)
     b.o.group = NULL;
     refused(cx, trust_by(cx, "prediction-sets", group, &a, &b, .1, 0, &p, &d, NULL), CULL_EINPUT,
             "--group");
+    const char *aps[] = {"kind", "aps", "tune", "size", NULL};
+    const char *few[] = {"kind", "raps", "tune", "size", "part", ".01", NULL};
+    b.o.group = b.group;
+    refused(cx, trust_by(cx, "prediction-sets", aps, &a, &b, .1, 0, &p, &d, NULL), CULL_EOPTION,
+            "tune is of kind raps");
+    a.o.n = 1;
+    refused(cx, trust_by(cx, "prediction-sets", few, &a, &b, .1, 0, &p, &d, NULL), CULL_EINPUT,
+            "1 rows are too few to set a part of 0.01 of them aside");
+    a.o.n = 40;
+    b.o.group = NULL;
     /* too few rows: all classes, and the policy says so; a group that was not there likewise */
     ok(cx, trust_by(cx, "prediction-sets", class, &a, &b, .01, 0, &p, &d, NULL));
     for (int i = 0; i < 20 * C; i++) assert_int_equal(d.set[i], 1);
@@ -168,7 +284,7 @@ static void refusals(void **state)
     cull_decisions_free(&d);
     cull_policy_free(p);
     cull_ctx_free(cx);
-    const char *raps[] = {"kind", "raps", "by", "class", NULL};
+    const char *raps[] = {"kind", "raps", "by", "class", "tune", "size", NULL};
     a.o.weight = a.weight, b.o.weight = b.weight;
     memory_fails("prediction-sets", raps, &a, &b, 0);
     a.o.weight = NULL;
@@ -200,6 +316,7 @@ static void threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_counting), cmocka_unit_test(over_draws),
-                                       cmocka_unit_test(refusals), cmocka_unit_test(threads)};
+                                       cmocka_unit_test(chosen),      cmocka_unit_test(tuned),
+                                       cmocka_unit_test(refusals),    cmocka_unit_test(threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,14 +8,15 @@
  *           is of the weighted rows (Tibshirani et al. 2019); with delta it is the order statistic that suffices for all but so
  *           many calibrations (Vovk 2012).
  * Reads     outputs for each class and the true class; weights and groups where there are any.
- * Deviates  APS and RAPS: a set holds no class by force, so that it may be empty where random numbers are used; the papers' RAPS
- *           tunes its penalty and ranks on rows of its own, here they are options. By group or class, delta is of each one by itself.
+ * Deviates  APS and RAPS: a set holds no class by force, so that it may be empty where random numbers are used; they are tuned for where
+ *           asked, for all rows together, without weights. By group or class, delta is of each one by itself.
  * Cost      O(n classes) to fit but for sorts, O(n classes log classes) to apply; 8 n bytes, with weights and by class 8 n classes.
  * Example   cull trust prediction-sets --level 0.1 --logits val.npy --truth labels.npy -o sets.json
  */
 #include "base/base.h"
 #include "choose/strata.h"
 #include "cull/compute.h"
+#include "cull/conform.h"
 #include "cull/sets.h"
 #include "cull/trust.h"
 #include "score/outcomes.h"
@@ -24,12 +25,13 @@
 #include <stdio.h>
 
 typedef struct {
-    int kind, by;
+    int kind, by, tune;
     bool randomised;
-    double penalty;
+    double penalty, part;
     int64_t ranks, which;
 } opts;
 enum { ALL, GROUP, CLASS };
+enum { NO, SIZE, ADAPTIVENESS };
 static const cull_opt table[] = {
     CULL_OPT_ENUM(
         opts, kind, CULL_SET_LAC, "lac|aps|raps|top",
@@ -41,9 +43,13 @@ static const cull_opt table[] = {
                   "of aps and raps: random numbers make coverage exact and sets smaller"),
     CULL_OPT_F64(opts, penalty, .01, 0, 1e6, "of raps: what each rank above those costs: lambda"),
     CULL_OPT_I64(opts, ranks, 5, 0, 1 << 30, "of raps: ranks that cost nothing"),
+    CULL_OPT_ENUM(opts, tune, NO, "no|size|adaptiveness",
+                  "of raps: rows of their own choose penalty and ranks, for small sets or for even "
+                  "coverage over sizes of sets"),
+    CULL_OPT_F64(opts, part, .2, .01, .9, "of tune: the part of the rows that chooses"),
     CULL_OPT_I64(opts, which, 1, 1, CULL_MODELS, "which of several models, counted from 1"),
     CULL_OPT_END};
-enum { OF_CALIBRATION = 1, OF_TEST }; /* streams of random numbers */
+enum { OF_CALIBRATION = 1, OF_TEST, OF_TUNING }; /* streams of random numbers */
 static const char NAME[] = "threshold";
 
 static cull_status rows_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, cull_class_rows *r)
@@ -59,13 +65,100 @@ static cull_status rows_of(cull_ctx *cx, const opts *o, const cull_outcomes *x, 
     return CULL_OK;
 }
 
-static cull_set_opts set_opts(const opts *o, uint64_t stream)
+/* Penalty and ranks are those that were chosen, where they were. */
+static cull_set_opts set_opts(const cull_policy *p, const opts *o, uint64_t stream)
 {
+    const double *chosen = o->tune == NO ? NULL : cull_policy_get(p, "tuned", NULL, NULL);
     return (cull_set_opts){.score = (cull_set_score)o->kind,
                            .randomised = o->randomised,
-                           .lambda = o->penalty,
-                           .k = o->ranks,
+                           .lambda = chosen ? chosen[0] : o->penalty,
+                           .k = chosen ? (int64_t)chosen[1] : o->ranks,
                            .stream = stream};
+}
+
+/* ---- penalty and ranks by the data ---- */
+/* How bad sets are: their mean size, or the most that coverage among sets of about one size is off. */
+static double badness(const opts *o, const uint8_t *set, const int32_t *label, int64_t n,
+                      int64_t classes, double level)
+{
+    static const int64_t upto[] = {1, 3, 6, 10, 100, INT64_MAX}; /* the paper's */
+    enum { STRATA = sizeof upto / sizeof *upto };
+    double rows[STRATA] = {0}, held[STRATA] = {0}, sum = 0, most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t size = 0;
+        int s = 0;
+        for (int64_t c = 0; c < classes; c++) size += set[i * classes + c];
+        while (size > upto[s]) s++;
+        sum += (double)size / (double)n;
+        rows[s]++;
+        held[s] += set[i * classes + label[i]];
+    }
+    for (int s = 0; s < STRATA; s++)
+        if (rows[s] > 0) most = fmax(most, fabs(held[s] / rows[s] - (1 - level)));
+    return o->tune == SIZE ? sum : most;
+}
+
+/* On rows x, which the threshold will not be of. */
+static cull_status tune(cull_ctx *cx, const opts *o, const cull_outcomes *x, double level,
+                        int64_t others, cull_policy *out)
+{
+    static const double sizes[] = {.001, .01, .1, .2, .5}, /* the grids of the released code */
+        even[] = {0, 1e-5, 1e-4, 8e-4, 9e-4, .001, .0015, .002};
+    const double *grid = o->tune == SIZE ? sizes : even;
+    const int points = o->tune == SIZE ? 5 : 8;
+    cull_class_rows r;
+    cull_set_opts so = {.score = CULL_SET_TOP, .stream = OF_TUNING};
+    int32_t *label;
+    uint8_t *set;
+    double *v, q, best = INFINITY, chosen[2] = {0};
+    CULL_TRY(rows_of(cx, o, x, &r));
+    CULL_TRY(CULL_TMP(cx, label, x->n));
+    CULL_TRY(CULL_TMP(cx, v, x->n));
+    CULL_TRY(CULL_TMP(cx, set, x->n * x->classes));
+    for (int64_t i = 0; i < x->n; i++) label[i] = (int32_t)x->truth[i];
+    CULL_TRY(cull_set_scores(cx, &r, label, &so, v));
+    CULL_TRY(cull_conform_quantile(cx, v, x->n, level, &q));
+    chosen[1] = fmin(q, x->classes); /* of too few rows: no rank costs anything */
+    so = (cull_set_opts){CULL_SET_RAPS, o->randomised, 0, (int64_t)chosen[1], OF_TUNING, 0};
+    for (int j = 0; j < points; j++) {
+        so.lambda = grid[j];
+        CULL_TRY(cull_set_scores(cx, &r, label, &so, v));
+        CULL_TRY(cull_conform_quantile(cx, v, x->n, level, &q));
+        CULL_TRY(cull_set_members(cx, &r, &so, &q, 0, 0, set));
+        double bad = badness(o, set, label, x->n, x->classes, level);
+        if (bad < best) best = bad, chosen[0] = grid[j];
+    }
+    CULL_TRY(cull_policy_put(cx, out, "tuned", 1, 2, chosen));
+    return cull_policy_note(cx, out,
+                            "%lld rows chose a penalty of %g from rank %g on, by %s of %.4g; the "
+                            "threshold is of the other %lld",
+                            (long long)x->n, chosen[0], chosen[1],
+                            o->tune == SIZE ? "a mean size" : "a coverage off the level at worst",
+                            best, (long long)others);
+}
+
+/* *x: the rows that are left for the threshold. */
+static cull_status tune_on_some(cull_ctx *cx, const opts *o, double level, cull_outcomes *x,
+                                cull_policy *out)
+{
+    cull_outcomes some;
+    int64_t *row, *of[2], n[2] = {0};
+    uint8_t *half;
+    if (o->kind != CULL_SET_RAPS)
+        return cull__fail(cx, CULL_EOPTION, "tune is of kind raps, and kind is another");
+    CULL_TRY(CULL_TMP(cx, row, x->n));
+    CULL_TRY(CULL_TMP(cx, half, x->n));
+    for (int k = 0; k < 2; k++) CULL_TRY(CULL_TMP(cx, of[k], x->n));
+    for (int64_t i = 0; i < x->n; i++) row[i] = i;
+    cull__outcomes_split(cx, x, row, x->n, o->part, half);
+    for (int64_t i = 0; i < x->n; i++) of[half[i]][n[half[i]]++] = i;
+    if (n[0] < 1 || n[1] < 1)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%lld rows are too few to set a part of %g of them aside",
+                          (long long)x->n, o->part);
+    CULL_TRY(cull_outcomes_gather(cx, x, of[1], n[1], &some));
+    CULL_TRY(tune(cx, o, &some, level, n[0], out));
+    return cull_outcomes_gather(cx, x, of[0], n[0], x);
 }
 
 static const char *assumed(const opts *o, bool weighted)
@@ -84,12 +177,14 @@ static const char *assumed(const opts *o, bool weighted)
 static cull_status fit(cull_ctx *cx, const cull_trust_problem *p, const void *o_, cull_policy *out)
 {
     const opts *o = o_;
-    const cull_outcomes *x = p->rows;
+    cull_outcomes rows = *p->rows;
+    const cull_outcomes *x = &rows;
     cull_class_rows r;
-    cull_set_opts so = set_opts(o, OF_CALIBRATION);
     int32_t *label;
     double *v;
     int64_t open = 0;
+    if (o->tune != NO) CULL_TRY(tune_on_some(cx, o, p->level, &rows, out));
+    cull_set_opts so = set_opts(out, o, OF_CALIBRATION);
     CULL_TRY(rows_of(cx, o, x, &r));
     if (o->by == GROUP && !x->group)
         return cull__fail(cx, CULL_EINPUT, "prediction-sets by group needs groups (--group)");
@@ -159,7 +254,7 @@ static cull_status sets_at(cull_ctx *cx, const cull_policy *p, const opts *o,
                            int64_t class_step, cull_decisions *out)
 {
     cull_class_rows r;
-    cull_set_opts so = set_opts(o, OF_TEST);
+    cull_set_opts so = set_opts(p, o, OF_TEST);
     double classes;
     so.first = x->first;
     CULL_TRY(rows_of(cx, o, x, &r));
@@ -200,9 +295,8 @@ static cull_status strange(cull_ctx *cx, const cull_policy *p, const void *o_,
                            const cull_outcomes *x, double *v)
 {
     cull_class_rows r;
-    cull_set_opts so = set_opts(o_, OF_TEST);
+    cull_set_opts so = set_opts(p, o_, OF_TEST);
     int32_t *label;
-    (void)p;
     so.first = x->first;
     CULL_TRY(rows_of(cx, o_, x, &r));
     CULL_TRY(CULL_TMP(cx, label, x->n));
