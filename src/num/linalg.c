@@ -16,6 +16,9 @@ extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
 extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info,
                     size_t uplo_n);
 
+extern void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda,
+                    int *info, size_t uplo_n, size_t diag_n);
+
 typedef struct {
     double *a, *w, *v;
     int64_t d;
@@ -103,6 +106,22 @@ cull_status cull__cholesky(cull_ctx *cx, double *a, int64_t d, int64_t *bad)
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = i + 1; j < d; j++) a[i * d + j] = 0;
     return CULL_OK;
+}
+
+static cull_status inverse_run(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    factor *f = arg;
+    int d = (int)f->d, info = 0;
+    (void)chunk, (void)lo, (void)hi;
+    dtrtri_("U", "N", &d, f->a, &d, &info, 1, 1);
+    if (!info) return CULL_OK;
+    return cull__fail(cx, CULL_EINTERNAL, "dtrtri refused a triangle of size %d (%d)", d, info);
+}
+
+cull_status cull__lower_inverse(cull_ctx *cx, double *l, int64_t d)
+{
+    factor f = {l, d, NULL};
+    return d < 1 ? CULL_OK : cull__for(cx, 1, 1, inverse_run, &f);
 }
 
 /* ---- orthonormal columns ---- */

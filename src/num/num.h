@@ -233,6 +233,8 @@ cull_status cull__eigh(cull_ctx *cx, double *a, int64_t d, double *w, double *v)
  * triangle is read. *bad = -1, or the first row whose pivot is not above 0: a is no use then. LAPACK
  * in f64, on one thread: O(d^3) time. */
 cull_status cull__cholesky(cull_ctx *cx, double *a, int64_t d, int64_t *bad);
+/* The inverse of the lower triangle l (d, d), in its place; no 0 on its diagonal. The same way. */
+cull_status cull__lower_inverse(cull_ctx *cx, double *l, int64_t d);
 /* Orthonormal columns of a (n, k) f32 in place, spanning the first columns first, by Cholesky of the
  * Gram matrix twice, f64 sums over a grid fixed by n. A column that depends on those before it becomes
  * zero. O(n k^2) time, up to 32 k^2 doubles. */
