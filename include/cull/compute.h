@@ -49,6 +49,12 @@ typedef struct cull_compute_fns {
                         cull_compute_path *out);
     cull_status (*at)(cull_ctx *cx, const cull_policy *p, const void *opts,
                       const cull_outcomes *rows, int64_t place, cull_decisions *out);
+    /* For a plan. `work`: adds the sizes that its time goes by, and sets `bend`; NULL = the rows alone. `brief`: options whose least value makes a
+     * trial short and holds as much, comma-separated; NULL = none. `trial`: rows that a fit is tried on at most; 0 = as of
+     * others. */
+    void (*work)(const cull_compute_problem *p, const void *opts, cull_policy_plan *out);
+    const char *brief;
+    int64_t trial;
 } cull_compute_fns;
 enum {
     CULL_READS_OUT = 1,
@@ -66,6 +72,12 @@ enum {
 CULL_API cull_status cull_compute_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                       const cull_compute_problem *p,
                                       cull_policy **out) CULL_CHECKED;
+/* What that would hold and do; nothing is kept. Bytes come from trials in a context of their own: of all rows where there are up
+ * to 8,192 (or `trial`), else of even samples of a quarter, a half and all of so many, along a line or, where bytes grow
+ * faster, along a parabola. Errors are those of the fit; what a sample alone is refused for is told in out->refused. */
+CULL_API cull_status cull_compute_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                       const cull_compute_problem *p,
+                                       cull_policy_plan *out) CULL_CHECKED;
 /* Decide about rows; opts NULL = as fitted. The models must be those of the policy, in number and, where
  * they have names, by name. */
 CULL_API cull_status cull_compute_apply(cull_ctx *cx, const cull_policy *p, const cull_opts *opts,

@@ -69,6 +69,25 @@ CULL_API cull_status cull_policy_write(cull_ctx *cx, const cull_policy *p,
 CULL_API cull_status cull_policy_open(cull_ctx *cx, const char *path,
                                       cull_policy **out) CULL_CHECKED;
 
+/* ---- before a fit, or before decisions ---- */
+enum { CULL_POLICY_WORKS = 6 };
+typedef struct {
+    const char *what; /* "cascades" */
+    double n;
+} cull_policy_work;
+/* What a fit would hold and do (cull_compute_plan, cull_trust_plan), or decisions would hold (cull_stream_plan). */
+typedef struct {
+    uint64_t bytes;    /* at once, at most, beside the rows */
+    int64_t tried;     /* rows of the largest trial that says so */
+    char refused[512]; /* why so few rows are refused; "" = they are not. All of them need not be */
+    cull_policy_work work[CULL_POLICY_WORKS]; /* the sizes that its time goes by */
+    int works;
+    double
+        bend; /* for methods: rows beyond which bytes no longer grow with their square; 0 = there are none */
+} cull_policy_plan;
+/* For methods: one more of those. */
+CULL_API void cull_policy_plan_add(cull_policy_plan *p, const char *what, double n);
+
 /* ---- decisions about rows: owned ---- */
 typedef struct cull_decisions {
     int64_t n;

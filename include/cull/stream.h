@@ -81,6 +81,12 @@ CULL_API cull_status cull_stream_sum(cull_ctx *cx, cull_stream *s,
                                      cull_stream_summary *out) CULL_CHECKED;
 CULL_API void cull_stream_free(cull_stream *s);
 
+/* What decisions about n rows at once hold, told from trials on some like them (`rows`), as cull_compute_plan tells of a fit; and
+ * with `checked` what their comparison with the outcomes holds (cull_compute_judge, cull_trust_check). p is not changed. */
+CULL_API cull_status cull_stream_plan(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
+                                      const cull_outcomes *rows, int64_t n, bool checked,
+                                      cull_policy_plan *out) CULL_CHECKED;
+
 #ifdef __cplusplus
 }
 #endif

@@ -49,6 +49,10 @@ typedef struct cull_trust_fns {
  * a truth that is missing. */
 CULL_API cull_status cull_trust_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                     const cull_trust_problem *p, cull_policy **out) CULL_CHECKED;
+/* What that would hold, as cull_compute_plan. */
+CULL_API cull_status cull_trust_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                     const cull_trust_problem *p,
+                                     cull_policy_plan *out) CULL_CHECKED;
 /* Decide about test rows, all of which count at once in a selection. *g (may be NULL) is what is guaranteed of
  * these decisions: `broken` is set where rows are among those of the calibration, or an option is another; strings live as long as the policy. */
 CULL_API cull_status cull_trust_apply(cull_ctx *cx, cull_policy *p, const cull_opts *opts,

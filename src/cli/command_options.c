@@ -268,6 +268,8 @@ static const cull_input policy_own[] = {
     {"anew", "ROWS",
      "of --watch: after an alarm fit anew on the next so many rows whose outcome came, and decide "
      "by that from then on"},
+    {"plan", NULL,
+     "a fit, apply, check: say what would be read, done, written and held; then stop"},
     {NULL, NULL, NULL}};
 static const cull_input policy_out[] = {
     {"out", "OUT...",

@@ -1,6 +1,7 @@
 /* data.c - cull data and cull feature: choose training examples, or columns. */
 #include "cull/text.h"
 #include "job.h"
+#include "plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,35 +71,6 @@ static int flags_of(cli *c, const session *s, unsigned *out)
     return DONE;
 }
 
-static int say_plan(cli *c, const cull_method *m, const cull_estimate *e)
-{
-    char a[32];
-    double all = e->read + e->features + e->choose;
-    progress_end();
-    if (c->json) {
-        printf("{\"method\":\"%s\",\"rows\":%lld,\"dim\":%lld,\"bytes\":%llu,\"passes\":%.1f,"
-               "\"seconds\":%.3f}\n",
-               m->slug, (long long)e->rows, (long long)e->dim, (unsigned long long)e->bytes,
-               e->passes, all);
-        return DONE;
-    }
-    printf("method    %s\nrows      %lld\n", m->slug, (long long)e->rows);
-    if (e->targets) printf("target    %lld\n", (long long)e->targets);
-    if (e->dim && c->task == CULL_TASK_FEATURE)
-        printf("columns   %lld\n", (long long)e->dim);
-    else if (e->dim)
-        printf("features  %lld numbers a row%s\n", (long long)e->dim,
-               e->makes_features ? ", made from the text" : "");
-    printf("budget    %s of %s\n", e->budget, e->cost_unit);
-    printf("passes    %.0f over the %s\n", e->passes,
-           c->task == CULL_TASK_FEATURE ? "table" : "pool");
-    printf("memory    about %s\n", cull_format_bytes(e->bytes, a));
-    printf("time      about %.1f s: %.1f s to read, ", all, e->read);
-    if (c->task != CULL_TASK_FEATURE) printf("%.1f s for features, ", e->features);
-    printf("%.1f s for %s\n", e->choose, m->slug);
-    return DONE;
-}
-
 static int write_outputs(cli *c, const session *s, const cull_run *r)
 {
     bool as_chosen;
@@ -133,9 +105,9 @@ static int run_session(cli *c, const cull_method *m, session *s)
     TRY(method_options(c, c->cx, m, true, &s->opts));
     TRY(job_of(c, &s->job));
     if (has(c, "plan")) {
-        cull_estimate e;
-        TRY(check(c, cull_job_estimate(s->job, m, s->opts, flags, &e)));
-        return say_plan(c, m, &e);
+        planned p = {.m = m, .timed = true};
+        TRY(check(c, cull_job_estimate(s->job, m, s->opts, flags, &p.e)));
+        return say_plan(c, &p);
     }
     cull_status done = cull_job_run(s->job, m, s->opts, flags);
     if (done == CULL_EWAIT) { /* a shard that has done its part */

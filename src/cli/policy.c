@@ -5,6 +5,7 @@
 #include "cull/stream.h"
 #include "cull/text.h"
 #include "cull/trust.h"
+#include "plan.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,6 +21,7 @@ typedef struct {
     cull_stream *stream;
     cull_decisions d;
     bool keeps; /* decisions say which rows to keep */
+    char reads[512];
 } work;
 
 static void work_free(work *w)
@@ -78,8 +80,59 @@ static int one_out(cli *c, const char **out)
     return DONE;
 }
 
+/* ---- --plan ---- */
+/* "runs.csv: quality small,large; cost 1,9". */
+static void name_reads(work *w)
+{
+    static const char *const one[] = {"quality", "score",  "cost",   "delay",
+                                      "truth",   "weight", "spread", "group"};
+    static const char *const many[] = {"logits", "probabilities", "features"};
+    const char *file[CULL_MODELS], *sep = ": ";
+    char *to = w->reads;
+    size_t room = sizeof w->reads, n = 0;
+    n += (size_t)snprintf(to, room, "%s", w->table ? w->table : "arrays");
+    for (int i = 0; i < COUNT(one); i++) {
+        if (n >= room || !has(w->c, one[i])) continue;
+        n += (size_t)snprintf(to + n, room - n, "%s%s %s", sep, one[i], value_of(w->c, one[i], ""));
+        sep = "; ";
+    }
+    for (int i = 0; i < COUNT(many); i++) {
+        int files = values_of(w->c, many[i], file, CULL_MODELS);
+        if (n >= room || !files) continue;
+        n += (size_t)snprintf(to + n, room - n, "%s%s of %d file%s", sep, many[i], files,
+                              files > 1 ? "s" : "");
+        sep = "; ";
+    }
+}
+
+/* `before`: the most bytes that were held to get so far. */
+static int tell_plan(work *w, const cull_policy_plan *plan, int64_t rows, uint64_t before,
+                     const char *what, const char *out)
+{
+    cli *c = w->c;
+    char writes[300];
+    const cull_outcomes *o = cull_outcomes_of(w->rows);
+    uint64_t later = cull_ctx_held(c->cx) + plan->bytes;
+    snprintf(writes, sizeof writes, "%s to %.250s", what,
+             strcmp(out, "-") ? out : "standard output");
+    name_reads(w);
+    planned p = {.m = w->policy ? cull_policy_method(w->policy) : c->method,
+                 .e = {.rows = rows,
+                       .budget = value_of(c, "budget", NULL),
+                       .cost_unit = "cost a row",
+                       .bytes = later > before ? later : before,
+                       .passes = 1},
+                 .rows = o,
+                 .opts = w->opts,
+                 .policy = plan,
+                 .reads = w->reads,
+                 .writes = writes};
+    for (int i = 0; i < o->xs; i++) p.e.dim += o->d[i];
+    return say_plan(c, &p);
+}
+
 /* ---- fit ---- */
-static int fit_compute(work *w)
+static int fit_compute(work *w, cull_policy_plan *plan)
 {
     cli *c = w->c;
     cull_compute_problem p = CULL_COMPUTE_PROBLEM;
@@ -89,10 +142,11 @@ static int fit_compute(work *w)
     TRY(number_of(c, "within", INFINITY, 0, INFINITY, false, &p.delay));
     TRY(number_of(c, "risk", NAN, 0, 1, false, &p.risk));
     TRY(number_of(c, "delta", p.delta, 0, 1, false, &p.delta));
+    if (plan) return check(c, cull_compute_plan(c->cx, c->method, w->opts, &p, plan));
     return check(c, cull_compute_fit(c->cx, c->method, w->opts, &p, &w->policy));
 }
 
-static int fit_trust(work *w)
+static int fit_trust(work *w, cull_policy_plan *plan)
 {
     cli *c = w->c;
     cull_trust_problem p = CULL_TRUST_PROBLEM;
@@ -100,6 +154,7 @@ static int fit_trust(work *w)
     TRY(number_of(c, "level", p.level, 0, 1, false, &p.level));
     TRY(number_of(c, "delta", p.delta, 0, 1, false, &p.delta));
     TRY(number_of(c, "above", NAN, -INFINITY, INFINITY, false, &p.above));
+    if (plan) return check(c, cull_trust_plan(c->cx, c->method, w->opts, &p, plan));
     return check(c, cull_trust_fit(c->cx, c->method, w->opts, &p, &w->policy));
 }
 
@@ -122,13 +177,18 @@ static void say_guarantee(cli *c, const cull_guarantee *g)
 static int run_fit(work *w)
 {
     cli *c = w->c;
+    cull_policy_plan plan;
     const char *out = "-";
     TRY(one_out(c, &out));
     if (has(c, "watch")) return fail(c, USAGE, "--watch is of apply");
     TRY(take_table(w, 0));
     TRY(method_options(c, c->cx, c->method, true, &w->opts));
     TRY(take_rows(w, true));
-    TRY(c->task == CULL_TASK_COMPUTE ? fit_compute(w) : fit_trust(w));
+    uint64_t open = cull_ctx_peak(c->cx);
+    cull_policy_plan *planning = has(c, "plan") ? &plan : NULL;
+    TRY(c->task == CULL_TASK_COMPUTE ? fit_compute(w, planning) : fit_trust(w, planning));
+    if (planning)
+        return tell_plan(w, planning, cull_outcomes_of(w->rows)->n, open, "a policy", out);
     for (int i = 0; i < cull_policy_notes(w->policy); i++)
         talk(c, "%s", cull_policy_note_at(w->policy, i));
     say_guarantee(c, cull_policy_guaranteed(w->policy));
@@ -174,8 +234,6 @@ static int begin(work *w)
 static int decide(work *w, cull_guarantee *g)
 {
     cli *c = w->c;
-    TRY(begin(w));
-    TRY(take_rows(w, true));
     const cull_outcomes *rows = cull_outcomes_of(w->rows);
     *g = (cull_guarantee){0};
     if (c->task == CULL_TASK_COMPUTE)
@@ -273,6 +331,20 @@ static void say_watch(cli *c, const cull_watch_summary *w, const cull_guarantee 
              w->bound, w->level, w->known);
 }
 
+/* Rows are counted block by block, as they would be decided on; the first block says what that holds. */
+static int plan_apply(work *w, const char *out)
+{
+    cli *c = w->c;
+    cull_policy_plan plan;
+    bool all = cull_stream_at_once(w->stream);
+    const cull_outcomes *o = cull_outcomes_of(w->rows);
+    if (!all) TRY(check(c, cull_outcomes_next(c->cx, w->rows, BLOCK)));
+    uint64_t open = cull_ctx_peak(c->cx);
+    TRY(check(c, cull_stream_plan(c->cx, w->policy, w->opts, o, o->n, false, &plan)));
+    while (!all && o->n) TRY(check(c, cull_outcomes_next(c->cx, w->rows, BLOCK)));
+    return tell_plan(w, &plan, o->first + o->n, open, "decisions", out);
+}
+
 static int run_apply_policy(work *w)
 {
     cli *c = w->c;
@@ -285,6 +357,7 @@ static int run_apply_policy(work *w)
     TRY(check(c, cull_stream_new(c->cx, w->policy, w->opts, &w->stream)));
     TRY(watch(w));
     TRY(take_rows(w, cull_stream_at_once(w->stream)));
+    if (has(c, "plan")) return plan_apply(w, out);
     TRY(check(c, cull_decisions_writer_open(c->cx, w->policy, out, &file)));
     cull_status s = CULL_OK;
     while (s == CULL_OK && more) s = one_block(w, file, &more);
@@ -366,10 +439,23 @@ static int judge_probabilities(work *w)
     return DONE;
 }
 
+static int plan_check(work *w)
+{
+    cli *c = w->c;
+    cull_policy_plan plan;
+    const cull_outcomes *rows = cull_outcomes_of(w->rows);
+    uint64_t open = cull_ctx_peak(c->cx);
+    TRY(check(c, cull_stream_plan(c->cx, w->policy, w->opts, rows, rows->n, true, &plan)));
+    return tell_plan(w, &plan, rows->n, open, "what was reached", "-");
+}
+
 static int run_check(work *w)
 {
     cli *c = w->c;
     cull_guarantee g;
+    TRY(begin(w));
+    TRY(take_rows(w, true));
+    if (has(c, "plan")) return plan_check(w);
     TRY(decide(w, &g));
     say_guarantee(c, &g);
     TRY(c->task == CULL_TASK_COMPUTE       ? judge_compute(w)
@@ -385,6 +471,7 @@ static int run_show(work *w)
     char buf[64];
     TRY(open_policy(w));
     if (c->inputs > 2) return fail(c, USAGE, "show takes a policy alone");
+    if (has(c, "plan")) return fail(c, USAGE, "--plan is of a fit, apply and check");
     const cull_method *m = cull_policy_method(w->policy);
     const cull_guarantee *g = cull_policy_guaranteed(w->policy);
     if (c->json) return check(c, cull_policy_write(c->cx, w->policy, "-"));

@@ -146,6 +146,11 @@ cull_status cull__policy_add_note(cull_ctx *cx, cull_policy *p, const char *s)
     return CULL_OK;
 }
 
+void cull_policy_plan_add(cull_policy_plan *p, const char *what, double n)
+{
+    if (p->works < CULL_POLICY_WORKS) p->work[p->works++] = (cull_policy_work){what, n};
+}
+
 cull_status cull_policy_note(cull_ctx *cx, cull_policy *p, const char *fmt, ...)
 {
     char text[1000];

@@ -41,6 +41,29 @@ cull_status cull_compute_fit(cull_ctx *cx, const cull_method *m, const cull_opts
     return cull__policy_fit(cx, CULL_TASK_COMPUTE, m, opts, fit, p, out);
 }
 
+static cull_status try_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                           const void *problem, const cull_outcomes *rows, cull_policy **out)
+{
+    cull_compute_problem p = *(const cull_compute_problem *)problem;
+    p.rows = rows;
+    return cull_compute_fit(cx, m, opts, &p, out);
+}
+
+cull_status cull_compute_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                              const cull_compute_problem *p, cull_policy_plan *out)
+{
+    const cull_compute_fns *fns = m->run.compute;
+    cull_opts *own = NULL;
+    *out = (cull_policy_plan){0};
+    CULL_TRY(cull__policy_of(cx, CULL_TASK_COMPUTE, m, opts));
+    CULL_TRY(check_problem(cx, p));
+    CULL_TRY(cull__outcomes_can(cx, m, fns->needs, p->rows));
+    if (!opts) CULL_TRY(cull_opts_new(cx, m, &own));
+    if (fns->work) fns->work(p, cull_opts_raw(opts ? opts : own), out);
+    cull_opts_free(own);
+    return cull__policy_plan(cx, m, opts, try_fit, p, fns->brief, fns->trial, p->rows, out);
+}
+
 /* ---- apply ---- */
 cull_status cull_compute_apply(cull_ctx *cx, const cull_policy *p, const cull_opts *opts,
                                const cull_outcomes *rows, cull_decisions *out)

@@ -8,6 +8,18 @@
 static const char *where(const cull_outcomes *o) { return o->where ? o->where : "the rows"; }
 
 /* ---- fit ---- */
+cull_status cull__policy_of(cull_ctx *cx, cull_task task, const cull_method *m,
+                            const cull_opts *opts)
+{
+    if (m->task != task)
+        return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s, not of %s", m->slug,
+                          cull_task_name(m->task), cull_task_name(task));
+    if (opts && cull_opts_method(opts) != m)
+        return cull__fail(cx, CULL_EINPUT, "these are options of %s, not of %s",
+                          cull_opts_method(opts)->slug, m->slug);
+    return CULL_OK;
+}
+
 cull_status cull__policy_fit(cull_ctx *cx, cull_task task, const cull_method *m,
                              const cull_opts *opts, cull__policy_fill *fill, const void *problem,
                              cull_policy **out)
@@ -15,12 +27,7 @@ cull_status cull__policy_fit(cull_ctx *cx, cull_task task, const cull_method *m,
     cull_opts *own = NULL;
     cull_policy *made = NULL;
     *out = NULL;
-    if (m->task != task)
-        return cull__fail(cx, CULL_EINPUT, "%s is a method of task %s, not of %s", m->slug,
-                          cull_task_name(m->task), cull_task_name(task));
-    if (opts && cull_opts_method(opts) != m)
-        return cull__fail(cx, CULL_EINPUT, "these are options of %s, not of %s",
-                          cull_opts_method(opts)->slug, m->slug);
+    CULL_TRY(cull__policy_of(cx, task, m, opts));
     if (!opts) CULL_TRY(cull_opts_new(cx, m, &own));
     cull__mark_t mark = cull__mark(cx);
     cull_status s = cull_policy_new(cx, &made);
@@ -80,11 +87,17 @@ cull_status cull__outcomes_quality(cull_ctx *cx, cull_outcomes *o)
     return CULL_OK;
 }
 
+cull_status cull__outcomes_can(cull_ctx *cx, const cull_method *m, unsigned needs,
+                               const cull_outcomes *rows)
+{
+    CULL_TRY(cull_outcomes_check(cx, rows));
+    return check_needs(cx, m, needs, rows);
+}
+
 cull_status cull__outcomes_for(cull_ctx *cx, const cull_method *m, unsigned needs,
                                const cull_outcomes *rows, cull_outcomes *out)
 {
-    CULL_TRY(cull_outcomes_check(cx, rows));
-    CULL_TRY(check_needs(cx, m, needs, rows));
+    CULL_TRY(cull__outcomes_can(cx, m, needs, rows));
     *out = *rows;
     return (needs & CULL_READS_QUALITY) && !rows->quality ? cull__outcomes_quality(cx, out)
                                                           : CULL_OK;

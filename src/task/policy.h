@@ -11,7 +11,21 @@ typedef cull_status cull__policy_fill(cull_ctx *cx, const cull_method *m, const 
 cull_status cull__policy_fit(cull_ctx *cx, cull_task task, const cull_method *m,
                              const cull_opts *opts, cull__policy_fill *fill, const void *problem,
                              cull_policy **out);
-/* rows checked, and with all that `needs` says; quality is made where it is asked for and outputs and
+/* What a fit by opts holds, from trials by `fit` on some of the rows, at most `most` (0 = as many as is usual): options named in
+ * `brief` have their least value there. */
+typedef cull_status cull__policy_try(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                                     const void *problem, const cull_outcomes *rows,
+                                     cull_policy **out);
+cull_status cull__policy_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                              cull__policy_try *fit, const void *problem, const char *brief,
+                              int64_t most, const cull_outcomes *rows, cull_policy_plan *out);
+/* m is a method of that task, and opts are its own. */
+cull_status cull__policy_of(cull_ctx *cx, cull_task task, const cull_method *m,
+                            const cull_opts *opts);
+/* rows are sound, and there is all that `needs` says. */
+cull_status cull__outcomes_can(cull_ctx *cx, const cull_method *m, unsigned needs,
+                               const cull_outcomes *rows);
+/* The same, and rows with all that `needs` says; quality is made where it is asked for and outputs and
  * truth are there. Scratch of cx. */
 cull_status cull__outcomes_for(cull_ctx *cx, const cull_method *m, unsigned needs,
                                const cull_outcomes *rows, cull_outcomes *out);

@@ -51,6 +51,24 @@ cull_status cull_trust_fit(cull_ctx *cx, const cull_method *m, const cull_opts *
     return cull__policy_fit(cx, CULL_TASK_TRUST, m, opts, fit, p, out);
 }
 
+static cull_status try_fit(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                           const void *problem, const cull_outcomes *rows, cull_policy **out)
+{
+    cull_trust_problem p = *(const cull_trust_problem *)problem;
+    p.rows = rows;
+    return cull_trust_fit(cx, m, opts, &p, out);
+}
+
+cull_status cull_trust_plan(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
+                            const cull_trust_problem *p, cull_policy_plan *out)
+{
+    *out = (cull_policy_plan){0};
+    CULL_TRY(cull__policy_of(cx, CULL_TASK_TRUST, m, opts));
+    CULL_TRY(check_problem(cx, m, p));
+    CULL_TRY(cull__outcomes_can(cx, m, m->run.trust->needs, p->rows));
+    return cull__policy_plan(cx, m, opts, try_fit, p, NULL, 0, p->rows, out);
+}
+
 /* ---- apply ---- */
 cull_status cull_trust_apply(cull_ctx *cx, cull_policy *p, const cull_opts *opts,
                              const cull_outcomes *rows, cull_decisions *out, cull_guarantee *g)

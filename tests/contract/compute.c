@@ -16,4 +16,12 @@ static cull_status apply_by(cull_ctx *cx, cull_policy *p, const cull_outcomes *r
     return cull_compute_apply(cx, p, NULL, rows, out);
 }
 
+static cull_status plan_by(cull_ctx *cx, const cull_method *m, const cull_opts *o,
+                           const cull_outcomes *rows, cull_policy_plan *out)
+{
+    cull_compute_problem p = CULL_COMPUTE_PROBLEM;
+    p.rows = rows;
+    return cull_compute_plan(cx, m, o, &p, out);
+}
+
 POLICIES_TESTS(CULL_TASK_COMPUTE)

@@ -107,6 +107,8 @@ static cull_status fit_by(cull_ctx *cx, const cull_method *m, const cull_opts *o
                           const cull_outcomes *rows, cull_policy **out);
 static cull_status apply_by(cull_ctx *cx, cull_policy *p, const cull_outcomes *rows,
                             cull_decisions *out);
+static cull_status plan_by(cull_ctx *cx, const cull_method *m, const cull_opts *o,
+                           const cull_outcomes *rows, cull_policy_plan *out);
 
 /* ---- what is compared ---- */
 static inline uint64_t bytes(uint64_t h, const void *p, size_t n)
@@ -498,6 +500,45 @@ static inline void policies_no_memory(const cull_method *m)
     made_free(f);
 }
 
+/* ---- before a fit ---- */
+/* As tests/cli/plan.sh has it for task data. */
+static inline void near_held(const cull_method *m, const char *what, uint64_t planned,
+                             uint64_t held)
+{
+    const double p = (double)planned, h = (double)held, some = 2 << 20;
+    if (p > 0 && p < 1.1 * h + some && h < 1.1 * p + some) return;
+    fail_msg("%s, %s: planned %.2f MiB, held %.2f", m->slug, what, p / (1 << 20), h / (1 << 20));
+}
+
+/* What a plan says is held, against what is, for as many rows as are tried and for three times as many. */
+static inline void policies_plan(const cull_method *m)
+{
+    int64_t tried = m->task == CULL_TASK_COMPUTE ? m->run.compute->trial : 0;
+    for (int64_t n = tried ? tried : 8192; n <= 3 * (tried ? tried : 8192); n *= 3) {
+        made *f = made_new(m, n, 1);
+        cull_policy_plan plan;
+        cull_policy *p;
+        cull_decisions d;
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, 1);
+        cull_opts *o = opts_of(cx, m);
+        ok(cx, plan_by(cx, m, o, &f->o, &plan));
+        CHECK(m, plan.tried == (tried ? tried : 8192) && !*plan.refused);
+        cull_ctx *own = hooked_ctx(&h, 1);
+        ok(own, fit_by(own, m, o, &f->o, &p));
+        near_held(m, "fit", plan.bytes, cull_ctx_peak(own));
+        ok(cx, cull_stream_plan(cx, p, NULL, &f->o, n, false, &plan));
+        cull_ctx *other = hooked_ctx(&h, 1);
+        ok(other, apply_by(other, p, &f->o, &d));
+        near_held(m, "apply", plan.bytes, cull_ctx_peak(other));
+        cull_decisions_free(&d);
+        cull_policy_free(p);
+        cull_opts_free(o);
+        cull_ctx_free(other), cull_ctx_free(own), cull_ctx_free(cx);
+        made_free(f);
+    }
+}
+
 #define POLICIES_TESTS(t)                                                                          \
     static void descriptor(void **state)                                                           \
     {                                                                                              \
@@ -544,6 +585,11 @@ static inline void policies_no_memory(const cull_method *m)
         (void)state;                                                                               \
         EACH_OF(t, m) policies_no_memory(m);                                                       \
     }                                                                                              \
+    static void plan(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        EACH_OF(t, m) policies_plan(m);                                                            \
+    }                                                                                              \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \
         if (!contract_start(t, argc, argv)) return 1;                                              \
@@ -551,6 +597,7 @@ static inline void policies_no_memory(const cull_method *m)
             cmocka_unit_test(descriptor), cmocka_unit_test(results), cmocka_unit_test(lacking),    \
             cmocka_unit_test(bad),        cmocka_unit_test(alike),   cmocka_unit_test(options),    \
             cmocka_unit_test(no_memory),  cmocka_unit_test(blocks),  cmocka_unit_test(watch),      \
+            cmocka_unit_test(plan),                                                                \
         };                                                                                         \
         return cmocka_run_group_tests(tests, NULL, NULL);                                          \
     }

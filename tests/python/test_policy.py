@@ -50,6 +50,20 @@ def decided(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_plans(rows, command):
+    v = rows["val"]
+    words = ["--score", "s1,s2", "--quality", "q1,q2", "--budget", 5, rows["folder"] / "val.csv"]
+    said = json.loads(command("compute", "cascade", "--plan", "--json", "--threads", 1, *words))
+    given = dict(score=of(v, "s"), quality=of(v), models=["q1", "q2"], budget=5, threads=1)
+    p = cull.compute.plan("cascade", **given)
+    assert p.work == said["work"] == {"orders of models": 4, "cascades": 202}
+    assert p.tried == said["tried"] == N and p.refused is None and 0 < p.bytes <= said["bytes"]
+    t = cull.trust.plan("prediction-sets", logits=v["logits"][1], truth=v["y"])
+    assert t.bytes > 0 and t.work == {} and t.tried == N
+    with pytest.raises(cull.InputError, match="needs the truth"):
+        cull.trust.plan("prediction-sets", logits=v["logits"][1])
+
+
 def test_cascade_is_the_command_s(rows, command, tmp_path):
     v, t = rows["val"], rows["new"]
     words = ["--score", "s1,s2", "--cost", "1.5,c2"]

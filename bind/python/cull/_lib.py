@@ -508,6 +508,23 @@ class ComputeProblem(ctypes.Structure):
     ]
 
 
+class PolicyWork(ctypes.Structure):
+    C = "cull_policy_work"
+    _fields_ = [("what", c_char_p), ("n", c_double)]
+
+
+class PolicyPlan(ctypes.Structure):
+    C = "cull_policy_plan"
+    _fields_ = [
+        ("bytes", c_uint64),
+        ("tried", c_int64),
+        ("refused", ctypes.c_char * 512),
+        ("work", PolicyWork * 6),
+        ("works", c_int),
+        ("bend", c_double),
+    ]
+
+
 class TrustProblem(ctypes.Structure):
     C = "cull_trust_problem"
     _fields_ = [
@@ -964,6 +981,15 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         _OUT,
     ),
     (
+        "compute_plan",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(ComputeProblem),
+        POINTER(PolicyPlan),
+    ),
+    (
         "compute_apply",
         c_int,
         c_void_p,
@@ -981,6 +1007,15 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
         POINTER(ComputeVerdict),
     ),
     ("trust_fit", c_int, c_void_p, c_void_p, c_void_p, POINTER(TrustProblem), _OUT),
+    (
+        "trust_plan",
+        c_int,
+        c_void_p,
+        c_void_p,
+        c_void_p,
+        POINTER(TrustProblem),
+        POINTER(PolicyPlan),
+    ),
     (
         "trust_apply",
         c_int,

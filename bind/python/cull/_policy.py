@@ -10,7 +10,7 @@ import tempfile
 from ctypes import byref, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -379,26 +379,69 @@ def method_of(task: str, name: str) -> Method:
     return Method(of[slug])
 
 
-def fitted(kind: Type[P], method: str, problem: Any, function: Any, given: Dict[str, Any]) -> P:
-    m = method_of(kind.task, method)
+@dataclass(frozen=True)
+class Plan:
+    """What a fit would hold and do.
+
+    bytes    held at once, at most, beside the rows
+    tried    rows of the largest trial that says so
+    refused  why so few rows are refused, or None; all of them need not be
+    work     the sizes that its time goes by
+    """
+
+    bytes: int
+    tried: int
+    refused: Optional[str]
+    work: Dict[str, float]
+
+
+T = TypeVar("T")
+
+
+def _with_rows(
+    task: str,
+    verb: str,
+    method: str,
+    problem: Any,
+    given: Dict[str, Any],
+    call: Callable[[Context, Any, Optional[int]], T],
+) -> T:
+    m = method_of(task, method)
     common = [name for name, *_ in COMMON]
-    _catalogue.refuse("fit", given, [*NAMES, *common, *m.options])
+    _catalogue.refuse(verb, given, [*NAMES, *common, *m.options])
     given = {k: v for k, v in given.items() if v is not None}
     options = {k: given.pop(k) for k in m.options if k in given}
     rows = Rows({k: given.pop(k) for k in NAMES if k in given})
     problem.rows = ctypes.pointer(rows.c)
 
-    def work(cx: Context) -> P:
-        out = c_void_p()
+    def work(cx: Context) -> T:
         opts = m.set(cx, options)
         try:
-            cx.check(function(cx.at, m.at, opts, byref(problem), byref(out)))
+            return call(cx, m.at, opts)
         finally:
             lib.cull_opts_free(opts)
+
+    found: T = _catalogue.with_context(given, work)
+    return found
+
+
+def fitted(kind: Type[P], method: str, problem: Any, function: Any, given: Dict[str, Any]) -> P:
+    def call(cx: Context, at: Any, opts: Optional[int]) -> P:
+        out = c_void_p()
+        cx.check(function(cx.at, at, opts, byref(problem), byref(out)))
         return kind(cx, out.value or 0)
 
-    found: P = _catalogue.with_context(given, work)
-    return found
+    return _with_rows(kind.task, "fit", method, problem, given, call)
+
+
+def planned(task: str, method: str, problem: Any, function: Any, given: Dict[str, Any]) -> Plan:
+    def call(cx: Context, at: Any, opts: Optional[int]) -> Plan:
+        p = _lib.PolicyPlan()
+        cx.check(function(cx.at, at, opts, byref(problem), byref(p)))
+        work = {_text(w.what): float(w.n) for w in p.work[: p.works]}
+        return Plan(int(p.bytes), int(p.tried), _text(p.refused) or None, work)
+
+    return _with_rows(task, "plan", method, problem, given, call)
 
 
 def loaded(kind: Type[P], path: Where) -> P:

@@ -19,7 +19,7 @@ from typing import Any, List, Optional, Tuple
 
 from . import _catalogue, _lib, _outcomes, _policy
 from ._lib import lib
-from ._policy import Decisions, Guarantee, Policy, Where
+from ._policy import Decisions, Guarantee, Plan, Policy, Where
 
 METHODS: List[str] = [m["slug"] for m in _catalogue.methods_of("compute")]
 __all__ = [
@@ -28,11 +28,13 @@ __all__ = [
     "Decisions",
     "Guarantee",
     "Line",
+    "Plan",
     "Verdict",
     "describe",
     "fit",
     "judge",
     "load",
+    "plan",
 ]
 
 
@@ -44,6 +46,22 @@ class ComputePolicy(Policy):
         """Decide about rows, described as for `fit`, without quality and truth. Options of the method may be
         given anew; `seed` is that of random draws."""
         return self._decide(lib.cull_compute_apply, given)
+
+
+def _problem(
+    budget: Optional[float],
+    target: Optional[float],
+    within: Optional[float],
+    risk: Optional[float],
+    delta: float,
+) -> _lib.ComputeProblem:
+    return _lib.ComputeProblem(
+        budget=_policy.number("budget", budget, math.inf),
+        target=_policy.number("target", target, -math.inf),
+        delay=_policy.number("within", within, math.inf),
+        risk=_policy.number("risk", risk, math.nan),
+        delta=_policy.number("delta", delta, 0.1),
+    )
 
 
 def fit(
@@ -62,14 +80,23 @@ def fit(
     loss (1 - quality) is at most this, but with a chance of delta (0 = in expectation). Also what describes
     rows (help(cull.compute)), the method's options (cull.compute.describe(method)), seed, threads, memory,
     isa, tmpdir and progress."""
-    p = _lib.ComputeProblem(
-        budget=_policy.number("budget", budget, math.inf),
-        target=_policy.number("target", target, -math.inf),
-        delay=_policy.number("within", within, math.inf),
-        risk=_policy.number("risk", risk, math.nan),
-        delta=_policy.number("delta", delta, 0.1),
-    )
+    p = _problem(budget, target, within, risk, delta)
     return _policy.fitted(ComputePolicy, method, p, lib.cull_compute_fit, given)
+
+
+def plan(
+    method: str,
+    *,
+    budget: Optional[float] = None,
+    target: Optional[float] = None,
+    within: Optional[float] = None,
+    risk: Optional[float] = None,
+    delta: float = 0.1,
+    **given: Any,
+) -> Plan:
+    """What `fit` would hold and do, of the same arguments; nothing is learnt but from some of the rows, for a trial."""
+    p = _problem(budget, target, within, risk, delta)
+    return _policy.planned("compute", method, p, lib.cull_compute_plan, given)
 
 
 def load(path: Where) -> ComputePolicy:

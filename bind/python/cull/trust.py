@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from . import _catalogue, _lib, _outcomes, _policy
 from ._lib import InputError, lib
-from ._policy import Decisions, Guarantee, Policy, Watched, Where
+from ._policy import Decisions, Guarantee, Plan, Policy, Watched, Where
 
 METHODS: List[str] = [m["slug"] for m in _catalogue.methods_of("trust")]
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "ConformalClassifier",
     "Decisions",
     "Guarantee",
+    "Plan",
     "Reliability",
     "SelectiveClassifier",
     "Verdict",
@@ -38,6 +39,7 @@ __all__ = [
     "describe",
     "fit",
     "load",
+    "plan",
 ]
 
 
@@ -108,6 +110,14 @@ class Reliability:
     bins: npt.NDArray[np.float64]  # (15, 5): rows, mean probability, share of hits, its 95 % interval
 
 
+def _problem(level: float, delta: float, above: Optional[float]) -> _lib.TrustProblem:
+    return _lib.TrustProblem(
+        level=_policy.number("level", level, 0.1),
+        delta=_policy.number("delta", delta, 0),
+        above=_policy.number("above", above, math.nan),
+    )
+
+
 def fit(
     method: str,
     *,
@@ -122,12 +132,21 @@ def fit(
     above: of a selection, rows of truth > above are looked for; None = of truth 1. Also what describes rows
     (help(cull.trust)), the method's options (cull.trust.describe(method)), seed, threads, memory, isa,
     tmpdir and progress."""
-    p = _lib.TrustProblem(
-        level=_policy.number("level", level, 0.1),
-        delta=_policy.number("delta", delta, 0),
-        above=_policy.number("above", above, math.nan),
-    )
+    p = _problem(level, delta, above)
     return _policy.fitted(Certificate, method, p, lib.cull_trust_fit, given)
+
+
+def plan(
+    method: str,
+    *,
+    level: float = 0.1,
+    delta: float = 0.0,
+    above: Optional[float] = None,
+    **given: Any,
+) -> Plan:
+    """What `fit` would hold and do, of the same arguments; calibration is on some of the rows, for a trial."""
+    p = _problem(level, delta, above)
+    return _policy.planned("trust", method, p, lib.cull_trust_plan, given)
 
 
 def load(path: Where) -> Certificate:

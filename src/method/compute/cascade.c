@@ -530,12 +530,28 @@ static cull_status at(cull_ctx *cx, const cull_policy *p, const void *o_, const 
     return run(cx, o_, &c, rows, out);
 }
 
+/* Orders of up to three of the models, with every threshold of the grid at all stages but the last. */
+static void work(const cull_compute_problem *p, const void *o_, cull_policy_plan *out)
+{
+    const opts *o = o_;
+    double orders = 0, cascades = 0, more = 1, grid = 1;
+    for (int s = 0; s < 3 && s < o->stages && s < p->rows->models; s++) {
+        more *= p->rows->models - s;
+        orders += more, cascades += more * grid;
+        grid *= (double)o->quantiles;
+    }
+    cull_policy_plan_add(out, "orders of models", orders);
+    cull_policy_plan_add(out, "cascades", cascades);
+    if (o->stages > 3) cull_policy_plan_add(out, "beginnings of longer ones", (double)o->nodes);
+}
+
 static const cull_compute_fns fns = {.needs = CULL_READS_SCORE | CULL_READS_QUALITY,
                                      .apply_needs = CULL_READS_SCORE,
                                      .fit = fit,
                                      .apply = apply,
                                      .path = path_of,
-                                     .at = at};
+                                     .at = at,
+                                     .work = work};
 
 const cull_method cull__method_cascade = {
     .slug = "cascade",

@@ -305,10 +305,20 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_, con
     return cull__for(cx, r->n, 256, decide, &j);
 }
 
+static void work(const cull_compute_problem *p, const void *o_, cull_policy_plan *out)
+{
+    const opts *o = o_;
+    double learnt = (1 - o->hold) * (double)p->rows->n, each = ceil(learnt / (double)o->batch);
+    cull_policy_plan_add(out, "exits", p->rows->models);
+    cull_policy_plan_add(out, "steps of training at most", each * (double)(o->epochs + o->warm));
+}
+
 static const cull_compute_fns fns = {.needs = CULL_READS_OUT | CULL_READS_TRUTH | CULL_READS_X,
                                      .apply_needs = CULL_READS_OUT | CULL_READS_X,
                                      .fit = fit,
-                                     .apply = apply};
+                                     .apply = apply,
+                                     .work = work,
+                                     .brief = "epochs,warm"};
 
 const cull_method cull__method_exit_heads = {
     .slug = "exit-heads",

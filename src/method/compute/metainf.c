@@ -22,6 +22,7 @@
 #include "score/folds.h"
 #include "score/meta.h"
 #include "score/outcomes.h"
+#include "score/predict.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -176,17 +177,21 @@ static cull_status judge(cull_ctx *cx, const school *s, const cull__meta_opts *w
     return CULL_OK;
 }
 
+static bool judged(const opts *o, int kind, int ways)
+{
+    enum { PAIRED = 16 }; /* ways; a forest for each pair of more takes long */
+    return kind == o->kind || (o->beside && (kind != CULL__META_PAIRS || ways <= PAIRED));
+}
+
 static cull_status compare(cull_ctx *cx, const school *s, const opts *o, const int32_t *fold,
                            int64_t folds, cull_policy *out)
 {
     static const char *const name[] = {"joint", "each", "alors", "isac", "pairs", "single"};
-    enum { PAIRED = 16 }; /* ways; a forest for each pair of more takes long */
     double v[CULL__METAS][2];
     for (int kind = 0; kind < CULL__METAS; kind++) {
         cull__meta_opts way = way_of(o);
         v[kind][0] = v[kind][1] = NAN;
-        if (kind != o->kind && (!o->beside || (kind == CULL__META_PAIRS && s->r.ways > PAIRED)))
-            continue;
+        if (!judged(o, kind, s->r.ways)) continue;
         way.kind = kind;
         CULL_TRY(judge(cx, s, &way, fold, folds, &v[kind][0], &v[kind][1]));
         CULL_TRY(cull_policy_note(
@@ -361,10 +366,30 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
     return CULL_OK;
 }
 
+/* Predictors by kernels learn from so many of (row, way) at most, and hold their square. */
+static void work(const cull_compute_problem *p, const void *o_, cull_policy_plan *out)
+{
+    const opts *o = o_;
+    const double ways = p->rows->models, folds = (double)o->folds, n = (double)p->rows->n;
+    double predictors = 0;
+    for (int kind = 0; kind < CULL__METAS; kind++) {
+        if (!judged(o, kind, p->rows->models)) continue;
+        if (kind == CULL__META_JOINT) predictors++;
+        if (kind == CULL__META_EACH) predictors += ways;
+        if (kind == CULL__META_PAIRS) predictors += ways * (ways - 1) / 2;
+    }
+    cull_policy_plan_add(out, "folds", folds);
+    cull_policy_plan_add(out, "predictors", folds * predictors);
+    cull_policy_plan_add(out, "distances", n * n);
+    out->bend = CULL__KERNEL_ROWS * folds / ((folds - 1) * ways);
+}
+
 static const cull_compute_fns fns = {.needs = CULL_READS_QUALITY | CULL_READS_X,
                                      .apply_needs = CULL_READS_X,
                                      .fit = fit,
-                                     .apply = apply};
+                                     .apply = apply,
+                                     .work = work,
+                                     .trial = 256};
 const cull_method cull__method_metainf = {
     .slug = "metainf",
     .title = "the way to run a workload that did best on workloads like it",

@@ -546,10 +546,19 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
     return isnan(p->risk) ? plain(cx, p, o_, out) : within_limit(cx, p, o_, out);
 }
 
+static void work(const cull_compute_problem *p, const void *o_, cull_policy_plan *out)
+{
+    const opts *o = o_;
+    cull_policy_plan_add(out, "folds", (double)o->folds);
+    cull_policy_plan_add(out, "subsets of experts at most", ldexp(1, p->rows->models) - 1);
+}
+
 static const cull_compute_fns fns = {.needs = CULL_READS_OUT | CULL_READS_TRUTH | CULL_READS_X,
                                      .apply_needs = CULL_READS_X,
                                      .fit = fit,
-                                     .apply = apply};
+                                     .apply = apply,
+                                     .work = work,
+                                     .brief = "epochs"};
 const cull_method cull__method_moe2 = {
     .slug = "moe2",
     .title = "the best subset of experts under budgets, mixed row by row",

@@ -496,12 +496,23 @@ static cull_status fit(cull_ctx *cx, const cull_compute_problem *p, const void *
     return isnan(p->risk) ? plain(cx, p, o_, out) : within_limit(cx, p, o_, out);
 }
 
+static void work(const cull_compute_problem *p, const void *o_, cull_policy_plan *out)
+{
+    const opts *o = o_;
+    cull_policy_plan_add(out, "folds", (double)o->folds);
+    if (o->kind == CULL__ROUTER_KNN)
+        cull_policy_plan_add(out, "distances", (double)p->rows->n * (double)p->rows->n);
+    else
+        cull_policy_plan_add(out, "predictors", ((double)o->folds + 1) * p->rows->models);
+}
+
 static const cull_compute_fns fns = {.needs = CULL_READS_QUALITY | CULL_READS_X,
                                      .apply_needs = CULL_READS_X,
                                      .fit = fit,
                                      .apply = apply,
                                      .path = path_of,
-                                     .at = at};
+                                     .at = at,
+                                     .work = work};
 const cull_method cull__method_router = {
     .slug = "router",
     .title = "the model whose answer is predicted to be worth most for its cost",
