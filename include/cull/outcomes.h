@@ -87,6 +87,14 @@ typedef struct {
     int probabilities_files;
     const char *const *features; /* a file (n, d), or one for each exit */
     int features_files;
+    const char *attributes; /* columns of numbers that describe rows, instead of features */
+    /* The table has a row for each run instead: "workload=COLUMN,way=COLUMN,quality=COLUMN,cost=COLUMN". Rows of outcomes are
+     * the workloads and models the ways, both sorted (numbers by value, else as bytes), so that the order of runs changes
+     * nothing; COLUMN+COLUMN names a workload or a way by several. loss=COLUMN makes quality -v, time=COLUMN 1 / v. Runs of one cell
+     * count by their mean; a blank or nan is no run. A cell without one has quality NAN, and the cost that the way's runs have on
+     * average. Attributes and the group must be the same in all rows of a workload. `models` names the ways that count;
+     * other columns and arrays are refused. Such a table is read whole (cull_outcomes_open). NULL = it has not. */
+    const char *runs;
 } cull_outcomes_opts;
 /* clang-format off */
 #define CULL_OUTCOMES_OPTS {.size = sizeof(cull_outcomes_opts)}

@@ -50,6 +50,8 @@ static int take_rows(work *w, bool all)
     o.weight = value_of(c, "weight", NULL);
     o.spread = value_of(c, "spread", NULL);
     o.group = value_of(c, "group", NULL);
+    o.attributes = value_of(c, "attributes", NULL);
+    o.runs = value_of(c, "long", NULL);
     o.logits = logits;
     o.logits_files = values_of(c, "logits", logits, CULL_MODELS);
     o.probabilities = probabilities;
@@ -84,8 +86,8 @@ static int one_out(cli *c, const char **out)
 /* "runs.csv: quality small,large; cost 1,9". */
 static void name_reads(work *w)
 {
-    static const char *const one[] = {"quality", "score",  "cost",   "delay",
-                                      "truth",   "weight", "spread", "group"};
+    static const char *const one[] = {"long",  "quality", "score",  "cost",  "delay",
+                                      "truth", "weight",  "spread", "group", "attributes"};
     static const char *const many[] = {"logits", "probabilities", "features"};
     const char *file[CULL_MODELS], *sep = ": ";
     char *to = w->reads;
@@ -354,6 +356,10 @@ static int run_apply_policy(work *w)
     bool more = true;
     TRY(one_out(c, &out));
     TRY(begin(w));
+    if (has(c, "long"))
+        return fail(c, USAGE,
+                    "--long is of a fit and check; apply takes a row for each workload, by "
+                    "--attributes");
     TRY(check(c, cull_stream_new(c->cx, w->policy, w->opts, &w->stream)));
     TRY(watch(w));
     TRY(take_rows(w, cull_stream_at_once(w->stream)));

@@ -367,6 +367,7 @@ cull_status cull__cols_next(cull_ctx *cx, cull__cols *r, int64_t most, cull_tabl
     return finish(r, out);
 }
 
+int64_t cull__cols_line(const cull__cols *r) { return r->text ? r->g.line - 1 : 0; }
 const cull__keys *cull__cols_keys(const cull__cols *r, int col) { return &r->g.c[col].keys; }
 
 /* ---- a table, whole ---- */

@@ -34,6 +34,8 @@ cull_status cull__cols_open(cull_ctx *cx, const char *path, const cull__col *col
 /* Up to `most` more rows, which are the reader's until the next call: out->n = 0 at the end. Text holds one part of the
  * file beside them; arrays stay mapped. */
 cull_status cull__cols_next(cull_ctx *cx, cull__cols *r, int64_t most, cull_table *out);
+/* Of text: the line that the row read last ends on; of arrays 0. */
+int64_t cull__cols_line(const cull__cols *r);
 const cull__keys *cull__cols_keys(const cull__cols *r, int col);
 void cull__cols_close(cull__cols *r);
 

@@ -1,46 +1,9 @@
-/* outcomes_file.c - what models said about rows, read from columns of a table and from arrays. */
-#include "base/base.h"
-#include "cull/outcomes.h"
-#include "cull/pool.h"
-#include "io/table.h"
+/* outcomes_file.c - what models said about rows, in columns of a table and in arrays: opened. */
+#include "repr/outcomes_file.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Lists of columns, in the order in which they stand in the table that is opened. */
-enum { SCORE, QUALITY, COST, LISTS };
-enum { TRUTH, WEIGHT, SPREAD, SINGLES };
-enum { FEATURES = 64, ARRAYS = CULL_MODELS + FEATURES + 1 };
-
-struct cull_outcomes_file {
-    cull_outcomes o; /* the rows at hand */
-    cull__cols *table;
-    int from[LISTS][CULL_MODELS]; /* which column of it; -1 = the number is the same in all rows */
-    double same[CULL_MODELS];     /* of costs */
-    int parts[LISTS], single_from[SINGLES], group_from;
-    int64_t rows, ended;      /* of the arrays, -1 = there is none; 1 = the table has no more */
-    char rows_of[256];        /* which said so */
-    cull_array array[ARRAYS]; /* kept open: outputs and features point into them */
-    int arrays;
-    const cull_array *truth;
-    const float *out0[CULL_MODELS], *x0[FEATURES], *out[CULL_MODELS], *x[FEATURES];
-    float *own[ARRAYS]; /* made from arrays that are not f32 */
-    int owns;
-    int64_t d[FEATURES];
-    const char *name[CULL_MODELS];
-    double each[CULL_MODELS], delay[CULL_MODELS];
-    double *list[LISTS], *single[SINGLES], *truths; /* truths: of a file, of all rows */
-    int64_t list_cap[LISTS], single_cap[SINGLES], group_cap, hash_cap, name_cap;
-    int32_t *group;
-    const char **group_name; /* in the table's keys */
-    uint64_t *hash;
-    char *words; /* names and lists, cut apart */
-    char where[256];
-};
 
 void cull_outcomes_close(cull_outcomes_file *f)
 {
@@ -50,6 +13,8 @@ void cull_outcomes_close(cull_outcomes_file *f)
     for (int i = 0; i < LISTS; i++) cull__free(f->list[i]);
     for (int i = 0; i < SINGLES; i++) cull__free(f->single[i]);
     cull__cols_close(f->table);
+    cull__runs_free(&f->runs);
+    cull__free(f->attributes);
     cull__free(f->truths);
     cull__free(f->group_name);
     cull__free(f->group);
@@ -62,7 +27,7 @@ const cull_outcomes *cull_outcomes_of(const cull_outcomes_file *f) { return &f->
 
 const char *cull_outcomes_group(const cull_outcomes_file *f, int32_t g)
 {
-    return f->group_name && g >= 0 && g < f->o.groups ? f->group_name[g] : NULL;
+    return f->o.group_name && g >= 0 && g < f->o.groups ? f->o.group_name[g] : NULL;
 }
 
 typedef struct {
@@ -86,7 +51,8 @@ static cull_status split(opening *g, const char *what, const char *list, int at)
         char *comma = strchr(s, ',');
         if (comma) *comma = 0;
         if (g->parts[at] == CULL_MODELS)
-            return cull__fail(g->cx, CULL_EINPUT, "--%s: more than %d models", what, CULL_MODELS);
+            return cull__fail(g->cx, CULL_EINPUT, "--%s: more than %d %s", what, CULL_MODELS,
+                              at == ATTRIBUTES ? "columns" : "models");
         if (!*s) return cull__fail(g->cx, CULL_EINPUT, "--%s '%s': an entry is empty", what, list);
         g->part[at][g->parts[at]++] = s;
         if (!comma) return CULL_OK;
@@ -109,17 +75,22 @@ static cull_status agree(opening *g, const char *what, int n)
 
 static size_t length(const char *s) { return s ? strlen(s) + 1 : 0; }
 
-static cull_status lists(opening *g, const cull_outcomes_opts *o)
+static cull_status split_all(opening *g, const cull_outcomes_opts *o)
 {
     size_t n = length(o->models) + length(o->score) + length(o->quality) + length(o->cost) +
-               length(o->delay);
+               length(o->delay) + length(o->attributes);
     CULL_TRY(CULL_ALLOC(g->cx, g->f->words, (int64_t)n + 1));
     g->words = g->f->words;
     CULL_TRY(split(g, "score", o->score, SCORE));
     CULL_TRY(split(g, "quality", o->quality, QUALITY));
     CULL_TRY(split(g, "cost", o->cost, COST));
+    CULL_TRY(split(g, "attributes", o->attributes, ATTRIBUTES));
     CULL_TRY(split(g, "models", o->models, MODELS));
-    CULL_TRY(split(g, "delay", o->delay, DELAY));
+    return split(g, "delay", o->delay, DELAY);
+}
+
+static cull_status lists(opening *g, const cull_outcomes_opts *o)
+{
     CULL_TRY(agree(g, "score", g->parts[SCORE]));
     CULL_TRY(agree(g, "quality", g->parts[QUALITY]));
     CULL_TRY(agree(g, "logits", o->logits_files));
@@ -127,7 +98,7 @@ static cull_status lists(opening *g, const cull_outcomes_opts *o)
     CULL_TRY(agree(g, "cost", g->parts[COST]));
     CULL_TRY(agree(g, "models", g->parts[MODELS]));
     CULL_TRY(agree(g, "delay", g->parts[DELAY]));
-    if (!g->f->o.models && o->features_files) g->f->o.models = 1;
+    if (!g->f->o.models && (o->features_files || o->attributes)) g->f->o.models = 1;
     if (g->f->o.models > CULL_MODELS)
         return cull__fail(g->cx, CULL_EINPUT, "there are %d models; at most %d", g->f->o.models,
                           CULL_MODELS);
@@ -138,7 +109,8 @@ static cull_status lists(opening *g, const cull_outcomes_opts *o)
 }
 
 /* ---- rows ---- */
-static cull_status other_rows(cull_ctx *cx, const char *path, int64_t n, const char *of, int64_t m)
+cull_status cull__outcomes_differ(cull_ctx *cx, const char *path, int64_t n, const char *of,
+                                  int64_t m)
 {
     return cull__fail(cx, CULL_EINPUT, "%s has %" PRId64 " rows, %s has %" PRId64, path, n, of, m);
 }
@@ -151,7 +123,7 @@ static cull_status same_rows(opening *g, const char *path, int64_t n)
         f->rows = n;
         cull__quote(path, strlen(path), f->rows_of, sizeof f->rows_of);
     }
-    return f->rows == n ? CULL_OK : other_rows(g->cx, path, n, f->rows_of, f->rows);
+    return f->rows == n ? CULL_OK : cull__outcomes_differ(g->cx, path, n, f->rows_of, f->rows);
 }
 
 static bool is_number(const char *s, double *v) { return cull__parse_f64(s, strlen(s), v); }
@@ -224,6 +196,8 @@ static cull_status arrays(opening *g, const cull_outcomes_opts *o)
 {
     if (o->logits_files && o->probabilities_files)
         return cull__fail(g->cx, CULL_EINPUT, "give --logits or --probabilities, not both");
+    if (o->features_files && o->attributes)
+        return cull__fail(g->cx, CULL_EINPUT, "give --features or --attributes, not both");
     CULL_TRY(outputs(g, o->logits, o->logits_files, CULL_LOGITS));
     CULL_TRY(outputs(g, o->probabilities, o->probabilities_files, CULL_PROBABILITIES));
     return features(g, o);
@@ -276,7 +250,8 @@ static cull_status columns(opening *g, const cull_outcomes_opts *o, bool truth_f
             !single[i]
                 ? -1
                 : want(&w, single[i], i == TRUTH && o->late ? CULL__COL_BLANKS : CULL__COL_NUMBER);
-    if (w.n && !o->table) return no_table(g, "score, --quality, --cost or --truth", w.col[0].name);
+    if (w.n && !o->table)
+        return no_table(g, "score, --quality, --cost, --attributes or --truth", w.col[0].name);
     if (o->group && !o->table) return no_table(g, "group", o->group);
     f->group_from = o->group ? want(&w, o->group, CULL__COL_KEY) : -1;
     if (!w.n) return CULL_OK;
@@ -361,11 +336,69 @@ static cull_status delays(opening *g)
     return CULL_OK;
 }
 
+/* ---- a row for each run ---- */
+static cull_status only_runs(opening *g, const cull_outcomes_opts *o)
+{
+    const char *other = o->score                 ? "score"
+                        : o->quality             ? "quality"
+                        : o->truth               ? "truth"
+                        : o->weight              ? "weight"
+                        : o->spread              ? "spread"
+                        : o->logits_files        ? "logits"
+                        : o->probabilities_files ? "probabilities"
+                        : o->features_files      ? "features"
+                                                 : NULL;
+    if (other)
+        return cull__fail(g->cx, CULL_EINPUT,
+                          "--%s is of tables with a row for each input; with --long a row is a run",
+                          other);
+    if (!o->table) return no_table(g, "long", o->runs);
+    if (g->parts[COST] && !all_numbers(g))
+        return cull__fail(g->cx, CULL_EINPUT,
+                          "--cost %s: of runs it is a column of --long: cost=COLUMN", o->cost);
+    return CULL_OK;
+}
+
+static cull_status open_runs(opening *g, const cull_outcomes_opts *o)
+{
+    cull_outcomes_file *f = g->f;
+    cull__runs *r = &f->runs;
+    CULL_TRY(split_all(g, o));
+    CULL_TRY(only_runs(g, o));
+    cull__runs_opts ro = {.table = o->table,
+                          .columns = o->runs,
+                          .way = g->part[MODELS],
+                          .ways = g->parts[MODELS],
+                          .attribute = g->part[ATTRIBUTES],
+                          .attributes = g->parts[ATTRIBUTES],
+                          .group = o->group};
+    cull__quote(o->table, strlen(o->table), f->where, sizeof f->where);
+    CULL_TRY(cull__runs_read(g->cx, &ro, r));
+    if (r->cost && g->parts[COST])
+        return cull__fail(g->cx, CULL_EINPUT, "--cost is given, and cost=COLUMN of --long too");
+    f->o.models = r->ways;
+    g->first = "long";
+    CULL_TRY(agree(g, "cost", g->parts[COST]));
+    CULL_TRY(agree(g, "delay", g->parts[DELAY]));
+    CULL_TRY(delays(g));
+    if (g->parts[COST]) f->o.each = f->each;
+    f->o.where = f->where;
+    f->o.name = r->name;
+    f->d[0] = r->d;
+    f->x[0] = r->x;
+    f->o.x = f->x, f->o.d = f->d, f->o.xs = r->d > 0;
+    f->o.quality = r->quality, f->o.cost = r->cost;
+    f->o.group = r->group, f->o.groups = r->groups, f->o.group_name = r->group_name;
+    return CULL_OK;
+}
+
 static cull_status open_all(opening *g, const cull_outcomes_opts *o)
 {
     cull_outcomes_file *f = g->f;
     bool file = o->truth && exists(o->truth);
     f->rows = -1;
+    if (o->runs) return open_runs(g, o);
+    CULL_TRY(split_all(g, o));
     CULL_TRY(lists(g, o));
     CULL_TRY(columns(g, o, file));
     CULL_TRY(arrays(g, o));
@@ -390,159 +423,5 @@ cull_status cull_outcomes_begin(cull_ctx *cx, const cull_outcomes_opts *o, cull_
         *out = g.f;
     else
         cull_outcomes_close(g.f);
-    return s;
-}
-
-/* ---- the next rows ---- */
-/* The table's are as many as those of the arrays, as far as is known. */
-static cull_status rows_agree(cull_ctx *cx, const cull_outcomes_file *f, int64_t n)
-{
-    int64_t upto = f->o.first + n;
-    if (!f->table || f->rows < 0) return CULL_OK;
-    if (f->ended && upto != f->rows) return other_rows(cx, f->rows_of, f->rows, f->where, upto);
-    if (upto <= f->rows) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "%s has %" PRId64 " rows, %s has more", f->rows_of, f->rows,
-                      f->where);
-}
-
-static cull_status take_lists(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
-{
-    for (int l = 0; l < LISTS; l++) {
-        if (!f->parts[l]) continue;
-        if (n > INT64_MAX / f->parts[l])
-            return cull__fail(cx, CULL_EINPUT, "%s: too many rows", f->where);
-        CULL_TRY(CULL_GROW(cx, f->list[l], &f->list_cap[l], f->parts[l] * n));
-        for (int k = 0; k < f->parts[l]; k++) {
-            double *to = f->list[l] + k * n;
-            if (f->from[l][k] >= 0)
-                memcpy(to, t->col[f->from[l][k]], (size_t)n * sizeof *to);
-            else
-                for (int64_t i = 0; i < n; i++) to[i] = f->same[k];
-        }
-    }
-    f->o.score = f->list[SCORE];
-    f->o.quality = f->list[QUALITY];
-    f->o.cost = f->list[COST];
-    return CULL_OK;
-}
-
-static cull_status take_singles(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
-{
-    for (int i = 0; i < SINGLES; i++) {
-        if (f->single_from[i] < 0 && !(i == TRUTH && f->truth)) continue;
-        CULL_TRY(CULL_GROW(cx, f->single[i], &f->single_cap[i], n));
-        if (f->single_from[i] >= 0)
-            memcpy(f->single[i], t->col[f->single_from[i]], (size_t)n * sizeof(double));
-        else
-            cull_array_f64(f->truth, f->o.first, n, f->single[i]);
-    }
-    f->o.truth = f->truths ? f->truths + f->o.first : f->single[TRUTH];
-    f->o.weight = f->single[WEIGHT];
-    f->o.spread = f->single[SPREAD];
-    return CULL_OK;
-}
-
-static void take_arrays(cull_outcomes_file *f)
-{
-    for (int k = 0; f->o.out && k < f->o.models; k++)
-        f->out[k] = f->out0[k] + f->o.first * f->o.classes;
-    for (int k = 0; k < f->o.xs; k++) f->x[k] = f->x0[k] + f->o.first * f->d[k];
-}
-
-/* Groups are numbered as they come. */
-static cull_status take_groups(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
-{
-    if (f->group_from < 0) return CULL_OK;
-    const cull__keys *k = cull__cols_keys(f->table, f->group_from);
-    CULL_TRY(CULL_GROW(cx, f->group, &f->group_cap, n));
-    for (int64_t i = 0; i < n; i++) f->group[i] = (int32_t)t->col[f->group_from][i];
-    if (f->o.groups < k->name.n) { /* names move as others come */
-        CULL_TRY(CULL_GROW(cx, f->group_name, &f->name_cap, k->name.n));
-        for (int32_t c = 0; c < k->name.n; c++) f->group_name[c] = cull__dict_text(&k->name, c);
-        f->o.groups = (int32_t)k->name.n;
-    }
-    f->o.group = f->group;
-    f->o.group_name = f->group_name;
-    return CULL_OK;
-}
-
-static cull_status hashes(cull_ctx *cx, cull_outcomes_file *f)
-{
-    CULL_TRY(CULL_GROW(cx, f->hash, &f->hash_cap, f->o.n));
-    f->o.hash = cull_outcomes_hash(&f->o, f->hash) ? f->hash : NULL;
-    return CULL_OK;
-}
-
-static cull_status next(cull_ctx *cx, cull_outcomes_file *f, int64_t most)
-{
-    cull_table t = {0};
-    f->o.first += f->o.n;
-    f->o.n = 0;
-    int64_t n = f->rows - f->o.first < most ? f->rows - f->o.first : most;
-    if (f->table && !f->ended) CULL_TRY(cull__cols_next(cx, f->table, most, &t));
-    if (f->table) n = t.n;
-    f->ended |= n < most;
-    CULL_TRY(rows_agree(cx, f, n));
-    if (n == 0 && f->o.first) return CULL_OK;
-    f->o.n = n;
-    CULL_TRY(take_lists(cx, f, &t, n));
-    CULL_TRY(take_singles(cx, f, &t, n));
-    take_arrays(f);
-    CULL_TRY(take_groups(cx, f, &t, n));
-    CULL_TRY(hashes(cx, f));
-    return cull_outcomes_check(cx, &f->o);
-}
-
-cull_status cull_outcomes_next(cull_ctx *cx, cull_outcomes_file *f, int64_t most)
-{
-    cull__mark_t mark = cull__mark(cx);
-    const char *phase = cull__phase(cx, "reading rows");
-    cull_status s = next(cx, f, most);
-    cull__phase(cx, phase);
-    cull__release(cx, mark);
-    return s;
-}
-
-/* ---- all rows ---- */
-typedef struct {
-    double v;
-    int32_t code;
-} key;
-static int by_value(const void *a, const void *b)
-{
-    const key *x = a, *y = b;
-    return (x->v > y->v) - (x->v < y->v);
-}
-
-/* Codes of numbers come to be in their order. */
-static cull_status order_groups(cull_ctx *cx, cull_outcomes_file *f)
-{
-    if (f->group_from < 0) return CULL_OK;
-    const cull__keys *k = cull__cols_keys(f->table, f->group_from);
-    int32_t n = (int32_t)k->name.n, *now;
-    key *by;
-    if (k->text) return CULL_OK;
-    CULL_TRY(CULL_TMP(cx, by, n));
-    CULL_TRY(CULL_TMP(cx, now, n));
-    for (int32_t c = 0; c < n; c++) by[c] = (key){k->value[c], c};
-    qsort(by, (size_t)n, sizeof *by, by_value);
-    for (int32_t c = 0; c < n; c++) {
-        now[by[c].code] = c;
-        f->group_name[c] = cull__dict_text(&k->name, by[c].code);
-    }
-    for (int64_t i = 0; i < f->o.n; i++) f->group[i] = now[f->group[i]];
-    return CULL_OK;
-}
-
-cull_status cull_outcomes_open(cull_ctx *cx, const cull_outcomes_opts *o, cull_outcomes_file **out)
-{
-    CULL_TRY(cull_outcomes_begin(cx, o, out));
-    cull__mark_t mark = cull__mark(cx);
-    cull_status s = cull_outcomes_next(cx, *out, INT64_MAX);
-    if (s == CULL_OK) s = order_groups(cx, *out);
-    cull__release(cx, mark);
-    if (s == CULL_OK) return s;
-    cull_outcomes_close(*out);
-    *out = NULL;
     return s;
 }

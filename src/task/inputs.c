@@ -113,6 +113,8 @@ static const cull_input search[] = {
         {"probabilities", "FILE...", "for each model an array (rows, classes) of probabilities"},  \
         {"features", "FILE...",                                                                    \
          "an array (rows, numbers) that describes the rows; of exits one each (npy, npz, ...)"},   \
+        {"attributes", "COLUMNS",                                                                  \
+         "columns of numbers that describe the rows, instead of --features"},                      \
     {                                                                                              \
         "group", "COLUMN", "groups of rows, by text or number"                                     \
     }
@@ -122,6 +124,11 @@ static const cull_input compute[] = {
      "a column for each model: what its answer is worth, 1 = right, 0 = wrong, or any number"},
     {"cost", "COLUMNS|NUMBERS", "a column or a number for each model: what running it costs (1)"},
     {"delay", "NUMBERS", "a number for each model: how long it takes"},
+    {"long", "workload=COLUMN,way=COLUMN,quality=COLUMN[,cost=COLUMN]",
+     "a row of the table is a run: of a workload (a row elsewhere) in a way (a model elsewhere); "
+     "A+B "
+     "are two columns together; loss=COLUMN is small where it is good, time=COLUMN counts by 1 / "
+     "time"},
     {"budget", "COST", "the mean cost of a row is at most this"},
     {"target", "QUALITY", "the mean quality is at least this"},
     {"within", "DELAY", "no row takes longer than this"},

@@ -61,7 +61,7 @@ static cull_status check_needs(cull_ctx *cx, const cull_method *m, unsigned need
         return lacks(cx, m, o, "what answers are worth (--quality, or --truth beside the outputs)");
     if ((needs & CULL_READS_TRUTH) && !o->truth) return lacks(cx, m, o, "the truth (--truth)");
     if ((needs & CULL_READS_X) && !o->xs)
-        return lacks(cx, m, o, "features of the rows (--features)");
+        return lacks(cx, m, o, "features of the rows (--features, --attributes)");
     if (!(needs & CULL_READS_TRUTH)) return CULL_OK;
     for (int64_t i = 0; i < o->n; i++)
         if (isnan(o->truth[i]))

@@ -14,7 +14,7 @@
  *           conformal quantile of what predictions missed costs by on unseen rows. (d) The paper's baselines are kinds.
  * Cost      folds + 1 fits of the kind, and of the others beside it; n^2 d distances. The policy keeps
  *           the rows, and learns from them again where it is applied.
- * Example   cull compute metainf --features x.npy --quality plain,cached,batched runs.csv
+ * Example   cull compute metainf --long workload=prompt,way=way,time=seconds --attributes length runs.csv
  */
 #include "cull/compute.h"
 #include "cull/conform.h"
