@@ -239,7 +239,7 @@ static inline bool is_part(const cull_decisions *d, int64_t at, const cull_decis
  * block: rows alone are SINGLE of them, before the rest. */
 static inline void policies_blocks(const cull_method *m)
 {
-    enum { SINGLE = 100 };
+    enum { SINGLE = 40 };
     made *f = made_new(m, FEW, 1), *g = made_new(m, ROWS + 33, 2);
     cull_ctx *cx = cull_ctx_new(NULL);
     cull_policy *p;
