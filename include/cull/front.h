@@ -12,8 +12,8 @@ extern "C" {
 
 /* rank[i] = 0: nothing dominates it; k: only by rows of rank below k. violation (n; NULL = none): a row with a
  * smaller one dominates whatever its values, one with a NaN apart (Deb et al. 2002); 0 and below are fulfilled, a NaN is
- * the worst. O(n log n) time for m = 1, 2, about n log^2 n for 3 and n log^(m-1) n for more, O(m n^2) at most; at most
- * 88 + 8 m bytes a row. Returns the number of ranks in *ranks (may be NULL). */
+ * the worst. O(n log n) time for m = 1, 2, about n log^2 n for 3 and n log^(m-1) n for many rows of more, up to 20,000 m of
+ * which take m n^2 / 64; at most 120 + 12 m bytes a row. Returns the number of ranks in *ranks (may be NULL). */
 CULL_API cull_status cull_front_ranks(cull_ctx *cx, const double *v, int64_t n, int m,
                                       const double *violation, int32_t *rank,
                                       int32_t *ranks) CULL_CHECKED;

@@ -39,4 +39,7 @@ cull_status cull__front_chains(cull_ctx *cx, const double *v, int m, cull__place
 cull_status cull__front_sweep(cull_ctx *cx, const double *v, int m, cull__place *p,
                               cull__place *room, int64_t n, int32_t base, int32_t *rank,
                               int32_t *next, bool *done);
+/* The same of rows that differ, in lexicographic order, m > 1; key (rows, m): the number of its value among those of its objective.
+ * rank (rows): zeros before. */
+cull_status cull__front_bits(cull_ctx *cx, const int32_t *key, int m, int32_t rows, int32_t *rank);
 #endif

@@ -1,5 +1,5 @@
 /* front_rank.c - ranks of dominance by divide and conquer, O(n log^(m-1) n) (after Jensen 2003 and Buzdalov and Shalyto 2014);
- * fronts of two and three objectives that a sweep is quicker for are left to it.
+ * what a sweep (front_sweep.c) or sets of bits (front_bits.c) are quicker for is left to them.
  *
  * Rows become small whole numbers: each objective's values are numbered in order, rows are numbered in lexicographic order, equal
  * rows once. Of two rows the later one alone may be dominated, and it is where the earlier one is nowhere larger in objectives
@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { FEW = 24, FEW_PAIRS = 192 }; /* rows, pairs that are looked at one by one: measured */
+enum { BITS = 20000 }; /* rows an objective up to which sets of bits are quicker: measured */
 
 typedef struct {
     int m;
@@ -165,6 +166,7 @@ static cull_status number(cull_ctx *cx, const double *v, int m, cull__place *p, 
     int64_t *who;
     int32_t *place; /* (m, n) */
     if (n > INT64_MAX / 64 / m) return cull__fail(cx, CULL_ENOMEM, "a front of too many numbers");
+    cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, who, n));
     CULL_TRY(CULL_TMP(cx, place, n * m));
     for (int64_t k = 0; k < n; k++) who[k] = p[k].i, p[k].i = k;
@@ -183,6 +185,7 @@ static cull_status number(cull_ctx *cx, const double *v, int m, cull__place *p, 
         for (int d = 0; d < m; d++) key[k * m + d] = place[d * n + p[k].i];
         order[k] = who[p[k].i];
     }
+    cull__release(cx, mark);
     return CULL_OK;
 }
 
@@ -218,6 +221,7 @@ static cull_status rank_distinct(cull_ctx *cx, sweep *s, int32_t rows)
         for (int32_t i = 0; i < rows; i++) s->rank[i] = i;
         return CULL_OK;
     }
+    if (s->m > 3 && rows <= BITS * s->m) return cull__front_bits(cx, s->key, s->m, rows, s->rank);
     int32_t *list;
     CULL_TRY(CULL_TMP0(cx, s->tree, (int64_t)s->places + 1));
     CULL_TRY(CULL_TMP(cx, s->room, rows));

@@ -159,6 +159,30 @@ static void ranks_of_long_stairs(void **state)
     cull_ctx_free(cx);
 }
 
+/* One of three objectives twice is four: as many rows as take the sweep and dividing, as few as take sets of bits. */
+static void ranks_of_copied_objectives(void **state)
+{
+    (void)state;
+    enum { N = 82000, BESIDE = 3000 };
+    static double three[N * 3], four[N * 4];
+    static int32_t got[N], want[N];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(24, 0);
+    for (int64_t i = 0; i < N; i++) {
+        double *a = three + i * 3, *b = four + i * 4;
+        for (int d = 0; d < 3; d++) a[d] = floor(900 * cull__rng_unit(&r));
+        b[0] = a[2], b[1] = a[0], b[2] = a[1], b[3] = a[2];
+    }
+    for (int64_t n = N; n >= BESIDE; n -= N - BESIDE) {
+        int32_t ranks, same;
+        ok(cx, cull_front_ranks(cx, three, n, 3, NULL, want, &ranks));
+        ok(cx, cull_front_ranks(cx, four, n, 4, NULL, got, &same));
+        assert_int_equal(ranks, same);
+        assert_memory_equal(got, want, (size_t)n * sizeof *got);
+    }
+    cull_ctx_free(cx);
+}
+
 static void best_by_definition(void **state)
 {
     (void)state;
@@ -311,12 +335,10 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_by_definition),
-                                       cmocka_unit_test(ranks_of_grids),
-                                       cmocka_unit_test(ranks_of_long_stairs),
-                                       cmocka_unit_test(best_by_definition),
-                                       cmocka_unit_test(crowding_by_definition),
-                                       cmocka_unit_test(threads_and_memory),
-                                       cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_by_definition),  cmocka_unit_test(ranks_of_grids),
+        cmocka_unit_test(ranks_of_long_stairs), cmocka_unit_test(ranks_of_copied_objectives),
+        cmocka_unit_test(best_by_definition),   cmocka_unit_test(crowding_by_definition),
+        cmocka_unit_test(threads_and_memory),   cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
