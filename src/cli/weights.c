@@ -154,6 +154,7 @@ static int run_method(work *w)
         return fail(c, USAGE, "%s wants a checkpoint: a .safetensors file, an index or a folder",
                     c->method->slug);
     TRY(take_problem(w));
+    if (!plan) TRY(weights_storing(c, &w->p));
     TRY(check(c, cull_weights_plan(c->cx, c->method, w->opts, &w->p, &r)));
     say_report(c, &r, "holds at most");
     if (!plan)

@@ -171,18 +171,37 @@ static int packed_result(cli *c, const cull_opts *opts, const cull_weights_probl
     return pack_result(c, dense, p->model[0]);
 }
 
+/* Shapes and config stay as they are: methods that set a share of the numbers to 0. */
+static bool prunes(const cull_method *m)
+{
+    for (const cull_opt *o = m->opts; o->name; o++)
+        if (!strcmp(o->name, "sparsity")) return true;
+    return false;
+}
+
+int weights_storing(cli *c, const cull_weights_problem *p)
+{
+    int store;
+    const char *mask = value_of(c, "mask", NULL);
+    TRY(choice_of(c, "store", "dense", "dense|sparse", &store));
+    if ((mask || store) && (c->inputs != 1 || !prunes(c->method)))
+        return fail(c, USAGE,
+                    "--mask and --store sparse are for methods that set weights of one checkpoint "
+                    "to 0; cull weights pack packs any checkpoint");
+    if (mask && !c->method->run.weights->keep)
+        return fail(c, USAGE, "--mask says which weights stay as they are; %s changes them",
+                    c->method->slug);
+    if (mask && (one_file(mask, c->input[0]) || one_file(mask, c->out[0])))
+        return fail(c, USAGE, "--mask %s is also the checkpoint", mask);
+    return store ? check(c, cull_checkpoint_apart(c->cx, p->model[0], c->out[0])) : DONE;
+}
+
 int weights_result(cli *c, const cull_opts *opts, const cull_weights_problem *p,
                    cull_weights_report *r)
 {
     int store;
     char *dense;
-    const char *mask = value_of(c, "mask", NULL);
     TRY(choice_of(c, "store", "dense", "dense|sparse", &store));
-    if ((mask || store) && c->inputs != 1)
-        return fail(c, USAGE,
-                    "--mask and --store sparse are for methods that prune one checkpoint");
-    if (mask && (one_file(mask, c->input[0]) || one_file(mask, c->out[0])))
-        return fail(c, USAGE, "--mask %s is also the checkpoint", mask);
     if (!store) {
         TRY(check(c, cull_weights_run(c->cx, c->method, opts, p, c->out[0], r)));
         return mask_result(c, c->out[0]);
