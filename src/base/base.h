@@ -81,6 +81,9 @@ int cull__worker(const cull_ctx *cx);  /* which of them a child is: 0 .. workers
 uint64_t cull__peak_anew(cull_ctx *cx);
 uint64_t cull__peak_since(cull_ctx *cx, uint64_t before);
 int cull__isa(const cull_ctx *cx); /* 2, 3 or 4 */
+/* OpenBLAS and oneDNN on the calling thread alone, as they are within a loop; returns what to give back afterwards. */
+int cull__alone(const cull_ctx *cx);
+void cull__not_alone(int before);
 
 /* ---- stages: work that processes share, and that a killed run need not do again (stage.c) ----
  * A stage is a step of the calling thread's, never inside a cull__for. Processes that share a problem

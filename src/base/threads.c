@@ -15,7 +15,7 @@
 #include <xmmintrin.h>
 #endif
 
-/* OpenBLAS (openmp build) takes its thread count from the OpenMP runtime of the calling thread. */
+/* OpenBLAS (openmp build) and oneDNN take their thread count from the OpenMP runtime of the calling thread. */
 extern void omp_set_num_threads(int n) __attribute__((weak));
 extern int omp_get_max_threads(void) __attribute__((weak));
 
@@ -225,6 +225,19 @@ cull_status cull__for(cull_ctx *cx, int64_t n, int64_t grain, cull__for_fn *fn, 
     return cull__for_some(cx, n, grain, 0, (n - 1) / grain + 1, fn, arg);
 }
 
+int cull__alone(const cull_ctx *cx)
+{
+    if (cx->worker >= 0 || !omp_set_num_threads || !omp_get_max_threads) return 0;
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+}
+
+void cull__not_alone(int before)
+{
+    if (before) omp_set_num_threads(before);
+}
+
 cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from, int64_t to,
                            cull__for_fn *fn, void *arg)
 {
@@ -240,8 +253,7 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
     cpu_set_t mask;
     bool many = t->size > 1 && to - from > 1;
     bool masked = many && r->ncpu > 1 && sched_getaffinity(0, sizeof mask, &mask) == 0;
-    int omp = omp_get_max_threads ? omp_get_max_threads() : 1;
-    if (omp_set_num_threads) omp_set_num_threads(1);
+    int omp = cull__alone(cx);
 #if defined(__SSE__)
     unsigned csr = _mm_getcsr();
     _mm_setcsr(0x1f80);
@@ -268,7 +280,7 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
 #if defined(__SSE__)
     _mm_setcsr(csr);
 #endif
-    if (omp_set_num_threads) omp_set_num_threads(omp);
+    cull__not_alone(omp);
     if (masked) (void)sched_setaffinity(0, sizeof mask, &mask);
     if (!atomic_load(&j.failed)) return cull__tick(cx, (double)rows_of(&j), (double)rows_of(&j));
     memcpy(cx->err, j.err, sizeof cx->err);

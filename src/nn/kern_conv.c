@@ -3,7 +3,9 @@
  * A tile of six pixels and two registers of output channels is summed in registers: twelve fused
  * multiply-adds for two loads of weights and six of pixels, enough of each for the processor to do two a cycle.
  * Where one register of them is left, of 8 channels of a pruned layer say, a tile is eight pixels and that one: half
- * the time of a tile that computes another for nobody. Taps come in parts whose weights stay in the first cache. */
+ * the time of a tile that computes another for nobody. Taps come in parts whose weights stay in the first cache.
+ * Registers hold 8 on AVX-512 too: oneDNN does there what has many channels (op_conv.c). */
+#define CULL_LANES_MOST 8
 #include "nn/image.h"
 #include "nn/wide.h"
 

@@ -352,7 +352,10 @@ static cull_status compute(cull_tape *t, cull_var *y)
         return CULL_OK;
     }
     if (!(y->v = cull__take_floats(t, y->n))) return t->status;
-    CULL_TRY(failed(t, y->op->forward(t, y)));
+    int before = cull__alone(t->cx);
+    cull_status s = y->op->forward(t, y);
+    cull__not_alone(before);
+    CULL_TRY(failed(t, s));
     return t->status; /* memory may have failed below an operation that could do without */
 }
 
@@ -525,7 +528,10 @@ static cull_status one_back(cull_tape *t, cull_var *y)
         if (f & CULL__READS_IN || (i == 0 && f & CULL__READS_IN0) ||
             (i == 1 && f & CULL__READS_IN1))
             CULL_TRY(restore(t, y->in[i]));
-    CULL_TRY(failed(t, y->op->backward(t, y)));
+    int before = cull__alone(t->cx);
+    cull_status s = y->op->backward(t, y);
+    cull__not_alone(before);
+    CULL_TRY(failed(t, s));
     return t->status;
 }
 

@@ -5,6 +5,8 @@
 #include "nn/prims.h"
 #include "test.h"
 
+#include <dirent.h>
+
 static void fill(float *v, int64_t n, uint64_t stream)
 {
     cull_rng r = cull__rng_seeded(5, stream);
@@ -309,12 +311,45 @@ static void threads_agree(void **state)
     assert_true(most > 1e-3f && most < 100);
 }
 
+static int tasks(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/task");
+    assert_non_null(d);
+    while (readdir(d)) n++;
+    closedir(d);
+    return n;
+}
+
+/* Outside a loop too an operation computes on the calling thread alone: no library starts threads of its own. */
+static void one_thread(void **state)
+{
+    (void)state;
+    static float x[32 * 32 * 64], w[64 * 9 * 64];
+    const int64_t xd[] = {1, 32, 32, 64}, wd[] = {64, 3, 3, 64};
+    const cull_window k = {.kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_tape *t;
+    int before = tasks();
+    ok(cx, cull_tape_new(cx, NULL, &t));
+    cull_tape_reset(t, cx, CULL_TAPE_GRAD, 1);
+    cull_var *y = cull_nn_conv2d(t, cull_nn_input(t, 4, xd, x, true),
+                                 cull_nn_input(t, 4, wd, w, true), NULL, &k);
+    cull_var *sum = cull_nn_matmul(t, cull_nn_reshape(t, y, 2, (int64_t[]){1024, 64}), false,
+                                   cull_nn_input(t, 2, (int64_t[]){64, 576}, w, true), false);
+    ok(cx, cull_tape_backward(t, cull_nn_mean(t, sum, 3, false)));
+    assert_int_equal(tasks(), before);
+    cull_tape_free(t);
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),           cmocka_unit_test(many_shapes),
-        cmocka_unit_test(running_statistics), cmocka_unit_test(wrong_input),
-        cmocka_unit_test(same_padding),       cmocka_unit_test(threads_agree),
+        cmocka_unit_test(one_thread),    cmocka_unit_test(products),
+        cmocka_unit_test(many_shapes),   cmocka_unit_test(running_statistics),
+        cmocka_unit_test(wrong_input),   cmocka_unit_test(same_padding),
+        cmocka_unit_test(threads_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
