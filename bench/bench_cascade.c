@@ -4,7 +4,7 @@
  *
  * Models of rising cost and rate of being right, on rows that are hard for all or for none, with a confidence that
  * knows more than chance. Prints `case,models,rows,threads,wall seconds,processor seconds,value`: the front (value: how many
- * cascades were compared, then how many are on it), chains of five stages from its middle by changes alone and with 500 beginnings (value: quality
+ * cascades were compared, then how many are on it), chains of five stages from its middle by changes alone and with 1000 beginnings (value: quality
  * of the start, of what was found, bound), the routing and
  * the method's apply (value: rows a second of processor time). */
 #define _GNU_SOURCE
@@ -83,7 +83,7 @@ static void front(cull_ctx *cx, const cull_cascade_table *t, const cull_cascade_
     must(cx, cull_cascade_fit(cx, t, o, &f));
     printf("front,%d,%lld,%d,%.3f,%.3f,%.0f,%lld\n", t->models, (long long)t->n,
            cull_ctx_threads(cx), cull__now() - wall, cpu_time() - cpu, f.looked, (long long)f.n);
-    for (int64_t limit = 0; limit <= 500; limit += 500) deep(cx, t, &f, limit);
+    for (int64_t limit = 0; limit <= 1000; limit += 1000) deep(cx, t, &f, limit);
     cull_cascade_front_free(&f);
 }
 

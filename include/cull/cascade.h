@@ -78,7 +78,7 @@ typedef struct {
     int64_t limit; /* beginnings that are looked into; 0 = none: the best by small changes alone */
 } cull_cascade_deep_opts;
 /* clang-format off */
-#define CULL_CASCADE_DEEP_OPTS {.stages = 5, .quantiles = 100, .budget = INFINITY, .target = -INFINITY, .limit = 500}
+#define CULL_CASCADE_DEEP_OPTS {.stages = 5, .quantiles = 100, .budget = INFINITY, .target = -INFINITY, .limit = 1000}
 /* clang-format on */
 typedef struct {
     cull_cascade best;
@@ -88,10 +88,12 @@ typedef struct {
     bool proven;   /* nothing is left that could be better */
 } cull_cascade_found;
 /* From `start`, a point of the front that keeps to budget and target, by changing, adding or taking away a stage as long as
- * that helps, then by branch and bound over beginnings, the most promising first: a row that is not answered yet could get
- * the answer of any one model at that model's cost, of which Lagrange multipliers make a bound. That bound does not know how
- * little confidences say, so that it closes on small tables alone; `bound` less `best` is the gap. EINPUT: a start that does
- * not keep to them. O(n K) time a beginning. Bit-equal for any number of threads. */
+ * that helps, then by branch and bound over beginnings, the most promising first. Of up to 16 models, where K^3 (n + quantiles^2) is
+ * at most 2^26, all that is up to three stages behind a beginning is looked at: chains of four stages are done after K quantiles
+ * beginnings at most, with nothing left that is better. For what is longer, and of larger tables, a row that is not answered could get the
+ * answer of any one model at that model's cost, of which Lagrange multipliers make a bound; it does not know how little confidences
+ * say. `bound` less `best` is the gap. EINPUT: a start that does
+ * not keep to them. O(K^3 (n + quantiles^2)) time a beginning, else O(n K). Bit-equal for any number of threads. */
 CULL_API cull_status cull_cascade_deepen(cull_ctx *cx, const cull_cascade_table *t,
                                          const cull_cascade_deep_opts *opts,
                                          const cull_cascade *start,

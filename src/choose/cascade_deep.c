@@ -2,12 +2,16 @@
  *
  * A beginning is a chain whose stages all have a threshold. The rows that it leaves open are answered by some model each, at that
  * model's cost at least; so for any l >= 0 quality - l cost is at most what the beginning has so far and, of each open row,
- * the largest q_k - l c_k. Few l are tried, and the best bound counts. */
+ * the largest q_k - l c_k of the models that are left. Few l are tried, about the one that is best at the start, and the best bound counts.
+ *
+ * Of up to FAR models, where that is no more than about FAR_WORK additions, a beginning is looked into three stages at once: the next two with all their thresholds, whose open rows lie in
+ * a plane of bins, and each model that may come last. So the last three stages of a chain are exact, and the bound is needed for what lies
+ * between: chains of four stages are done when all first stages are looked into. Else it is one stage at once. */
 #include "choose/cascade_deep.h"
 
 #include <string.h>
 
-enum { PRICES = 8, BIN = 4 + PRICES, OPEN_MOST = 1 << 16 };
+enum { PRICES = 8, BIN = 4 + PRICES, OPEN_MOST = 1 << 16, FAR = 16, FAR_WORK = 1 << 26 };
 
 typedef struct {
     double promise; /* no cascade that begins so has a higher value: quality, or minus the cost */
@@ -22,8 +26,16 @@ typedef struct {
     double budget, target, slack; /* as sums; what rounding may take */
     node *heap;
     int64_t n, come;
-    double dropped; /* the highest promise of what there was no room for */
+    double dropped;  /* the highest promise of what there was no room for */
+    double promised; /* of the beginning that is looked into */
+    /* Of up to FAR models: open rows by the next stage's bin, and sums over rows by the bin of the stage after it. */
+    int32_t *order;
+    double *plane, *on, *sum;
+    int line;
 } search;
+
+/* Numbers of a line of the plane: those of a row, then these. */
+enum { COUNT, TOP, MORE = TOP + PRICES };
 
 /* ---- the heap: the highest promise first ---- */
 static bool before(const node *a, const node *b)
@@ -91,25 +103,62 @@ static void largest(const cull__cascade_rows *r, double *all, double *dearest)
         *dearest = fmax(*dearest, r->cost ? r->cost[k] * (double)r->n : r->total[r->models + k]);
 }
 
+/* The largest q - l c of row i over models that are not among `used`. */
+static double top_of(const cull__cascade_rows *r, int64_t i, double l, const bool *used)
+{
+    double most = -INFINITY;
+    for (int k = 0; k < r->models; k++)
+        if (!used || !used[k])
+            most = fmax(most, r->row[i * r->width + k] - l * cull__row_cost(r, i, k));
+    return most;
+}
+
+/* Of all rows, the bound that a price l gives: of quality within the budget, or of minus the cost with the target. */
+static double bound_at(const search *s, double l)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < s->d.r->n; i++) sum += top_of(s->d.r, i, l, NULL);
+    return s->d.target == -INFINITY ? sum + l * s->budget : (sum - s->target) / l;
+}
+
+/* The price whose bound is least, in powers of 2 about `unit`; the bound has one valley. */
+static double best_price(const search *s, double unit)
+{
+    enum { STEPS = 24, SPAN = 20 };
+    double lo = -SPAN, hi = SPAN;
+    for (int step = 0; step < STEPS; step++) {
+        double a = lo + (hi - lo) / 3, b = hi - (hi - lo) / 3;
+        if (bound_at(s, exp2(a) * unit) <= bound_at(s, exp2(b) * unit))
+            hi = b;
+        else
+            lo = a;
+    }
+    return exp2((lo + hi) / 2) * unit;
+}
+
 static cull_status prepare(cull_ctx *cx, search *s, double all, double dearest)
 {
     const cull__cascade_rows *r = s->d.r;
     CULL_TRY(CULL_TMP(cx, s->top, r->n * PRICES));
     CULL_TRY(CULL_TMP(cx, s->heap, OPEN_MOST));
-    for (int j = 0; j < PRICES; j++)
-        s->price[j] = j == 0 || dearest == 0 ? 0 : ldexp(all / dearest, 2 * j - 8);
-    for (int64_t i = 0; i < r->n; i++)
-        for (int j = 0; j < PRICES; j++) {
-            double most = -INFINITY;
-            for (int k = 0; k < r->models; k++)
-                most = fmax(most, r->row[i * r->width + k] - s->price[j] * cull__row_cost(r, i, k));
-            s->top[i * PRICES + j] = most;
-        }
     s->budget = ldexp(s->d.budget, r->cost_places) * (double)r->n;
     s->target = ldexp(s->d.target, r->quality_places) * (double)r->n;
     s->slack = 1e-9 * (s->d.target == -INFINITY ? all : dearest);
     s->dropped = -INFINITY;
-    return CULL_OK;
+    bool priced = dearest > 0 && (s->d.target != -INFINITY || isfinite(s->budget));
+    double at = priced ? best_price(s, all / dearest) : 0;
+    for (int j = 0; j < PRICES; j++) s->price[j] = j ? at * exp2(.7 * (j - PRICES / 2)) : 0;
+    for (int64_t i = 0; i < r->n; i++)
+        for (int j = 0; j < PRICES; j++) s->top[i * PRICES + j] = top_of(r, i, s->price[j], NULL);
+    double most = 1;
+    for (int k = 0; k < r->models; k++) most = fmax(most, r->grid[k]);
+    if (r->models > FAR || pow(r->models, 3) * ((double)r->n + most * most) > FAR_WORK)
+        return CULL_OK;
+    s->line = r->width + MORE;
+    CULL_TRY(CULL_TMP(cx, s->order, r->n));
+    CULL_TRY(CULL_TMP(cx, s->plane, (CULL__CASCADE_GRID + 1) * s->line));
+    CULL_TRY(CULL_TMP(cx, s->on, s->line));
+    return CULL_TMP(cx, s->sum, s->line);
 }
 
 /* ---- a beginning is looked into ---- */
@@ -157,12 +206,165 @@ static void extend(search *s, const cull__chain *c, int k, int64_t n)
     }
 }
 
-static void look_into(search *s, const cull__chain *c)
+/* ---- three stages at once ---- */
+/* Stage `a` next, with threshold g, then b: what is known while thresholds grow. */
+typedef struct {
+    const cull__chain *c;
+    int a, b, g;
+    double cost,
+        quality; /* of the beginning with a and b on all that come to them, and with what a answered */
+    double *far; /* by threshold of a: the highest promise of what is not looked at */
+} ahead;
+
+static double sum_cost(const cull__cascade_rows *r, const double *line, int k)
+{
+    return r->cost ? r->cost[k] * line[r->width + COUNT] : line[r->models + k];
+}
+
+static cull__chain chain_of(const ahead *w, int h, int last)
+{
+    cull__chain c = *w->c;
+    const int model[] = {w->a, w->b, last}, grid[] = {w->g, h, 0};
+    for (int j = 0; j < 3 && model[j] >= 0; j++) {
+        c.model[c.stages] = (int16_t)model[j];
+        c.grid[c.stages++] = (uint8_t)grid[j];
+    }
+    return c;
+}
+
+static void consider(cull__deep *d, cull__chain c, double cost, double quality)
+{
+    c.grid[c.stages - 1] = 0;
+    c.cost = cost;
+    c.quality = quality;
+    d->best = c;
+}
+
+/* All thresholds of b, and all models that may come last, for one threshold of a. */
+static void scan(search *s, const ahead *w, const bool *may, bool more)
+{
+    cull__deep *d = &s->d;
+    const cull__cascade_rows *r = d->r;
+    double *sum = s->sum;
+    memset(sum, 0, (size_t)s->line * sizeof *sum);
+    for (int h = 1; h <= r->grid[w->b]; h++) {
+        const double *line = s->plane + (int64_t)(h - 1) * s->line;
+        if (line[r->width + COUNT] == 0) continue; /* the same as with a lower threshold */
+        for (int k = 0; k < s->line; k++) sum[k] += line[k];
+        double quality = w->quality - sum[w->b];
+        for (int k = 0; k < r->models; k++) {
+            double cost = w->cost + sum_cost(r, sum, k), q = quality + sum[k];
+            if (may[k] && cull__deep_better(d, cost, q)) consider(d, chain_of(w, h, k), cost, q);
+        }
+        if (more)
+            w->far[w->g] = fmax(w->far[w->g], promise(s, w->cost, quality, sum + r->width + TOP));
+    }
+}
+
+/* Rows in order of a's bins come to b one bin after the other. */
+static void next_two(search *s, const cull__chain *c, int a, int b, const int64_t *from,
+                     double cost, double all, double *far)
+{
+    cull__deep *d = &s->d;
+    const cull__cascade_rows *r = d->r;
+    const int left = d->stages - c->stages - 2; /* stages after b */
+    bool used[FAR] = {false}, may[FAR];
+    double *on = s->on;
+    cull__chain both = chain_of(&(ahead){.c = c, .a = a, .b = b, .g = 1}, 1, -1);
+    for (int k = 0; k < r->models; k++) {
+        used[k] = cull__deep_has(&both, k);
+        may[k] = !used[k] && cull__deep_in_time(r, &both, -1, k);
+    }
+    memset(s->plane, 0, (size_t)(r->grid[b] + 1) * (size_t)s->line * sizeof *s->plane);
+    memset(on, 0, (size_t)s->line * sizeof *on);
+    for (int g = 1; g <= r->grid[a]; g++) {
+        if (from[g] == from[g - 1]) continue;
+        for (int64_t j = from[g - 1]; j < from[g]; j++) {
+            int64_t i = s->order[j];
+            double *to = s->plane + (int64_t)r->bin[i * r->models + b] * s->line;
+            for (int k = 0; k < r->width; k++) {
+                to[k] += r->row[i * r->width + k];
+                on[k] += r->row[i * r->width + k];
+            }
+            to[r->width + COUNT]++;
+            on[r->width + COUNT]++;
+            for (int p = 0; left >= 2 && p < PRICES; p++)
+                to[r->width + TOP + p] += top_of(r, i, s->price[p], used);
+        }
+        if (from[g] == from[r->grid[a] + 1]) break; /* a answers none */
+        ahead w = {.c = c, .a = a, .b = b, .g = g, .far = far};
+        w.cost = cost + sum_cost(r, on, b);
+        w.quality = all - on[a] + on[b];
+        if (cull__deep_better(d, w.cost, w.quality))
+            consider(d, chain_of(&w, 0, -1), w.cost, w.quality);
+        if (left >= 1 && cull__deep_cost(d, w.cost) <= d->budget) scan(s, &w, may, left >= 2);
+    }
+}
+
+/* Rows open[0 .. n) by a's bins; what the beginning is with a on all of them. */
+static void in_order(search *s, int a, int64_t n, int64_t *from, double *cost, double *all)
+{
+    const cull__cascade_rows *r = s->d.r;
+    memset(from, 0, (size_t)(r->grid[a] + 2) * sizeof *from);
+    for (int64_t j = 0; j < n; j++) {
+        int64_t i = s->d.open[j];
+        from[r->bin[i * r->models + a] + 1]++;
+        *cost += cull__row_cost(r, i, a);
+        *all += r->row[i * r->width + a];
+    }
+    for (int b = 0; b <= r->grid[a]; b++) from[b + 1] += from[b];
+    for (int64_t j = 0; j < n; j++) {
+        int64_t i = s->d.open[j];
+        s->order[from[r->bin[i * r->models + a]]++] = (int32_t)i;
+    }
+    for (int b = r->grid[a] + 1; b > 0; b--) from[b] = from[b - 1];
+    from[0] = 0;
+}
+
+/* Model a next, as the last one and with each threshold and two more; what may lie behind those is put off. */
+static void extend_far(search *s, const cull__chain *c, int a, int64_t n)
+{
+    cull__deep *d = &s->d;
+    const cull__cascade_rows *r = d->r;
+    int64_t from[CULL__CASCADE_GRID + 3];
+    double far[CULL__CASCADE_GRID + 1], cost = c->cost, all = c->quality;
+    node next = {.c = *c};
+    in_order(s, a, n, from, &cost, &all);
+    next.c.model[c->stages] = (int16_t)a;
+    next.c.stages++;
+    if (cull__deep_better(d, cost, all)) consider(d, next.c, cost, all);
+    if (next.c.stages >= d->stages || cull__deep_cost(d, cost) > d->budget) return;
+    for (int g = 0; g <= r->grid[a]; g++) far[g] = -INFINITY;
+    for (int b = 0; b < r->models; b++)
+        if (!cull__deep_has(&next.c, b) && cull__deep_in_time(r, &next.c, -1, b))
+            next_two(s, c, a, b, from, cost, all, far);
+    double answered = all;
+    for (int g = 1; g <= r->grid[a]; g++) {
+        for (int64_t j = from[g - 1]; j < from[g]; j++)
+            answered -= r->row[(int64_t)s->order[j] * r->width + a];
+        if (!(far[g] > value_of_best(s))) continue;
+        next.promise = fmin(far[g], s->promised);
+        next.c.grid[c->stages] = (uint8_t)g;
+        next.c.cost = cost;
+        next.c.quality = answered;
+        next.number = s->come++;
+        push(s, &next);
+    }
+}
+
+static cull_status look_into(cull_ctx *cx, search *s, const cull__chain *c)
 {
     double cost, quality;
     int64_t n = cull__deep_replay(&s->d, c, c->stages, &cost, &quality);
-    for (int k = 0; k < s->d.r->models; k++)
-        if (!cull__deep_has(c, k) && cull__deep_in_time(s->d.r, c, -1, k)) extend(s, c, k, n);
+    for (int k = 0; k < s->d.r->models; k++) {
+        if (cull__deep_has(c, k) || !cull__deep_in_time(s->d.r, c, -1, k)) continue;
+        CULL_TRY(cull__tick(cx, 0, 0));
+        if (s->plane)
+            extend_far(s, c, k, n);
+        else
+            extend(s, c, k, n);
+    }
+    return CULL_OK;
 }
 
 static cull_status branch(cull_ctx *cx, search *s, int64_t limit, cull_cascade_found *out)
@@ -178,7 +380,8 @@ static cull_status branch(cull_ctx *cx, search *s, int64_t limit, cull_cascade_f
         open = x.promise;
         if (x.promise <= value_of_best(s) || out->nodes == limit) break;
         CULL_TRY(cull__tick(cx, (double)out->nodes, (double)limit));
-        look_into(s, &x.c);
+        s->promised = x.promise;
+        CULL_TRY(look_into(cx, s, &x.c));
         out->nodes++;
         open = -INFINITY;
     }

@@ -150,6 +150,79 @@ static void as_every_one(void **state)
     cull_ctx_free(cx);
 }
 
+/* Chains of four stages are never worse than the best of three, which is exact, and 1,000 beginnings are enough to show that there is no
+ * better one; some are longer. */
+static void four_of_six(void **state)
+{
+    (void)state;
+    enum { ROWS = 400, MODELS = 6, TABLES = 12 };
+    static double confidence[MODELS * ROWS], quality[MODELS * ROWS];
+    static const double cost[MODELS] = {1, 2, 4, 8, 16, 32};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(3, 1);
+    int gained = 0;
+    for (int round = 0; round < TABLES; round++) {
+        for (int i = 0; i < ROWS; i++) {
+            double hard = cull__rng_normal(&r);
+            for (int k = 0; k < MODELS; k++) {
+                double margin = .36 * k - hard + .8 * cull__rng_normal(&r);
+                quality[k * ROWS + i] = margin > 0;
+                confidence[k * ROWS + i] = fabs(margin) + .3 * cull__rng_normal(&r);
+            }
+        }
+        cull_cascade_table t = {.n = ROWS,
+                                .models = MODELS,
+                                .confidence = confidence,
+                                .quality = quality,
+                                .cost = cost};
+        cull_cascade_deep_opts d = CULL_CASCADE_DEEP_OPTS;
+        cull_cascade_front f;
+        cull_cascade_found got;
+        d.stages = 4, d.quantiles = 50, d.limit = 1000, d.budget = 3 + 2 * round;
+        ok(cx, cull_cascade_fit(cx, &t, &(cull_cascade_opts){.stages = 3, .quantiles = 50}, &f));
+        const cull_cascade *three = &f.at[cull_cascade_within(&f, d.budget)];
+        ok(cx, cull_cascade_deepen(cx, &t, &d, three, &got));
+        assert_true(got.proven && got.bound == got.best.quality && got.nodes <= 1000);
+        assert_true(got.best.quality >= three->quality && got.best.cost <= d.budget);
+        gained += got.best.quality > three->quality;
+        cull_cascade_front_free(&f);
+    }
+    assert_true(gained > 0);
+    cull_ctx_free(cx);
+}
+
+/* With models beside that are never right the answer is the same; there are so many that one stage is looked into at once. */
+static void among_many(void **state)
+{
+    (void)state;
+    enum { MANY = 20 };
+    static table t;
+    static double confidence[MANY * N], quality[MANY * N], cost[MANY * N];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng_seeded(4, 1);
+    for (int round = 0; round < 8; round++) {
+        make(&r, &t, true, round % 2, round % 3 == 1);
+        for (int i = 0; i < MANY * N; i++) {
+            bool real = i < K * N;
+            confidence[i] = real ? t.confidence[i] : i % 3;
+            quality[i] = real ? t.quality[i] : 0;
+            cost[i] = real ? t.cost[i] : 100;
+        }
+        cull_cascade_table many = t.t;
+        many.models = MANY, many.confidence = confidence, many.quality = quality;
+        many.cost = cost, many.delay = NULL;
+        cull_cascade start = {.stages = 1, .threshold = {-INFINITY}};
+        cull_cascade_deep_opts d = CULL_CASCADE_DEEP_OPTS;
+        cull_cascade_found few, got;
+        d.stages = 4, d.quantiles = 4, d.limit = 1000000, d.budget = 6 + round;
+        ok(cx, cull_cascade_deepen(cx, &t.t, &d, &start, &few));
+        ok(cx, cull_cascade_deepen(cx, &many, &d, &start, &got));
+        assert_true(few.proven && got.proven);
+        assert_true(few.best.quality == got.best.quality && few.best.cost == got.best.cost);
+    }
+    cull_ctx_free(cx);
+}
+
 static void threads_memory_refusals(void **state)
 {
     (void)state;
@@ -208,6 +281,7 @@ static void threads_memory_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(as_every_one),
+                                       cmocka_unit_test(four_of_six), cmocka_unit_test(among_many),
                                        cmocka_unit_test(threads_memory_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static const cull_opt table[] = {
                  "models that a row may go through; above 3 the front of three is where a longer "
                  "chain is looked for from"),
     CULL_OPT_I64(opts, quantiles, 100, 2, 255, "thresholds of a model that are tried"),
-    CULL_OPT_I64(opts, nodes, 100, 0, 1000000,
+    CULL_OPT_I64(opts, nodes, 1000, 0, 1000000,
                  "with more than 3 stages: beginnings of chains that are looked into"),
     CULL_OPT_ENUM(opts, sure, CULL_SURE_TOP, "top|margin|entropy|odds|logit|energy",
                   "how sure outputs are, where models have no scores"),
@@ -560,7 +560,7 @@ const cull_method cull__method_cascade = {
              "Reducing Cost and Improving Performance",
     .columns = "",
     .task = CULL_TASK_COMPUTE,
-    .rev = 2,
+    .rev = 3,
     .flags = 0,
     .opts = table,
     .opts_size = sizeof(opts),
