@@ -95,6 +95,9 @@ typedef struct {
      * average. Attributes and the group must be the same in all rows of a workload. `models` names the ways that count;
      * other columns and arrays are refused. Such a table is read whole (cull_outcomes_open). NULL = it has not. */
     const char *runs;
+    const char *
+        workloads; /* of runs: attributes and group are columns of this table, with a row for each workload under
+                              the same names of columns; more workloads than ran may stand there. NULL = of the runs' table */
 } cull_outcomes_opts;
 /* clang-format off */
 #define CULL_OUTCOMES_OPTS {.size = sizeof(cull_outcomes_opts)}

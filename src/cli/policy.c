@@ -52,6 +52,7 @@ static int take_rows(work *w, bool all)
     o.group = value_of(c, "group", NULL);
     o.attributes = value_of(c, "attributes", NULL);
     o.runs = value_of(c, "long", NULL);
+    o.workloads = value_of(c, "workloads", NULL);
     o.logits = logits;
     o.logits_files = values_of(c, "logits", logits, CULL_MODELS);
     o.probabilities = probabilities;
@@ -86,8 +87,9 @@ static int one_out(cli *c, const char **out)
 /* "runs.csv: quality small,large; cost 1,9". */
 static void name_reads(work *w)
 {
-    static const char *const one[] = {"long",  "quality", "score",  "cost",  "delay",
-                                      "truth", "weight",  "spread", "group", "attributes"};
+    static const char *const one[] = {"long",  "quality",    "score",    "cost",
+                                      "delay", "truth",      "weight",   "spread",
+                                      "group", "attributes", "workloads"};
     static const char *const many[] = {"logits", "probabilities", "features"};
     const char *file[CULL_MODELS], *sep = ": ";
     char *to = w->reads;

@@ -371,6 +371,7 @@ static cull_status open_runs(opening *g, const cull_outcomes_opts *o)
                           .ways = g->parts[MODELS],
                           .attribute = g->part[ATTRIBUTES],
                           .attributes = g->parts[ATTRIBUTES],
+                          .workloads = o->workloads,
                           .group = o->group};
     cull__quote(o->table, strlen(o->table), f->where, sizeof f->where);
     CULL_TRY(cull__runs_read(g->cx, &ro, r));
@@ -398,6 +399,9 @@ static cull_status open_all(opening *g, const cull_outcomes_opts *o)
     bool file = o->truth && exists(o->truth);
     f->rows = -1;
     if (o->runs) return open_runs(g, o);
+    if (o->workloads)
+        return cull__fail(g->cx, CULL_EINPUT, "--workloads %s is beside a table of runs (--long)",
+                          o->workloads);
     CULL_TRY(split_all(g, o));
     CULL_TRY(lists(g, o));
     CULL_TRY(columns(g, o, file));

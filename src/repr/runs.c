@@ -17,6 +17,7 @@ typedef struct {
     cull_ctx *cx;
     const cull__runs_opts *o;
     cull__runs *out;
+    const char *path;
     cull__col col[2 * PARTS + 2 + ATTRIBUTES + 1];
     int cols;
     int key[KEYS][PARTS], keys[KEYS]; /* columns that name the workload, the way */
@@ -80,6 +81,14 @@ static cull_status take_entry(reading *g, char *entry)
     return CULL_OK;
 }
 
+static void want_attributes(reading *g)
+{
+    const cull__runs_opts *o = g->o;
+    for (int i = 0; i < o->attributes; i++)
+        g->attribute[i] = want(g, o->attribute[i], CULL__COL_NUMBER);
+    if (o->group) g->group = want(g, o->group, CULL__COL_KEY);
+}
+
 static cull_status take_columns(reading *g)
 {
     const cull__runs_opts *o = g->o;
@@ -95,9 +104,7 @@ static cull_status take_columns(reading *g)
     if (!g->keys[WORKLOAD]) return wrong(g, "no workload", "");
     if (!g->keys[WAY]) return wrong(g, "no way", "");
     if (g->value < 0) return wrong(g, "no quality, loss or time", "");
-    for (int i = 0; i < o->attributes; i++)
-        g->attribute[i] = want(g, o->attribute[i], CULL__COL_NUMBER);
-    if (o->group) g->group = want(g, o->group, CULL__COL_KEY);
+    if (!o->workloads) want_attributes(g);
     return CULL_OK;
 }
 
@@ -108,7 +115,7 @@ static void place_of(reading *g, int64_t row, char *buf, size_t size)
     cull__cols *again;
     cull_table t;
     int64_t line = 0;
-    const char *path = g->o->table;
+    const char *path = g->path;
     snprintf(buf, size, "row %" PRId64 " of %.200s", row, path);
     if (!strcmp(path, "-") || cull__cols_open(g->cx, path, g->col, g->cols, &again) != CULL_OK)
         return;
@@ -195,17 +202,24 @@ static cull_status name_rows(reading *g, int which)
     return CULL_OK;
 }
 
-/* "cached", or of several columns "cached+8". */
-static void name_of(const reading *g, int which, int64_t code, char *buf, size_t size)
+/* Its keys, with `between` between them. */
+static void join_keys(const reading *g, int which, int64_t row, const char *between, char *buf,
+                      size_t size)
 {
     size_t at = 0;
     buf[0] = 0;
     for (int k = 0; k < g->keys[which] && at < size; k++) {
         int col = g->key[which][k];
-        int32_t key = (int32_t)g->t.col[col][g->first[which][code]];
-        at += (size_t)snprintf(buf + at, size - at, "%s%s", k ? "+" : "",
-                               cull__dict_text(&cull__cols_keys(g->table, col)->name, key));
+        const cull__dict *of = &cull__cols_keys(g->table, col)->name;
+        at += (size_t)snprintf(buf + at, size - at, "%s%s", k ? between : "",
+                               cull__dict_text(of, (int32_t)g->t.col[col][row]));
     }
+}
+
+/* "cached", or of several columns "cached+8". */
+static void name_of(const reading *g, int which, int64_t code, char *buf, size_t size)
+{
+    join_keys(g, which, g->first[which][code], "+", buf, size);
 }
 
 /* way[code]: which it is among those that count; -1 = none of them. */
@@ -355,24 +369,68 @@ static cull_status constant(reading *g, int col)
     return bad_row(g, i, col, is, right);
 }
 
-static cull_status take_attributes(reading *g)
+/* The row of `w`, a table with one for each workload, that each workload of g has. */
+static cull_status find_workloads(reading *g, reading *w, int64_t *row)
 {
-    cull__runs *r = g->out;
-    r->d = g->o->attributes;
-    for (int j = 0; j < r->d; j++) CULL_TRY(constant(g, g->attribute[j]));
-    if (r->d) CULL_TRY(CULL_ALLOC(g->cx, r->x, r->n * r->d));
-    for (int64_t w = 0; w < r->n; w++)
+    enum { NAME = 4096 };
+    char *key, place[240], name[120];
+    cull__dict known = {0};
+    int32_t code;
+    cull_status s = CULL_TMP(g->cx, key, NAME);
+    for (int64_t c = 0; s == CULL_OK && c < g->out->n; c++) {
+        join_keys(g, WORKLOAD, g->first[WORKLOAD][c], "\x1f", key, NAME);
+        s = cull__dict_add(g->cx, &known, key, strlen(key), &code);
+        row[c] = -1;
+    }
+    for (int64_t i = 0; s == CULL_OK && i < w->t.n; i++) {
+        join_keys(w, WORKLOAD, i, "\x1f", key, NAME);
+        code = cull__dict_find(&known, key, strlen(key));
+        if (code < 0) continue;
+        if (row[code] >= 0) {
+            place_of(w, i, place, sizeof place);
+            name_of(g, WORKLOAD, code, name, sizeof name);
+            s = cull__fail(g->cx, CULL_EINPUT, "%s: workload '%s' stands there a second time",
+                           place, name);
+        }
+        row[code] = i;
+    }
+    for (int64_t c = 0; s == CULL_OK && c < g->out->n; c++) {
+        if (row[c] >= 0) continue;
+        name_of(g, WORKLOAD, c, name, sizeof name);
+        s = cull__fail(g->cx, CULL_EINPUT, "%s: there is no workload '%s', which %s has", w->path,
+                       name, g->path);
+    }
+    cull__dict_free(&known);
+    return s;
+}
+
+static cull_status open_workloads(reading *g, reading *w, int64_t **row)
+{
+    CULL_TRY(CULL_TMP(g->cx, *row, g->out->n));
+    for (int k = 0; k < g->keys[WORKLOAD]; k++)
+        w->key[WORKLOAD][k] = want(w, g->col[g->key[WORKLOAD][k]].name, CULL__COL_KEY);
+    w->keys[WORKLOAD] = g->keys[WORKLOAD];
+    want_attributes(w);
+    CULL_TRY(cull__cols_open(g->cx, w->path, w->col, w->cols, &w->table));
+    CULL_TRY(cull__cols_next(g->cx, w->table, INT64_MAX, &w->t));
+    return find_workloads(g, w, *row);
+}
+
+/* Of workload i, in row[i] of `from`. */
+static cull_status take_attributes(const reading *from, const int64_t *row, cull__runs *r)
+{
+    r->d = from->o->attributes;
+    if (r->d) CULL_TRY(CULL_ALLOC(from->cx, r->x, r->n * r->d));
+    for (int64_t i = 0; i < r->n; i++)
         for (int64_t j = 0; j < r->d; j++)
-            r->x[w * r->d + j] = (float)g->t.col[g->attribute[j]][g->first[WORKLOAD][w]];
+            r->x[i * r->d + j] = (float)from->t.col[from->attribute[j]][row[i]];
     return CULL_OK;
 }
 
-static cull_status take_groups(reading *g)
+static cull_status take_groups(reading *g, const int64_t *row, cull__runs *r)
 {
-    cull__runs *r = g->out;
     int64_t *rank;
     if (g->group < 0) return CULL_OK;
-    CULL_TRY(constant(g, g->group));
     CULL_TRY(ranks_of(g, g->group, &rank));
     const cull__dict *of = &cull__cols_keys(g->table, g->group)->name;
     size_t room = 0;
@@ -391,13 +449,14 @@ static cull_status take_groups(reading *g)
     r->groups = (int32_t)of->n;
     CULL_TRY(CULL_ALLOC(g->cx, r->group, r->n));
     for (int64_t w = 0; w < r->n; w++)
-        r->group[w] = (int32_t)rank[(int64_t)g->t.col[g->group][g->first[WORKLOAD][w]]];
+        r->group[w] = (int32_t)rank[(int64_t)g->t.col[g->group][row[w]]];
     return CULL_OK;
 }
 
-static cull_status read_all(reading *g)
+static cull_status read_all(reading *g, reading *w)
 {
     int *way;
+    int64_t *row;
     CULL_TRY(take_columns(g));
     CULL_TRY(cull__cols_open(g->cx, g->o->table, g->col, g->cols, &g->table));
     CULL_TRY(cull__cols_next(g->cx, g->table, INT64_MAX, &g->t));
@@ -407,16 +466,23 @@ static cull_status read_all(reading *g)
     g->out->n = g->count[WORKLOAD];
     CULL_TRY(take_ways(g, &way));
     CULL_TRY(take_cells(g, way));
-    CULL_TRY(take_attributes(g));
-    return take_groups(g);
+    row = g->first[WORKLOAD];
+    reading *from = g->o->workloads ? w : g;
+    if (from == w) CULL_TRY(open_workloads(g, w, &row));
+    for (int j = 0; from == g && j < g->o->attributes; j++) CULL_TRY(constant(g, g->attribute[j]));
+    if (from == g && g->group >= 0) CULL_TRY(constant(g, g->group));
+    CULL_TRY(take_attributes(from, row, g->out));
+    return take_groups(from, row, g->out);
 }
 
 cull_status cull__runs_read(cull_ctx *cx, const cull__runs_opts *o, cull__runs *out)
 {
-    reading g = {.cx = cx, .o = o, .out = out, .value = -1, .cost = -1, .group = -1};
+    reading g = {.cx = cx, .o = o, .out = out, .value = -1, .cost = -1, .group = -1}, w = g;
+    g.path = o->table, w.path = o->workloads;
     *out = (cull__runs){0};
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = read_all(&g);
+    cull_status s = read_all(&g, &w);
+    cull__cols_close(w.table);
     cull__cols_close(g.table);
     cull__release(cx, mark);
     if (s != CULL_OK) cull__runs_free(out);

@@ -8,6 +8,8 @@ typedef struct {
         *columns;           /* columns: "workload=A+B,way=C,quality=D,cost=E" (cull/outcomes.h) */
     const char *const *way; /* those that count, in order; ways 0 = all, sorted */
     const char *const *attribute;
+    const char *
+        workloads; /* a table with a row for each workload that has attributes and group; NULL = `table` has */
     const char *group; /* NULL = none */
     int ways, attributes;
 } cull__runs_opts;
@@ -24,7 +26,7 @@ typedef struct {
     char *text; /* names */
 } cull__runs;
 /* O(rows log rows) time. The order of the table's rows changes nothing. CULL_EINPUT, by file and line: an attribute or a group that is
- * not the same in all rows of a workload, a cost below 0, a time that is not above 0; a way without a run. */
+ * not the same in all rows of a workload, a workload that `workloads` lacks or has twice, a cost below 0, a time that is not above 0; a way without a run. */
 cull_status cull__runs_read(cull_ctx *cx, const cull__runs_opts *o, cull__runs *out);
 void cull__runs_free(cull__runs *r);
 #endif

@@ -129,6 +129,9 @@ static const cull_input compute[] = {
      "A+B "
      "are two columns together; loss=COLUMN is small where it is good, time=COLUMN counts by 1 / "
      "time"},
+    {"workloads", "FILE",
+     "of --long: a table with a row for each workload; --attributes and --group are of its "
+     "columns"},
     {"budget", "COST", "the mean cost of a row is at most this"},
     {"target", "QUALITY", "the mean quality is at least this"},
     {"within", "DELAY", "no row takes longer than this"},

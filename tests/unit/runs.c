@@ -159,15 +159,51 @@ static void refusals(void **state)
     cull_ctx_free(cx);
 }
 
+/* Attributes of a second table, which has other workloads too, in another order. */
+static void workloads(void **state)
+{
+    (void)state;
+    static const char more[] = "kind,size,load,team\nz,1,9,q\na,2,10,p\nb,3,9,q\na,4,9,p\n";
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_outcomes_opts o = CULL_OUTCOMES_OPTS;
+    cull_outcomes_file *f;
+    char path[512], path2[512];
+    snprintf(path, sizeof path, "%s", text("r.csv", RUNS));
+    snprintf(path2, sizeof path2, "%s", text("w.csv", more));
+    o.table = path, o.workloads = path2, o.attributes = "size,load", o.group = "team";
+    o.runs = "workload=load+kind,way=way,quality=speed";
+    ok(cx, cull_outcomes_open(cx, &o, &f));
+    const cull_outcomes *r = cull_outcomes_of(f);
+    static const float want[] = {4, 9, 3, 9, 2, 10};
+    assert_true(r->n == 3 && r->d[0] == 2 && !memcmp(r->x[0], want, sizeof want));
+    assert_true(r->groups == 2 && r->group[0] == 0 && r->group[1] == 1 && r->group[2] == 0);
+    cull_outcomes_close(f);
+    o.runs = "workload=load,way=way,quality=speed";
+    refused(cx, cull_outcomes_open(cx, &o, &f), CULL_EINPUT,
+            "w.csv:4: workload '9' stands there a second time");
+    o.attributes = "size";
+    o.workloads = text("v.csv", "kind,size,load,team\na,2,10,p\n");
+    refused(cx, cull_outcomes_open(cx, &o, &f), CULL_EINPUT,
+            "v.csv: there is no workload '9', which");
+    o.attributes = "length";
+    refused(cx, cull_outcomes_open(cx, &o, &f), CULL_EINPUT, "no column 'length'; it has kind");
+    o.runs = NULL, o.quality = "speed";
+    refused(cx, cull_outcomes_open(cx, &o, &f), CULL_EINPUT, "beside a table of runs");
+    cull_ctx_free(cx);
+}
+
 static void no_memory(void **state)
 {
     (void)state;
     cull_outcomes_opts o = CULL_OUTCOMES_OPTS;
-    char path[512];
+    char path[512], path2[512];
     snprintf(path, sizeof path, "%s", text("r.csv", RUNS));
+    snprintf(path2, sizeof path2, "%s", text("w.csv", "kind,load,group\na,9,x\nb,9,x\na,10,y\n"));
     o.table = path, o.attributes = "load", o.group = "group";
-    for (int bad = 0; bad < 2; bad++) {
+    for (int turn = 0; turn < 3; turn++) {
+        const bool bad = turn == 1;
         bool failed = true;
+        o.workloads = turn == 2 ? path2 : NULL;
         o.runs = bad ? "workload=kind,way=way,quality=speed,cost=usd"
                      : "workload=load+kind,way=way,quality=speed,cost=usd";
         for (long k = 1; failed; k++) {
@@ -193,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(cells, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(any_order, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(refusals, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(workloads, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(no_memory, make_dir, drop_dir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,11 @@ cull search export st.db -o log.csv
 cull compute metainf --long workload=load+size,way=way,time=seconds --attributes load,size log.csv -q -o ways.json
 printf 'load,size\n1,10\n8,20\n' >new.csv
 cull compute apply ways.json --models cached,plain --attributes load,size new.csv -q | cut -f1,2
+# attributes of a second table
+cut -d, -f1-4 long.csv >bare.csv
+{ echo size,w,load; awk -F, 'NR > 1 { print $6 "," $1 "," $5 }' sorted.csv | sort -u; echo 1,99,1; } >w.csv
+W="--long workload=w,way=way,quality=speed,cost=usd --attributes load,size --workloads"
+cull compute metainf $W w.csv bare.csv -q | cmp - wide.json && echo "of two tables, too"
 # what is wrong
 try() { cull "$@" && echo "it was taken: $*"; }
 sed '7s/[0-9.]*$/77/' long.csv >other.csv
@@ -41,6 +46,9 @@ try compute metainf --long workload=w,way=way,quality=sped --attributes load lon
 try compute metainf $L --features x.npy long.csv
 try compute metainf $L
 try compute apply long.json $L long.csv
+sed 5d w.csv >less.csv
+try compute metainf $W less.csv bare.csv
+try compute metainf --quality plain --attributes load --workloads w.csv wide.csv
 try trust elect $L long.csv
 try compute metainf --quality plain --attributes load,none wide.csv
 exit 0
