@@ -23,7 +23,6 @@ static cull_status try_some(cull_ctx *cx, const trial *t, const cull_outcomes *r
     cull_ctx *own;
     cull_outcomes some;
     int64_t *row;
-    cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, row, n));
     for (int64_t i = 0; i < n; i++) row[i] = (int64_t)((double)i * (double)rows->n / (double)n);
     CULL_TRY(cull_outcomes_gather(cx, rows, row, n, &some));
@@ -38,7 +37,6 @@ static cull_status try_some(cull_ctx *cx, const trial *t, const cull_outcomes *r
     }
     if (s != CULL_OK) s = cull__fail(cx, s, "%s", cull_error(own));
     cull_ctx_free(own);
-    cull__release(cx, mark);
     return s;
 }
 
@@ -58,23 +56,31 @@ static double grown(const int64_t size[TRIALS], const uint64_t bytes[TRIALS], do
     return there + (n - upto) * fmax(slope, 0);
 }
 
+static cull_status try_sizes(cull_ctx *cx, const trial *t, const cull_outcomes *rows, int64_t n,
+                             int64_t most, cull_policy_plan *out)
+{
+    int64_t size[TRIALS], least = rows->n < most ? rows->n : most;
+    uint64_t bytes[TRIALS];
+    if (n <= least || least < 1 << TRIALS)
+        return try_some(cx, t, rows, rows->n, true, &out->bytes, out);
+    for (int i = 0; i < TRIALS; i++) {
+        cull__mark_t mark = cull__mark(cx);
+        size[i] = least >> (TRIALS - 1 - i);
+        CULL_TRY(try_some(cx, t, rows, size[i], false, &bytes[i], out));
+        cull__release(cx, mark);
+    }
+    out->bytes = (uint64_t)grown(size, bytes, out->bend, (double)n);
+    return CULL_OK;
+}
+
 /* At n rows like these; of up to `most` all are tried. */
 static cull_status tell(cull_ctx *cx, const trial *t, const cull_outcomes *rows, int64_t n,
                         int64_t most, cull_policy_plan *out)
 {
-    int64_t size[TRIALS], least = rows->n < most ? rows->n : most;
-    uint64_t bytes[TRIALS];
-    if (n <= least) {
-        CULL_TRY(try_some(cx, t, rows, n, true, &bytes[0], out));
-        out->bytes = bytes[0];
-        return CULL_OK;
-    }
-    for (int i = 0; i < TRIALS; i++) {
-        size[i] = least >> (TRIALS - 1 - i);
-        CULL_TRY(try_some(cx, t, rows, size[i], false, &bytes[i], out));
-    }
-    out->bytes = (uint64_t)grown(size, bytes, out->bend, (double)n);
-    return CULL_OK;
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = try_sizes(cx, t, rows, n, most, out);
+    cull__release(cx, mark);
+    return s;
 }
 
 /* ---- a fit ---- */
