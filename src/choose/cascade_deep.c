@@ -4,9 +4,11 @@
  * model's cost at least; so for any l >= 0 quality - l cost is at most what the beginning has so far and, of each open row,
  * the largest q_k - l c_k of the models that are left. Few l are tried, about the one that is best at the start, and the best bound counts.
  *
- * Of up to FAR models, where that is no more than about FAR_WORK additions, a beginning is looked into three stages at once: the next two with all their thresholds, whose open rows lie in
- * a plane of bins, and each model that may come last. So the last three stages of a chain are exact, and the bound is needed for what lies
- * between: chains of four stages are done when all first stages are looked into. Else it is one stage at once. */
+ * Of up to FAR models, where that is no more than about FAR_WORK additions, a beginning is looked into three stages at once: the next
+ * two with all their thresholds, whose open rows lie in a plane of bins, and each model that may come last. So the last three stages of
+ * a chain are exact, and the bound is needed for what lies between: chains of four stages are done when all first stages are
+ * looked into. Else it is one stage at once.
+ */
 #include "choose/cascade_deep.h"
 
 #include <string.h>
