@@ -9,8 +9,9 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)
 
-# OpenBLAS in its OpenMP build, linked in statically: the shared name libopenblas.so.0 may be another
-# build on the user's machine, and only this one is safe from several threads at once.
+# OpenBLAS in its OpenMP build, linked into the library statically: the shared name libopenblas.so.0 may be another
+# build on the user's machine, and only this one is safe from several threads at once. Programs of tests have it beside them,
+# made of the same archive (cull_blas): in each of some hundreds it would take 25 MB and half a second.
 find_library(CULL_OPENBLAS NAMES libopenblas.a PATH_SUFFIXES openblas-openmp REQUIRED)
 get_filename_component(CULL_OPENBLAS_KIND ${CULL_OPENBLAS} DIRECTORY)
 if(NOT CULL_OPENBLAS_KIND MATCHES "openmp")
@@ -23,7 +24,7 @@ find_library(CULL_GOMP NAMES gomp libgomp.so.1 PATHS /usr/lib/gcc/${CMAKE_LIBRAR
 add_library(cull_libraries INTERFACE)
 target_include_directories(cull_libraries SYSTEM INTERFACE ${CULL_CBLAS_INCLUDE})
 target_link_libraries(cull_libraries INTERFACE PkgConfig::SIMDJSON PkgConfig::ZLIB PkgConfig::ZSTD
-  PkgConfig::SQLITE ${CULL_OPENBLAS} ${CULL_GFORTRAN} ${CULL_GOMP} Threads::Threads m)
+  PkgConfig::SQLITE ${CULL_GOMP} Threads::Threads m)
 
 # libdnnl's own CMake files ask for OpenCL, so it is found by hand
 set(CULL_HAVE_DNNL 0)
