@@ -5,7 +5,8 @@
 #
 # Environment: BENCH (the folder of the built programs; build/bench), PYTHON (python3 with the peers), ROUNDS (3), DIR (a
 # folder on a disk for stores), MANY (processes that share one store; 96), WRAP (what each program is run by, such as
-# "flock FILE" where several share the machine), SLOW (peers that take minutes too). One thread each; every program runs
+# "flock FILE" where several share the machine), SLOW (peers that take minutes too), OLD (a file that this printed before:
+# its rows of cases that are not run now are kept, with its head). One thread each; every program runs
 # ROUNDS times in turn and the least counts: whatever else runs on the machine makes times longer, never shorter.
 # Rows are `case,tool,value,unit`; units ending in "cpu" are processor time, in "wall" real time.
 set -eu
@@ -107,6 +108,13 @@ for name in "optuna", "pymoo", "moocore", "numpy":
         print("# " + name, version(name))
     except ImportError:
         pass' | paste -sd " " -
+
+# rows of OLD are of other runs than the ones here, so their ratios are as they were
+if [ -n "${OLD:-}" ]; then
+    sed -n "s/^# \(Linux \)/# kept rows: \1/p; t; /^# kept rows: /p" "$OLD"
+    awk -F, 'NR == FNR { run[$1]; next } !/^#/ && $1 != "case" && !($1 in run)' "$rows" "$OLD" >"$work/kept"
+    cat "$work/kept" >>"$rows"
+fi
 
 # the least of the rounds (of volumes any), and how many times faster cull is than each peer
 sort -t, -k1,1 -k4,4 -k2,2 -k3,3g "$rows" | awk -F, '

@@ -134,9 +134,11 @@ static int64_t box_in(box3 *s, int64_t n, box3 b)
 {
     int64_t at = deep(s, n, b.z, false), kept = at;
     while (kept < n && ((s[kept].x > b.x) | (s[kept].y > b.y))) kept++;
-    for (int64_t i = kept; i < n; i++) {
-        s[kept] = s[i];
-        kept += (s[i].x > b.x) | (s[i].y > b.y);
+    for (int64_t i = kept, to; i < n; i = to) {
+        while (i < n && (s[i].x <= b.x) & (s[i].y <= b.y)) i++;
+        for (to = i; to < n && ((s[to].x > b.x) | (s[to].y > b.y)); to++) {}
+        memmove(s + kept, s + i, (size_t)(to - i) * sizeof *s);
+        kept += to - i;
     }
     memmove(s + at + 1, s + at, (size_t)(kept - at) * sizeof *s);
     s[at] = b;
@@ -197,8 +199,9 @@ static inline bool beyond(const double *a, const double *edge, int d)
     return c;
 }
 
-/* The row behind rows cut (n), which is no deeper, joins them unless one covers it; those that it covers leave, which are as
- * deep. *hint: the row that covered the last one often does again. How many there are. */
+/* The row behind rows cut (n), which is no deeper, joins them unless one covers it; those that it covers leave. less: it is less
+ * deep than the box that they are cut to, so that none is looked for. *hint: the row that covered the last one often does again.
+ * How many there are. */
 static inline int64_t join_d(double *cut, int64_t n, int d, bool less, int64_t *hint)
 {
     const double *c = cut + n * d;
