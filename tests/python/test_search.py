@@ -479,7 +479,8 @@ def test_in_order_wrong():
             study.optimize(error, in_order=wrong)
     with pytest.raises(ZeroDivisionError):
         study.optimize(lambda t: 1 // 0, n_jobs=2, in_order=4, catch=())
-    assert {t.state for t in study.trials} == {"failed", "running"}
+    # how many the other worker took before it heard of that is its own affair
+    assert {"failed"} <= {t.state for t in study.trials} <= {"failed", "running"}
     study.optimize(error, n_jobs=2, in_order=4)
     assert study.done and study.paid == 9
 
