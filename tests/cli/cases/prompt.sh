@@ -18,7 +18,9 @@ for f in best again; do sed 's/"made":.*"failed"/"failed"/' $f.json; done | uniq
 cull prompt show best.json --input 17
 cull prompt show best.json --input 17 --json
 cull prompt show best.json --input 17 | ./llm.sh
-for s in none random nearest diverse all search; do cull prompt search val.jsonl --instruction "Which digit?" --budget 3 --strategy $s --shows targets --cache a.db -q -- ./llm.sh | head -n 2 | tail -n 1; done
+for s in none random all search; do cull prompt search val.jsonl --instruction "Which digit?" --budget 3 --strategy $s --shows targets --cache a.db -q -- ./llm.sh | head -n 2 | tail -n 1; done
+# whom embeddings are near to is told by products whose last bits go by the processor, and such short inputs are often equally near
+for s in nearest diverse; do cull prompt search val.jsonl --instruction "Which digit?" --budget 3 --strategy $s --shows targets --cache a.db -q -- ./llm.sh | head -n 2 | tail -n 1 | cut -f 1; done
 sed 's/"input"/"q"/;s/"target"/"a"/' val.jsonl >qa.jsonl
 cull prompt search qa.jsonl --fields q,a --test test.csv --strategy search --order rows --no-race --calls 96 --cache a.db -o - -q -- ./llm.sh | grep -o '"calls":{"search":96,"instructions":24,"test":16'
 printf '{exemplars}{instruction} Q {input} A' >form.txt
