@@ -394,6 +394,7 @@ static void read_data(cull_ctx *cx, const char *name, char path[1024], cull__byt
     snprintf(path, 1024, "%s/%s", data_dir(), name);
     if (access(path, R_OK) != 0) {
         print_message("skipped: no %s (CULL_DATA says where data lies)\n", path);
+        cull_ctx_free(cx);
         skip();
     }
     ok(cx, cull__bytes_open(cx, path, out));
