@@ -6,24 +6,24 @@
 
 enum { STRIP = 64 }; /* columns that are read together where outputs are columns */
 
-bool cull__prunable(const cull_tensor *t, const cull__prune_which *which)
+static bool prunable(const cull_tensor *t, const cull__prune_asked *asked)
 {
-    if (!t->floating || t->ndim < 2 || t->n < which->least || t->n == 0) return false;
+    if (!t->floating || t->ndim < 2 || t->n < asked->least || t->n == 0) return false;
     switch (t->role) {
     case CULL_ROLE_ATTENTION:
     case CULL_ROLE_FFN:
     case CULL_ROLE_CONV: return true;
-    case CULL_ROLE_EMBEDDING: return which->embeddings;
-    case CULL_ROLE_HEAD: return which->heads;
+    case CULL_ROLE_EMBEDDING: return asked->embeddings;
+    case CULL_ROLE_HEAD: return asked->heads;
     case CULL_ROLE_ROUTER:
-    case CULL_ROLE_OTHER: return which->others;
+    case CULL_ROLE_OTHER: return asked->others;
     case CULL_ROLE_NORM:
     case CULL_ROLES: break;
     }
     return false;
 }
 
-cull_status cull__prune_none(cull_ctx *cx, const char *path)
+static cull_status prune_none(cull_ctx *cx, const char *path)
 {
     return cull__fail(
         cx, CULL_EINPUT,
@@ -32,12 +32,27 @@ cull_status cull__prune_none(cull_ctx *cx, const char *path)
         path);
 }
 
-cull_status cull__nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t m)
+static cull_status nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t m)
 {
     if ((n == 0 && m == 0) || (n > 0 && n < m && m <= CULL__NM)) return CULL_OK;
     return cull__fail(cx, CULL_EOPTION,
                       "%s: n = %lld of m = %lld; n of each m stay, with n below m and m at most %d",
                       method, (long long)n, (long long)m, CULL__NM);
+}
+
+cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method,
+                              cull__prune_asked (*asked)(const void *opts))
+{
+    int64_t pruned = 0;
+    for (int64_t i = 0; i < w->items; i++) {
+        cull_weights_item *it = &w->item[i];
+        const cull__prune_asked a = asked(it->opts[w->first]);
+        CULL_TRY(nm_check(cx, method, a.n, a.m));
+        if (!prunable(&it->t, &a)) it->copy = true;
+        pruned += !it->copy;
+        if (a.m == 0 && a.sparsity <= 0) it->copy = true;
+    }
+    return pruned ? CULL_OK : prune_none(cx, cull_checkpoint_path(w->source[w->first]));
 }
 
 cull__grid cull__grid_of(const int64_t *shape, int ndim, bool across)

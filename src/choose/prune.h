@@ -2,18 +2,20 @@
 #ifndef CULL__PRUNE_H
 #define CULL__PRUNE_H
 #include "choose/threshold.h"
-#include "cull/checkpoint.h"
+#include "cull/weights.h"
 
-/* Which tensors are pruned: of two axes or more, floating, of attention, ffn and convolutions, and never norms. */
+/* What is asked of a tensor: it is pruned where it has two axes or more and `least` numbers, floating, of attention, ffn or a
+ * convolution, never a norm. */
 typedef struct {
     bool embeddings, heads, others; /* these roles too; others: also routers */
-    int64_t least;                  /* numbers that a tensor must have */
-} cull__prune_which;
-bool cull__prunable(const cull_tensor *t, const cull__prune_which *which);
-/* The sentence when there is none of them in `path`. */
-cull_status cull__prune_none(cull_ctx *cx, const char *path);
-/* n of m as options: both 0, or 1 <= n < m <= CULL__NM. */
-cull_status cull__nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t m);
+    int64_t least;
+    double sparsity;
+    int64_t n, m; /* n of m stay: both 0, or 1 <= n < m <= CULL__NM */
+} cull__prune_asked;
+/* Items that are not pruned become copies; `asked` reads an item's options. EOPTION: n of m cannot be; EINPUT: nothing is
+ * pruned. */
+cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method,
+                              cull__prune_asked (*asked)(const void *opts));
 
 /* A tensor as outputs by inputs. Axes behind the second (a convolution's kernel) lie within an input: N:M goes
  * along inputs, for each place of the kernel. */

@@ -44,20 +44,21 @@ static const opts *opts_of(const cull_weights_work *w, const cull_weights_item *
     return it->opts[w->first];
 }
 
+static cull__prune_asked asked(const void *opts_)
+{
+    const opts *o = opts_;
+    return (cull__prune_asked){.embeddings = o->with_embeddings,
+                               .heads = o->with_heads,
+                               .others = o->with_others,
+                               .least = o->min_elements,
+                               .sparsity = o->sparsity,
+                               .n = o->n,
+                               .m = o->m};
+}
+
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
-    int64_t pruned = 0;
-    for (int64_t i = 0; i < w->items; i++) {
-        cull_weights_item *it = &w->item[i];
-        const opts *o = opts_of(w, it);
-        cull__prune_which which = {o->with_embeddings, o->with_heads, o->with_others,
-                                   o->min_elements};
-        CULL_TRY(cull__nm_check(cx, "magnitude", o->n, o->m));
-        if (!cull__prunable(&it->t, &which)) it->copy = true;
-        pruned += !it->copy;
-        if (o->m == 0 && o->sparsity <= 0) it->copy = true;
-    }
-    return pruned ? CULL_OK : cull__prune_none(cx, cull_checkpoint_path(w->source[w->first]));
+    return cull__prune_items(cx, w, "magnitude", asked);
 }
 
 /* ---- several tensors in one order ---- */

@@ -106,18 +106,24 @@ static cull_status read_gram(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
 
 /* ---- the method ---- */
 
+static cull__prune_asked asked(const void *opts_)
+{
+    const opts *o = opts_;
+    return (cull__prune_asked){.embeddings = o->with_embeddings,
+                               .heads = o->with_heads,
+                               .others = o->with_others,
+                               .least = o->min_elements,
+                               .sparsity = o->sparsity,
+                               .n = o->n,
+                               .m = o->m};
+}
+
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
-    int64_t pruned = 0;
+    CULL_TRY(cull__prune_items(cx, w, "sparsegpt", asked));
     for (int64_t i = 0; i < w->items; i++) {
-        cull_weights_item *it = &w->item[i];
+        const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
-        cull__prune_which which = {o->with_embeddings, o->with_heads, o->with_others,
-                                   o->min_elements};
-        CULL_TRY(cull__nm_check(cx, "sparsegpt", o->n, o->m));
-        if (!cull__prunable(&it->t, &which)) it->copy = true;
-        pruned += !it->copy;
-        if (o->m == 0 && o->sparsity <= 0) it->copy = true;
         if (it->copy) continue;
         cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
         if (o->m > 0 && g.inner > 1)
@@ -128,7 +134,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
                               it->t.name, g.inner, it->t.name);
         CULL_TRY(check_gram(cx, w, it, &g));
     }
-    return pruned ? CULL_OK : cull__prune_none(cx, cull_checkpoint_path(w->source[w->first]));
+    return CULL_OK;
 }
 
 /* All of a tensor, an output a row. */
