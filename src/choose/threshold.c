@@ -327,6 +327,7 @@ uint64_t cull__cuts_bytes(int64_t parts, int64_t n, int ranks, int workers)
                       blocks * r * sizeof(int64_t);
     uint64_t sampled =
         blocks < SAMPLED ? 0 : cull__cuts_sampled_bytes((int64_t)blocks, ranks, workers);
+    if (sampled > CULL__SAMPLED) sampled = 0;
     return ((uint64_t)parts + 1) * sizeof(int64_t) + (digits > sampled ? digits : sampled);
 }
 

@@ -194,8 +194,8 @@ cull_status cull__cuts_sampled(cull_ctx *cx, const cull__values *v, const int64_
     pass p = {.v = v, .first = first, .blocks = first[v->parts], .cuts = ranks};
     uint32_t *key;
     *found = false;
-    if (cull__cuts_sampled_bytes(p.blocks, ranks, cull__workers(cx)) > cull__memory_left(cx) / 2)
-        return CULL_OK;
+    uint64_t bytes = cull__cuts_sampled_bytes(p.blocks, ranks, cull__workers(cx));
+    if (bytes > CULL__SAMPLED || bytes > cull__memory_left(cx) / 2) return CULL_OK;
     CULL_TRY(CULL_TMP(cx, key, SAMPLE));
     CULL_TRY(draw(cx, &p, key));
     for (int c = 0; c < ranks; c++)

@@ -4,8 +4,11 @@
 #include "choose/threshold.h"
 
 enum { CULL__SLOT = 8192 }; /* values of a block that may lie near a cut */
+enum {
+    CULL__SAMPLED = 64 << 20
+}; /* bytes that one pass may hold; more values take passes by digits, which hold less */
 /* The cuts of cull__cuts where 1 <= rank[] <= total; first[]: of each part its first block, and how many blocks there are. Where it
- * does not find them (values of which most are alike, rows that differ much, a NaN, little memory) *found is false. */
+ * does not find them (values of which most are alike, rows that differ much, a NaN, more memory than there may be) *found is false. */
 cull_status cull__cuts_sampled(cull_ctx *cx, const cull__values *v, const int64_t *first,
                                int64_t total, const int64_t *rank, int ranks, cull__cut *cut,
                                bool *found);

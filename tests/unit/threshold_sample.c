@@ -115,6 +115,14 @@ static void finds(void **state)
     free(s.x);
 }
 
+/* However many values there are, some megabytes. */
+static void bounded(void **state)
+{
+    (void)state;
+    for (int64_t n = 1 << 20; n < INT64_C(1) << 36; n += n / 3)
+        assert_true(cull__cuts_bytes(400, n, 2, 2) < (uint64_t)CULL__SAMPLED + (24 << 20));
+}
+
 /* On every instruction set what lies within is what a plain loop finds, at every length and for bounds of all kinds. */
 static void sifts(void **state)
 {
@@ -176,6 +184,7 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(cuts), cmocka_unit_test(finds),
-                                       cmocka_unit_test(sifts), cmocka_unit_test(no_memory)};
+                                       cmocka_unit_test(sifts), cmocka_unit_test(bounded),
+                                       cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
