@@ -6,17 +6,17 @@
 
 enum { STRIP = 64 }; /* columns that are read together where outputs are columns */
 
-static bool prunable(const cull_tensor *t, const cull__prune_asked *asked)
+static bool prunable(const cull_tensor *t, const cull__prune_opts *o)
 {
-    if (!t->floating || t->ndim < 2 || t->n < asked->least || t->n == 0) return false;
+    if (!t->floating || t->ndim < 2 || t->n < o->min_elements || t->n == 0) return false;
     switch (t->role) {
     case CULL_ROLE_ATTENTION:
     case CULL_ROLE_FFN:
     case CULL_ROLE_CONV: return true;
-    case CULL_ROLE_EMBEDDING: return asked->embeddings;
-    case CULL_ROLE_HEAD: return asked->heads;
+    case CULL_ROLE_EMBEDDING: return o->with_embeddings;
+    case CULL_ROLE_HEAD: return o->with_heads;
     case CULL_ROLE_ROUTER:
-    case CULL_ROLE_OTHER: return asked->others;
+    case CULL_ROLE_OTHER: return o->with_others;
     case CULL_ROLE_NORM:
     case CULL_ROLES: break;
     }
@@ -40,17 +40,16 @@ static cull_status nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t
                       method, (long long)n, (long long)m, CULL__NM);
 }
 
-cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method,
-                              cull__prune_asked (*asked)(const void *opts))
+cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method)
 {
     int64_t pruned = 0;
     for (int64_t i = 0; i < w->items; i++) {
         cull_weights_item *it = &w->item[i];
-        const cull__prune_asked a = asked(it->opts[w->first]);
-        CULL_TRY(nm_check(cx, method, a.n, a.m));
-        if (!prunable(&it->t, &a)) it->copy = true;
+        const cull__prune_opts *o = it->opts[w->first];
+        CULL_TRY(nm_check(cx, method, o->n, o->m));
+        if (!prunable(&it->t, o)) it->copy = true;
         pruned += !it->copy;
-        if (a.m == 0 && a.sparsity <= 0) it->copy = true;
+        if (o->m == 0 && o->sparsity <= 0) it->copy = true;
     }
     return pruned ? CULL_OK : prune_none(cx, cull_checkpoint_path(w->source[w->first]));
 }

@@ -2,20 +2,30 @@
 #ifndef CULL__PRUNE_H
 #define CULL__PRUNE_H
 #include "choose/threshold.h"
+#include "cull/method.h"
 #include "cull/weights.h"
 
-/* What is asked of a tensor: it is pruned where it has two axes or more and `least` numbers, floating, of attention, ffn or a
- * convolution, never a norm. */
+/* What methods that prune are asked for, the first member of their options. A tensor is pruned where it has two axes or more, floating,
+ * of attention, ffn or a convolution, never a norm. */
 typedef struct {
-    bool embeddings, heads, others; /* these roles too; others: also routers */
-    int64_t least;
     double sparsity;
-    int64_t n, m; /* n of m stay: both 0, or 1 <= n < m <= CULL__NM */
-} cull__prune_asked;
-/* Items that are not pruned become copies; `asked` reads an item's options. EOPTION: n of m cannot be; EINPUT: nothing is
- * pruned. */
-cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method,
-                              cull__prune_asked (*asked)(const void *opts));
+    int64_t n, m;         /* n of m stay: both 0, or 1 <= n < m <= CULL__NM */
+    int64_t min_elements; /* numbers that a tensor must have */
+    bool with_embeddings, with_heads, with_others; /* these roles too; others: also routers */
+    bool transposed;                               /* across, of cull__grid_of */
+} cull__prune_opts;
+/* clang-format off */
+#define CULL__PRUNE_NM \
+    CULL_OPT_I64(cull__prune_opts, n, 0, 0, CULL__NM, "N:M instead: so many ..."), \
+    CULL_OPT_I64(cull__prune_opts, m, 0, 0, CULL__NM, "... of each m inputs stay; 0 = by sparsity")
+#define CULL__PRUNE_WHICH \
+    CULL_OPT_I64(cull__prune_opts, min_elements, 0, 0, 1e15, "tensors with fewer weights stay whole"), \
+    CULL_OPT_BOOL(cull__prune_opts, with_embeddings, false, "embeddings too"), \
+    CULL_OPT_BOOL(cull__prune_opts, with_heads, false, "layers that give the outputs too"), \
+    CULL_OPT_BOOL(cull__prune_opts, with_others, false, "tensors whose names say nothing, and routers, too")
+/* clang-format on */
+/* Items that are not pruned become copies. EOPTION: n of m cannot be; EINPUT: nothing is pruned. */
+cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method);
 
 /* A tensor as outputs by inputs. Axes behind the second (a convolution's kernel) lie within an input: N:M goes
  * along inputs, for each place of the kernel. */

@@ -16,25 +16,19 @@
 #include "cull/weights.h"
 
 typedef struct {
-    double sparsity;
-    int64_t n, m, min_elements;
+    cull__prune_opts prune;
     int scope;
-    bool with_embeddings, with_heads, with_others, transposed;
 } opts;
 enum { TENSOR, OUTPUT, LAYER, GLOBAL };
 static const cull_opt table[] = {
-    CULL_OPT_F64(opts, sparsity, .5, 0, 1, "share of the weights that becomes 0"),
+    CULL_OPT_F64(cull__prune_opts, sparsity, .5, 0, 1, "share of the weights that becomes 0"),
     CULL_OPT_ENUM(
         opts, scope, TENSOR, "tensor|output|layer|global",
         "what that is a share of: each tensor, each output (row) of it, all of a layer, or "
         "all"),
-    CULL_OPT_I64(opts, n, 0, 0, CULL__NM, "N:M instead: so many ..."),
-    CULL_OPT_I64(opts, m, 0, 0, CULL__NM, "... of each m inputs stay; 0 = by sparsity"),
-    CULL_OPT_I64(opts, min_elements, 0, 0, 1e15, "tensors with fewer weights stay whole"),
-    CULL_OPT_BOOL(opts, with_embeddings, false, "embeddings too"),
-    CULL_OPT_BOOL(opts, with_heads, false, "layers that give the outputs too"),
-    CULL_OPT_BOOL(opts, with_others, false, "tensors whose names say nothing, and routers, too"),
-    CULL_OPT_BOOL(opts, transposed, false,
+    CULL__PRUNE_NM,
+    CULL__PRUNE_WHICH,
+    CULL_OPT_BOOL(cull__prune_opts, transposed, false,
                   "matrices are stored (inputs, outputs), as GPT-2 has them; counts for output and "
                   "N:M"),
     CULL_OPT_END};
@@ -44,21 +38,9 @@ static const opts *opts_of(const cull_weights_work *w, const cull_weights_item *
     return it->opts[w->first];
 }
 
-static cull__prune_asked asked(const void *opts_)
-{
-    const opts *o = opts_;
-    return (cull__prune_asked){.embeddings = o->with_embeddings,
-                               .heads = o->with_heads,
-                               .others = o->with_others,
-                               .least = o->min_elements,
-                               .sparsity = o->sparsity,
-                               .n = o->n,
-                               .m = o->m};
-}
-
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
-    return cull__prune_items(cx, w, "magnitude", asked);
+    return cull__prune_items(cx, w, "magnitude");
 }
 
 /* ---- several tensors in one order ---- */
@@ -86,7 +68,7 @@ static cull_status read_member(cull_ctx *cx, const void *arg, int64_t part, int6
 static bool shares(const cull_weights_work *w, const cull_weights_item *it)
 {
     const opts *o = opts_of(w, it);
-    if (it->copy || o->m > 0) return false;
+    if (it->copy || o->prune.m > 0) return false;
     return o->scope == GLOBAL || (o->scope == LAYER && it->t.layer >= 0);
 }
 
@@ -94,7 +76,7 @@ static bool together(const cull_weights_work *w, const cull_weights_item *a,
                      const cull_weights_item *b)
 {
     const opts *o = opts_of(w, a), *p = opts_of(w, b);
-    if (o->scope != p->scope || o->sparsity != p->sparsity) return false;
+    if (o->scope != p->scope || o->prune.sparsity != p->prune.sparsity) return false;
     return o->scope == GLOBAL || a->t.layer == b->t.layer;
 }
 
@@ -134,7 +116,7 @@ static cull_status cut_group(cull_ctx *cx, const state *s, int64_t g, int64_t pa
         size[s->part[i]] = it->t.n;
         name[s->part[i]] = it->t.name;
         total += it->t.n;
-        sparsity = opts_of(w, it)->sparsity;
+        sparsity = opts_of(w, it)->prune.sparsity;
     }
     int64_t stay = cull__stay(total, sparsity);
     members m = {w, item};
@@ -182,17 +164,17 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     t->item = it - w->item;
     t->m = (members){w, &t->item};
     t->p.v = (cull__values){read_member, &t->m, 1, &it->t.n, &it->t.name};
-    t->p.grid = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
-    t->p.n = (int)o->n, t->p.m = (int)o->m;
+    t->p.grid = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+    t->p.n = (int)o->prune.n, t->p.m = (int)o->prune.m;
     t->p.one = &t->one;
-    if (o->m > 0) return CULL_OK;
+    if (o->prune.m > 0) return CULL_OK;
     if (o->scope == OUTPUT) {
         CULL_TRY(CULL_TMP(cx, cuts, t->p.grid.outs));
         t->p.cuts = cuts;
-        return cull__prune_cuts(cx, &t->p, o->sparsity, cuts);
+        return cull__prune_cuts(cx, &t->p, o->prune.sparsity, cuts);
     }
     if (s->group[t->item] < 0) {
-        int64_t stay = cull__stay(it->t.n, o->sparsity);
+        int64_t stay = cull__stay(it->t.n, o->prune.sparsity);
         return cull__cuts(cx, &t->p.v, &stay, 1, &t->one);
     }
     t->one = s->cut[s->group[t->item]];
@@ -218,14 +200,14 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
-        bool rows = o->m == 0 && o->scope == OUTPUT;
-        uint64_t here = cull__prune_bytes(&g, (int)o->m) * (uint64_t)threads;
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+        bool rows = o->prune.m == 0 && o->scope == OUTPUT;
+        uint64_t here = cull__prune_bytes(&g, (int)o->prune.m) * (uint64_t)threads;
         if (rows) here += (uint64_t)g.outs * sizeof(cull__cut);
-        if (o->m == 0 && !rows) here += cull__cuts_bytes(1, it->t.n, 1, threads);
+        if (o->prune.m == 0 && !rows) here += cull__cuts_bytes(1, it->t.n, 1, threads);
         most = here > most ? here : most;
         total += shares(w, it) ? it->t.n : 0;
-        double p = o->m > 0 ? 0 : rows ? 1 : 2;
+        double p = o->prune.m > 0 ? 0 : rows ? 1 : 2;
         *passes = p > *passes ? p : *passes;
     }
     uint64_t begin_ = total ? cull__cuts_bytes(w->items, total, 1, threads) : 0;

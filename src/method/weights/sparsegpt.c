@@ -22,21 +22,18 @@
 #include <string.h>
 
 typedef struct {
-    double sparsity, damping;
-    int64_t n, m, block, min_elements;
-    bool with_embeddings, with_heads, with_others, transposed;
+    cull__prune_opts prune;
+    double damping;
+    int64_t block;
 } opts;
 static const cull_opt table[] = {
-    CULL_OPT_F64(opts, sparsity, .5, 0, 1, "share of the weights of each block that becomes 0"),
-    CULL_OPT_I64(opts, n, 0, 0, CULL__NM, "N:M instead: so many ..."),
-    CULL_OPT_I64(opts, m, 0, 0, CULL__NM, "... of each m inputs stay; 0 = by sparsity"),
+    CULL_OPT_F64(cull__prune_opts, sparsity, .5, 0, 1,
+                 "share of the weights of each block that becomes 0"),
+    CULL__PRUNE_NM,
     CULL_OPT_F64(opts, damping, .01, 1e-9, 10, "of the Gram matrix: share of its mean diagonal"),
     CULL_OPT_I64(opts, block, 128, 1, 4096, "columns whose weights are chosen together"),
-    CULL_OPT_I64(opts, min_elements, 0, 0, 1e15, "tensors with fewer weights stay whole"),
-    CULL_OPT_BOOL(opts, with_embeddings, false, "embeddings too"),
-    CULL_OPT_BOOL(opts, with_heads, false, "layers that give the outputs too"),
-    CULL_OPT_BOOL(opts, with_others, false, "tensors whose names say nothing, and routers, too"),
-    CULL_OPT_BOOL(opts, transposed, false,
+    CULL__PRUNE_WHICH,
+    CULL_OPT_BOOL(cull__prune_opts, transposed, false,
                   "matrices are stored (inputs, outputs), as GPT-2 has them"),
     CULL_OPT_END};
 
@@ -47,8 +44,8 @@ static const opts *opts_of(const cull_weights_work *w, const cull_weights_item *
 
 static int64_t block_of(const opts *o)
 {
-    if (o->m == 0) return o->block;
-    return o->block < o->m ? o->m : o->block / o->m * o->m;
+    if (o->prune.m == 0) return o->block;
+    return o->block < o->prune.m ? o->prune.m : o->block / o->prune.m * o->prune.m;
 }
 
 /* ---- the Gram matrix ---- */
@@ -106,27 +103,15 @@ static cull_status read_gram(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
 
 /* ---- the method ---- */
 
-static cull__prune_asked asked(const void *opts_)
-{
-    const opts *o = opts_;
-    return (cull__prune_asked){.embeddings = o->with_embeddings,
-                               .heads = o->with_heads,
-                               .others = o->with_others,
-                               .least = o->min_elements,
-                               .sparsity = o->sparsity,
-                               .n = o->n,
-                               .m = o->m};
-}
-
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
-    CULL_TRY(cull__prune_items(cx, w, "sparsegpt", asked));
+    CULL_TRY(cull__prune_items(cx, w, "sparsegpt"));
     for (int64_t i = 0; i < w->items; i++) {
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
-        if (o->m > 0 && g.inner > 1)
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+        if (o->prune.m > 0 && g.inner > 1)
             return cull__fail(cx, CULL_EINPUT,
                               "'%s' is a kernel of %" PRId64
                               " places: sparsegpt prunes N:M in matrices; leave it out by a rule "
@@ -178,7 +163,7 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
                           void *state, void **own)
 {
     const opts *o = opts_of(w, it);
-    cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
+    cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
     matrix *m;
     float *l;
     uint8_t *dead;
@@ -196,9 +181,9 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
                          .w = m->w,
                          .l = l,
                          .dead = dead,
-                         .sparsity = o->sparsity,
-                         .n = (int)o->n,
-                         .m = (int)o->m,
+                         .sparsity = o->prune.sparsity,
+                         .n = (int)o->prune.n,
+                         .m = (int)o->prune.m,
                          .block = block_of(o)};
     return cull__obs_prune(cx, &p);
 }
@@ -224,7 +209,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
         uint64_t d = (uint64_t)cull__grid_width(&g), outs = (uint64_t)g.outs;
         uint64_t factoring = d * d * sizeof(double) + d * sizeof(float);
         uint64_t pruning = cull__obs_bytes(g.outs, (int64_t)d, block_of(o), threads);

@@ -19,20 +19,12 @@
 #include <math.h>
 #include <stdio.h>
 
-typedef struct {
-    double sparsity;
-    int64_t n, m, min_elements;
-    bool with_embeddings, with_heads, with_others, transposed;
-} opts;
+typedef cull__prune_opts opts;
 static const cull_opt table[] = {
-    CULL_OPT_F64(opts, sparsity, .5, 0, 1, "share of each output's weights that becomes 0"),
-    CULL_OPT_I64(opts, n, 0, 0, CULL__NM, "N:M instead: so many ..."),
-    CULL_OPT_I64(opts, m, 0, 0, CULL__NM, "... of each m inputs stay; 0 = by sparsity"),
-    CULL_OPT_I64(opts, min_elements, 0, 0, 1e15, "tensors with fewer weights stay whole"),
-    CULL_OPT_BOOL(opts, with_embeddings, false, "embeddings too"),
-    CULL_OPT_BOOL(opts, with_heads, false, "layers that give the outputs too"),
-    CULL_OPT_BOOL(opts, with_others, false, "tensors whose names say nothing, and routers, too"),
-    CULL_OPT_BOOL(opts, transposed, false,
+    CULL_OPT_F64(cull__prune_opts, sparsity, .5, 0, 1,
+                 "share of each output's weights that becomes 0"),
+    CULL__PRUNE_NM, CULL__PRUNE_WHICH,
+    CULL_OPT_BOOL(cull__prune_opts, transposed, false,
                   "matrices are stored (inputs, outputs), as GPT-2 has them"),
     CULL_OPT_END};
 
@@ -43,21 +35,9 @@ static const opts *opts_of(const cull_weights_work *w, const cull_weights_item *
 
 /* ---- the method ---- */
 
-static cull__prune_asked asked(const void *opts_)
-{
-    const opts *o = opts_;
-    return (cull__prune_asked){.embeddings = o->with_embeddings,
-                               .heads = o->with_heads,
-                               .others = o->with_others,
-                               .least = o->min_elements,
-                               .sparsity = o->sparsity,
-                               .n = o->n,
-                               .m = o->m};
-}
-
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
-    CULL_TRY(cull__prune_items(cx, w, "wanda", asked));
+    CULL_TRY(cull__prune_items(cx, w, "wanda"));
     for (int64_t i = 0; i < w->items; i++) {
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
