@@ -6,7 +6,8 @@
 #
 # DATA: where the tables lie (`cull bench search --list` says how). RUNS: a folder for every run, a file for each table and tool.
 # Environment: CULL (build/cull), PYTHON (/usr/bin/python3, with optuna), SEEDS (50), AT (50,100; of nb201-c10 also 200),
-# METHODS, SAMPLERS ("tpe random tpe-joint").
+# METHODS ("" = none of cull's), SAMPLERS ("tpe random tpe-joint"), and of tables of two objectives METHODS2, SAMPLERS2. Means of
+# what is not in RUNS stay as they are.
 set -eu
 data=${1:?usage: bench/run_quality.sh DATA RUNS [TABLE...]}
 runs=${2:?usage: bench/run_quality.sh DATA RUNS [TABLE...]}
@@ -15,8 +16,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 CULL=${CULL:-$root/build/cull}
 PYTHON=${PYTHON:-/usr/bin/python3}
 SEEDS=${SEEDS:-50}
-METHODS=${METHODS:-gp,tpe,regularized-evolution,annealing,local-search}
-SAMPLERS=${SAMPLERS:-tpe random tpe-joint}
+METHODS=${METHODS-gp,tpe,regularized-evolution,annealing,local-search}
+SAMPLERS=${SAMPLERS-tpe random tpe-joint}
+METHODS2=${METHODS2-gp,tpe,nsga2,nsga3,linas}
+SAMPLERS2=${SAMPLERS2-tpe random nsga2}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 [ -x "$CULL" ] || { echo "bench/run_quality.sh: no $CULL: build it" >&2; exit 1; }
 mkdir -p "$runs"
@@ -36,20 +39,25 @@ once() {
 for table; do
     at=${AT:-50,100}
     [ "$table" != nb201-c10 ] || at=${AT:-50,100,200}
-    if [ ! -e "$runs/$table.cull.csv" ]; then
-        "$CULL" bench search "$table" --data "$data" --methods "$METHODS" --seeds "$SEEDS" --at "$at" --threads 1 -q \
+    methods=$METHODS samplers=$SAMPLERS
+    [ "$("$CULL" bench search --list | awk -F '\t' -v t="$table" '$1 == t { print $2 }')" != volume ] ||
+        methods=$METHODS2 samplers=$SAMPLERS2
+    if [ -n "$methods" ] && [ ! -e "$runs/$table.cull.csv" ]; then
+        "$CULL" bench search "$table" --data "$data" --methods "$methods" --seeds "$SEEDS" --at "$at" --threads 1 -q \
             -o "$runs/part.csv"
         mv "$runs/part.csv" "$runs/$table.cull.csv"
     fi
     $peers || continue
     once "$runs/$table.jsonl" "$CULL" bench search "$table" --data "$data" --dump
-    for sampler in $SAMPLERS; do
+    for sampler in $samplers; do
         once "$runs/$table.optuna-$sampler.csv" \
             "$PYTHON" -W ignore "$root/bench/peers/search_tables.py" "$runs/$table.jsonl" "$SEEDS" "$at" "$sampler"
     done
 done
-"$PYTHON" "$root/bench/search_quality.py" means "$runs"/*.cull.csv "$runs"/*.optuna-*.csv >"$runs/means.csv"
 results=$root/bench/results/search-quality.csv
+set -- "$runs"/*.cull.csv "$runs"/*.optuna-*.csv
+[ -e "$1" ] || shift
+"$PYTHON" "$root/bench/search_quality.py" means "$results" "$@" >"$runs/means.csv"
 {
     echo "# $("$CULL" --version | head -1), $("$PYTHON" -c 'import optuna; print("Optuna", optuna.__version__)'), $SEEDS seeds"
     cat "$runs/means.csv"

@@ -4,11 +4,13 @@ usage: search_tables.py TABLES.jsonl SEEDS AT,AT,... [SAMPLER ...] > runs.csv
 
 TABLES.jsonl is what `cull bench search TABLE... --dump` writes, so both search the same spaces for the same values. Ordinals
 are whole numbers to Optuna (their places), categories are categories; a design without a result is a failed trial; its regret
-while nothing else is known is that of the worst design, as in cull. Seeds are 1, 2, ...
+while nothing else is known is that of the worst design, as in cull. Of two objectives it is the share that is missing of the
+volume of the table's front (cull/bench.h), 1 while nothing is known. Seeds are 1, 2, ...
 
 Optuna may ask for a design again, which cull does not. Each sampler is counted in both ways, from one run: `tpe`: every trial
 is an evaluation, as a user has it who does nothing about it; `tpe/distinct`: a repeat is told what is known and costs nothing
-(at most MOST times as many trials as evaluations). SAMPLER: random, tpe (as by default), tpe-joint (multivariate and group)."""
+(at most MOST times as many trials as evaluations). SAMPLER: random, tpe (as by default), tpe-joint (multivariate and group),
+nsga2 (as by default)."""
 import json
 import math
 import sys
@@ -19,7 +21,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 optuna.logging.disable_default_handler()
 S = optuna.samplers
 SAMPLERS = {"random": lambda seed: S.RandomSampler(seed=seed), "tpe": lambda seed: S.TPESampler(seed=seed),
-            "tpe-joint": lambda seed: S.TPESampler(seed=seed, multivariate=True, group=True)}
+            "tpe-joint": lambda seed: S.TPESampler(seed=seed, multivariate=True, group=True),
+            "nsga2": lambda seed: S.NSGAIISampler(seed=seed)}
 MOST = 2
 
 
@@ -42,22 +45,43 @@ def ask(trial, t):
     return at
 
 
+def measured(t, first, second):
+    """Two objectives, both minimised, a ratio by its log10."""
+    if t["ratio"]:
+        first = math.log10(first)
+    return (first if t["minimize"] else -first), second
+
+
+def volume(points, reference):
+    """Of the plane that points dominate within the reference point."""
+    total, below = 0.0, reference[1]
+    for x, y in sorted(points):
+        if x < reference[0] and y < below:
+            total += (reference[0] - x) * (below - y)
+            below = y
+    return total
+
+
 class Count:
-    """The best after so many evaluations, of which some are asked for."""
+    """The best after so many evaluations, of which some are asked for; of two objectives all that was found."""
 
     def __init__(self, t, budgets):
-        self.t, self.budgets, self.n, self.best, self.rows = t, budgets, 0, None, []
+        self.t, self.budgets, self.n, self.best, self.rows, self.found = t, budgets, 0, None, [], []
 
     def add(self, at):
         v = self.t["value"][at]
         if v is not None and (self.best is None or (v < self.t["value"][self.best] if self.t["minimize"] else
                                                     v > self.t["value"][self.best])):
             self.best = at
+        if v is not None and "second" in self.t:
+            self.found.append(measured(self.t, v, self.t["second_value"][at]))
         self.n += 1
         if self.n in self.budgets:
             self.rows.append((self.n, *self.now()))
 
     def now(self):
+        if "second" in self.t:
+            return 1 - volume(self.found, self.t["reference"]) / self.t["volume"], ""
         if self.best is None:
             return regret(self.t, self.t["worst"]), ""
         return regret(self.t, self.t["value"][self.best]), self.t["test"][self.best] if "test" in self.t else ""
@@ -68,7 +92,8 @@ class Count:
 
 
 def run(t, name, seed, budgets):
-    study = optuna.create_study(sampler=SAMPLERS[name](seed), direction="minimize" if t["minimize"] else "maximize")
+    directions = ["minimize" if t["minimize"] else "maximize"] + ["minimize"] * ("second" in t)
+    study = optuna.create_study(sampler=SAMPLERS[name](seed), directions=directions)
     every, distinct, seen = Count(t, budgets), Count(t, budgets), set()
     while every.n < budgets[-1] or distinct.n < budgets[-1] and every.n < MOST * budgets[-1]:
         trial = study.ask()
@@ -77,7 +102,7 @@ def run(t, name, seed, budgets):
         if v is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            study.tell(trial, v)
+            study.tell(trial, [v, t["second_value"][at]] if "second" in t else v)
         every.add(at)
         if at not in seen:
             seen.add(at)

@@ -8,7 +8,12 @@
  * not have fails, which is an evaluation as well. What counts after so many evaluations is the design that is best by the
  * value that was told: its regret is how far that value is from the table's best, in points (100 of the value where it is
  * a share) or, of errors and times that span decades, log10 of the ratio. Where all have failed, it is that of the
- * table's worst. */
+ * table's worst.
+ *
+ * Tables of two objectives run the methods that take several. What counts after so many evaluations is all of them: the regret
+ * is the share that they lack of the volume that the table's front dominates within a reference point (Zitzler and Thiele
+ * 1998), 1 where all have failed. The point is the worst in the table by each objective, of nas-bench-macro-flops 85 % and 106
+ * MFLOPs. Times are taken by their logarithm; scales do not matter, as a ratio of volumes has none. */
 #ifndef CULL_BENCH_H
 #define CULL_BENCH_H
 #include "cull/method.h"
@@ -18,10 +23,11 @@ extern "C" {
 #endif
 
 typedef struct {
-    const char *name;  /* "nb201-c10" */
-    const char *about; /* one line: what is told, and what the test value is */
-    const char *file;  /* within the data folder; "" = comes with the library */
-    const char *unit;  /* of regret: "points" or "log10" */
+    const char *name;   /* "nb201-c10" */
+    const char *about;  /* one line: what is told, and what the test value is */
+    const char *file;   /* within the data folder; "" = comes with the library */
+    const char *unit;   /* of regret: "points", "log10" or "volume" */
+    const char *second; /* a second objective, minimised: "logic"; NULL = there is one alone */
 } cull_bench_table;
 CULL_API int cull_bench_count(void);
 CULL_API const cull_bench_table *cull_bench_at(int i); /* NULL outside */
@@ -68,7 +74,10 @@ typedef struct {
 typedef struct {
     const cull_bench_table *table;
     int64_t designs; /* that the table has */
-    double best;     /* the table's, as told */
+    double best;     /* the table's, as told; of two objectives by the first */
+    /* Of two objectives: how many designs no other dominates, and the reference point, as told. */
+    int64_t front;
+    double reference[2];
     int seeds, budgets, lines;
     int64_t at[CULL_BENCH_BUDGETS];
     cull_bench_line *line; /* random search first, then in the order asked for */
@@ -81,7 +90,8 @@ CULL_API cull_status cull_bench_search(cull_ctx *cx, const char *table, const cu
 CULL_API void cull_bench_free(cull_bench *b);
 /* A table itself as one line of JSON, for programs that are compared on it: name, unit, space (text), parameters (name,
  * kind, values), whether it is minimised, whether regret is a ratio, else times what, best, worst; value and test of
- * every point of the space, the first parameter slowest, null where it has none. Free with cull_text_free. */
+ * every point of the space, the first parameter slowest, null where it has none; of two objectives also the name of the second,
+ * its values, the reference point (minimised, of a ratio its log10) and the front's volume within it. Free with cull_text_free. */
 CULL_API cull_status cull_bench_json(cull_ctx *cx, const char *table, const char *data_dir,
                                      char **out) CULL_CHECKED;
 

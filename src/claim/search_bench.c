@@ -1,7 +1,7 @@
 /* search_bench.c - methods of task search on tables of known results, over seeds. See cull/bench.h. */
 #define _GNU_SOURCE
 #include "claim/search_bench.h"
-#include "cull/report.h"
+#include "cull/front.h"
 #include "cull/search.h"
 #include "cull/verdict.h"
 #include "num/num.h"
@@ -32,6 +32,48 @@ int64_t cull__bench_point(const cull_space *s, const double *x)
     return at;
 }
 
+void cull__bench_measured(const cull__bench_problem *p, int64_t design, double v[2])
+{
+    double told = p->value[design];
+    v[0] = p->ratio ? log10(told) : told;
+    if (!p->minimize) v[0] = -v[0];
+    v[1] = p->second[design];
+}
+
+/* v: (designs, 2). */
+static void place_reference(cull__bench_problem *p, const double *v)
+{
+    for (int j = 0; j < 2; j++) {
+        p->reference[j] = v[j];
+        for (int64_t i = 1; i < p->designs; i++)
+            p->reference[j] = fmax(p->reference[j], v[2 * i + j]);
+    }
+}
+
+static cull_status ready_front(cull_ctx *cx, cull__bench_problem *p)
+{
+    double *v;
+    int64_t *front;
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(CULL_TMP(cx, v, 2 * p->designs));
+    CULL_TRY(CULL_TMP(cx, front, p->designs));
+    for (int64_t i = 0; i < p->designs; i++) {
+        cull__bench_measured(p, i, v + 2 * i);
+        if (!isfinite(p->second[i]))
+            return cull__fail(cx, CULL_EINPUT, "%s: design %lld has %g as %s; it must be finite",
+                              p->about->name, (long long)i, p->second[i], p->about->second);
+    }
+    CULL_TRY(cull_front_best(cx, v, p->designs, 2, true, front, &p->front));
+    if (p->reference[0] == 0 && p->reference[1] == 0) place_reference(p, v);
+    CULL_TRY(cull_front_volume(cx, v, p->designs, 2, p->reference, &p->volume, NULL));
+    cull__release(cx, mark);
+    if (p->volume > 0) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: its front dominates no volume; a design that is better than the "
+                      "reference point in both objectives would",
+                      p->about->name);
+}
+
 cull_status cull__bench_ready(cull_ctx *cx, cull__bench_problem *p)
 {
     p->points = cull__bench_points(p->space);
@@ -46,7 +88,7 @@ cull_status cull__bench_ready(cull_ctx *cx, cull__bench_problem *p)
         p->best = p->minimize ? fmin(p->best, v) : fmax(p->best, v);
         p->worst = p->minimize ? fmax(p->worst, v) : fmin(p->worst, v);
     }
-    return CULL_OK;
+    return p->second ? ready_front(cx, p) : CULL_OK;
 }
 
 double cull__bench_regret(const cull__bench_problem *p, double value)
@@ -87,28 +129,55 @@ static bool better(const cull__bench_problem *p, int64_t a, int64_t b)
     return p->minimize ? p->value[a] < p->value[b] : p->value[a] > p->value[b];
 }
 
-/* One more evaluation; *best is the first of the best so far, -1 where all failed. ENODATA: the space has no more. */
-static cull_status step(cull_study *s, const cull__bench_problem *p, int64_t *best)
+/* What a run has found. */
+typedef struct {
+    int64_t best;      /* the first of the best by the first objective, -1: all failed */
+    cull_front *front; /* of two objectives */
+} finds;
+
+static cull_status find(cull_ctx *cx, const cull__bench_problem *p, int64_t design, finds *f)
+{
+    double v[2];
+    bool joined;
+    if (f->best < 0 || better(p, design, f->best)) f->best = design;
+    if (!p->second) return CULL_OK;
+    cull__bench_measured(p, design, v);
+    return cull_front_add(cx, f->front, v, design, &joined);
+}
+
+static cull_status lacking(cull_ctx *cx, const cull__bench_problem *p, const finds *f, double *out)
+{
+    double volume;
+    if (p->second) {
+        CULL_TRY(cull_front_covered(cx, f->front, &volume));
+        *out = 1 - volume / p->volume;
+    } else
+        *out = cull__bench_regret(p, f->best < 0 ? p->worst : p->value[f->best]);
+    return CULL_OK;
+}
+
+/* One more evaluation. ENODATA: the space has no more. */
+static cull_status step(cull_ctx *cx, cull_study *s, const cull__bench_problem *p, finds *f)
 {
     cull_trial t;
     CULL_TRY(cull_study_ask(s, &t));
     int64_t at = design_of(p, t.x);
     if (at < 0) return cull_study_tell(s, t.number, &(cull_outcome){.state = CULL_TRIAL_FAILED});
-    if (*best < 0 || better(p, at, *best)) *best = at;
-    return cull_study_tell(s, t.number,
-                           &(cull_outcome){.state = CULL_TRIAL_DONE, .value = &p->value[at]});
+    CULL_TRY(find(cx, p, at, f));
+    const double value[2] = {p->value[at], p->second ? p->second[at] : 0};
+    return cull_study_tell(s, t.number, &(cull_outcome){.state = CULL_TRIAL_DONE, .value = value});
 }
 
 /* Values at each budget; where the space ends before, what was best then. */
-static cull_status run(cull_ctx *cx, const bench *w, cull_study *s, int line, int seed)
+static cull_status run(cull_ctx *cx, const bench *w, cull_study *s, finds *f, int line, int seed)
 {
     const cull_bench *b = w->b;
     const cull_bench_line *l = &b->line[line];
-    int64_t done = 0, best = -1;
+    int64_t done = 0;
     double began = processor();
     for (int j = 0; j < b->budgets; j++) {
         for (; done < b->at[j] && !cull_study_done(s); done++) {
-            cull_status st = step(s, w->p, &best);
+            cull_status st = step(cx, s, w->p, f);
             if (st == CULL_ENODATA) break;
             CULL_TRY(st);
             if (done % 64 == 0) CULL_TRY(cull__tick(cx, 0, 0));
@@ -116,9 +185,8 @@ static cull_status run(cull_ctx *cx, const bench *w, cull_study *s, int line, in
         if (done == 0)
             return cull__fail(cx, CULL_EINPUT, "%s proposes nothing on %s", l->method->slug,
                               w->p->about->name);
-        l->regret[j * b->seeds + seed] =
-            cull__bench_regret(w->p, best < 0 ? w->p->worst : w->p->value[best]);
-        l->test[j * b->seeds + seed] = w->p->test && best >= 0 ? w->p->test[best] : NAN;
+        CULL_TRY(lacking(cx, w->p, f, &l->regret[j * b->seeds + seed]));
+        l->test[j * b->seeds + seed] = w->p->test && f->best >= 0 ? w->p->test[f->best] : NAN;
     }
     w->us[line * b->seeds + seed] = 1e6 * (processor() - began) / (double)done;
     return CULL_OK;
@@ -130,11 +198,14 @@ static cull_status run_one(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, i
     const bench *w = arg;
     int line = (int)(chunk / w->b->seeds), seed = (int)(chunk % w->b->seeds);
     cull_study *s;
+    finds f = {.best = -1};
     (void)lo, (void)hi;
     if (*w->b->line[line].why) return CULL_OK;
     CULL_TRY(cull_study_open(cx, &w->problem, w->method[line], w->opts[line], NULL, &s));
     s->v.seed = w->seed + (uint64_t)seed; /* draws are of it alone, and cx is shared by all seeds */
-    cull_status st = run(cx, w, s, line, seed);
+    cull_status st = w->p->second ? cull_front_new(cx, 2, w->p->reference, &f.front) : CULL_OK;
+    if (st == CULL_OK) st = run(cx, w, s, &f, line, seed);
+    cull_front_free(f.front);
     cull_study_free(s);
     return st;
 }
@@ -228,6 +299,13 @@ static cull_status check(cull_ctx *cx, const cull_bench_opts *o)
     return CULL_OK;
 }
 
+static void told_reference(const cull__bench_problem *p, double v[2])
+{
+    double first = p->minimize ? p->reference[0] : -p->reference[0];
+    v[0] = p->ratio ? pow(10, first) : first;
+    v[1] = p->reference[1];
+}
+
 /* One block: the head, its lines, their numbers. */
 static cull_status make(cull_ctx *cx, const bench *w, const cull_bench_opts *o, int lines,
                         cull_bench **out)
@@ -241,12 +319,14 @@ static cull_status make(cull_ctx *cx, const bench *w, const cull_bench_opts *o, 
     *b = (cull_bench){.table = w->p->about,
                       .designs = w->p->designs,
                       .best = w->p->best,
+                      .front = w->p->front,
                       .seeds = o->seeds,
                       .budgets = o->budgets,
                       .lines = lines,
                       .line = (cull_bench_line *)(void *)(block + at),
                       .mem_ = block};
     memcpy(b->at, o->at, sizeof b->at);
+    if (w->p->second) told_reference(w->p, b->reference);
     double *v = (double *)(void *)(b->line + lines);
     for (int i = 0; i < lines; i++, v += 2 * each) {
         b->line[i] = (cull_bench_line){.method = w->method[i], .ask_us = NAN};
@@ -274,10 +354,11 @@ cull_status cull__bench_run(cull_ctx *cx, const cull__bench_problem *p, const cu
                             cull_bench **out)
 {
     int lines;
-    cull_objective objective = {"value", .maximize = !p->minimize};
-    bench w = {.p = p,
-               .problem = {.space = p->space, .objectives = 1, .objective = &objective},
-               .seed = cull_ctx_seed(cx)};
+    cull_objective objective[2] = {{"value", .maximize = !p->minimize}, {p->about->second, false}};
+    bench w = {
+        .p = p,
+        .problem = {.space = p->space, .objectives = p->second ? 2 : 1, .objective = objective},
+        .seed = cull_ctx_seed(cx)};
     *out = NULL;
     CULL_TRY(check(cx, o));
     w.problem.trials = o->at[o->budgets - 1];
@@ -293,28 +374,6 @@ cull_status cull__bench_run(cull_ctx *cx, const cull__bench_problem *p, const cu
     return s;
 }
 
-/* ---- by name ---- */
-
-static cull_status find(cull_ctx *cx, const char *table, const cull_bench_table **t)
-{
-    const char *near = NULL;
-    *t = cull_bench_find(table, &near);
-    if (*t) return CULL_OK;
-    if (near)
-        return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; did you mean %s?", table,
-                          near);
-    return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; the first of %d is %s", table,
-                      cull_bench_count(), cull_bench_at(0)->name);
-}
-
-static cull_status open_table(cull_ctx *cx, const char *table, const char *dir,
-                              cull__bench_problem *p)
-{
-    const cull_bench_table *t;
-    CULL_TRY(find(cx, table, &t));
-    return cull__bench_open(cx, t, dir ? dir : "/usr/share/datasets", p);
-}
-
 cull_status cull_bench_search(cull_ctx *cx, const char *table, const cull_bench_opts *o,
                               cull_bench **out)
 {
@@ -323,78 +382,11 @@ cull_status cull_bench_search(cull_ctx *cx, const char *table, const cull_bench_
     cull__bench_problem p = {0};
     *out = NULL;
     if (!o) o = &none;
-    CULL_TRY(find(cx, table, &t));
+    CULL_TRY(cull__bench_named(cx, table, &t));
     CULL_TRY(check(cx, o)); /* before minutes of reading */
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = open_table(cx, table, o->data_dir, &p);
+    cull_status s = cull__bench_open(cx, t, o->data_dir, &p);
     if (s == CULL_OK) s = cull__bench_run(cx, &p, o, out);
-    cull_space_free(p.space);
-    cull__release(cx, mark);
-    return s;
-}
-
-/* ---- a table as JSON ---- */
-
-static void json_params(cull_json *j, const cull_space *s)
-{
-    cull__json_open(j, '[');
-    for (int i = 0; i < cull_space_params(s); i++) {
-        const cull_space_param *q = cull_space_at(s, i);
-        cull__json_open(j, '{');
-        cull__json_key(j, "name"), cull__json_str(j, q->name);
-        cull__json_key(j, "kind");
-        cull__json_str(j, q->kind == CULL_SPACE_ORDINAL ? "ordinal" : "category");
-        cull__json_key(j, "values"), cull__json_open(j, '[');
-        for (int64_t k = 0; k < q->n; k++) cull__json_str(j, q->value[k]);
-        cull__json_close(j, ']'), cull__json_close(j, '}');
-    }
-    cull__json_close(j, ']');
-}
-
-static void json_values(cull_json *j, const cull__bench_problem *p, const double *v)
-{
-    cull__json_open(j, '[');
-    for (int64_t i = 0; i < p->points; i++) {
-        int64_t at = p->row ? p->row[i] : i;
-        cull__json_f64(j, at < 0 ? NAN : v[at]);
-    }
-    cull__json_close(j, ']');
-}
-
-static cull_status json_table(cull_ctx *cx, const cull__bench_problem *p, char **out)
-{
-    cull_json j = {.b = CULL_BUF(cx)};
-    char *space;
-    CULL_TRY(cull_space_text(cx, p->space, false, &space));
-    cull__json_open(&j, '{');
-    cull__json_key(&j, "table"), cull__json_str(&j, p->about->name);
-    cull__json_key(&j, "unit"), cull__json_str(&j, p->about->unit);
-    cull__json_key(&j, "space"), cull__json_str(&j, space);
-    cull__json_key(&j, "parameters"), json_params(&j, p->space);
-    cull__json_key(&j, "minimize"), cull__json_bool(&j, p->minimize);
-    cull__json_key(&j, "ratio"), cull__json_bool(&j, p->ratio);
-    cull__json_key(&j, "scale"), cull__json_f64(&j, p->scale);
-    cull__json_key(&j, "best"), cull__json_f64(&j, p->best);
-    cull__json_key(&j, "worst"), cull__json_f64(&j, p->worst);
-    cull__json_key(&j, "value"), json_values(&j, p, p->value);
-    if (p->test) cull__json_key(&j, "test"), json_values(&j, p, p->test);
-    cull__json_close(&j, '}');
-    cull_text_free(space);
-    cull_status status = j.b.status;
-    if (status == CULL_OK)
-        *out = j.b.at;
-    else
-        cull__buf_free(&j.b);
-    return status;
-}
-
-cull_status cull_bench_json(cull_ctx *cx, const char *table, const char *data_dir, char **out)
-{
-    cull__bench_problem p = {0};
-    cull__mark_t mark = cull__mark(cx);
-    *out = NULL;
-    cull_status s = open_table(cx, table, data_dir, &p);
-    if (s == CULL_OK) s = json_table(cx, &p, out);
     cull_space_free(p.space);
     cull__release(cx, mark);
     return s;

@@ -13,21 +13,22 @@ enum { MOST_PARAMS = 16 };
 typedef struct {
     cull__bench_problem *p;
     const char *path;
-    double *value, *test, *x; /* points; points or NULL; width */
+    double *value, *test, *second, *x; /* points; points or NULL; the same; width */
     int32_t *row;
     bool few; /* of graphs */
     uint32_t *code;
 } reading;
 
-static cull_status room(cull_ctx *cx, reading *r, bool test)
+static cull_status room(cull_ctx *cx, reading *r, bool test, bool second)
 {
     int64_t n = r->p->points = cull__bench_points(r->p->space);
     CULL_TRY(CULL_TMP(cx, r->value, n));
     if (test) CULL_TRY(CULL_TMP(cx, r->test, n));
+    if (second) CULL_TRY(CULL_TMP(cx, r->second, n));
     CULL_TRY(CULL_TMP(cx, r->row, n));
     CULL_TRY(CULL_TMP(cx, r->x, cull_space_width(r->p->space)));
     for (int64_t i = 0; i < n; i++) r->row[i] = -1;
-    r->p->value = r->value, r->p->test = r->test, r->p->row = r->row;
+    r->p->value = r->value, r->p->test = r->test, r->p->second = r->second, r->p->row = r->row;
     return CULL_OK;
 }
 
@@ -67,22 +68,24 @@ static cull_status take_listed(cull_ctx *cx, void *user, int64_t line, const cul
             return cull__fail(cx, CULL_EINPUT, "%s, line %" PRId64 ": %s has no value '%.40s'",
                               r->path, line, cull_space_at(s, i)->name, cell[i].s);
     CULL_TRY(place(cx, r, line));
-    return number(cx, r, line, &cell[n], "a time", &r->value[r->p->designs - 1]);
+    CULL_TRY(number(cx, r, line, &cell[n], "a time", &r->value[r->p->designs - 1]));
+    if (!r->second) return CULL_OK;
+    return number(cx, r, line, &cell[n + 1], r->p->about->second, &r->second[r->p->designs - 1]);
 }
 
 cull_status cull__bench_listed(cull_ctx *cx, const char *path, const char *space, const char *value,
-                               cull__bench_problem *p)
+                               const char *second, cull__bench_problem *p)
 {
-    const char *column[MOST_PARAMS + 1];
+    const char *column[MOST_PARAMS + 2];
     reading r = {.p = p, .path = path};
     CULL_TRY(space_of(cx, space, p));
     int n = cull_space_params(p->space);
     if (n > MOST_PARAMS) return cull__fail(cx, CULL_EINTERNAL, "%s is wide", p->about->name);
     for (int i = 0; i < n; i++) column[i] = cull_space_at(p->space, i)->name;
-    column[n] = value;
-    CULL_TRY(room(cx, &r, false));
+    column[n] = value, column[n + 1] = second;
+    CULL_TRY(room(cx, &r, false, second));
     p->minimize = p->ratio = true;
-    return cull__rows_read(cx, path, column, n + 1, take_listed, &r);
+    return cull__rows_read(cx, path, column, second ? n + 2 : n + 1, take_listed, &r);
 }
 
 /* ---- nets on graphs ----
@@ -244,7 +247,7 @@ cull_status cull__bench_graph(cull_ctx *cx, const char *path, bool few, const ch
     for (int i = 1; i <= NODES; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "op%d = %s\n", i, few ? five : nine);
     CULL_TRY(space_of(cx, text, p));
-    CULL_TRY(room(cx, &r, true));
+    CULL_TRY(room(cx, &r, true, false));
     CULL_TRY(CULL_TMP(cx, r.code, p->points));
     p->scale = 100;
     CULL_TRY(cull__rows_read(cx, path, column, 3 + NODES, take_graph, &r));

@@ -16,6 +16,13 @@ static const cull__search_file nb201_test = {
     .columns = 3,
     .column = {"c10_test200", "c100_test200", "in16_test200"}};
 
+static const cull__search_file nb201_flops = {.file = "nasbench201/nb201.csv",
+                                              .digits = 6,
+                                              .base = 5,
+                                              .columns = 2,
+                                              .costs = 1,
+                                              .column = {"c10_val200", "flops_m"}};
+
 /* An array (data set, setting, seed) of results, settings in the order of a space, whose mean over seeds counts. */
 typedef struct {
     int sets, designs, seeds;
@@ -91,33 +98,35 @@ static const struct recipe {
     form form;
     const cull__search_file *value, *test; /* DIGITS; test NULL = none */
     const array_file *array;               /* ARRAY */
-    int at;                                /* DIGITS: the column of both; ARRAY: the data set */
-    const char *space;                     /* LISTED */
-    const char *column[2];                 /* GRAPH: of the value and the test */
-    bool few;                              /* GRAPH: five operations */
+    int at;                                /* DIGITS: the column of both, the next one is the second
+                                              objective; ARRAY: the data set */
+    double reference[2];   /* of two objectives, as measured; 0, 0 = the table's worst */
+    const char *space;     /* LISTED */
+    const char *column[2]; /* GRAPH: of the value and the test */
+    bool few;              /* GRAPH: five operations */
 } recipes[] = {
 #define FCNET(name, i)                                                                             \
     {                                                                                              \
         {"fcnet-" name, "validation error of nets, FCNet " name,                                   \
-         "hpo_tables/fcnet_valmse_f32.npy", "log10"},                                              \
+         "hpo_tables/fcnet_valmse_f32.npy", "log10", NULL},                                        \
             .form = ARRAY, .array = &fcnet, .at = i                                                \
     }
 #define HPOBENCH(name, i)                                                                          \
     {                                                                                              \
         {"hpobench-" name, "balanced accuracy of nets, HPOBench " name,                            \
-         "hpo_tables/hpobench_mlp_balacc_f32.npy", "points"},                                      \
+         "hpo_tables/hpobench_mlp_balacc_f32.npy", "points", NULL},                                \
             .form = ARRAY, .array = &hpobench, .at = i                                             \
     }
 #define NB201(name, data, i)                                                                       \
     {                                                                                              \
         {"nb201-" name, "validation accuracy on " data "; test: mean of three trainings",          \
-         "nasbench201/nb201.csv", "points"},                                                       \
+         "nasbench201/nb201.csv", "points", NULL},                                                 \
             .form = DIGITS, .value = &cull__nb201, .test = &nb201_test, .at = i                    \
     }
 #define GRAPHS(name, data)                                                                         \
     {                                                                                              \
         {"nb-graph-" name, "validation accuracy of graph nets, NAS-Bench-Graph " name "; test",    \
-         "nasbench_graph/nasbench_graph.csv", "points"},                                           \
+         "nasbench_graph/nasbench_graph.csv", "points", NULL},                                     \
             .form = GRAPH, .column = {                                                             \
                 data "_val",                                                                       \
                 data "_test"                                                                       \
@@ -126,7 +135,7 @@ static const struct recipe {
 #define SPECTOR(name, its_file, its_space)                                                         \
     {                                                                                              \
         {"spector-" name, "milliseconds of a circuit, Spector " name, "spector/" its_file ".csv",  \
-         "log10"},                                                                                 \
+         "log10", NULL},                                                                           \
             .form = LISTED, .space = its_space                                                     \
     }
     FCNET("naval", 0),
@@ -141,10 +150,10 @@ static const struct recipe {
     HPOBENCH("phoneme", 5),
     HPOBENCH("segment", 6),
     HPOBENCH("vehicle", 7),
-    {{"micro3", "accuracy of 125 small nets in one training; test: in another", "", "points"},
+    {{"micro3", "accuracy of 125 small nets in one training; test: in another", "", "points", NULL},
      .form = MICRO3},
     {{"nas-bench-macro", "accuracy on CIFAR-10, mean of three trainings",
-      "macro/nasbench_macro_cifar10.csv", "points"},
+      "macro/nasbench_macro_cifar10.csv", "points", NULL},
      .form = DIGITS,
      .value = &cull__macro},
     GRAPHS("arxiv", "arxiv"),
@@ -155,7 +164,7 @@ static const struct recipe {
     GRAPHS("photo", "photo"),
     GRAPHS("physics", "physics"),
     {{"nb-graph-proteins", "validation score of graph nets, NAS-Bench-Graph proteins; test",
-      "nasbench_graph/nasbench_graph_proteins.csv", "points"},
+      "nasbench_graph/nasbench_graph_proteins.csv", "points", NULL},
      .form = GRAPH,
      .column = {"val", "test"},
      .few = true},
@@ -163,12 +172,33 @@ static const struct recipe {
     NB201("c10", "CIFAR-10", 0),
     NB201("c100", "CIFAR-100", 1),
     NB201("in16", "ImageNet16-120", 2),
+#define SPECTOR_LOGIC(name, its_file, its_space)                                                   \
+    {                                                                                              \
+        {"spector-" name "-logic", "milliseconds and logic cells of a circuit, Spector " name,     \
+         "spector/" its_file ".csv", "volume", "logic"},                                           \
+            .form = LISTED, .space = its_space                                                     \
+    }
     SPECTOR("bfs-dense", "bfs_dense", bfs_dense),
     SPECTOR("dct", "dct", dct),
     SPECTOR("hist", "hist", hist),
     SPECTOR("mergesort", "mergesort", mergesort),
     SPECTOR("mm", "mm", mm),
     SPECTOR("spmv", "spmv_500000", spmv),
+    {{"nas-bench-macro-flops", "accuracy on CIFAR-10, mean of three trainings, and FLOPs",
+      "macro/nasbench_macro_cifar10.csv", "volume", "flops"},
+     .form = DIGITS,
+     .value = &cull__macro_flops,
+     .reference = {-85, 106e6}}, /* DyNAS-T's */
+    {{"nb201-c10-flops", "validation accuracy on CIFAR-10 and millions of FLOPs",
+      "nasbench201/nb201.csv", "volume", "flops"},
+     .form = DIGITS,
+     .value = &nb201_flops},
+    SPECTOR_LOGIC("bfs-dense", "bfs_dense", bfs_dense),
+    SPECTOR_LOGIC("dct", "dct", dct),
+    SPECTOR_LOGIC("hist", "hist", hist),
+    SPECTOR_LOGIC("mergesort", "mergesort", mergesort),
+    SPECTOR_LOGIC("mm", "mm", mm),
+    SPECTOR_LOGIC("spmv", "spmv_500000", spmv),
 };
 enum { TABLES = sizeof recipes / sizeof *recipes };
 
@@ -188,6 +218,18 @@ const cull_bench_table *cull_bench_find(const char *name, const char **near)
     }
     if (near) *near = cull__nearest(name, names, TABLES);
     return NULL;
+}
+
+cull_status cull__bench_named(cull_ctx *cx, const char *table, const cull_bench_table **t)
+{
+    const char *near = NULL;
+    *t = cull_bench_find(table, &near);
+    if (*t) return CULL_OK;
+    if (near)
+        return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; did you mean %s?", table,
+                          near);
+    return cull__fail(cx, CULL_EINPUT, "there is no table '%.60s'; the first of %d is %s", table,
+                      cull_bench_count(), cull_bench_at(0)->name);
 }
 
 /* ---- reading ---- */
@@ -223,6 +265,7 @@ static cull_status digits(cull_ctx *cx, const struct recipe *r, const char *dir,
     cull__search_table t, test;
     CULL_TRY(cull__search_table_open(cx, dir, r->value, &t));
     p->space = t.space, p->value = t.value[r->at], p->scale = 1;
+    if (r->about.second) p->second = t.value[r->at + 1];
     if (!r->test) return CULL_OK;
     CULL_TRY(cull__search_table_open(cx, dir, r->test, &test));
     p->test = test.value[r->at];
@@ -267,7 +310,9 @@ static cull_status rows(cull_ctx *cx, const struct recipe *r, const char *dir,
 {
     char path[512];
     CULL_TRY(cull__nas_path(cx, dir, r->about.file, path, sizeof path));
-    if (r->form == LISTED) return cull__bench_listed(cx, path, r->space, "time_ms", p);
+    if (r->form == LISTED)
+        return cull__bench_listed(cx, path, r->space, "time_ms",
+                                  r->about.second ? "logic_util" : NULL, p);
     return cull__bench_graph(cx, path, r->few, r->column[0], r->column[1], p);
 }
 
@@ -279,6 +324,8 @@ cull_status cull__bench_open(cull_ctx *cx, const cull_bench_table *t, const char
         if (&recipes[i].about == t) r = &recipes[i];
     *p = (cull__bench_problem){.about = t};
     if (!r) return cull__fail(cx, CULL_EINTERNAL, "a table that is not listed");
+    if (!dir) dir = "/usr/share/datasets";
+    memcpy(p->reference, r->reference, sizeof p->reference);
     switch (r->form) {
     case MICRO3: CULL_TRY(micro3(cx, p)); break;
     case DIGITS: CULL_TRY(digits(cx, r, dir, p)); break;

@@ -187,12 +187,18 @@ static void md(FILE *f, const work *w)
 {
     for (int k = 0; k < w->done; k++) {
         const cull_bench *b = w->bench[k];
-        fprintf(f,
-                "%s## %s\n\n%s. %lld designs, the best %g; %d seeds. Regret in %s, smaller is "
-                "better, with its 95 %% interval; gain over random search, with Welch's p.\n\n"
-                "| method |",
-                k ? "\n" : "", b->table->name, b->table->about, (long long)b->designs, b->best,
-                b->seeds, b->table->unit);
+        fprintf(f, "%s## %s\n\n%s. %lld designs, ", k ? "\n" : "", b->table->name, b->table->about,
+                (long long)b->designs);
+        if (b->front)
+            fprintf(f,
+                    "%lld in the front, the reference point (%g, %g); %d seeds. Regret is the "
+                    "share of the front's volume that is missing",
+                    (long long)b->front, b->reference[0], b->reference[1], b->seeds);
+        else
+            fprintf(f, "the best %g; %d seeds. Regret in %s", b->best, b->seeds, b->table->unit);
+        fputs(", smaller is better, with its 95 % interval; gain over random search, with Welch's "
+              "p.\n\n| method |",
+              f);
         for (int j = 0; j < b->budgets; j++) fprintf(f, " at %lld |", (long long)b->at[j]);
         for (int j = 0; j < b->budgets; j++) fprintf(f, " gain at %lld |", (long long)b->at[j]);
         fputs(" test | us an ask |\n|---|", f);
@@ -229,6 +235,11 @@ static void json(const work *w)
         printf(",\"unit\":"), say_json(stdout, b->table->unit);
         printf(",\"designs\":%lld,\"seeds\":%d,\"best\":", (long long)b->designs, b->seeds);
         say_json_number(stdout, b->best);
+        if (b->front) {
+            printf(",\"front\":%lld,\"reference\":[", (long long)b->front);
+            say_json_number(stdout, b->reference[0]), putchar(',');
+            say_json_number(stdout, b->reference[1]), putchar(']');
+        }
         fputs(",\"methods\":[", stdout);
         for (int i = 0; i < b->lines; i++) {
             const cull_bench_line *l = &b->line[i];

@@ -339,14 +339,16 @@ static const command table[] = {
      .usage = "cull bench search [TABLE...] [--methods NAMES] [--seeds N] [--at NUMBERS] "
               "[--data DIR] [-o OUT]...",
      .brief = "methods of search on tables of known results, over seeds",
-     .about = "A TABLE holds the results of a space's designs, so that regret is known: how far "
-              "the best design found is from the best there is, in points of accuracy, or as log10 "
-              "of the ratio to the least error or time. A design that has no result fails. Without "
-              "a TABLE all whose data is here. Methods "
-              "ask no design twice; told are the mean over seeds with its 95 % interval "
-              "(bootstrap), the gain over random search with Welch's p, the value that the search "
-              "did not see (test), and the processor's microseconds of an ask, the only part "
-              "that is not the same twice.",
+     .about =
+         "A TABLE holds the results of a space's designs, so that regret is known: how far "
+         "the best design found is from the best there is, in points of accuracy, or as log10 "
+         "of the ratio to the least error or time; of two objectives, the share that is "
+         "missing of the volume of the table's front. A design that has no result fails. Without "
+         "a TABLE all whose data is here. Methods "
+         "ask no design twice; told are the mean over seeds with its 95 % interval "
+         "(bootstrap), the gain over random search with Welch's p, the value that the search "
+         "did not see (test), and the processor's microseconds of an ask, the only part "
+         "that is not the same twice.",
      .examples = "cull bench search micro3\tall methods on the table that comes with cull\n"
                  "cull bench search nb201-c10 fcnet-slice --methods tpe,regularized-evolution "
                  "--data tables -o report.md -o runs.csv\ttwo methods on two tables, beside "

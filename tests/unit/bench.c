@@ -12,7 +12,7 @@
 
 enum { DESIGNS = 3 * 4 * 5, SEEDS = 4, BUDGETS = 3 };
 static const char text[] = "a = one(u, v, w)\nb = ordinal(1, 2, 4, 8)\nc = one(p, q, r, s, t)\n";
-static const cull_bench_table named = {"made", "a made table", "", "points"};
+static const cull_bench_table named = {"made", "a made table", "", "points", NULL};
 static double value[DESIGNS], test[DESIGNS];
 
 static cull__bench_problem made_of(cull_ctx *cx)

@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-static const cull_bench_table named = {"made", "a made table", "", "log10"};
+static const cull_bench_table named = {"made", "a made table", "", "log10", NULL};
 static char path[] = "/tmp/cull-rows-XXXXXX";
 
 static int make_file(void **state)
@@ -43,7 +43,7 @@ static cull_status open_circuits(cull_ctx *cx, const char *text, cull__bench_pro
 {
     *p = (cull__bench_problem){.about = &named};
     write_text(text);
-    CULL_TRY(cull__bench_listed(cx, path, circuit, "time_ms", p));
+    CULL_TRY(cull__bench_listed(cx, path, circuit, "time_ms", p->about->second, p));
     return cull__bench_ready(cx, p);
 }
 
