@@ -115,6 +115,7 @@ static cull_bench_opts opts_of(const cull_method **m)
 
 static void runs(void **state)
 {
+    cull_ctx *both[2]; /* which the results are of */
     cull_bench *b[2];
     const cull_method *m[METHODS];
     cull_bench_opts o = opts_of(m);
@@ -122,7 +123,7 @@ static void runs(void **state)
     for (int t = 0; t < 2; t++) {
         cull_ctx_opts co = CULL_CTX_OPTS;
         co.threads = 1 + t, co.seed = 7;
-        cull_ctx *cx = cull_ctx_new(&co);
+        cull_ctx *cx = both[t] = cull_ctx_new(&co);
         cull__bench_problem p = made_of(cx);
         ok(cx, cull__bench_run(cx, &p, &o, &b[t]));
         assert_int_equal(b[t]->front, p.front);
@@ -142,13 +143,14 @@ static void runs(void **state)
             }
         }
         cull_space_free(p.space);
-        cull_ctx_free(cx);
     }
     for (int i = 0; i < b[0]->lines; i++)
         assert_memory_equal(b[0]->line[i].regret, b[1]->line[i].regret,
                             BUDGETS * SEEDS * sizeof(double));
-    cull_bench_free(b[0]);
-    cull_bench_free(b[1]);
+    for (int t = 0; t < 2; t++) {
+        cull_bench_free(b[t]);
+        cull_ctx_free(both[t]);
+    }
 }
 
 /* Most points fail: one that found nothing lacks all of the volume. */

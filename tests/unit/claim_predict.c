@@ -142,14 +142,14 @@ static void dynas_t(void **state)
     assert_true(fabs(r.line[0].value -
                      (named(&r, "(a) share of the volume, 50, LINAS")->value -
                       named(&r, "(a) share of the volume, 200, NSGA-II")->value)) < 1e-12);
-    assert_true(r.line[1].holds); /* sums are what a ridge learns */
-    assert_true(named(&r, "(a) share of the volume, 200, random")->value < r.line[1].value);
+    assert_true(r.line[2].holds); /* sums are what a ridge learns */
+    assert_true(named(&r, "(a) share of the volume, 200, random")->value < r.line[2].value);
     assert_true(fabs(named(&r, "(b) logged volume, LINAS at 250")->value - covered(3, 250)) < 0.6);
     assert_true(fabs(named(&r, "(b) logged volume, NSGA-II at 350")->value - covered(2, 350)) <
                 0.6);
-    assert_true(fabs(r.line[3].value - (most(1, 100) - most(0, 250))) < 2e-3);
-    assert_true(r.line[7].value > 0.99); /* of 1000 */
-    assert_true(r.line[4].value < 0.9);  /* of 50 for 120 features */
+    assert_true(fabs(r.line[4].value - (most(1, 100) - most(0, 250))) < 2e-3);
+    assert_true(r.line[8].value > 0.99); /* of 1000 */
+    assert_true(r.line[5].value < 0.9);  /* of 50 for 120 features */
 }
 
 static void wrong_logs(void **state)
