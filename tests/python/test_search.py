@@ -819,8 +819,55 @@ def test_optuna_fronts_and_ends(optuna):
     small = optuna.create_study(sampler=cull.search.OptunaSampler("random-search"))
     small.optimize(lambda t: t.suggest_int("k", 0, 3), n_trials=20)  # more than there are points
     assert len(small.trials) == 20 and small.best_value == 0
-    with pytest.raises(cull.OptionError, match="did you mean 'tpe'"):
-        cull.search.OptunaSampler("tpee")
+
+
+def test_optuna_values_of_its_own(optuna):
+    """What Optuna takes instead of what was proposed is what the method learns, and that is asked later."""
+    sampler = cull.search.OptunaSampler("local-search", seed=1)
+    study = optuna.create_study(sampler=sampler)
+
+    def fn(trial):
+        return trial.suggest_float("x", -3, 3) ** 2 + (trial.suggest_categorical("c", ["a", "b"]) == "a")
+
+    study.optimize(fn, n_trials=3)
+    study.enqueue_trial({"x": 0.1})
+    study.enqueue_trial({"x": 2.5, "c": "b"})
+    study.optimize(fn, n_trials=20)
+    told = {(t.params["p1"], t.params["p0"]): t.value for t in sampler._inner.study.trials if t.state == "done"}
+    assert told == {(t.params["x"], "ab".index(t.params["c"])): t.value for t in study.trials}
+
+
+def test_optuna_another_study(optuna):
+    """A sampler that was of one study samples another as a new one does."""
+
+    def run(sampler):
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(suggest, n_trials=30)
+
+    used = cull.search.OptunaSampler("local-search", seed=2)
+    run(used)
+    inner = used._inner
+    run(used)
+    assert used._inner is not inner and len(used._inner.study) == 30
+
+
+def test_optuna_what_no_space_holds(optuna):
+    study = optuna.create_study(sampler=cull.search.OptunaSampler("tpe", seed=1))
+    study.optimize(lambda t: t.suggest_int("n", 0, 10**18) + t.suggest_float("x", 0, 1, step=1e-18), n_trials=5)
+    assert len(study.trials) == 5
+
+
+@pytest.mark.parametrize(
+    "given, kind, said",
+    [
+        (dict(method="tpee"), cull.OptionError, "did you mean 'tpe'"),
+        (dict(method="tpe", gama=0.2), TypeError, r"OptunaSampler\(\) has no argument 'gama'; did you mean 'gamma'"),
+        (dict(seed=None), cull.OptionError, "seed None is no whole number"),
+    ],
+)
+def test_optuna_wrong(optuna, given, kind, said):
+    with pytest.raises(kind, match=said):
+        cull.search.OptunaSampler(**given)
 
 
 def test_a_store_keeps_its_method(tmp_path):

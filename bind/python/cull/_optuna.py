@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, Dict, Optional, Sequence, Set, Tuple
 
 try:
     import optuna
@@ -24,18 +24,27 @@ except ImportError as e:
         "pip install optuna"
     ) from None
 
+from . import _catalogue
 from ._create import _method, create
 from ._lib import Error
 from ._space import Parameter, Space, integer, one, real
 from ._study import NoTrial, Study
 
 _OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_WHOLE = 1 << 53  # whole numbers beyond are none of a space's
 
 
 def _steps(d: FloatDistribution) -> int:
     """Of a stepped float: values after the first."""
     assert d.step is not None
     return int(round((d.high - d.low) / d.step))
+
+
+def _holds(d: BaseDistribution) -> bool:
+    """Whether a space can have it."""
+    if isinstance(d, FloatDistribution):
+        return math.isfinite(d.high - d.low) and (d.step is None or _steps(d) <= _WHOLE)
+    return not isinstance(d, IntDistribution) or max(abs(d.low), abs(d.high)) <= _WHOLE
 
 
 def _parameter(d: BaseDistribution) -> Parameter:
@@ -77,7 +86,7 @@ class _Inner:
         ways = {f"v{i}": "maximize" if up else "minimize" for i, up in enumerate(self.upward)}
         parameters = {p: _parameter(space[name]) for p, name in self.names.items()}
         self.study: Study = create(Space(parameters), ways, **how)
-        self.asked: Dict[int, int] = {}  # number there -> number here
+        self.asked: Dict[int, Tuple[int, Dict[str, Any]]] = {}  # by number there: number here, proposed
         self.known: Set[int] = set()  # numbers there that were told
 
     def propose(self, number: int) -> Dict[str, Any]:
@@ -85,8 +94,9 @@ class _Inner:
             t = self.study.ask()
         except NoTrial:
             return {}
-        self.asked[number] = t.number
-        return {name: _given(self.space[name], t[p]) for p, name in self.names.items()}
+        given = {name: _given(self.space[name], t[p]) for p, name in self.names.items()}
+        self.asked[number] = t.number, given
+        return given
 
     def tell(
         self, trial: FrozenTrial, state: TrialState, values: Optional[Sequence[float]]
@@ -99,10 +109,12 @@ class _Inner:
         elif state != TrialState.COMPLETE:
             values = None
         told = None if values is None or not all(map(math.isfinite, values)) else list(values)
-        here = self.asked.pop(trial.number, None)
+        here, given = self.asked.pop(trial.number, (None, {}))
         if here is not None:
-            self.study.tell(here, told)
-            return
+            if all(trial.params.get(name, v) is v or trial.params[name] == v for name, v in given.items()):
+                self.study.tell(here, told)
+                return
+            self.study.give_back(here)  # Optuna took values of its own, as those that were enqueued
         if not all(name in trial.params for name in self.space):
             return
         try:
@@ -120,18 +132,19 @@ class OptunaSampler(BaseSampler):
 
     method, seed and the method's options are those of cull.search.create. Parameters that all trials so
     far have in common are proposed by the method; the first trial's, and those that come only in some
-    trials, are drawn at random. Trials that the study has already count as results. A pruned trial's value
-    is its last report."""
+    trials, are drawn at random; so are whole numbers beyond 2^53. Trials that the study has already count as
+    results, and so do those that were enqueued. A pruned trial's value is its last report. For another study
+    the sampler begins anew."""
 
     def __init__(self, method: Optional[str] = None, seed: int = 1, **options: Any) -> None:
-        self._how = {"method": method, "seed": seed, **options}
-        if method is not None:
-            _method(method, 0)
+        self._how = {"method": method, "seed": _catalogue._whole("seed", seed, (1 << 64) - 1), **options}
+        _catalogue.refuse("OptunaSampler", options, list(_method(method, 0).options))
         self._random = RandomSampler(seed=seed % (1 << 32))
-        self._reset()
-
-    def _reset(self) -> None:
         self._lock = threading.RLock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._name: Optional[str] = None  # of the study that is sampled
         self._inner: Optional[_Inner] = None
         self._common = IntersectionSearchSpace()
 
@@ -140,7 +153,8 @@ class OptunaSampler(BaseSampler):
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._reset()
+        self._lock = threading.RLock()
+        self._forget()
 
     def reseed_rng(self) -> None:
         """Of what is drawn at random alone: cull's methods draw by seed and number of the trial."""
@@ -150,8 +164,11 @@ class OptunaSampler(BaseSampler):
         self, study: "optuna.Study", trial: FrozenTrial
     ) -> Dict[str, BaseDistribution]:
         with self._lock:
+            if study.study_name != self._name:
+                self._forget()
+                self._name = study.study_name
             common = self._common.calculate(study)
-        return {name: d for name, d in sorted(common.items()) if not d.single()}
+        return {name: d for name, d in sorted(common.items()) if not d.single() and _holds(d)}
 
     def _of(self, study: "optuna.Study", space: Dict[str, BaseDistribution]) -> _Inner:
         """The study of this space, with all results so far."""
