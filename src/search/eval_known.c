@@ -178,10 +178,10 @@ static cull_status from_columns(cull_ctx *cx, cull__known *k, const cull__cell *
         const cull_space_param *p = cull_space_at(s, i);
         for (int64_t j = 0; j < p->width; j++) k->x[p->at + j] = NAN;
         if (!cull_space_active(s, k->x, i)) continue;
-        if (!c[i].n)
+        if (!c[i].n && !c[i].list)
             return cull__fail(cx, CULL_EINPUT, "%s:%" PRId64 ": '%s' is blank", k->path, line,
                               p->name);
-        if (cull_space_set(cx, s, i, c[i].s, k->x) != CULL_OK) return at_line(cx, k, line);
+        if (cull__rows_set(cx, s, i, &c[i], k->x) != CULL_OK) return at_line(cx, k, line);
     }
     return CULL_OK;
 }

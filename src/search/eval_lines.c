@@ -252,16 +252,28 @@ static bool names_value(const cull_search_problem *p, const char *key, size_t n)
     return place_of(p, key, n, &none, other, &which) && which < 0;
 }
 
+/* Where a word of pairs ends: at a blank, or a comma before another name. "1,5" is one word, and no number. */
+static const char *pair_end(const char *at, const char *end)
+{
+    for (; at < end && *at != ' ' && *at != '\t'; at++) {
+        if (*at != ',') continue;
+        const char *next = at + 1;
+        while (next < end && !strchr(" \t,=", *next)) next++;
+        if (next == at + 1 || (next < end && *next == '=')) break;
+    }
+    return at;
+}
+
 /* "error=0.2 latency=3", separated by blanks or commas. */
 static void from_pairs(const cull_search_problem *p, const char *at, size_t n, cull__said *s)
 {
     const char *end = at + n;
     while (at < end) {
         while (at < end && (*at == ' ' || *at == '\t' || *at == ',')) at++;
-        const char *word = at, *eq = NULL;
+        const char *word = at;
         double v;
-        for (; at < end && *at != ' ' && *at != '\t' && *at != ','; at++)
-            if (*at == '=' && !eq) eq = at;
+        at = pair_end(at, end);
+        const char *eq = memchr(word, '=', (size_t)(at - word));
         if (!eq) continue;
         if (eq + 1 < at && cull__parse_f64(eq + 1, (size_t)(at - eq - 1), &v))
             put(p, word, (size_t)(eq - word), v, s);

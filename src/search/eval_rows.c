@@ -17,6 +17,8 @@ typedef struct {
     int64_t line, rows;
     cull__cell *cell;
     int *like; /* columns: an earlier one of the same name, -1 = none */
+    bool *
+        there; /* columns: all that is asked is whether the header has them; NULL = rows are read */
 } reading;
 
 bool cull__rows_are_text(const char *path)
@@ -69,6 +71,10 @@ static cull_status header(reading *g, cull__csv *r, int64_t *cells, int **to)
                 s = cull__fail(g->cx, CULL_EINPUT, "%s: two columns '%.70s'", g->path, name[i]);
             at = i;
         }
+        if (g->there) {
+            g->there[a] = at >= 0;
+            continue;
+        }
         if (s == CULL_OK && at < 0) s = no_column(g, g->column[a], name, n);
         if (s != CULL_OK) break;
         g->like[a] = (*to)[at];
@@ -107,7 +113,7 @@ static cull_status csv(reading *g, const char *at, size_t n, char comma)
     if (r.at == r.end) return cull__fail(g->cx, CULL_EINPUT, "%s: the file is empty", g->path);
     g->line = 1;
     cull_status s = header(g, &r, &cells, &to);
-    for (g->line++; s == CULL_OK && r.at < r.end; g->line++) {
+    for (g->line++; !g->there && s == CULL_OK && r.at < r.end; g->line++) {
         if (cull__csv_empty(&r)) continue;
         cull__mark_t m = cull__mark(g->cx);
         s = record(g, &r, cells, to);
@@ -121,32 +127,60 @@ static cull_status csv(reading *g, const char *at, size_t n, char comma)
 
 /* ---- jsonl ---- */
 
+/* A text's or number's text; NULL: it is neither. */
+static const char *scalar(cull__json_value v, char buf[32], size_t *n)
+{
+    int64_t whole;
+    double number;
+    if (cull__json_kind(v) == CULL__JSON_STRING) return cull__json_string(v, n);
+    if (cull__json_kind(v) != CULL__JSON_NUMBER) return NULL;
+    if (cull__json_integer(v, &whole))
+        snprintf(buf, 32, "%" PRId64, whole);
+    else if (cull__json_number(v, &number))
+        cull__format_f64(number, buf);
+    else
+        return NULL;
+    *n = strlen(buf);
+    return buf;
+}
+
+static bool item(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    cull_buf *b = arg;
+    char buf[32];
+    size_t n;
+    const char *s = scalar(v, buf, &n);
+    (void)key, (void)key_n;
+    if (s && b->n) cull__buf_add(b, ",", 1);
+    if (s) cull__buf_add(b, s, n);
+    return s != NULL;
+}
+
 static cull_status json_cell(reading *g, int i, cull__json_value root)
 {
     cull__json_value v;
-    int64_t whole;
-    double number;
     char buf[32];
     size_t n;
-    const char *s;
-    if (!cull__json_get(root, g->column[i], &v)) return keep(g, i, "", 0);
-    switch (cull__json_kind(v)) {
-    case CULL__JSON_NULL: return keep(g, i, "", 0);
-    case CULL__JSON_BOOL: return keep(g, i, cull__json_truth(v) ? "1" : "0", 1);
-    case CULL__JSON_STRING: s = cull__json_string(v, &n); return keep(g, i, s, n);
-    case CULL__JSON_NUMBER:
-        if (cull__json_integer(v, &whole))
-            snprintf(buf, sizeof buf, "%" PRId64, whole);
-        else if (cull__json_number(v, &number))
-            cull__format_f64(number, buf);
-        else
-            break;
-        return keep(g, i, buf, strlen(buf));
-    case CULL__JSON_ARRAY:
-    case CULL__JSON_OBJECT: break;
+    if (!cull__json_get(root, g->column[i], &v) || cull__json_kind(v) == CULL__JSON_NULL)
+        return keep(g, i, "", 0);
+    if (cull__json_kind(v) == CULL__JSON_BOOL) {
+        CULL_TRY(keep(g, i, cull__json_truth(v) ? "1" : "0", 1));
+        g->cell[i].truth = true;
+        return CULL_OK;
     }
-    return cull__fail(g->cx, CULL_EINPUT, "%s:%" PRId64 ": '%.70s' is no number and no text",
-                      g->path, g->line, g->column[i]);
+    const char *s = scalar(v, buf, &n);
+    if (s) return keep(g, i, s, n);
+    cull_buf b = CULL_BUF(g->cx);
+    if (cull__json_kind(v) == CULL__JSON_ARRAY && cull__json_each(v, item, &b)) {
+        cull_status st = b.status == CULL_OK ? keep(g, i, b.n ? b.at : "", b.n) : b.status;
+        cull__buf_free(&b);
+        g->cell[i].list = true;
+        return st;
+    }
+    cull__buf_free(&b);
+    return cull__fail(g->cx, CULL_EINPUT,
+                      "%s:%" PRId64 ": '%.70s' is no number, no text and no list of them", g->path,
+                      g->line, g->column[i]);
 }
 
 static cull_status json_line(reading *g, cull__json_parser *p, const char *s, size_t n)
@@ -205,8 +239,22 @@ static cull_status read_all(reading *g, const cull__bytes *b)
     bool sniff = !strcmp(g->path, "-");
     while (sniff && i < b->n && strchr(" \t\r\n", at[i])) i++;
     bool lines = sniff ? i < b->n && at[i] == '{' : !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson");
+    for (int a = 0; lines && g->there && a < g->columns; a++) g->there[a] = true;
+    if (lines && g->there) return CULL_OK;
     CULL_TRY(lines ? jsonl(g, at, b->n) : csv(g, at, b->n, strcmp(ext, "tsv") ? ',' : '\t'));
-    return g->rows ? CULL_OK : cull__fail(g->cx, CULL_EINPUT, "%s: it holds no row", g->path);
+    return g->rows || g->there ? CULL_OK
+                               : cull__fail(g->cx, CULL_EINPUT, "%s: it holds no row", g->path);
+}
+
+static cull_status open_and_read(reading *g)
+{
+    cull__bytes b;
+    CULL_TRY(cull__bytes_open(g->cx, g->path, &b));
+    cull__mark_t m = cull__mark(g->cx);
+    cull_status s = read_all(g, &b);
+    cull__release(g->cx, m);
+    cull__bytes_close(&b);
+    return s;
 }
 
 cull_status cull__rows_read(cull_ctx *cx, const char *path, const char *const *column, int columns,
@@ -214,11 +262,48 @@ cull_status cull__rows_read(cull_ctx *cx, const char *path, const char *const *c
 {
     reading g = {
         .cx = cx, .path = path, .column = column, .columns = columns, .fn = fn, .user = user};
-    cull__bytes b;
-    CULL_TRY(cull__bytes_open(cx, path, &b));
+    return open_and_read(&g);
+}
+
+cull_status cull__rows_have(cull_ctx *cx, const char *path, const char *const *column, int columns,
+                            bool *there)
+{
+    reading g = {.cx = cx, .path = path, .column = column, .columns = columns, .there = there};
+    return open_and_read(&g);
+}
+
+/* ---- a cell as a parameter's value ---- */
+
+static bool has_value(const cull_space_param *p, const char *word)
+{
+    for (int64_t k = 0; p->value && k < p->n; k++)
+        if (!strcmp(p->value[k], word)) return true;
+    return false;
+}
+
+cull_status cull__rows_set(cull_ctx *cx, const cull_space *space, int param, const cull__cell *c,
+                           double *x)
+{
+    const cull_space_param *p = cull_space_at(space, param);
+    const char *word = c->s;
+    char *copy;
+    if (c->truth && (p->kind == CULL_SPACE_CATEGORY || p->kind == CULL_SPACE_ORDINAL)) {
+        bool yes = *c->s == '1';
+        const char *truth = p->role == CULL_SPACE_OPTIONAL ? yes ? "yes" : "no"
+                            : yes                          ? "true"
+                                                           : "false";
+        if (has_value(p, truth)) word = truth;
+    }
+    char sign = p->kind == CULL_SPACE_SUBSET        ? '+'
+                : p->kind == CULL_SPACE_PERMUTATION ? '>'
+                : p->kind == CULL_SPACE_SIMPLEX     ? '/'
+                                                    : 0;
+    if (!c->list || !sign) return cull_space_set(cx, space, param, word, x);
+    if (!c->n) return cull_space_set(cx, space, param, "+", x);
     cull__mark_t m = cull__mark(cx);
-    cull_status s = read_all(&g, &b);
+    CULL_TRY(CULL_TMP(cx, copy, (int64_t)c->n + 1));
+    for (size_t i = 0; i <= c->n; i++) copy[i] = c->s[i] == ',' ? sign : c->s[i];
+    cull_status s = cull_space_set(cx, space, param, copy, x);
     cull__release(cx, m);
-    cull__bytes_close(&b);
     return s;
 }

@@ -22,22 +22,6 @@ typedef struct {
     int64_t rows;
 } import;
 
-static cull_status look(cull_ctx *cx, void *user, int64_t line, const cull__cell *cell)
-{
-    (void)cx, (void)line, (void)cell;
-    *(bool *)user = true;
-    return CULL_ECANCEL; /* one row is enough */
-}
-
-/* A file without the column is refused before its first row. */
-static cull_status is_there(cull_ctx *cx, const char *path, const char *name, bool *there)
-{
-    *there = false;
-    cull_status r = cull__rows_read(cx, path, &name, 1, look, there);
-    if (*there || r == CULL_OK || r == CULL_EINPUT) return CULL_OK;
-    return r;
-}
-
 static bool taken(const cull_search_problem *p, const char *name)
 {
     bool is = cull_space_find(p->space, name) >= 0;
@@ -55,24 +39,27 @@ static const char *name_of(const import *t, int i)
     return i < t->values ? p->constraint[i - p->objectives] : more_name[i - t->values];
 }
 
-/* Objectives must be there; the rest may be. */
+/* Objectives and constraints must be there; the rest may be. */
 static cull_status find_columns(cull_ctx *cx, import *t)
 {
-    const cull_search_problem *p = &t->s->p;
     int all = t->params + t->values + MORE, found = 0;
+    const char **name;
+    bool *there;
     CULL_TRY(CULL_TMP(cx, t->column, all));
     CULL_TRY(CULL_TMP(cx, t->what, all));
     CULL_TRY(CULL_TMP(cx, t->cell, all));
     CULL_TRY(CULL_TMP(cx, t->x, t->s->v.width));
+    CULL_TRY(CULL_TMP(cx, name, all));
+    CULL_TRY(CULL_TMP(cx, there, all));
+    for (int i = 0; i < all; i++) name[i] = name_of(t, i);
+    CULL_TRY(cull__rows_have(cx, t->path, name, all, there));
     for (int i = 0; i < all; i++) {
-        const char *name = name_of(t, i);
-        bool objective = i >= t->params && i < t->params + p->objectives, there = objective;
-        t->cell[i] = (cull__cell){"", 0};
-        if (i >= t->params + t->values && taken(p, name)) continue;
-        if (!objective) CULL_TRY(is_there(cx, t->path, name, &there));
-        if (!there) continue;
+        bool value = i >= t->params && i < t->params + t->values;
+        t->cell[i] = (cull__cell){.s = ""};
+        if (i >= t->params + t->values && taken(&t->s->p, name[i])) continue;
+        if (!value && !there[i]) continue;
         found += i < t->params;
-        t->column[t->columns] = name;
+        t->column[t->columns] = name[i];
         t->what[t->columns++] = i;
     }
     if (found) return CULL_OK;
@@ -94,14 +81,14 @@ static cull_status point(cull_ctx *cx, import *t)
     for (int64_t j = 0; j < t->s->v.width; j++) t->x[j] = NAN;
     for (int i = 0; i < t->params; i++) {
         const cull_space_param *p = cull_space_at(sp, i);
-        bool active = cull_space_active(sp, t->x, i), has = t->cell[i].n > 0;
+        bool active = cull_space_active(sp, t->x, i), has = t->cell[i].n > 0 || t->cell[i].list;
         if (active && !has && p->role == CULL_SPACE_OPTIONAL)
             t->x[p->at] = 0; /* of before it was there */
         else if (active != has)
             return cull__fail(cx, CULL_EINPUT, "'%s' has %s value, and is %sactive", p->name,
                               has ? "a" : "no", active ? "" : "not ");
         else if (has)
-            CULL_TRY(cull_space_set(cx, sp, i, t->cell[i].s, t->x));
+            CULL_TRY(cull__rows_set(cx, sp, i, &t->cell[i], t->x));
     }
     return cull_space_check(cx, sp, t->x);
 }
@@ -136,7 +123,7 @@ static cull_status outcome(cull_ctx *cx, const import *t, double *value, double 
     }
     for (int j = 0; j < p->constraints; j++) {
         CULL_TRY(number(cx, t, t->params + p->objectives + j, &violation[j]));
-        if (isnan(violation[j])) violation[j] = 0;
+        if (isnan(violation[j])) o->state = CULL_TRIAL_FAILED;
     }
     if (!strcmp(state, "failed") || !strcmp(state, "lost")) o->state = CULL_TRIAL_FAILED;
     if (!strcmp(state, "timeout")) o->state = CULL_TRIAL_TIMEOUT;

@@ -76,9 +76,12 @@ static void number(logged *l, const char *name, double v)
     char buf[32];
     if (!l->lines) {
         plain(l, isnan(v) ? "" : cull__format_f64(v, buf));
-    } else if (isfinite(v)) {
+    } else if (!isnan(v)) { /* a constraint may be infinite, which JSON has no number for */
         cull__json_key(&l->j, name);
-        cull__json_f64(&l->j, v);
+        if (isfinite(v))
+            cull__json_f64(&l->j, v);
+        else
+            cull__json_str(&l->j, v > 0 ? "inf" : "-inf");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "space/inner.h"
 
 #include <ctype.h>
+#include <string.h>
 
 static bool is_json(const char *text, size_t n)
 {
@@ -15,6 +16,8 @@ static cull_status make(cull_ctx *cx, const char *text, size_t n, const char *na
                         cull_space **out)
 {
     cull__doc d;
+    if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+        text += 3, n -= 3; /* a mark of the byte order */
     if (n > CULL__SPACE_BYTES)
         return cull__fail(cx, CULL_EINPUT, "%s: %zu bytes; a space has at most %d", name, n,
                           CULL__SPACE_BYTES);

@@ -142,6 +142,9 @@ def test_spaces_that_are_none(tmp_path):
     ):
         with pytest.raises(kind, match=message):
             Space(what)
+    for form in (one, cull.search.ordinal, subset, permutation, simplex):
+        with pytest.raises(cull.OptionError, match=rf"{form.__name__}\(\*values\)"):
+            form(["a", "b"])
     with pytest.raises(cull.OptionError, match="of a dict"):
         Space(PLAIN, forbid="a == 1")
     with pytest.raises(cull.InputError, match="forbid|zz"):
@@ -275,20 +278,31 @@ def test_what_tell_refuses():
         ({"error": 1}, {}, "no value of 'size'"),
         ({"error": 1, "sise": 2}, {}, "no objective 'sise'; did you mean 'size'"),
         ((1, "x"), {}, "'size' is 'x', which is no number"),
-        ((1, 2), {"constraints": [1, 2]}, "2 values for 1 constraints"),
+        ((1, 2), {}, "there is no value of the constraint 'memory'"),
+        ({"error": 1, "size": 2}, {}, "there is no value of the constraint 'memory'"),
+        ((1, 2), {"constraints": [1, 2]}, "2 values for 1 constraint$"),
         ((1, 2), {"constraints": {"mem": 1}}, "no constraint 'mem'"),
-        ((1, 2), {"cost": -1}, "a cost is a finite number of at least 0"),
+        ((1, 2), {"constraints": 0, "cost": -1}, "a cost is a finite number of at least 0"),
+        ((1, 2), {"constraints": 0, "cost": "x"}, "'cost' is 'x', which is no number"),
         ((1, 2), {"state": "lost"}, "an outcome is done, failed or timeout, not lost"),
         ((1, 2), {"state": "fine"}, "state 'fine' is none of"),
         (None, {"state": "done"}, "there are none"),
     ):
         with pytest.raises((cull.InputError, cull.OptionError), match=message):
             study.tell(trial, v, **more)
-    study.tell(trial, (1, 2))
+    with pytest.raises(cull.InputError, match="trial 0 is another study's"):
+        cull.search.create(PLAIN).tell(trial, 1)
+    for lost in (study, trial):
+        with pytest.raises(TypeError, match="is of its (study's )?process"):
+            pickle.dumps(lost)
+    study.tell(trial, (1, 2), constraints=0)
     with pytest.raises(cull.InputError, match="trial 0 is not running: it is done"):
-        study.tell(trial, (1, 2))
+        study.tell(trial, (1, 2), constraints=0)
     with pytest.raises(cull.InputError, match="7"):
-        study.tell(7, (1, 2))
+        study.tell(7, (1, 2), constraints=0)
+    for failed in (math.nan, 10**400, -(10**400)):
+        study.tell(study.ask(), (failed, 1))
+    assert [t.state for t in study.trials] == ["done", "failed", "failed", "failed"]
 
 
 def test_trials_are_mappings():
@@ -507,6 +521,11 @@ def test_failures(jobs):
         assert t.state == ("failed" if bad else "done")
     with pytest.raises(ZeroDivisionError):
         cull.search.create(PLAIN).optimize(lambda t: 1 // 0, n_jobs=jobs, catch=(KeyError,))
+    few = cull.search.create(PLAIN, budget=4)
+    with pytest.warns(UserWarning, match="all 4 evaluations failed; the last: ZeroDivisionError"):
+        few.optimize(lambda t: 1 // 0, n_jobs=jobs)
+    with pytest.raises(cull.OptionError, match="3 is no function"):
+        few.optimize(3, n_jobs=jobs)
     hopeless = cull.search.create(PLAIN, method="random-search")
     sentence = "each of the first [0-9]+ evaluations failed, so no more is tried; the last: Zero"
     with pytest.raises(cull.InputError, match=sentence) as told:
@@ -698,6 +717,10 @@ def test_options_are_the_methods():
         ({"budget": 1.5}, cull.OptionError, "budget 1.5 is no whole number"),
         ({"budget": -1}, cull.InputError, "budget of trials is -1"),
         ({"time": -1}, cull.InputError, "seconds is -1"),
+        ({"time": "1h"}, cull.InputError, "'time' is '1h', which is no number"),
+        ({"method": 3}, cull.OptionError, "no method '3'"),
+        ({"minimize": ""}, cull.InputError, "has no name"),
+        ({"minimize": "e,a"}, cull.InputError, "'a' is a parameter of the space"),
         ({"seed": -1}, cull.OptionError, "seed -1"),
         ({"again": "sometimes"}, cull.OptionError, "again 'sometimes' is none of never, cached, paid"),
         ({"stop": "asha"}, cull.OptionError, "stop wants rungs"),

@@ -194,6 +194,8 @@ static void results(void **state)
     is_failed(run(f, "echo 0.5; echo '{\"error\": null}'"), "error is no finite number");
     is_failed(run(f, "echo '{\"error\": \"0.5\"}'"), "error is no finite number");
     is_failed(run(f, "echo error=inf"), "error is no finite number: error=inf");
+    is_failed(run(f, "echo error=1,5"), "its last line was 'error=1,5'");
+    is_done(run(f, "echo error=2,loss=1,5"), 2.0);
     is_done(run(f, "echo 0.5; echo null; echo '[1, 2]'; echo '{'; echo error=none; echo []"), 0.5);
     is_failed(run(f, "printf '\\377\\303\\251\\000\\033[1m\\342\\202' >&2; exit 1"),
               "exit status 1: ?\303\251??[1m??");

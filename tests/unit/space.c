@@ -230,6 +230,14 @@ static void test_refused(void **state)
     for (int k = 0; k < 400; k++) strcat(deep, "(");
     refused(cx, cull_space_from(cx, deep, strlen(deep), "s", &s), CULL_EINPUT, "nested deeper");
     refused(cx, cull_space_from(cx, "a\0b", 3, "s", &s), CULL_EINPUT, "holds a NUL");
+    const char *const marked[] = {"\xef\xbb\xbf"
+                                  "x = real(0, 1)",
+                                  "\xef\xbb\xbf{\"space\": [{\"name\": \"x\", \"real\": [0, 1]}]}"};
+    for (int i = 0; i < 2; i++) {
+        ok(cx, cull_space_from(cx, marked[i], strlen(marked[i]), "s", &s));
+        assert_string_equal(cull_space_at(s, 0)->name, "x");
+        cull_space_free(s);
+    }
     refused(cx, cull_space_open(cx, "/nowhere/x.cull", &s), CULL_EIO, "/nowhere/x.cull");
     cull_ctx_free(cx);
 }

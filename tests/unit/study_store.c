@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "cull/evaluate.h"
 #include "cull/search.h"
 #include "search/store_kind.h"
 #include "search/study.h"
@@ -415,6 +416,62 @@ static void imports(void **state)
     end(&f);
 }
 
+/* A constraint that was not told is not fulfilled; infinite ones come back. And the JSON that programs are given is read. */
+static void imports_of_many_kinds(void **state)
+{
+    (void)state;
+    static const char *const constraint[] = {"size"};
+    fixture f;
+    char csv[64], jsonl[64];
+    int64_t n;
+    cull_trial t;
+    snprintf(csv, sizeof csv, "/tmp/cull-import-%d.csv", (int)getpid());
+    snprintf(jsonl, sizeof jsonl, "/tmp/cull-import-%d.jsonl", (int)getpid());
+    start(&f,
+          "w = optional { }\nf = one(true, false)\ns = subset(0..3 of 3)\np = permutation(u, v)\nm "
+          "= simplex(2)\n",
+          NULL);
+    f.p.constraints = 1, f.p.constraint = constraint;
+    cull_study *s = open_(&f);
+    write_file(csv, "w,f,s,p,m,error\nyes,true,1+3,u>v,0.5/0.5,1\n");
+    refused(f.cx, cull_study_import(s, csv, &n), CULL_EINPUT, "no column 'size'");
+    write_file(csv, "w,w,f,s,p,m,error,size\nyes,yes,true,1+3,u>v,0.5/0.5,1,1\n");
+    refused(f.cx, cull_study_import(s, csv, &n), CULL_EINPUT, "two columns 'w'");
+    write_file(csv, "w,f,s,p,m,error,size\nyes,true,1+3,u>v,0.5/0.5,1\n");
+    refused(f.cx, cull_study_import(s, csv, &n), CULL_EINPUT, ":2: the record has 6 cells");
+    write_file(csv, "");
+    refused(f.cx, cull_study_import(s, csv, &n), CULL_EINPUT, "the file is empty");
+    write_file(jsonl, "{\"w\": true, \"f\": false, \"s\": [\"1\", 3], \"p\": [\"v\", \"u\"], "
+                      "\"m\": [0.25, 0.75], \"error\": 1, \"size\": 1}\n"
+                      "{\"w\": false, \"f\": \"true\", \"s\": [], \"p\": \"u>v\", \"m\": \"1/0\", "
+                      "\"error\": 2, \"size\": \"inf\"}\n"
+                      "{\"w\": false, \"f\": true, \"s\": [2], \"p\": [\"u\", \"v\"], \"m\": [1, "
+                      "0], \"error\": 0}\n");
+    ok(f.cx, cull_study_import(s, jsonl, &n));
+    assert_int_equal(n, 3);
+    static const double want[3][9] = {{1, 1, 1, 0, 1, 1, 0, 0.25, 0.75},
+                                      {0, 0, 0, 0, 0, 0, 1, 1, 0},
+                                      {0, 0, 0, 1, 0, 0, 1, 1, 0}};
+    for (int i = 0; i < 3; i++) {
+        ok(f.cx, cull_study_trial(s, i, &t));
+        assert_memory_equal(t.x, want[i], sizeof want[i]);
+        assert_int_equal(t.state, i < 2 ? CULL_TRIAL_DONE : CULL_TRIAL_FAILED);
+    }
+    ok(f.cx, cull_study_write(f.cx, s, NULL, 3, jsonl));
+    cull_study *u;
+    ok(f.cx, cull_study_open(f.cx, &f.p, method(), NULL, NULL, &u));
+    ok(f.cx, cull_study_import(u, jsonl, &n));
+    ok(f.cx, cull_study_trial(u, 1, &t));
+    assert_true(isinf(t.violation[0]) && t.value[0] == 2);
+    write_file(jsonl, "{\"w\": {}, \"f\": true, \"s\": [2], \"p\": [\"u\", \"v\"], \"m\": [1, 0], "
+                      "\"error\": 0, \"size\": 0}\n");
+    refused(f.cx, cull_study_import(u, jsonl, &n), CULL_EINPUT,
+            ":1: 'w' is no number, no text and no list of them");
+    cull_study_free(s), cull_study_free(u);
+    remove(csv), remove(jsonl);
+    end(&f);
+}
+
 /* All rows or none, whichever of them the store refuses. */
 static void imports_refused(void **state)
 {
@@ -452,9 +509,11 @@ static void imports_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shared),   cmocka_unit_test(differences),     cmocka_unit_test(widened),
-        cmocka_unit_test(refusing), cmocka_unit_test(damaged),         cmocka_unit_test(no_memory),
-        cmocka_unit_test(imports),  cmocka_unit_test(imports_refused),
+        cmocka_unit_test(shared),          cmocka_unit_test(differences),
+        cmocka_unit_test(widened),         cmocka_unit_test(refusing),
+        cmocka_unit_test(damaged),         cmocka_unit_test(no_memory),
+        cmocka_unit_test(imports),         cmocka_unit_test(imports_of_many_kinds),
+        cmocka_unit_test(imports_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 from . import _catalogue, _lib
 from ._lib import Context, OptionError, lib
 from ._space import Space, _path
-from ._study import Study, _chosen, _whole
+from ._study import Study, _chosen, _float, _whole
 
 _AGAIN = ("never", "cached", "paid")
 _STOPS = ("none", "median", "halving", "asha", "hyperband")
@@ -25,7 +25,7 @@ Directions = Union[Mapping[str, str], str, Sequence[str]]
 def _listed(names: Optional[Names]) -> List[str]:
     if names is None:
         return []
-    return [names] if isinstance(names, str) else [str(n) for n in names]
+    return names.split(",") if isinstance(names, str) else [str(n) for n in names]
 
 
 def _ways(directions: Optional[Directions]) -> List[Tuple[str, str]]:
@@ -63,7 +63,7 @@ def _stop(
     except (TypeError, ValueError):
         raise OptionError("stop wants rungs=(first, last): steps, as (1, 81)") from None
     found.first, found.last = _whole("rungs", first), _whole("rungs", last)
-    found.eta = 0 if eta is None else float(eta)
+    found.eta = 0 if eta is None else _float("eta", eta)
     found.anew = anew or kind == "halving"
     return found
 
@@ -71,7 +71,7 @@ def _stop(
 def _method(name: Optional[str], trials: int, store: Optional[bytes] = None, cx: Optional[Context] = None) -> _catalogue.Method:
     of = {m["slug"]: m for m in _catalogue.methods_of("search")}
     slug = name or lib.cull_search_default(cx.at if cx else None, store, trials).decode()
-    slug = slug.replace("_", "-")
+    slug = str(slug).replace("_", "-")
     if slug not in of:
         near = difflib.get_close_matches(slug, of, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -154,8 +154,8 @@ def create(
         constraints=len(beside),
         constraint=_strings(beside),
         trials=0 if budget is None else _whole("budget", budget),
-        seconds=float(time or 0),
-        cost=float(cost_budget or 0),
+        seconds=_float("time", time or 0),
+        cost=_float("cost_budget", cost_budget or 0),
         again=_chosen("again", again, _AGAIN),
         replicates=_whole("replicates", replicates),
         retries=_whole("retries", retries),

@@ -23,6 +23,8 @@ class Optimizer:
         n_jobs: int,
         catch: Tuple[Type[BaseException], ...],
     ) -> None:
+        if not callable(fn):
+            raise OptionError(f"{fn!r} is no function; optimize takes one that evaluates a trial")
         self.study, self.fn, self.catch = study, fn, catch
         self.left = None if n_trials is None else _whole("n_trials", n_trials)
         self.jobs = _whole("n_jobs", n_jobs)
@@ -35,7 +37,7 @@ class Optimizer:
         self.begun = self.ended = 0  # threads
         self.over = False
         self.error: Optional[BaseException] = None
-        self.failed, self.good = 0, False
+        self.failed, self.good, self.note = 0, False, ""
 
     def run(self) -> None:
         if self.jobs == 1:
@@ -75,6 +77,13 @@ class Optimizer:
             with self.turn:
                 self.ended += 1
                 self.turn.notify_all()
+
+    def poor(self) -> Optional[str]:
+        """What is to be said where all failed, too few to end the call, and the study has no result at all."""
+        if self.good or not self.failed or self.study.front:
+            return None
+        many = f"all {self.failed} evaluations" if self.failed > 1 else "the only evaluation"
+        return f"{many} failed; the last: {self.note}"
 
     # ---- one thread's ----
 
@@ -141,6 +150,7 @@ class Optimizer:
         with self.turn:
             self.good |= good
             self.failed += not good
+            self.note = note
             if self.good or self.failed < _GUARD:
                 return
         raise InputError(

@@ -66,6 +66,13 @@ def _made(
     return Parameter(facts, tuple(values))
 
 
+def _each(form: str, values: Tuple[Any, ...]) -> Tuple[Any, ...]:
+    """Values as they are given; a list of all of them would be one value."""
+    if len(values) == 1 and isinstance(values[0], (list, tuple, set, range, np.ndarray)):
+        raise OptionError(f"{form}() takes its values one by one, not in a {type(values[0]).__name__}: {form}(*values)")
+    return values
+
+
 def _counted(values: Tuple[Any, ...]) -> Union[int, List[str]]:
     """Items by name, or how many there are."""
     if len(values) == 1 and isinstance(values[0], (int, np.integer)):
@@ -95,7 +102,7 @@ _NONE: Any = object()  # a default may be the value None
 
 def one(*values: Any, default: Any = _NONE) -> Parameter:
     """One of these, without an order. They come back as they were given."""
-    facts: Dict[str, Any] = {"one": [_word(v) for v in values]}
+    facts: Dict[str, Any] = {"one": [_word(v) for v in _each("one", values)]}
     if default is not _NONE:
         facts["default"] = _word(default)
     return Parameter(facts, values)
@@ -103,7 +110,7 @@ def one(*values: Any, default: Any = _NONE) -> Parameter:
 
 def ordinal(*values: Any, default: Any = _NONE) -> Parameter:
     """One of these, in this order."""
-    facts: Dict[str, Any] = {"ordinal": [_word(v) for v in values]}
+    facts: Dict[str, Any] = {"ordinal": [_word(v) for v in _each("ordinal", values)]}
     if default is not _NONE:
         facts["default"] = _word(default)
     return Parameter(facts, values)
@@ -113,7 +120,7 @@ def subset(
     *items: Any, least: Optional[int] = None, most: Optional[int] = None, default: Any = None
 ) -> Parameter:
     """Any of these, at least `least` and at most `most` of them; `subset(10)`: items 1 to 10."""
-    facts: Dict[str, Any] = {"subset": _counted(items)}
+    facts: Dict[str, Any] = {"subset": _counted(_each("subset", items))}
     if least is not None:
         facts["least"] = operator.index(least)
     if most is not None:
@@ -125,12 +132,12 @@ def subset(
 
 def permutation(*items: Any, default: Any = None) -> Parameter:
     """All of these in an order; `permutation(5)`: items 1 to 5."""
-    return _made({"permutation": _counted(items)}, default, items if len(items) > 1 else (), ">")
+    return _made({"permutation": _counted(_each("permutation", items))}, default, items if len(items) > 1 else (), ">")
 
 
 def simplex(*items: Any, default: Any = None) -> Parameter:
     """Shares of at least 0 whose sum is 1; `simplex(3)`: of items 1 to 3."""
-    return _made({"simplex": _counted(items)}, default, items if len(items) > 1 else (), "/")
+    return _made({"simplex": _counted(_each("simplex", items))}, default, items if len(items) > 1 else (), "/")
 
 
 def either(

@@ -104,6 +104,9 @@ class Trial:
         """How good it is after so many steps (from 1). False: it should stop, and is not told."""
         return self._study._report(self, step, value)
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a trial is of its study's process; give its params to another")
+
     def __repr__(self) -> str:
         return f"<Trial {self.number}: {self.params}>"
 
@@ -201,9 +204,16 @@ class Study:
 
     def give_back(self, trial: Union[Trial, int]) -> None:
         """A trial whose evaluation was broken off is the next to be asked; it has not failed."""
-        number = _number_of(trial)
+        number = self._number_of(trial)
         self._call(lib.cull_study_give_back, number)
         self._mine.discard(number)
+
+    def _number_of(self, trial: Union[Trial, int]) -> int:
+        if not isinstance(trial, Trial):
+            return _whole("trial", trial)
+        if trial._study is not self and not self.shared:
+            raise InputError(f"trial {trial.number} is another study's")
+        return trial.number
 
     def _values(self, value: Any) -> Tuple[List[float], Dict[str, float]]:
         """Objectives in order; constraints that a dict has beside them."""
@@ -233,10 +243,10 @@ class Study:
             )
         return [_float(n, v) for n, v in zip(names, many)], {}
 
-    def _violation(self, given: Any) -> Any:
-        """Constraints as the library has them; None where none were told."""
-        if given is None or not len(given):
-            return None
+    def _violation(self, given: Any) -> List[float]:
+        """Constraints as the library has them."""
+        if not isinstance(given, Mapping) and not np.ndim(given):
+            given = [given]
         if isinstance(given, Mapping):
             for name in given:
                 if name not in self.constraints:
@@ -247,7 +257,8 @@ class Study:
                 raise InputError(f"there is no value of the constraint '{missing[0]}'")
             given = [given[c] for c in self.constraints]
         if len(given) != len(self.constraints):
-            raise InputError(f"{len(given)} values for {len(self.constraints)} constraints")
+            n, of = len(given), len(self.constraints)
+            raise InputError(f"{n} value{'s' * (n != 1)} for {of} constraint{'s' * (of != 1)}")
         return [_float(c, v) for c, v in zip(self.constraints, given)]
 
     def _outcome(
@@ -259,7 +270,7 @@ class Study:
         noise: float,
         note: Optional[str],
     ) -> _lib.Outcome:
-        out = _lib.Outcome(state=1, cost=float(cost), noise=float(noise))
+        out = _lib.Outcome(state=1, cost=_float("cost", cost), noise=_float("noise", noise))
         if isinstance(value, BaseException):
             note, value = note or _said(value), None
         if state is None:
@@ -270,8 +281,8 @@ class Study:
                 raise InputError("a trial that is done has values; there are none")
             values, beside = self._values(value)
             out.value = (c_double * len(values))(*values)
-            violation = self._violation(beside if constraints is None else constraints)
-            if violation is not None:
+            if all(map(math.isfinite, values)):  # else it failed
+                violation = self._violation(beside if constraints is None else constraints)
                 out.violation = (c_double * len(violation))(*violation)
         if note:
             out.note = " ".join(str(note).replace("\0", " ").split()).encode("utf-8", "replace")[
@@ -295,7 +306,7 @@ class Study:
 
         state: 'done', 'failed' or 'timeout' where it is not plain. cost: what it cost, for cost_budget.
         noise: the standard deviation of the values, where it is known. note: why it failed."""
-        number = _number_of(trial)
+        number = self._number_of(trial)
         o = self._outcome(value, state, constraints, cost, noise, note)
         self._call(lib.cull_study_tell, number, byref(o))
         self._mine.discard(number)
@@ -347,7 +358,7 @@ class Study:
     ) -> None:
         """Evaluate `fn(trial)` until the study is done, or n_trials times. It gives back what `tell`
         takes as value. One that raises what `catch` has is a trial that failed; any other exception ends
-        the call, as do 10 failures before the first success.
+        the call, as do 10 failures before the first success; of fewer a warning says so.
 
         n_jobs: threads, each with a trial of its own. Without a budget and n_trials it goes on until all
         points of the space were asked, or Ctrl-C. With n_jobs=1, Ctrl-C interrupts `fn`, and its trial is
@@ -360,9 +371,13 @@ class Study:
         from ._optimize import Optimizer, Ordered
 
         if in_order is None:
-            Optimizer(self, fn, n_trials, n_jobs, catch).run()
+            loop = Optimizer(self, fn, n_trials, n_jobs, catch)
         else:
-            Ordered(in_order, self, fn, n_trials, n_jobs, catch).run()
+            loop = Ordered(in_order, self, fn, n_trials, n_jobs, catch)
+        loop.run()
+        poor = loop.poor()
+        if poor:
+            warnings.warn(poor, stacklevel=2)
 
     # ---- how it stands ----
 
@@ -542,6 +557,9 @@ class Study:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a study is of its process; give its store to another, which loads it")
+
     def __repr__(self) -> str:
         if self._at is None:
             return "<Study, closed>"
@@ -565,10 +583,6 @@ def _chosen(name: str, value: str, among: Sequence[str]) -> int:
     return among.index(value)
 
 
-def _number_of(trial: Union[Trial, int]) -> int:
-    return trial.number if isinstance(trial, Trial) else _whole("trial", trial)
-
-
 def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
@@ -578,6 +592,8 @@ def _float(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise InputError(f"'{name}' is {value!r}, which is no number") from None
+    except OverflowError:  # a whole number that no double holds
+        return math.inf if value > 0 else -math.inf
 
 
 def _by_name(names: Sequence[str], at: Any) -> Dict[str, float]:
