@@ -1,4 +1,4 @@
-/* cull/importance.h - which parameters decided whether a trial of a search was among the best.
+/* cull/importance.h - which parameters decided about a search's results: about the best trials, or about the values everywhere.
  *
  * PED-ANOVA (Watanabe, Bansal and Hutter 2023): for each parameter by itself, how far the density p of the best trials is from the
  * density q of all in view: Pearson's divergence sum q (p / q - 1)^2. It is cheap, needs no model and works on any trials;
@@ -52,6 +52,46 @@ CULL_API cull_status cull_search_importance(cull_ctx *cx, const cull_space *s, i
 CULL_API cull_status cull_study_importance(cull_ctx *cx, cull_study *s,
                                            const cull_importance_opts *o,
                                            cull_importance *out) CULL_CHECKED;
+
+/* ---- of the values everywhere ----
+ * Functional ANOVA (Hutter, Hoos and Leyton-Brown 2014): a random forest is fitted to the trials, and the variance of each of its
+ * trees over the whole space, good regions and bad, is taken apart into what single parameters and pairs make. */
+enum { CULL_FANOVA_AMONG = 16 };
+typedef struct {
+    size_t size;
+    int64_t trees; /* 0 = 64 */
+    int among; /* pairs of so many of the most important parameters, at most 16; 0 = 8, -1 = none */
+    int objective; /* of a study's: by which */
+    uint64_t stream;
+} cull_fanova_opts;
+/* clang-format off */
+#define CULL_FANOVA_OPTS {.size = sizeof(cull_fanova_opts)}
+/* clang-format on */
+typedef struct {
+    double share, sd; /* of a tree's variance: mean and standard deviation over the trees */
+} cull_fanova;
+typedef struct {
+    int a, b;         /* parameters */
+    double share, sd; /* of what they make together beside what each makes */
+} cull_fanova_pair;
+/* x (n, width), y (n), finite. out: one for each parameter of s; NaN of those that are not active in all trials, and of subsets,
+ * permutations and simplexes, as if they were not there. pair: NULL = none, or room for among (among - 1) / 2; *pairs of them (may
+ * be NULL), the most important first.
+ *
+ * Marginals are exact sums over the leaves, each of which weighs its share of the space: points drawn at random, numbers on
+ * their scale; constraints are not looked at. The space is the product of the domains of those that take part, which is all of it where
+ * it has no conditions. Trees are those of bootstrap samples, to leaves of one trial, of depth 64 at most, and every split may take any
+ * parameter. A number of more than 63 values among the trials is cut where as many trials lie between. A parameter's own share does not
+ * hold what it does with others, so shares and those of pairs sum to 1 at most. EINPUT: fewer than 4 trials, a value
+ * that is not finite, values that are all alike. O(trees n (d + among^2)) time beside the forest's. */
+CULL_API cull_status cull_search_fanova(cull_ctx *cx, const cull_space *s, int64_t n,
+                                        const double *x, const double *y, const cull_fanova_opts *o,
+                                        cull_fanova *out, cull_fanova_pair *pair,
+                                        int *pairs) CULL_CHECKED;
+/* The same of a study's trials that are done. */
+CULL_API cull_status cull_study_fanova(cull_ctx *cx, cull_study *s, const cull_fanova_opts *o,
+                                       cull_fanova *out, cull_fanova_pair *pair,
+                                       int *pairs) CULL_CHECKED;
 
 #ifdef __cplusplus
 }

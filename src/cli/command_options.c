@@ -236,6 +236,9 @@ static const cull_input search_own[] = {
      "that learn from it (nars)"},
     {"stats-columns", "NAMES", "of --stats: columns of numbers, as flops,params"},
     {"log", "FILE", "write every trial here: .csv, .tsv or .jsonl"},
+    {"by", "ped-anova|fanova",
+     "of search importance: where the best tenth lie, or shares of the values' variance, pairs too "
+     "(ped-anova)"},
     {NULL, NULL, NULL}};
 static const cull_input search_out[] = {
     {"out", "OUT...",

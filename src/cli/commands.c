@@ -167,7 +167,7 @@ static const command table[] = {
     {.name = "search",
      .usage = "cull search SPACE --minimize NAMES [--budget N] [--OPTION VALUE]... [-o OUT]... -- "
               "PROGRAM WORD... | cull search SPACE ... --table FILE | cull search "
-              "status|best|export|report|stop STORE",
+              "status|best|export|report|importance|stop STORE",
      .brief = "choose a design: evaluate points of a space, find the best",
      .about =
          "SPACE is a file of typed parameters (docs/space.md). PROGRAM is run for each point: "
@@ -179,7 +179,8 @@ static const command table[] = {
          "(docs/search.md).\n"
          "With --store a search that was stopped or killed goes on where it was, and several "
          "processes may share it. status says how it stands, best prints the best points or the "
-         "front, export every trial, report writes a page (-o page.html), stop asks all that "
+         "front, export every trial, report writes a page (-o page.html), importance says which "
+         "parameters decided, stop asks all that "
          "search in it to finish.",
      .examples =
          "cull search space.cull --minimize error,latency --budget 200 --workers 4 --store run.db "

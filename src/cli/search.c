@@ -136,6 +136,8 @@ static int go(search *s, const cull_run_opts *o)
 static int search_run(search *s)
 {
     cull_run_opts o;
+    if (has(s->c, "by"))
+        return fail(s->c, USAGE, "--by is of cull search importance STORE, not of a search");
     TRY(run_opts(s, &o));
     TRY(check_outputs(s->c));
     TRY(search_problem(s));

@@ -51,8 +51,11 @@ int check_outputs(cli *c);
 int write_outputs(cli *c, cull_study *st);
 int write_page(cli *c, cull_study *st, const char *path); /* "-" = standard output */
 
+/* ---- search_importance.c ---- */
+int say_importance(cli *c, cull_study *st);
+
 /* ---- search_verbs.c ---- */
-/* status, best, export, report, stop; -1 = it is none of them. */
+/* status, best, export, report, importance, stop; -1 = it is none of them. */
 int search_verb(const char *word);
 int run_verb(cli *c, int verb);
 #endif

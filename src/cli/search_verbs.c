@@ -1,4 +1,4 @@
-/* search_verbs.c - cull search status, best, export, report, stop: a study in a store, from outside. */
+/* search_verbs.c - cull search status, best, export, report, importance, stop: a study in a store, from outside. */
 #include "cull/text.h"
 #include "job.h"
 #include "search.h"
@@ -91,7 +91,7 @@ static int status(cli *c, cull_study *st)
     return say_best(c, st);
 }
 
-/* ---- best, export, report, stop ---- */
+/* ---- best, export, report, stop; importance is in search_importance.c ---- */
 
 static int best(cli *c, cull_study *st)
 {
@@ -136,6 +136,7 @@ static const struct {
              {"best", best, true, true},
              {"export", export, false, true},
              {"report", report, false, true},
+             {"importance", say_importance, true, false},
              {"stop", stop, false, false}};
 
 int search_verb(const char *word)
@@ -158,7 +159,8 @@ int run_verb(cli *c, int verb)
         static const char *const common[] = {"json",    "quiet", "verbose", "memory",
                                              "threads", "isa",   "tmpdir"};
         bool fine = (!strcmp(c->set[i].name, "out") && verbs[verb].files) ||
-                    (!strcmp(c->set[i].name, "budget") && verbs[verb].run == status);
+                    (!strcmp(c->set[i].name, "budget") && verbs[verb].run == status) ||
+                    (!strcmp(c->set[i].name, "by") && verbs[verb].run == say_importance);
         for (int k = 0; k < COUNT(common); k++) fine |= !strcmp(c->set[i].name, common[k]);
         if (!fine) return fail(c, USAGE, "search %s has no use for --%s", name, c->set[i].name);
     }

@@ -1,5 +1,5 @@
 /* forest.c - a random forest over columns of codes: each split is a set of codes that go left. */
-#include "score/trees.h"
+#include "score/forest.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,10 +11,6 @@ typedef struct {
     int32_t row, kind;
     double w, wy;
 } item;
-typedef struct {
-    int32_t col, left; /* the right one follows the left; left < 0: a leaf */
-    uint64_t mask;     /* bit k: code k goes left */
-} node;
 /* Items [lo, hi) are a node's. */
 typedef struct {
     int64_t lo, hi, at;
@@ -47,7 +43,7 @@ typedef struct {
     span *todo;
     double *h, *sum,
         *left; /* (CULL__BINS, k + 1), zeros between columns; k + 1: of the node, a side */
-    node *node;
+    cull__node *node;
     double *value; /* (nodes, k): means */
     int64_t nodes;
     int32_t *drawn; /* rows or groups: times drawn */
@@ -260,17 +256,17 @@ static void grow(grower *g, int64_t m)
     g->todo[open++] = (span){0, m, 0, 0};
     while (open) {
         span s = g->todo[--open];
-        node *at = g->node + s.at;
+        cull__node *at = g->node + s.at;
         bool differ = sums_of(g, &s);
         for (int64_t c = 0; c < k; c++) g->value[s.at * k + c] = g->sum[1 + c] / g->sum[0];
-        *at = (node){-1, -1, 0};
+        *at = (cull__node){-1, -1, 0};
         if (!differ || (o->depth && s.depth >= o->depth) || g->sum[0] < 2 * (double)o->leaf)
             continue;
         split b = best_split(g, &s);
         if (b.col < 0) continue;
         credit(g, &b);
         int64_t mid = part_items(g, &s, &b);
-        *at = (node){b.col, (int32_t)g->nodes, unseen_too(g, &s, &b, mid)};
+        *at = (cull__node){b.col, (int32_t)g->nodes, unseen_too(g, &s, &b, mid)};
         g->todo[open++] = (span){mid, s.hi, g->nodes + 1, s.depth + 1};
         g->todo[open++] = (span){s.lo, mid, g->nodes, s.depth + 1};
         g->nodes += 2;
@@ -283,7 +279,7 @@ static void grow(grower *g, int64_t m)
 static int64_t leaf_of(const grower *g, int64_t row, int32_t c, int64_t as)
 {
     int64_t at = 0;
-    for (const node *p = g->node; p->left >= 0; p = g->node + at) {
+    for (const cull__node *p = g->node; p->left >= 0; p = g->node + at) {
         int code = g->f->t->col[p->col][p->col == c ? as : row];
         at = p->left + !(p->mask >> code & 1);
     }
@@ -349,56 +345,13 @@ static cull_status room(cull_ctx *cx, grower *g)
 
 /* ---- a forest that is kept ---- */
 
-typedef struct {
-    node *at;
-    double *value;
-} grown_tree;
-struct cull__grown {
-    int64_t trees, d;
-    double mean, sd;
-    grown_tree *tree;
-};
-
-static cull_status keep_tree(cull_ctx *cx, const grower *g, grown_tree *t)
+static cull_status keep_tree(cull_ctx *cx, const grower *g, cull__tree *t)
 {
     CULL_TRY(CULL_ALLOC(cx, t->at, g->nodes));
     CULL_TRY(CULL_ALLOC(cx, t->value, g->nodes));
     memcpy(t->at, g->node, (size_t)g->nodes * sizeof *t->at);
     memcpy(t->value, g->value, (size_t)g->nodes * sizeof *t->value);
     return CULL_OK;
-}
-
-void cull__forest_free(cull__grown *g)
-{
-    if (!g) return;
-    for (int64_t i = 0; g->tree && i < g->trees; i++) {
-        cull__free(g->tree[i].at);
-        cull__free(g->tree[i].value);
-    }
-    cull__free(g->tree);
-    cull__free(g);
-}
-
-/* Tree after tree, so that one stays in the cache for all rows. */
-void cull__forest_ask(const cull__grown *g, const uint8_t *code, int64_t n, double *mean,
-                      double *spread)
-{
-    memset(mean, 0, (size_t)n * sizeof *mean);
-    if (spread) memset(spread, 0, (size_t)n * sizeof *spread);
-    for (int64_t k = 0; k < g->trees; k++)
-        for (int64_t i = 0; i < n; i++) {
-            const grown_tree *t = g->tree + k;
-            int64_t at = 0;
-            for (const node *p = t->at; p->left >= 0; p = t->at + at)
-                at = p->left + !(p->mask >> code[i * g->d + p->col] & 1);
-            double e = t->value[at] - mean[i]; /* Welford 1962 */
-            mean[i] += e / (double)(k + 1);
-            if (spread) spread[i] += e * (t->value[at] - mean[i]);
-        }
-    for (int64_t i = 0; i < n; i++) {
-        mean[i] = mean[i] * g->sd + g->mean;
-        if (spread) spread[i] = g->trees > 1 ? g->sd * sqrt(spread[i] / (double)(g->trees - 1)) : 0;
-    }
 }
 
 static cull_status grow_trees(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
@@ -548,8 +501,8 @@ uint64_t cull__forest_bytes(int64_t rows, int64_t n, int64_t d, int32_t classes,
                             int workers)
 {
     uint64_t k = classes > 2 ? (uint64_t)classes : 1, m = (uint64_t)rows, c = (uint64_t)d;
-    uint64_t each = m * (2 * sizeof(item) + sizeof(span) + 2 * sizeof(node) + 16 * k + 20) + 5 * c +
-                    8 * (CULL__BINS + 2) * (k + 1);
+    uint64_t each = m * (2 * sizeof(item) + sizeof(span) + 2 * sizeof(cull__node) + 16 * k + 20) +
+                    5 * c + 8 * (CULL__BINS + 2) * (k + 1);
     uint64_t w = (uint64_t)(workers < CHUNKS ? workers : CHUNKS);
     return w * each + 8 * CHUNKS * (c + (uint64_t)tests * k) + (classes ? 0 : 8 * (uint64_t)n);
 }

@@ -439,3 +439,30 @@ cull_status cull_study_importance(cull_ctx *cx, cull_study *s, const cull_import
     cull__release(cx, mark);
     return status;
 }
+
+static cull_status fanova_of_study(cull_ctx *cx, cull_study *s, const cull_fanova_opts *o,
+                                   cull_fanova *out, cull_fanova_pair *pair, int *pairs)
+{
+    const cull_search_problem *p = cull_study_problem(s);
+    int64_t trials = cull_study_trials(s), n = 0;
+    double *x, *value, *violation;
+    int which = o ? o->objective : 0;
+    if (which < 0 || which >= p->objectives)
+        return cull__fail(cx, CULL_EOPTION, "objective %d of %d; they count from 0", which,
+                          p->objectives);
+    CULL_TRY(CULL_TMP(cx, x, trials * cull_space_width(p->space)));
+    CULL_TRY(CULL_TMP(cx, value, trials * p->objectives));
+    CULL_TRY(CULL_TMP(cx, violation, trials));
+    CULL_TRY(read_study(cx, s, x, value, violation, &n));
+    for (int64_t i = 0; i < n; i++) value[i] = value[i * p->objectives + which];
+    return cull_search_fanova(cx, p->space, n, x, value, o, out, pair, pairs);
+}
+
+cull_status cull_study_fanova(cull_ctx *cx, cull_study *s, const cull_fanova_opts *o,
+                              cull_fanova *out, cull_fanova_pair *pair, int *pairs)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull_status status = fanova_of_study(cx, s, o, out, pair, pairs);
+    cull__release(cx, mark);
+    return status;
+}

@@ -3,15 +3,11 @@
 #include "score/trees.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { CUTS = CULL__MISSING - 1 }; /* codes 0 .. CUTS; nothing is missing */
 
 typedef struct {
     cull__grown *trees;
     int64_t d;
-    double *cut; /* (d, CUTS), ascending */
+    double *cut; /* (d, CULL__CUTS), ascending */
     int *cuts;   /* d */
 } forest;
 
@@ -25,52 +21,15 @@ static void forest_free(void *m)
     cull__free(f);
 }
 
-static int upward(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Between all different values of v[0..n), sorted, or where as many rows lie between any two cuts. */
-static int cut_column(const double *v, int64_t n, double *cut)
-{
-    int64_t kinds = 1;
-    int cuts = 0;
-    for (int64_t i = 1; i < n; i++) kinds += v[i] > v[i - 1];
-    int64_t parts = kinds <= CUTS + 1 ? n : CUTS + 1;
-    for (int64_t k = 1; k < parts; k++) {
-        int64_t i = kinds <= CUTS + 1 ? k : k * n / parts;
-        if (!(v[i] > v[i - 1])) continue;
-        double middle = v[i - 1] + (v[i] - v[i - 1]) / 2;
-        cut[cuts++] = middle > v[i - 1] ? middle : v[i];
-    }
-    return cuts;
-}
-
-/* How many cuts do not lie above v. */
-static uint8_t code_of(const double *cut, int cuts, double v)
-{
-    int lo = 0, hi = cuts;
-    while (lo < hi) {
-        int mid = (lo + hi) / 2;
-        if (cut[mid] <= v)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return (uint8_t)lo;
-}
-
 static cull_status set_cuts(cull_ctx *cx, forest *f, const cull__samples *t)
 {
     double *v;
     CULL_TRY(CULL_TMP(cx, v, t->n));
-    CULL_TRY(CULL_ALLOC(cx, f->cut, t->d * CUTS));
+    CULL_TRY(CULL_ALLOC(cx, f->cut, t->d * CULL__CUTS));
     CULL_TRY(CULL_ALLOC(cx, f->cuts, t->d));
     for (int64_t c = 0; c < t->d; c++) {
         for (int64_t i = 0; i < t->n; i++) v[i] = t->x[i * t->d + c];
-        qsort(v, (size_t)t->n, sizeof *v, upward);
-        f->cuts[c] = cut_column(v, t->n, f->cut + c * CUTS);
+        f->cuts[c] = cull__cuts_of(v, t->n, f->cut + c * CULL__CUTS);
     }
     return CULL_OK;
 }
@@ -88,7 +47,8 @@ static cull_status grow(cull_ctx *cx, forest *f, const cull__samples *t, const c
     for (int64_t c = 0; c < t->d; c++) {
         col[c] = code + c * t->n;
         for (int64_t i = 0; i < t->n; i++)
-            code[c * t->n + i] = code_of(f->cut + c * CUTS, f->cuts[c], t->x[i * t->d + c]);
+            code[c * t->n + i] =
+                cull__cut_code(f->cut + c * CULL__CUTS, f->cuts[c], t->x[i * t->d + c]);
     }
     cull__table table = {
         .n = t->n, .d = t->d, .col = col, .y = t->y, .weight = t->weight, .rows = t->n};
@@ -124,7 +84,8 @@ static cull_status forest_say(cull_ctx *cx, const void *model, const double *x, 
     CULL_TRY(CULL_TMP(cx, code, n * f->d));
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < f->d; c++)
-            code[i * f->d + c] = code_of(f->cut + c * CUTS, f->cuts[c], x[i * f->d + c]);
+            code[i * f->d + c] =
+                cull__cut_code(f->cut + c * CULL__CUTS, f->cuts[c], x[i * f->d + c]);
     cull__forest_ask(f->trees, code, n, mean, spread);
     return CULL_OK;
 }

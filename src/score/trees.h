@@ -27,7 +27,15 @@ static inline bool cull__binned_constant(const cull__binned *b, int64_t c)
 }
 uint64_t cull__tree_bins_bytes(int64_t n, int64_t d, int workers);
 
-/* ---- a random forest (Breiman 2001; forest.c) ----
+/* ---- cuts (tree_cuts.c) ----
+ * Numbers as codes 0 .. CULL__CUTS, none of which is missing, by cuts that later rows are coded by too. */
+enum { CULL__CUTS = CULL__MISSING - 1 };
+/* Between all different values of v[0..n), which it sorts, or where as many rows lie between any two cuts; ascending, how
+ * many. */
+int cull__cuts_of(double *v, int64_t n, double *cut);
+uint8_t cull__cut_code(const double *cut, int cuts, double v); /* how many do not lie above v */
+
+/* ---- a random forest (Breiman 2001; forest.c, forest_kept.c) ----
  * Trees on bootstrap samples of rows (of groups, where there are any), grown until leaves are pure; in each
  * node the best split among a draw of columns, by squared error, which for classes is the Gini index.
  * Missing values go where the split is better. Categories are ordered by the mean of the target, or by the
@@ -67,6 +75,11 @@ void cull__forest_free(cull__grown *g);
 /* Of rows of codes (n, d): the mean of the trees' answers, and (or NULL) their standard deviation. */
 void cull__forest_ask(const cull__grown *g, const uint8_t *code, int64_t n, double *mean,
                       double *spread);
+/* fn of each leaf of a tree: the codes that come to it, column by column, and its value; set (d): all codes that there are. Values
+ * are of answers brought to mean 0 and variance 1. */
+typedef void cull__leaf_fn(void *arg, const uint64_t *set, double value);
+void cull__forest_leaves(const cull__grown *g, int64_t tree, uint64_t *set, cull__leaf_fn *fn,
+                         void *arg);
 /* What cull__forest holds at most, outputs not counted. */
 uint64_t cull__forest_bytes(int64_t rows, int64_t n, int64_t d, int32_t classes, int64_t tests,
                             int workers);

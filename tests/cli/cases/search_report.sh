@@ -1,4 +1,4 @@
-# the page of a search: as an output, and of a store alone; nothing but a page may be asked of the verb
+# the page of a search: as an output, and of a store alone; nothing but a page may be asked of the verb; importance
 cat >s.cull <<'END'
 a = int(1, 6)
 b = one(x, y, z)
@@ -9,3 +9,10 @@ grep -c '<svg' page.html
 cull search report run.db -o again.html && grep -o 'Search: 18 trials' again.html
 cull search report run.db | tail -n 1
 cull search report run.db -o page.csv 2>&1
+cull search importance run.db
+cull search importance run.db --by fanova
+cull search importance run.db --by fanova --json --threads 2
+cull search importance run.db --by anova 2>&1
+cull search importance run.db -o importance.csv 2>&1
+cull search status run.db --by fanova 2>&1
+cull search s.cull --minimize error --budget 1 --table rows.csv --by fanova 2>&1
