@@ -1,7 +1,8 @@
 """mergekit beside `cull weights`: the same bytes on small made checkpoints, and the time on large ones.
 
-usage: merge_mergekit.py equal CULL DIR        for each method and dtype: tensors alike, the largest difference in ulp, and
-                                               the hash that tests/method/merge_mergekit.c has
+usage: merge_mergekit.py equal CULL DIR        for each method and dtype: tensors alike, the largest difference in ulp, of slerp
+                                               how far either is off the exact formula, and the hash that
+                                               tests/method/merge_mergekit.c has
        merge_mergekit.py factors CULL DIR              what slerp and DARE multiply with, for the same test
        merge_mergekit.py make DIR BYTES DTYPE  base, a and b of about so many bytes each, as LLaMA folders
        merge_mergekit.py run METHOD DIR OUT    one merge of DIR's base, a and b by mergekit
@@ -194,7 +195,7 @@ class Drawn:
 def equal(program, where):
     import mergekit.sparsify
 
-    print("method\tdtype\tequal\tof\ttied\tulp\tulp of input\thash\ttensors")
+    print("method\tdtype\tequal\tof\ttied\tulp\tulp of input\tcull off exact\tmergekit off exact\thash\ttensors")
     for dtype in ("float32", "bfloat16"):
         there = os.path.join(where, dtype)
         small(there, dtype)
@@ -227,9 +228,27 @@ def steps(want, got, inputs):
     return float(((want.double() - got.double()).abs() / unit).max())
 
 
+def arc(inputs, t=0.3):
+    """The formula of slerp on float32 numbers, in long double."""
+    x, y = (v.float().numpy().astype(np.longdouble) for v in inputs)
+    cosine = (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
+    if abs(cosine) > 0.9995:
+        return (1 - t) * x + t * y
+    angle = np.arccos(cosine)
+    return (np.sin((1 - t) * angle) * x + np.sin(t * angle) * y) / np.sin(angle)
+
+
+def off(got, exact):
+    """How far numbers are off exact ones at most, in units in the last place of these: 0.5 is the best there is."""
+    bits = {torch.float32: 23, torch.bfloat16: 7}[got.dtype]
+    unit = np.ldexp(np.longdouble(1), np.frexp(np.abs(exact))[1] - 1 - bits)
+    return float((np.abs(got.double().numpy() - exact) / unit).max())
+
+
 def report(where, name, dtype, want, got, ranks):
     alike = ties = ulp = mask = 0
     apart = 0.0
+    exact = [0.0, 0.0] if name == "slerp" else []
     load = [load_file(os.path.join(where, m, "model.safetensors")) for m in ("base", "a", "b")]
     h = 0xCBF29CE484222325
     for t, (k, _) in enumerate(shapes()):
@@ -241,10 +260,14 @@ def report(where, name, dtype, want, got, ranks):
         far = int((ordered(want[k]) - ordered(got[k])).abs().max())
         ulp = max(ulp, far)
         apart = max(apart, steps(want[k], got[k], [m[k] for m in load]))
+        if exact:
+            is_ = arc([m[k] for m in load[1:]])
+            exact = [max(e, off(x[k], is_)) for e, x in zip(exact, (got, want))]
         alike += far == 0
         h = fnv(h, want[k].contiguous().view(torch.uint8).numpy().tobytes())
     n = len(list(shapes()))
-    print(f"{name}\t{dtype}\t{alike}\t{n - ties}\t{ties}\t{ulp}\t{apart:.2f}\t{h:016x}\t{mask:x}", flush=True)
+    exact = "\t".join(f"{e:.3f}" for e in exact) or "\t"
+    print(f"{name}\t{dtype}\t{alike}\t{n - ties}\t{ties}\t{ulp}\t{apart:.2f}\t{exact}\t{h:016x}\t{mask:x}", flush=True)
 
 
 def factors(program, where):

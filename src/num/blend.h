@@ -23,7 +23,8 @@ typedef struct {
     void (*agree)(float *sum, float *counts, const float *x, const float *sign, float w, int64_t n);
     void (*mean)(float *sum, const float *counts,
                  int64_t n); /* sum / counts where they are not 0 */
-    void (*mix)(float *x, float a, const float *y, float b, int64_t n); /* a x + b y */
+    void (*mix)(float *x, double a, const float *y, double b,
+                int64_t n); /* a x + b y in f64, rounded to f32 once */
     /* Of the bits of |x|: how many are above hi, and those from lo to hi, in order, into some, which has room for
      * CULL__SIFT more than n; returns how many these are. hi <= INT32_MAX. */
     int32_t (*sift)(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,

@@ -104,9 +104,9 @@ static void mean(float *restrict sum, const float *restrict counts, int64_t n)
     for (int64_t i = 0; i < n; i++) sum[i] /= counts[i] == 0 ? 1 : counts[i];
 }
 
-static void mix(float *restrict x, float a, const float *restrict y, float b, int64_t n)
+static void mix(float *restrict x, double a, const float *restrict y, double b, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) x[i] = a * x[i] + b * y[i];
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(a * (double)x[i] + b * (double)y[i]);
 }
 
 /* Those of some 8 or 16 that lie within move to the front of a vector, which is stored whole: hence the room. */

@@ -69,6 +69,32 @@ static void sums(void **state)
     }
 }
 
+/* The scale of l1 is the quotient of the two sums, rounded to f32 once: told by a base of zeros and one model. */
+static void scale(void **state)
+{
+    (void)state;
+    static merging f;
+    merging_fill(&f, "F32", 2);
+    for (int t = 0; t < 3; t++)
+        for (int64_t i = 0; i < f.in[0].t[t].n; i++) f.in[0].x[t][i] = 0;
+    merging_open(&f, 0);
+    cull_checkpoint *out = merging_run(&f, "dare", "density=0.25 rescale=l1", NULL);
+    for (int t = 0; t < 2; t++) {
+        const float *x = f.in[1].x[t];
+        float *got = tensor_numbers(f.cx, out, f.in[0].name[t]);
+        long double all = 0, kept = 0;
+        for (int64_t i = 0; i < f.in[0].t[t].n; i++) {
+            all += fabsl(x[i]);
+            if (got[i] != 0) kept += fabsl(x[i]);
+        }
+        for (int64_t i = 0; i < f.in[0].t[t].n; i++)
+            if (got[i] != 0) assert_true(got[i] == (float)(all / kept) * x[i]);
+        free(got);
+    }
+    cull_checkpoint_free(out);
+    merging_free(&f);
+}
+
 /* The share that is kept; models and tensors draw each for itself, and another seed otherwise. */
 static void draws(void **state)
 {
@@ -101,6 +127,7 @@ static void draws(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(draws)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums), cmocka_unit_test(scale),
+                                       cmocka_unit_test(draws)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -86,7 +86,7 @@ static cull_status by_l1(cull_ctx *cx, const cull_weights_work *w, const cull_we
     CULL_TRY(CULL_TMP(cx, p.sum, chunks));
     CULL_TRY(cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, add, &p));
     for (int64_t c = 0; c < chunks; c++) before += p.sum[c][0], after += p.sum[c][1];
-    *scale = before < 1e-7 || after < 1e-7 ? 1 : (float)before / (float)after;
+    *scale = before < 1e-7 || after < 1e-7 ? 1 : (float)(before / after);
     return CULL_OK;
 }
 
@@ -157,7 +157,7 @@ const cull_method cull__method_dare = {
     .paper = "Yu et al. 2024, Language Models are Super Mario",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),

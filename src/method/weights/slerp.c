@@ -1,7 +1,7 @@
 /* slerp - a point on the arc between two models (Shoemake 1985)
  *
  * Chooses   for each tensor, as one vector, the point at t of the way from the first model to the second along the arc between
- *           their directions.
+ *           their directions. Computed in f64 and rounded to f32 once.
  * Idea      A mean of two vectors is shorter than they are; a point on the arc is not.
  * Reads     two models of the same names and shapes.
  * Deviates  Where the directions are nearly one or opposite (|cosine| above 0.9995) the point is on the line between them, as in
@@ -58,7 +58,7 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     sums p = {.w = w, .it = it};
     int64_t chunks = (it->t.n + CULL_WEIGHTS_BLOCK - 1) / CULL_WEIGHTS_BLOCK;
     double all[3] = {0}, t = ((const opts *)it->opts[0])->t;
-    float *by;
+    double *by;
     (void)state;
     CULL_TRY(CULL_TMP(cx, by, 2));
     CULL_TRY(CULL_TMP(cx, p.sum, chunks));
@@ -68,11 +68,11 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     double a = sqrt(all[0]), b = sqrt(all[1]);
     double dot = all[2] / (a > 1e-8 ? a : 1) / (b > 1e-8 ? b : 1);
     if (fabs(dot) > 0.9995) {
-        by[0] = (float)(1 - t), by[1] = (float)t;
+        by[0] = 1 - t, by[1] = t;
     } else {
         double theta = acos(dot);
-        by[0] = (float)(sin((1 - t) * theta) / sin(theta));
-        by[1] = (float)(sin(t * theta) / sin(theta));
+        by[0] = sin((1 - t) * theta) / sin(theta);
+        by[1] = sin(t * theta) / sin(theta);
     }
     *own = by;
     return CULL_OK;
@@ -81,7 +81,7 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
 static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                          void *state, const void *own, int64_t from, int64_t n, float *out)
 {
-    const float *by = own;
+    const double *by = own;
     float y[PIECE];
     (void)state;
     for (int64_t at = 0; at < n; at += PIECE) {
@@ -112,7 +112,7 @@ const cull_method cull__method_slerp = {
     .paper = "Shoemake 1985, Animating Rotation with Quaternion Curves",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,
