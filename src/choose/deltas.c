@@ -1,19 +1,31 @@
 /* deltas.c - differences of models to their base, in blocks. */
 #include "choose/deltas.h"
+#include "choose/threshold_sample.h"
 #include "num/blend.h"
 
-cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
-                             int s, int64_t from, int64_t n, float *out)
+/* Deltas of several sources side by side, of each n numbers. */
+static cull_status read_several(cull_ctx *cx, const cull_weights_work *w,
+                                const cull_weights_item *it, const int *source, int sources,
+                                int64_t from, int64_t n, float *out)
 {
     float base[CULL__DELTAS];
     const cull__blend *k = cull__blend_of(cx);
     for (int64_t at = 0; at < n; at += CULL__DELTAS) {
         int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
         CULL_TRY(cull_weights_read(cx, w, it, 0, from + at, m, base));
-        CULL_TRY(cull_weights_read(cx, w, it, s, from + at, m, out + at));
-        k->subtract(out + at, base, m);
+        for (int s = 0; s < sources; s++) {
+            float *x = out + s * n + at;
+            CULL_TRY(cull_weights_read(cx, w, it, source[s], from + at, m, x));
+            k->subtract(x, base, m);
+        }
     }
     return CULL_OK;
+}
+
+cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                             int s, int64_t from, int64_t n, float *out)
+{
+    return read_several(cx, w, it, &s, 1, from, n, out);
 }
 
 /* ---- cuts ---- */
@@ -48,34 +60,92 @@ void cull__delta_band(const cull_ctx *cx, const cull__cut *first, const cull__cu
 typedef struct {
     const cull_weights_work *w;
     const cull_weights_item *it;
-    int s;
-} source;
+    int source[CULL__CUTS], sources;
+} several;
 
 static cull_status read_part(cull_ctx *cx, const void *arg, int64_t part, int64_t from, int64_t n,
                              float *out)
 {
-    const source *p = arg;
+    const several *p = arg;
     (void)part;
-    return cull__delta_read(cx, p->w, p->it, p->s, from, n, out);
+    return read_several(cx, p->w, p->it, p->source, p->sources, from, n, out);
+}
+
+static int64_t blocks_of(int64_t n) { return (n + CULL__VALUES - 1) / CULL__VALUES; }
+
+/* Of so many models with n numbers each, how many have their cuts found in one pass. */
+static int at_once(int64_t n, int models, int ranks, int workers)
+{
+    int most = CULL__CUTS / ranks < models ? CULL__CUTS / ranks : models;
+    if (blocks_of(n) < CULL__SAMPLED_BLOCKS) return 1;
+    while (most > 1 &&
+           cull__cuts_sampled_bytes(blocks_of(n), most, most * ranks, workers) > CULL__SAMPLED)
+        most--;
+    return most;
+}
+
+static cull_status together(cull_ctx *cx, const several *p, const int64_t *rank, int ranks,
+                            cull__cut *cut, bool *found)
+{
+    int of[CULL__CUTS], n = p->sources * ranks;
+    int64_t want[CULL__CUTS], first[2] = {0, blocks_of(p->it->t.n)};
+    cull__cut cuts[CULL__CUTS];
+    cull__values v = {read_part, p, 1, &p->it->t.n, &p->it->t.name};
+    cull__sampled from = {&v, first, p->sources, of};
+    *found = false;
+    for (int i = 0; i < n; i++) {
+        of[i] = i / ranks;
+        want[i] = rank[p->source[of[i]] * ranks + i % ranks];
+        if (want[i] < 1) return CULL_OK; /* that of none is told without a pass */
+    }
+    CULL_TRY(cull__cuts_sampled(cx, &from, p->it->t.n, want, n, cuts, found));
+    for (int i = 0; i < n && *found; i++) cut[p->source[of[i]] * ranks + i % ranks] = cuts[i];
+    return CULL_OK;
+}
+
+static cull_status one_by_one(cull_ctx *cx, const several *p, const int64_t *rank, int ranks,
+                              cull__cut *cut)
+{
+    for (int i = 0; i < p->sources; i++) {
+        int s = p->source[i];
+        several one = {p->w, p->it, {s}, 1};
+        cull__values v = {read_part, &one, 1, &p->it->t.n, &p->it->t.name};
+        CULL_TRY(cull__cuts(cx, &v, rank + s * ranks, ranks, cut + s * ranks));
+    }
+    return CULL_OK;
 }
 
 cull_status cull__delta_cuts(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
-                             int s, const int64_t *rank, int ranks, cull__cut *cut)
+                             const int64_t *rank, int ranks, cull__cut *cut)
 {
-    source from = {w, it, s};
-    cull__values v = {read_part, &from, 1, &it->t.n, &it->t.name};
-    cull__mark_t mark = cull__mark(cx);
-    cull_status status = cull__cuts(cx, &v, rank, ranks, cut);
-    cull__release(cx, mark);
-    return status;
+    several p = {.w = w, .it = it};
+    int most = at_once(it->t.n, w->sources - w->first, ranks, cull__workers(cx));
+    for (int s = w->first; s < w->sources;) {
+        bool found = false;
+        for (p.sources = 0; s < w->sources && p.sources < most; s++)
+            if (rank[s * ranks] >= 0) p.source[p.sources++] = s;
+        cull__mark_t mark = cull__mark(cx);
+        cull_status status = p.sources > 1 ? together(cx, &p, rank, ranks, cut, &found) : CULL_OK;
+        cull__release(cx, mark);
+        if (status == CULL_OK && !found) status = one_by_one(cx, &p, rank, ranks, cut);
+        cull__release(cx, mark);
+        CULL_TRY(status);
+    }
+    return CULL_OK;
 }
 
 uint64_t cull__delta_cuts_bytes(const cull_weights_work *w, int ranks, int threads)
 {
     uint64_t most = 0;
     for (int64_t i = 0; i < w->items; i++) {
-        uint64_t b = w->item[i].copy ? 0 : cull__cuts_bytes(1, w->item[i].t.n, ranks, threads);
-        most = b > most ? b : most;
+        int64_t n = w->item[i].t.n;
+        if (w->item[i].copy) continue;
+        int models = at_once(n, w->sources - w->first, ranks, threads);
+        uint64_t one = cull__cuts_bytes(1, n, ranks, threads), several_ = 0;
+        if (models > 1)
+            several_ = cull__cuts_sampled_bytes(blocks_of(n), models, models * ranks, threads);
+        most = one > most ? one : most;
+        most = several_ > most ? several_ : most;
     }
     return most;
 }

@@ -45,9 +45,10 @@ typedef struct cull__deltas {
 cull_status cull__deltas_block(cull_ctx *cx, const cull__deltas *d, int64_t from, int64_t n,
                                float *out);
 
-/* The cuts at rank[] of source s's delta by magnitude. */
+/* Of each model's delta by magnitude the cuts at its ranks: rank and cut are sources x ranks; where a model's first rank is below 0 it has
+ * none. Base and models are read together, as many at once as may be held. */
 cull_status cull__delta_cuts(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
-                             int s, const int64_t *rank, int ranks, cull__cut *cut);
+                             const int64_t *rank, int ranks, cull__cut *cut);
 /* What that holds at most, over all items. */
 uint64_t cull__delta_cuts_bytes(const cull_weights_work *w, int ranks, int threads);
 #endif

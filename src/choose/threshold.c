@@ -4,7 +4,7 @@
 #include "choose/threshold_sample.h"
 
 #define NAN_ABOVE 0x7f800000u
-enum { LOW_BITS = 15, LOWS = 1 << LOW_BITS, HIGHS = 1 << 16, DIGITS = 2048, SAMPLED = 8 };
+enum { LOW_BITS = 15, LOWS = 1 << LOW_BITS, HIGHS = 1 << 16, DIGITS = 2048 };
 
 /* A pass's shared state: the source, where each part's blocks begin, and counts of each worker. */
 typedef struct {
@@ -289,10 +289,11 @@ static cull_status select_all(cull_ctx *cx, const cull__values *v, int64_t total
     first[0] = 0;
     for (int64_t p = 0; p < v->parts; p++) first[p + 1] = first[p] + blocks_of(v->size[p]);
     passes p = {.v = v, .first = first, .blocks = first[v->parts], .workers = cull__workers(cx)};
-    if (p.blocks >= SAMPLED) {
+    if (p.blocks >= CULL__SAMPLED_BLOCKS) {
         bool found;
         cull__mark_t m = cull__mark(cx);
-        cull_status s = cull__cuts_sampled(cx, v, first, total, rank, ranks, cut, &found);
+        cull__sampled from = {v, first, 1, NULL};
+        cull_status s = cull__cuts_sampled(cx, &from, total, rank, ranks, cut, &found);
         cull__release(cx, m);
         if (s != CULL_OK || found) return s;
     }
@@ -325,8 +326,9 @@ uint64_t cull__cuts_bytes(int64_t parts, int64_t n, int ranks, int workers)
     uint64_t blocks = (uint64_t)blocks_of(n) + (uint64_t)parts;
     uint64_t digits = w * (HIGHS + r * LOWS) * sizeof(int64_t) + w * CULL__VALUES * sizeof(float) +
                       blocks * r * sizeof(int64_t);
-    uint64_t sampled =
-        blocks < SAMPLED ? 0 : cull__cuts_sampled_bytes((int64_t)blocks, ranks, workers);
+    uint64_t sampled = blocks < CULL__SAMPLED_BLOCKS
+                           ? 0
+                           : cull__cuts_sampled_bytes((int64_t)blocks, 1, ranks, workers);
     if (sampled > CULL__SAMPLED) sampled = 0;
     return ((uint64_t)parts + 1) * sizeof(int64_t) + (digits > sampled ? digits : sampled);
 }

@@ -14,8 +14,7 @@ typedef struct {
     int64_t above, held;
 } range;
 typedef struct {
-    const cull__values *v;
-    const int64_t *first; /* of each part its first block, and how many there are */
+    cull__sampled from;
     int64_t blocks;
     int cuts;
     range range[CULL__CUTS];
@@ -37,11 +36,19 @@ int64_t cull__values_part(const cull__values *v, const int64_t *first, int64_t b
     return lo;
 }
 
+static int source_of(const pass *p, int cut) { return p->from.of ? p->from.of[cut] : 0; }
+
+static cull_status read(cull_ctx *cx, const pass *p, int64_t part, int64_t from, int64_t n,
+                        float *out)
+{
+    return p->from.v->read(cx, p->from.v->arg, part, from, n, out);
+}
+
 static int64_t size_of(const pass *p, int64_t b, int64_t *part, int64_t *from)
 {
-    *part = cull__values_part(p->v, p->first, b);
-    *from = (b - p->first[*part]) * CULL__VALUES;
-    int64_t n = p->v->size[*part] - *from;
+    *part = cull__values_part(p->from.v, p->from.first, b);
+    *from = (b - p->from.first[*part]) * CULL__VALUES;
+    int64_t n = p->from.v->size[*part] - *from;
     return n < CULL__VALUES ? n : CULL__VALUES;
 }
 
@@ -52,16 +59,21 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* key: sources x SAMPLE, of each the largest first. */
 static cull_status draw(cull_ctx *cx, const pass *p, uint32_t *key)
 {
-    float x[READ];
+    float *x;
+    CULL_TRY(CULL_TMP(cx, x, p->from.sources * READ));
     for (int64_t i = 0; i < READS; i++) {
         int64_t part, from, n = size_of(p, i * p->blocks / READS, &part, &from);
         int64_t m = n < READ ? n : READ, at = (n - m) * (i % 7) / 7;
-        CULL_TRY(p->v->read(cx, p->v->arg, part, from + at, m, x));
-        for (int64_t k = 0; k < READ; k++) key[i * READ + k] = cull__magnitude(x[k % m]);
+        CULL_TRY(read(cx, p, part, from + at, m, x));
+        for (int s = 0; s < p->from.sources; s++)
+            for (int64_t k = 0; k < READ; k++)
+                key[s * SAMPLE + i * READ + k] = cull__magnitude(x[s * m + k % m]);
     }
-    qsort(key, SAMPLE, sizeof *key, descending);
+    for (int s = 0; s < p->from.sources; s++)
+        qsort(key + s * SAMPLE, SAMPLE, sizeof *key, descending);
     return CULL_OK;
 }
 
@@ -92,18 +104,18 @@ static cull_status look(cull_ctx *cx, void *arg, int64_t b, int64_t lo, int64_t 
     float *x;
     uint32_t *some;
     (void)lo, (void)hi;
-    CULL_TRY(CULL_TMP(cx, x, n));
+    CULL_TRY(CULL_TMP(cx, x, n * p->from.sources));
     CULL_TRY(CULL_TMP(cx, some, n + CULL__SIFT));
-    CULL_TRY(p->v->read(cx, p->v->arg, part, from, n, x));
+    CULL_TRY(read(cx, p, part, from, n, x));
     for (int c = 0; c < p->cuts; c++) {
         int64_t at = b * p->cuts + c;
         const range *r = &p->range[c];
-        int32_t m = k->sift(x, r->lo, r->hi, n, &p->above[at], some);
+        int32_t m = k->sift(x + source_of(p, c) * n, r->lo, r->hi, n, &p->above[at], some);
         bool one = r->lo == r->hi, fits = one || m <= CULL__SLOT;
         p->held[at] = fits ? m : -1;
         if (fits && !one) memcpy(p->slot + at * CULL__SLOT, some, (size_t)m * sizeof *some);
     }
-    if (k->nan(x, n)) p->held[b * p->cuts] = -1; /* told by who counts digits */
+    if (k->nan(x, n * p->from.sources)) p->held[b * p->cuts] = -1; /* told by who counts digits */
     return CULL_OK;
 }
 
@@ -148,8 +160,9 @@ static cull_status place(cull_ctx *cx, const pass *p, int c, int64_t rest, cull_
     float *x;
     while (rest > (here = equals(p, b, c, cut->key))) rest -= here, b++;
     int64_t n = size_of(p, b, &cut->part, &from);
-    CULL_TRY(CULL_TMP(cx, x, n));
-    CULL_TRY(p->v->read(cx, p->v->arg, cut->part, from, n, x));
+    CULL_TRY(CULL_TMP(cx, x, n * p->from.sources));
+    CULL_TRY(read(cx, p, cut->part, from, n, x));
+    x += source_of(p, c) * n;
     for (; i < n; i++)
         if (cull__magnitude(x[i]) == cut->key && --rest == 0) break;
     cut->at = from + i + 1;
@@ -159,7 +172,7 @@ static cull_status place(cull_ctx *cx, const pass *p, int c, int64_t rest, cull_
 static cull_status cut_of(cull_ctx *cx, const pass *p, int c, int64_t rank, cull__cut *cut)
 {
     int64_t rest = rank - p->range[c].above, equal = 0;
-    *cut = (cull__cut){.key = select_held(p, c, &rest), .part = p->v->parts};
+    *cut = (cull__cut){.key = select_held(p, c, &rest), .part = p->from.v->parts};
     for (int64_t b = 0; b < p->blocks; b++) equal += equals(p, b, c, cut->key);
     return rest == equal ? CULL_OK : place(cx, p, c, rest, cut);
 }
@@ -179,27 +192,27 @@ static bool hit(pass *p, const int64_t *rank)
     return true;
 }
 
-uint64_t cull__cuts_sampled_bytes(int64_t blocks, int cuts, int workers)
+uint64_t cull__cuts_sampled_bytes(int64_t blocks, int sources, int cuts, int workers)
 {
-    return SAMPLE * sizeof(uint32_t) +
+    uint64_t block = (uint64_t)sources * CULL__VALUES * sizeof(float);
+    return (uint64_t)sources * (SAMPLE + READ) * sizeof(uint32_t) +
            (uint64_t)blocks * (uint64_t)cuts * (CULL__SLOT * sizeof(uint32_t) + 8) +
-           (uint64_t)workers * (2 * CULL__VALUES + CULL__SIFT) * sizeof(float) +
-           CULL__VALUES * sizeof(float);
+           (uint64_t)workers * (block + (CULL__VALUES + CULL__SIFT) * sizeof(float)) + block;
 }
 
-cull_status cull__cuts_sampled(cull_ctx *cx, const cull__values *v, const int64_t *first,
-                               int64_t total, const int64_t *rank, int ranks, cull__cut *cut,
-                               bool *found)
+cull_status cull__cuts_sampled(cull_ctx *cx, const cull__sampled *from, int64_t total,
+                               const int64_t *rank, int ranks, cull__cut *cut, bool *found)
 {
-    pass p = {.v = v, .first = first, .blocks = first[v->parts], .cuts = ranks};
+    pass p = {.from = *from, .blocks = from->first[from->v->parts], .cuts = ranks};
     uint32_t *key;
     *found = false;
-    uint64_t bytes = cull__cuts_sampled_bytes(p.blocks, ranks, cull__workers(cx));
+    uint64_t bytes = cull__cuts_sampled_bytes(p.blocks, from->sources, ranks, cull__workers(cx));
     if (bytes > CULL__SAMPLED || bytes > cull__memory_left(cx) / 2) return CULL_OK;
-    CULL_TRY(CULL_TMP(cx, key, SAMPLE));
+    CULL_TRY(CULL_TMP(cx, key, from->sources * SAMPLE));
     CULL_TRY(draw(cx, &p, key));
     for (int c = 0; c < ranks; c++)
-        if (!bracket(key, (double)rank[c] / (double)total, &p.range[c])) return CULL_OK;
+        if (!bracket(key + source_of(&p, c) * SAMPLE, (double)rank[c] / (double)total, &p.range[c]))
+            return CULL_OK;
     CULL_TRY(CULL_TMP(cx, p.above, p.blocks * ranks));
     CULL_TRY(CULL_TMP(cx, p.held, p.blocks * ranks));
     CULL_TRY(CULL_TMP(cx, p.slot, p.blocks * ranks * CULL__SLOT));

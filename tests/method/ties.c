@@ -30,6 +30,40 @@ static void trims(void **state)
     }
 }
 
+/* A tensor that is large enough for the cuts of both models to be found in one pass: what is kept of each is what a sort says. */
+static void large(void **state)
+{
+    (void)state;
+    enum { N = 601 * 1009 };
+    static merging f;
+    cull_rng r = cull__rng_seeded(103, 0);
+    uint8_t *keep = malloc(N);
+    memset(&f, 0, sizeof f);
+    f.cx = cull_ctx_new(NULL);
+    f.sources = 3;
+    for (int s = 0; s < 3; s++) {
+        float *x = tensors_add(&f.in[s], "model.layers.0.mlp.up_proj.weight", "F32", 601, 1009);
+        for (int64_t i = 0; i < N; i++) x[i] = s ? (float)cull__rng_normal(&r) : 0;
+        tensors_add(&f.in[s], "model.ids", "I32", 6, 0);
+        merging_open(&f, s);
+    }
+    for (int s = 1; s < 3; s++) { /* the other one counts for nothing */
+        const char *rules[] = {"model=1: density=0.31",
+                               s == 1 ? "model=2: weight=0" : "model=1: weight=0", NULL};
+        cull_weights_report report;
+        cull_checkpoint *out;
+        ok(f.cx, merging_try(f.cx, &f, "ties", "density=0.07", rules, &report));
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("out.safetensors"), &out));
+        float *got = tensor_numbers(f.cx, out, f.in[0].name[0]);
+        thinned_keep(&f, 0, s, 0, N, 0, (int64_t)((s == 1 ? 0.31 : 0.07) * N), keep);
+        for (int64_t i = 0; i < N; i++) assert_true(got[i] == (keep[i] ? f.in[s].x[0][i] : 0));
+        free(got);
+        cull_checkpoint_free(out);
+    }
+    free(keep);
+    merging_free(&f);
+}
+
 /* By hand: signs agree on 1 and 2, model 2 is alone against a larger 3. */
 static void by_hand(void **state)
 {
@@ -49,6 +83,7 @@ static void by_hand(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(trims), cmocka_unit_test(by_hand)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(trims), cmocka_unit_test(large),
+                                       cmocka_unit_test(by_hand)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

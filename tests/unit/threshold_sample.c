@@ -8,7 +8,7 @@ enum { PARTS = 3 };
 static const int64_t SIZE[PARTS] = {700001, 0, 300007};
 enum { ALL = 1000008 };
 typedef struct {
-    float *x;
+    float *x, *y; /* y: of a second source, or NULL */
 } source;
 
 static cull_status read_part(cull_ctx *cx, const void *arg, int64_t part, int64_t from, int64_t n,
@@ -16,7 +16,9 @@ static cull_status read_part(cull_ctx *cx, const void *arg, int64_t part, int64_
 {
     const source *s = arg;
     (void)cx;
-    memcpy(out, s->x + (part ? SIZE[0] : 0) + from, (size_t)n * sizeof *out);
+    from += part ? SIZE[0] : 0;
+    memcpy(out, s->x + from, (size_t)n * sizeof *out);
+    if (s->y) memcpy(out + n, s->y + from, (size_t)n * sizeof *out);
     return CULL_OK;
 }
 
@@ -99,6 +101,7 @@ static void finds(void **state)
     source s = {.x = malloc(ALL * sizeof(float))};
     cull__values v = {read_part, &s, PARTS, SIZE, NULL};
     const int64_t first[PARTS + 1] = {0, 11, 11, 16}, rank[] = {300000, 60000};
+    cull__sampled from = {&v, first, 1, NULL};
     cull_ctx *cx = cull_ctx_new(NULL);
     for (int k = 0; k < 3; k++) {
         static const int kind[] = {NORMAL, COARSE, NORMAL};
@@ -107,12 +110,45 @@ static void finds(void **state)
         bool found;
         fill(s.x, kind[k]);
         if (k == 2) s.x[ALL - 3] = NAN;
-        ok(cx, cull__cuts_sampled(cx, &v, first, ALL, rank, k == 1 ? 1 : 2, cut, &found));
+        ok(cx, cull__cuts_sampled(cx, &from, ALL, rank, k == 1 ? 1 : 2, cut, &found));
         assert_int_equal(found, want[k]);
         if (k == 2) refused(cx, cull__cuts(cx, &v, rank, 2, cut), CULL_EINPUT, "is not a number");
     }
     cull_ctx_free(cx);
     free(s.x);
+}
+
+/* Two sources that are read together have the cuts that each has alone; a NaN in either is found. */
+static void together(void **state)
+{
+    (void)state;
+    source s = {malloc(ALL * sizeof(float)), malloc(ALL * sizeof(float))};
+    source alone[2] = {{s.x, NULL}, {s.y, NULL}};
+    cull__values v = {read_part, &s, PARTS, SIZE, NULL};
+    const int64_t first[PARTS + 1] = {0, 11, 11, 16}, rank[] = {300000, 500, 60000};
+    const int of[] = {0, 1, 1};
+    cull__sampled from = {&v, first, 2, of};
+    cull__cut cut[3], want;
+    bool found;
+    fill(s.x, COARSE), fill(s.y, NORMAL);
+    for (int threads = 1; threads <= 2; threads++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, threads);
+        ok(cx, cull__cuts_sampled(cx, &from, ALL, rank, 3, cut, &found));
+        assert_true(found);
+        for (int r = 0; r < 3; r++) {
+            cull__values one = {read_part, &alone[of[r]], PARTS, SIZE, NULL};
+            ok(cx, cull__cuts(cx, &one, &rank[r], 1, &want));
+            assert_true(cut[r].key == want.key && cut[r].part == want.part && cut[r].at == want.at);
+        }
+        s.y[ALL - 3] = NAN;
+        ok(cx, cull__cuts_sampled(cx, &from, ALL, rank, 3, cut, &found));
+        assert_false(found);
+        s.y[ALL - 3] = 0;
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+    free(s.x), free(s.y);
 }
 
 /* However many values there are, some megabytes. */
@@ -183,8 +219,8 @@ static void no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cuts), cmocka_unit_test(finds),
-                                       cmocka_unit_test(sifts), cmocka_unit_test(bounded),
-                                       cmocka_unit_test(no_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cuts),     cmocka_unit_test(finds),
+                                       cmocka_unit_test(together), cmocka_unit_test(sifts),
+                                       cmocka_unit_test(bounded),  cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

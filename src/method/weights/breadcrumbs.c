@@ -141,14 +141,17 @@ static cull_status by_rows(cull_ctx *cx, const cull_weights_work *w, const cull_
 
 /* ---- by tensor, by model ---- */
 static cull_status by_tensor(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
-                             int s, band *b)
+                             bands *b)
 {
-    int64_t rank[2];
-    cull__cut cut[2];
-    b->all = !ranks_of(it->opts[s], it->t.n, rank);
-    if (b->all) return CULL_OK;
-    CULL_TRY(cull__delta_cuts(cx, w, it, s, rank, 2, cut));
-    b->first = cut[0], b->last = cut[1];
+    int64_t rank[CULL_WEIGHTS_MODELS + 1][2];
+    cull__cut cut[CULL_WEIGHTS_MODELS + 1][2];
+    for (int s = w->first; s < w->sources; s++) {
+        b[s].whole.all = !ranks_of(it->opts[s], it->t.n, rank[s]);
+        if (b[s].whole.all) rank[s][0] = -1;
+    }
+    CULL_TRY(cull__delta_cuts(cx, w, it, *rank, 2, *cut));
+    for (int s = w->first; s < w->sources; s++)
+        if (!b[s].whole.all) b[s].whole.first = cut[s][0], b[s].whole.last = cut[s][1];
     return CULL_OK;
 }
 
@@ -206,11 +209,10 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     (void)state;
     CULL_TRY(CULL_TMP0(cx, b, w->sources));
     *own = b;
+    if (o->granularity == BY_TENSOR) return by_tensor(cx, w, it, b);
     for (int s = w->first; s < w->sources; s++) {
         if (o->granularity == BY_ROW)
             CULL_TRY(by_rows(cx, w, it, s, &b[s]));
-        else if (o->granularity == BY_TENSOR)
-            CULL_TRY(by_tensor(cx, w, it, s, &b[s].whole));
         else
             b[s].whole = ((const band *)state)[s];
     }
@@ -264,7 +266,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
     const opts *o = w->opts;
     int64_t total = 0;
     uint64_t rows = 0;
-    *passes = o->granularity == BY_ROW ? 1 : 2;
+    *passes = o->granularity == BY_MODEL ? 2 : 1;
     *bytes = cull__delta_cuts_bytes(w, 2, threads);
     for (int64_t i = 0; i < w->items; i++) {
         uint64_t r = (uint64_t)(w->item[i].t.n / row_of(&w->item[i])) * sizeof(row_band);

@@ -7,7 +7,7 @@
  * Deviates  (a) The share is taken of each tensor, as the common tools do; the paper takes it of the whole model. (b) Of equal
  *           magnitudes at the threshold those that stand first are kept, exactly as many as the share says. (c) Differences are
  *           taken in f32. (d) alpha is 1; the paper tunes it on validation data.
- * Cost      two or three passes, O(n); a block of each model in memory, and counts of 1 MiB a thread.
+ * Cost      two or three passes, O(n); a block of each model in memory, and at most 64 MiB of what lies near the cuts.
  * Example   cull weights ties --base base --density 0.3 math code -o merged
  */
 #include "choose/deltas.h"
@@ -35,15 +35,15 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
                           void *state, void **own)
 {
     cull__cut *cut;
+    int64_t rank[CULL_WEIGHTS_MODELS + 1];
     (void)state;
     CULL_TRY(CULL_TMP(cx, cut, w->sources));
     *own = cut;
     for (int s = w->first; s < w->sources; s++) {
         double density = ((const opts *)it->opts[s])->density;
-        int64_t k = kept(density, it->t.n);
-        if (density < 1) CULL_TRY(cull__delta_cuts(cx, w, it, s, &k, 1, &cut[s]));
+        rank[s] = density < 1 ? kept(density, it->t.n) : -1;
     }
-    return CULL_OK;
+    return cull__delta_cuts(cx, w, it, rank, 1, cut);
 }
 
 static cull_status thin(cull_ctx *cx, const cull__deltas *d, int s, int64_t from, int64_t n,
@@ -75,7 +75,7 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
 static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes)
 {
     *bytes = cull__delta_cuts_bytes(w, 1, threads);
-    *passes = 2;
+    *passes = 1;
 }
 
 static const cull_weights_fns fns = {.needs = CULL_WEIGHTS_BASE,
