@@ -27,6 +27,7 @@ enum {
     CULL_PARAM_STATE = 1,    /* running statistics: saved and loaded, never trained */
     CULL_PARAM_FROZEN = 2,   /* neither its gradient nor its update is applied */
     CULL_PARAM_NO_DECAY = 4, /* weight decay leaves it alone */
+    CULL_PARAM_SCALE = 8,    /* scales of a batch norm: what cull_optim_opts.norm_l1 is of */
 };
 typedef enum {
     CULL_INIT_ZERO,

@@ -83,7 +83,8 @@ typedef struct {
 CULL_API cull_status cull_surgery_choose(cull_ctx *cx, const cull_surgery *s, const double *score,
                                          const cull_surgery_target *t, bool *keep) CULL_CHECKED;
 /* Network slimming: of all units that may go and have a batch norm, the share `cut` of the smallest |gamma| goes,
- * wherever they are, but for the largest one of each group. */
+ * wherever they are, but for the largest one of each group (Liu et al. 2017, section 3). What the network was trained
+ * with is cull_optim_opts.norm_l1: without it scales say little. */
 CULL_API cull_status cull_surgery_slim(cull_ctx *cx, const cull_surgery *s, double cut,
                                        bool *keep) CULL_CHECKED;
 

@@ -15,7 +15,7 @@ extern "C" {
 enum { CULL_AUDIT_RATES = 4, CULL_AUDIT_ROWS = 5 + CULL_AUDIT_RATES };
 typedef struct {
     size_t size;
-    cull_fit_opts fit;   /* the full schedule, that of the whole network */
+    cull_fit_opts fit;   /* the full schedule, that of the whole network, but for its norm_l1 */
     int64_t tune_epochs; /* of a fine-tune; 0 = a quarter of the full schedule's */
     int rates; /* fine-tunes at constant rates: so many times that of the schedule's start */
     double rate[CULL_AUDIT_RATES];

@@ -32,7 +32,11 @@ typedef struct {
     double beta1, beta2, epsilon; /* Adam, AdamW */
     double clip;                  /* most length of the gradient; 0 = any */
     double clip_value;            /* most size of one number of it, before `clip`; 0 = any */
-    const double *scale;          /* of each tensor: times the learning rate; NULL = 1. Copied */
+    /* Times the sign of each number of CULL_PARAM_SCALE (0 has none), added to its gradient behind `clip`: the
+     * l1 norm of scales as a part of the loss, which draws them to 0 (Liu et al. 2017, network slimming, section
+     * 3; their s = 1e-4 to 1e-5). See cull_surgery_slim. 0 = none */
+    double norm_l1;
+    const double *scale; /* of each tensor: times the learning rate; NULL = 1. Copied */
 } cull_optim_opts;
 /* clang-format off */
 #define CULL_OPTIM_OPTS {.kind = CULL_ADAM, .beta1 = .9, .beta2 = .999, .epsilon = 1e-8}

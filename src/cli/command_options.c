@@ -129,6 +129,9 @@ static const cull_input model_own[] = {
     {"nesterov", NULL, "train, ticket: of sgd"},
     {"decay", "W", "train, ticket: weight decay (0; of adamw 0.01)"},
     {"clip", "L", "train, ticket: most length of a gradient; 0 = any (0)"},
+    {"norm-l1", "S",
+     "train, ticket: S times the sign of each batch norm scale is added to its gradient, which "
+     "draws scales to 0 for prune --slim (0)"},
     {"schedule", "cosine|constant|linear|step",
      "train, ticket: how the rate falls; step: to a tenth at half and three quarters (cosine)"},
     {"warmup", "STEPS", "train, ticket: steps on which the rate rises (0)"},

@@ -19,6 +19,7 @@ static int optimiser(cli *c, cull_fit_opts *o)
     TRY(number_of(c, "momentum", kind ? 0 : 0.9, 0, 0.9999, false, &p->momentum));
     TRY(number_of(c, "decay", kind == 2 ? 0.01 : 0, 0, 1, false, &p->decay));
     TRY(number_of(c, "clip", 0, 0, 1e9, false, &p->clip));
+    TRY(number_of(c, "norm-l1", 0, 0, 1e3, false, &p->norm_l1));
     p->nesterov = has(c, "nesterov");
     if (kind && (has(c, "momentum") || p->nesterov))
         return fail(c, USAGE, "--momentum and --nesterov are of --optimizer sgd");

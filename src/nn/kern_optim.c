@@ -54,17 +54,27 @@ static double square(const cull__update *u, int64_t lo, int64_t hi)
     return sum;
 }
 
+/* What the size of weights adds to the gradient. */
+static void penalise(float *restrict g, const cull__update *u, const float *restrict p, int64_t n)
+{
+    if (u->decay != 0)
+        for (int64_t i = 0; i < n; i++) g[i] += u->decay * p[i];
+    if (u->l1 != 0)
+        for (int64_t i = 0; i < n; i++) g[i] += u->l1 * (float)((p[i] > 0) - (p[i] < 0));
+}
+
 /* The whole gradient, with decay where that is a part of it: in g, or where it lies. */
 static const float *gradient(float *restrict g, const cull__update *u, const float *restrict p,
                              int64_t lo, int64_t n)
 {
     bool plain = u->grads == 1 && !u->share && !u->mask && u->clip_value <= 0;
-    if (plain && u->coef == 1 && u->decay == 0) return u->grad[0] + lo;
+    bool more = u->decay != 0 || u->l1 != 0;
+    if (plain && u->coef == 1 && !more) return u->grad[0] + lo;
     gather(g, u, lo, n);
     if (u->coef != 1)
         for (int64_t i = 0; i < n; i++) g[i] *= u->coef;
-    if (u->decay == 0) return g;
-    for (int64_t i = 0; i < n; i++) g[i] += u->decay * p[i];
+    if (!more) return g;
+    penalise(g, u, p, n);
     masked(g, u, lo, n);
     return g;
 }

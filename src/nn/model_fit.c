@@ -349,12 +349,26 @@ cull_status cull__fit_check(cull_ctx *cx, const cull_fit_opts *o)
     return CULL_OK;
 }
 
+/* A draw on scales that the model has not would do nothing, and say so nowhere. */
+static cull_status norms_fit(cull_ctx *cx, const cull_model *m, double l1)
+{
+    bool found = !(l1 > 0);
+    for (int i = 0; !found && i < cull_params_count(m->params); i++)
+        found = cull_params_at(m->params, i)->flags & CULL_PARAM_SCALE;
+    if (found) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "scales of batch norms are to be drawn to 0 by %g, and the model has no "
+                      "batch norm",
+                      l1);
+}
+
 cull_status cull__fit_problem(cull_ctx *cx, cull_model *m, const cull_fit_data *d,
                               const cull_fit_opts *o, int64_t batch, cull_train_problem *q)
 {
     fit *f;
     CULL_TRY(CULL_TMP(cx, f, 1));
     CULL_TRY(begin(cx, f, m, d, o->kind));
+    CULL_TRY(norms_fit(cx, m, o->train.optim.norm_l1));
     f->smoothing = o->smoothing;
     f->augment = &o->augment;
     CULL_TRY(check_rows(cx, f, q->row, q->n));

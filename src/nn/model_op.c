@@ -191,7 +191,7 @@ static cull_status norm_params(cull_model *m, layer *l, const shape *in)
 {
     const int64_t dim[] = {channels(in)};
     cull__model_order o = {.flat = {in->flat[0], in->flat[1], in->flat[2]}};
-    CULL_TRY(cull__model_param(m, l, 0, "weight", 1, dim, CULL_INIT_ONE, 0, 0, o));
+    CULL_TRY(cull__model_param(m, l, 0, "weight", 1, dim, CULL_INIT_ONE, 0, CULL_PARAM_SCALE, o));
     CULL_TRY(cull__model_param(m, l, 1, "bias", 1, dim, CULL_INIT_ZERO, 0, 0, o));
     CULL_TRY(
         cull__model_param(m, l, 2, "running_mean", 1, dim, CULL_INIT_ZERO, 0, CULL_PARAM_STATE, o));

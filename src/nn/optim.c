@@ -13,7 +13,7 @@ enum { GRAIN = 1 << 15 };
 typedef struct {
     int64_t lo, hi;
     double scale;
-    bool decays;
+    bool decays, shrinks; /* shrinks: by norm_l1 */
 } segment;
 
 struct cull_optim {
@@ -44,6 +44,7 @@ static cull_status check(cull_ctx *cx, const cull_optim_opts *o, int count)
         {"epsilon", o->epsilon, o->epsilon > 0 || o->kind == CULL_SGD},
         {"clip", o->clip, o->clip >= 0},
         {"clip_value", o->clip_value, o->clip_value >= 0},
+        {"norm_l1", o->norm_l1, o->norm_l1 >= 0},
     };
     for (size_t i = 0; i < sizeof is / sizeof *is; i++)
         if (!is[i].good || !isfinite(is[i].v))
@@ -126,15 +127,16 @@ static void find_segments(cull_optim *o)
     for (int i = 0; i < o->count; i++) {
         const cull_param *q = cull_params_at(o->p, i);
         bool decays = !(q->flags & CULL_PARAM_NO_DECAY);
+        bool shrinks = o->o.norm_l1 > 0 && q->flags & CULL_PARAM_SCALE;
         double scale = o->scale ? o->scale[i] : 1;
         o->flags[i] = q->flags;
         if (q->flags & (CULL_PARAM_STATE | CULL_PARAM_FROZEN)) {
             last = NULL;
             continue;
         }
-        if (!last || last->decays != decays || last->scale != scale) {
+        if (!last || last->decays != decays || last->shrinks != shrinks || last->scale != scale) {
             last = o->seg + o->segs++;
-            *last = (segment){.lo = q->at, .scale = scale, .decays = decays};
+            *last = (segment){.lo = q->at, .scale = scale, .decays = decays, .shrinks = shrinks};
         }
         last->hi = q->at + q->n;
     }
@@ -184,6 +186,7 @@ static cull_status update(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, in
         double lr = a->lr * s->scale, decay = s->decays ? o->o.decay : 0;
         bool apart = o->o.kind == CULL_ADAMW;
         u.decay = apart ? 0 : (float)decay;
+        u.l1 = s->shrinks ? (float)o->o.norm_l1 : 0;
         u.keep = apart ? (float)(1 - lr * decay) : 1;
         if (o->o.kind == CULL_SGD) {
             u.lr = (float)lr;

@@ -89,6 +89,7 @@ static cull_status add(const audit *a, trainings *t, cull_audit_kind kind, int64
     t->fit[i] = a->o->fit;
     t->fit[i].train.last = true; /* rows that judge choose no epoch */
     t->fit[i].train.patience = 0;
+    t->fit[i].train.optim.norm_l1 = 0; /* it was to find what to cut */
     t->fit[i].train.epochs = epochs;
     t->fit[i].train.schedule.lr = rate;
     if (constant) {

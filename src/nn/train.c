@@ -147,10 +147,11 @@ static uint64_t hash_options(const cull_train_opts *o, int count)
 {
     const cull_optim_opts *a = &o->optim;
     const cull_schedule *s = &o->schedule;
-    const double v[] = {
-        (double)a->kind, a->decay, a->momentum,   (double)a->nesterov, a->beta1, a->beta2,
-        a->epsilon,      a->clip,  a->clip_value, (double)s->kind,     s->lr,    s->floor,
-        s->warmup,       s->power, s->gamma,      (double)s->by_epoch, o->ema,   o->min_delta};
+    const double v[] = {(double)a->kind, a->decay,        a->momentum, (double)a->nesterov,
+                        a->beta1,        a->beta2,        a->epsilon,  a->clip,
+                        a->clip_value,   (double)s->kind, s->lr,       s->floor,
+                        s->warmup,       s->power,        s->gamma,    (double)s->by_epoch,
+                        o->ema,          o->min_delta,    a->norm_l1};
     const int64_t n[] = {o->epochs,   o->batch,     o->shards, o->patience,     o->drop_last,
                          o->in_order, o->by_metric, o->last,   (int64_t)o->seed};
     uint64_t h = mix(mix(1, v, sizeof v), n, sizeof n);

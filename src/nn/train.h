@@ -7,7 +7,7 @@
 
 /* ---- kern_optim.c ---- */
 /* What one step does to a stretch of the flat buffer. The gradient is sum_k share[k] grad[k], clipped, times
- * coef, and with decay where that is coupled. */
+ * coef, and with decay where that is coupled, and l1 times the signs of weights. */
 typedef struct {
     const float *const *grad;
     const float *share; /* NULL = 1 each */
@@ -15,7 +15,8 @@ typedef struct {
     float clip_value; /* 0 = any */
     float coef;       /* of the clipped length; 1 = none */
     const float *mask;
-    float lr, decay;     /* decay: the coupled one */
+    float lr, decay; /* decay: the coupled one */
+    float l1;
     float keep;          /* what decoupled decay leaves of a weight */
     float momentum;      /* SGD */
     float beta2;         /* Adam */

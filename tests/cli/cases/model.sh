@@ -31,3 +31,6 @@ cull model prune net.model one.safetensors --widths fc1=3 --importance l2 --json
 cull apply cut.json one.safetensors -o again.safetensors && cmp small.safetensors again.safetensors && echo the same
 cull model prune one.safetensors rows.csv --val 20% --keep 0.5 --round 1 --audit --epochs 4 --lr 0.05 --seeds 2 | awk '{ sub(/ +[0-9.]+( +[0-9.]+ \.\. [0-9.]+)?$/, ""); print }'
 cull model prune one.safetensors rows.csv --val 20% --keep 0.5 --audit --epochs 4 --json -q | grep -c '"accuracy":\[[0-9.]*\]'
+sed 's/^relu/bn = batch_norm\nrelu/' net.model >bn.model
+cull model train bn.model rows.csv --epochs 20 --lr 0.05 --norm-l1 0.02 -q -o bn.safetensors
+cull model prune bn.safetensors --slim 0.5 -q -o slim.safetensors && cull model stat slim.safetensors | grep '^fc'
