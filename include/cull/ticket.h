@@ -68,7 +68,8 @@ typedef struct {
 typedef struct {
     size_t size;
     /* Optimiser (made anew for each training), schedule, batch, shards, smoothing, augmentation, seed; its
-     * epochs, patience, average and checkpoint do not count. */
+     * epochs, patience and average do not count. A killed search goes on from its checkpoint with the round that it
+     * was in. */
     cull_fit_opts fit;
     int rounds;         /* of pruning, after the whole network's training */
     double prune;       /* share of a layer's weights that goes in each */

@@ -79,7 +79,8 @@ static int run(cli *c, work *w, cull_model *m, const cull_surgery *s, const bool
     w->o = (cull_audit_opts)CULL_AUDIT_OPTS;
     TRY(number_of(c, "seeds", 1, 1, MOST, true, &seeds));
     TRY(fitting_options(c, &w->o.fit));
-    if (w->o.fit.checkpoint) return fail(c, USAGE, "--checkpoint is of cull model train");
+    if (w->o.fit.checkpoint)
+        return fail(c, USAGE, "--checkpoint is of cull model train and ticket");
     if (!has(c, "val"))
         return fail(c, USAGE,
                     "--audit wants --val: rows to judge by, a file or a share of the data");

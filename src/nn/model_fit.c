@@ -1,6 +1,5 @@
 /* model_fit.c - models trained and judged on data sets: batches filled, scaled and run through. */
 #include "cull/nn_ops.h"
-#include "io/parts.h"
 #include "nn/fit.h"
 #include "nn/model.h"
 
@@ -290,22 +289,33 @@ cull_status cull_fit_split(cull_ctx *cx, int64_t n, double share, int64_t *row, 
 
 /* ---- training ---- */
 
-/* What the checkpoints of a folder are of, besides what cull_train keeps. */
-static cull_status keep_in(cull_ctx *cx, const fit *f, const cull_fit_opts *o, cull__parts **out)
+cull_status cull__fit_keep_in(cull_ctx *cx, const cull_model *m, const cull_fit_data *d,
+                              const cull_fit_opts *o, const char *what, const char *run,
+                              cull__parts **out)
 {
     cull_buf b = CULL_BUF(cx);
     cull__parts_opts at = {.dir = o->checkpoint, .loops = true};
-    uint64_t text = cull__hash64(f->m->text, strlen(f->m->text), 0);
+    int64_t rows = 0;
+    *out = NULL;
     if (!o->checkpoint) return CULL_OK;
-    cull__buf_printf(&b, "cull: %s model train\nseed: %" PRIu64 "\n", cull_version(),
+    for (int s = 0; s < d->sets; s++) rows += cull_dataset_rows(d->set[s]);
+    cull__buf_printf(&b, "cull: %s %s\nseed: %" PRIu64 "\n", cull_version(), what,
                      cull_ctx_seed(cx));
-    cull__buf_printf(&b, "model: %016" PRIx64 "\nrows: %" PRId64 "\n", text, f->rows);
-    cull__buf_printf(&b, "epochs: %" PRId64 "\nbatch: %" PRId64 "\nrate: %.17g\n", o->train.epochs,
-                     o->train.batch, o->train.schedule.lr);
+    cull__buf_printf(&b, "model: %016" PRIx64 "\nrows: %" PRId64 "\n",
+                     cull__hash64(m->text, strlen(m->text), 0), rows);
+    cull__buf_printf(&b, "%sbatch: %" PRId64 "\nrate: %.17g\n", run, o->train.batch,
+                     o->train.schedule.lr);
     cull_status s = b.status;
     at.run = b.at;
     if (s == CULL_OK) s = cull__parts_open(cx, &at, out);
     cull__buf_free(&b);
+    return s;
+}
+
+cull_status cull__fit_kept(cull_ctx *cx, cull__parts *parts, cull_status s)
+{
+    if (s == CULL_OK && parts) s = cull__parts_clear(cx, parts);
+    cull__parts_close(cx, parts);
     return s;
 }
 
@@ -323,15 +333,15 @@ static double accuracy(void *user, const int64_t *row, const float *out, int64_t
     return (double)right / (double)n;
 }
 
-static uint64_t hash_of(const fit *f)
+uint64_t cull__fit_hash(const cull_model *m, const cull_fit_data *d, const cull_fit_opts *o)
 {
-    uint64_t h = cull__hash64(f->m->text, strlen(f->m->text), 0);
-    for (int s = 0; s < f->d->sets; s++) {
-        uint64_t one = cull_dataset_hash(f->d->set[s]);
+    uint64_t h = cull__hash64(m->text, strlen(m->text), 0);
+    for (int s = 0; s < d->sets; s++) {
+        uint64_t one = cull_dataset_hash(d->set[s]);
         h = cull__hash64(&one, sizeof one, h);
     }
-    const double say[] = {f->kind, f->smoothing, (double)f->augment->pad, f->augment->flip,
-                          (double)f->augment->cutout};
+    const double say[] = {o->kind, o->smoothing, (double)o->augment.pad, o->augment.flip,
+                          (double)o->augment.cutout};
     return cull__hash64(say, sizeof say, h);
 }
 
@@ -382,16 +392,15 @@ cull_status cull__fit_problem(cull_ctx *cx, cull_model *m, const cull_fit_data *
     return CULL_OK;
 }
 
-static cull_status train(cull_ctx *cx, const fit *f, const cull_fit_opts *o, cull_train_problem *q,
-                         cull_history *h)
+static cull_status train(cull_ctx *cx, const cull_model *m, const cull_fit_data *d,
+                         const cull_fit_opts *o, cull_train_problem *q, cull_history *h)
 {
-    cull__parts *parts = NULL;
-    q->hash = hash_of(f);
-    CULL_TRY(keep_in(cx, f, o, &parts));
-    cull_status s = cull_train(cx, q, &o->train, h);
-    if (s == CULL_OK && parts) s = cull__parts_clear(cx, parts);
-    cull__parts_close(cx, parts);
-    return s;
+    cull__parts *parts;
+    char run[48];
+    q->hash = cull__fit_hash(m, d, o);
+    snprintf(run, sizeof run, "epochs: %" PRId64 "\n", o->train.epochs);
+    CULL_TRY(cull__fit_keep_in(cx, m, d, o, "model train", run, &parts));
+    return cull__fit_kept(cx, parts, cull_train(cx, q, &o->train, h));
 }
 
 cull_status cull_fit(cull_ctx *cx, cull_model *m, const cull_fit_data *d, const int64_t *row,
@@ -404,7 +413,7 @@ cull_status cull_fit(cull_ctx *cx, cull_model *m, const cull_fit_data *d, const 
     cull_train_problem q = {.n = n, .row = row, .val_n = val_n, .val_row = val_row};
     int64_t batch = o->train.batch < n ? o->train.batch : n;
     cull_status s = cull__fit_problem(cx, m, d, o, batch, &q);
-    if (s == CULL_OK) s = train(cx, q.user, o, &q, h);
+    if (s == CULL_OK) s = train(cx, m, d, o, &q, h);
     cull__release(cx, mark);
     return s;
 }

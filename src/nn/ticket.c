@@ -1,21 +1,28 @@
-/* ticket.c - lottery tickets: rounds of training, pruning and rewinding; networks to hold them against. */
+/* ticket.c - lottery tickets: rounds of training, pruning and rewinding; networks to hold them against.
+ *
+ * A checkpoint is of whole rounds. What a round begins with follows from the masks and weights that those before
+ * it have left, and so one that was killed within a round begins it again, to the same bits. */
 #include "nn/ticket.h"
 #include "nn/fit.h"
+#include "nn/train.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct cull_ticket {
     int count; /* rounds, the whole network's too */
     int64_t size;
     cull_ticket_round *round;
-    uint32_t **mask; /* of each round, a bit for each number */
-    float *first;    /* weights to begin with, and those to go back to */
+    uint32_t *mask; /* of each round, a bit for each number: see mask_of */
+    float *first;   /* weights to begin with, and those to go back to */
     float *rewound;
     float *trained; /* of the last round's early stop */
     char *text;     /* of the model */
 };
+
+enum { PIECES = 7 };
 
 /* What a search holds beside its result. */
 typedef struct {
@@ -31,6 +38,9 @@ typedef struct {
     float *mask, *other; /* this round's; another way's */
     float *whole;        /* last weights of the whole network's training */
     uint64_t seed;
+    uint64_t kept; /* of data, options, first weights and mask: what a checkpoint must be of */
+    cull__loop loop;
+    cull__piece piece[PIECES];
 } search;
 
 /* ---- what cannot be ---- */
@@ -90,6 +100,9 @@ static size_t bytes_of(const search *g) { return (size_t)g->t->size * sizeof(flo
 
 /* ---- bits ---- */
 
+static int64_t words_of(const cull_ticket *t) { return t->size / 32 + 1; }
+static uint32_t *mask_of(const cull_ticket *t, int round) { return t->mask + round * words_of(t); }
+
 static void pack(const float *mask, int64_t n, uint32_t *bits)
 {
     memset(bits, 0, (size_t)(n / 32 + 1) * sizeof *bits);
@@ -112,8 +125,7 @@ static cull_status make(cull_ctx *cx, search *g)
     t->count = !g->o->rounds ? 1 : g->o->one_shot ? 2 : g->o->rounds + 1;
     t->size = cull_params_size(p);
     CULL_TRY(CULL_ALLOC(cx, t->round, t->count));
-    CULL_TRY(CULL_ALLOC(cx, t->mask, t->count));
-    for (int i = 0; i < t->count; i++) CULL_TRY(CULL_ALLOC(cx, t->mask[i], t->size / 32 + 1));
+    CULL_TRY(CULL_ALLOC(cx, t->mask, t->count * words_of(t)));
     CULL_TRY(CULL_ALLOC(cx, t->first, t->size));
     CULL_TRY(CULL_ALLOC(cx, t->rewound, t->size));
     CULL_TRY(CULL_ALLOC(cx, t->trained, t->size));
@@ -122,7 +134,7 @@ static cull_status make(cull_ctx *cx, search *g)
     CULL_TRY(CULL_TMP0(cx, g->left, cull_params_count(p)));
     CULL_TRY(CULL_TMP(cx, g->mask, t->size));
     CULL_TRY(CULL_TMP(cx, g->other, t->size));
-    CULL_TRY(CULL_TMP(cx, g->whole, t->size));
+    CULL_TRY(CULL_TMP0(cx, g->whole, t->size));
     for (int w = 0; w < CULL_TICKET_WAYS; w++)
         if (w == CULL_TICKET_OWN || g->o->controls >> w & 1)
             CULL_TRY(cull__model_again(cx, g->m, 0, g->net + w));
@@ -132,7 +144,6 @@ static cull_status make(cull_ctx *cx, search *g)
 void cull_ticket_free(cull_ticket *t)
 {
     if (!t) return;
-    for (int i = 0; t->mask && i < t->count; i++) cull__free(t->mask[i]);
     cull__free(t->mask);
     cull__free(t->round);
     cull__free(t->first);
@@ -182,7 +193,7 @@ static cull_status start(cull_ctx *cx, search *g, int way, int round)
     if (way == CULL_TICKET_SIGNS) keep_signs(p, &r, g->t->first, w);
     if (way == CULL_TICKET_RANDOM) CULL_TRY(cull__mask_random(cx, p, &r, mask));
     if (way == CULL_TICKET_ONE_SHOT) {
-        unpack(g->t->mask[0], g->t->size, mask);
+        unpack(mask_of(g->t, 0), g->t->size, mask);
         cull__mask_largest(p, g->whole, g->o->global ? NULL : g->left, g->t->round[round].left,
                            mask);
     }
@@ -240,6 +251,7 @@ static void note(search *g, int round)
     const cull_params *p = g->m->params;
     cull_ticket_round *to = g->t->round + round;
     int64_t all = 0;
+    to->left = 0;
     for (int i = 0; i < cull_params_count(p); i++) {
         const cull_param *q = cull_params_at(p, i);
         if (!cull__mask_takes(q)) continue;
@@ -248,7 +260,7 @@ static void note(search *g, int round)
         all += q->n;
     }
     to->share = all ? (double)to->left / (double)all : 1;
-    pack(g->mask, g->t->size, g->t->mask[round]);
+    pack(g->mask, g->t->size, mask_of(g->t, round));
 }
 
 /* What all rounds would leave of each layer, or of all together, where no two weights are alike. */
@@ -303,22 +315,100 @@ static cull_status next_mask(cull_ctx *cx, search *g, int round)
     return cull__mask_cut(cx, g->m->params, w, g->rate, g->o->global, g->mask);
 }
 
+/* ---- checkpoints ---- */
+
+static uint64_t mix(uint64_t hash, const void *p, size_t n) { return cull__hash64(p, n, hash); }
+
+static uint64_t mix_rows(uint64_t hash, const int64_t *row, int64_t n)
+{
+    hash = mix(hash, &n, sizeof n);
+    return row && n > 0 ? mix(hash, row, (size_t)n * sizeof *row) : hash;
+}
+
+static uint64_t hash_of(const search *g)
+{
+    const cull_ticket_opts *o = g->o;
+    const cull_ticket_data *d = g->d;
+    int count = cull_params_count(g->m->params);
+    const int64_t n[] = {o->rounds, o->global,   o->one_shot,        o->steps,        o->every,
+                         o->rewind, o->controls, o->at ? o->ats : 0, (int64_t)g->seed};
+    const double v[] = {o->prune, o->sparse};
+    uint64_t h = mix(cull__train_hash(&o->fit.train, count), n, sizeof n);
+    uint64_t of = cull__fit_hash(g->m, &d->all, &o->fit);
+    h = mix(mix(h, v, sizeof v), &of, sizeof of);
+    h = mix(h, g->rate, (size_t)count * sizeof *g->rate);
+    if (o->at) h = mix(h, o->at, (size_t)o->ats * sizeof *o->at);
+    h = mix_rows(mix_rows(mix_rows(h, d->row, d->n), d->val_row, d->val_n), d->test_row, d->test_n);
+    return mix(mix(h, g->t->first, bytes_of(g)), g->mask, bytes_of(g));
+}
+
+static void list_pieces(search *g)
+{
+    const cull_ticket *t = g->t;
+    const cull__piece is[PIECES] = {
+        {&g->kept, 0, sizeof g->kept},
+        {t->round, 0, (uint64_t)t->count * sizeof *t->round},
+        {t->mask, 0, (uint64_t)(t->count * words_of(t)) * sizeof *t->mask},
+        {t->rewound, 0, bytes_of(g)},
+        {t->trained, 0, bytes_of(g)},
+        {g->whole, 0, bytes_of(g)},
+        {cull_params_value(g->net[CULL_TICKET_OWN]->params), 0, bytes_of(g)}};
+    memcpy(g->piece, is, sizeof is);
+}
+
+/* Rounds that a run before this one has done. */
+static cull_status resume(cull_ctx *cx, search *g, int64_t *done)
+{
+    bool found;
+    uint64_t hash = g->kept = g->o->fit.checkpoint ? hash_of(g) : 0;
+    list_pieces(g);
+    *done = 0;
+    CULL_TRY(cull__loop_find(cx, "lottery tickets", &g->loop, done, g->piece, PIECES, &found));
+    if (!found) return CULL_OK;
+    if (g->kept != hash || *done < 1 || *done > g->t->count)
+        return cull__fail(cx, CULL_EINPUT,
+                          "the checkpoint is of tickets with other data, options or first weights; "
+                          "remove it, or use another folder");
+    unpack(mask_of(g->t, (int)*done - 1), g->t->size, g->mask);
+    note(g, (int)*done - 1);
+    return CULL_OK;
+}
+
+/* ---- the whole ---- */
+
+static cull_status one_round(cull_ctx *cx, search *g, int i)
+{
+    cull_ticket *t = g->t;
+    cull__span(cx, i, i + 1, t->count);
+    if (i) CULL_TRY(next_mask(cx, g, i));
+    note(g, i);
+    if (!i) CULL_TRY(check_left(cx, g));
+    CULL_TRY(train_all(cx, g, i));
+    for (int k = 0; k < g->ways; k++) t->round[i].run[g->way[k]] = g->job[g->way[k]].run;
+    return cull__loop_keep(cx, &g->loop, i + 1, i + 1 == t->count, g->piece, PIECES);
+}
+
 static cull_status rounds(cull_ctx *cx, search *g)
 {
     cull_ticket *t = g->t;
+    int64_t done;
     memcpy(t->first, cull_params_value(g->m->params), bytes_of(g));
     memcpy(t->rewound, t->first, bytes_of(g));
     cull__mask_copy(g->m->params, g->mask);
     set_rates(g);
-    for (int i = 0; i < t->count; i++) {
-        cull__span(cx, i, i + 1, t->count);
-        if (i) CULL_TRY(next_mask(cx, g, i));
-        note(g, i);
-        if (!i) CULL_TRY(check_left(cx, g));
-        CULL_TRY(train_all(cx, g, i));
-        for (int k = 0; k < g->ways; k++) t->round[i].run[g->way[k]] = g->job[g->way[k]].run;
-    }
+    CULL_TRY(resume(cx, g, &done));
+    for (int i = (int)done; i < t->count; i++) CULL_TRY(one_round(cx, g, i));
     return CULL_OK;
+}
+
+/* In the folder that the options name, where they name one. */
+static cull_status keep_rounds(cull_ctx *cx, search *g)
+{
+    cull__parts *parts;
+    char run[96];
+    snprintf(run, sizeof run, "rounds: %d\nsteps: %" PRId64 "\n", g->o->rounds, g->o->steps);
+    CULL_TRY(cull__fit_keep_in(cx, g->m, &g->d->all, &g->o->fit, "model ticket", run, &parts));
+    return cull__fit_kept(cx, parts, rounds(cx, g));
 }
 
 cull_status cull_ticket_find(cull_ctx *cx, cull_model *m, const cull_ticket_data *d,
@@ -334,7 +424,7 @@ cull_status cull_ticket_find(cull_ctx *cx, cull_model *m, const cull_ticket_data
     const char *phase = cull__phase(cx, "lottery tickets");
     cull__mark_t mark = cull__mark(cx);
     cull_status s = make(cx, &g);
-    if (s == CULL_OK) s = rounds(cx, &g);
+    if (s == CULL_OK) s = keep_rounds(cx, &g);
     cull__span(cx, 0, 0, 0);
     cull__release(cx, mark);
     cull__phase(cx, phase);
@@ -369,7 +459,7 @@ cull_status cull_ticket_apply(cull_ctx *cx, const cull_ticket *t, int round, boo
     cull__mark_t mark = cull__mark(cx);
     cull_status s = CULL_TMP(cx, mask, t->size);
     if (s == CULL_OK) {
-        unpack(t->mask[round], t->size, mask);
+        unpack(mask_of(t, round), t->size, mask);
         s = cull_params_mask(m->params, mask);
     }
     if (s == CULL_OK) {

@@ -143,7 +143,7 @@ static cull_status prepare(cull_ctx *cx, run *r)
 static uint64_t mix(uint64_t hash, const void *p, size_t n) { return cull__hash64(p, n, hash); }
 
 /* Options one by one: a struct has padding, and pointers say nothing. */
-static uint64_t hash_options(const cull_train_opts *o, int count)
+uint64_t cull__train_hash(const cull_train_opts *o, int count)
 {
     const cull_optim_opts *a = &o->optim;
     const cull_schedule *s = &o->schedule;
@@ -165,7 +165,7 @@ static uint64_t hash_of(const run *r)
 {
     cull_params *p = r->q->params;
     const uint64_t n[] = {(uint64_t)r->q->n, (uint64_t)r->q->val_n, r->q->hash, r->seed};
-    uint64_t h = mix(hash_options(r->o, cull_params_count(p)), n, sizeof n);
+    uint64_t h = mix(cull__train_hash(r->o, cull_params_count(p)), n, sizeof n);
     if (r->q->row) h = mix(h, r->q->row, (size_t)r->q->n * sizeof *r->q->row);
     h = mix(h, r->val_row, (size_t)r->q->val_n * sizeof *r->val_row);
     return r->size ? mix(h, cull_params_value(p), (size_t)r->size * sizeof(float)) : h;

@@ -36,6 +36,9 @@ typedef struct {
 } cull__optim_kern;
 CULL__DECLARE(optim);
 
+/* Of all options of a training of `count` tensors (train.c). */
+uint64_t cull__train_hash(const cull_train_opts *o, int count);
+
 /* ---- crew.c: tapes that go over batches beside one another ---- */
 typedef struct {
     const cull_train_problem *q;

@@ -411,6 +411,83 @@ static void bits(void **state)
     free(last);
 }
 
+/* ---- checkpoints ---- */
+
+/* What a search found, without its times: rounds, and the weights of the last one. */
+typedef struct {
+    cull_ticket_round round[4];
+    float value[2][2048];
+    long ticks;
+} outcome;
+
+static cull_status kept(long stop_at, int threads, const cull_ticket_opts *o, outcome *out)
+{
+    hooks h = {.stop_at = stop_at};
+    cull_ctx *cx = hooked_ctx(&h, threads);
+    cull_dataset *set = rows(cx);
+    cull_model *m = make(cx, net);
+    const cull_ticket_data d = data(&set);
+    cull_ticket *t;
+    memset(out, 0, sizeof *out);
+    cull_status s = cull_ticket_find(cx, m, &d, o, &t);
+    out->ticks = h.ticks;
+    for (int r = 0; s == CULL_OK && r < cull_ticket_count(t); r++) {
+        out->round[r] = *cull_ticket_at(t, r);
+        forget_time(out->round + r);
+    }
+    for (int k = 0; s == CULL_OK && k < 2; k++) {
+        size_t size = (size_t)cull_params_size(cull_model_params(m)) * sizeof(float);
+        assert_true(size <= sizeof out->value[k]);
+        ok(cx, cull_ticket_apply(cx, t, cull_ticket_count(t) - 1, k, m));
+        memcpy(out->value[k], cull_params_value(cull_model_params(m)), size);
+    }
+    if (s == CULL_EINPUT)
+        assert_non_null(strstr(cull_error(cx), "the checkpoint is of tickets with other data"));
+    cull_ticket_free(t);
+    cull_model_free(m);
+    cull_dataset_free(set);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+    return s;
+}
+
+/* Stopped again and again, with other numbers of threads, a search goes on behind the rounds that it has kept to the
+ * bits of one that was left alone: rewound, of lists, with controls. A folder of other options is refused. */
+static void goes_on(void **state)
+{
+    (void)state;
+    static const int at[] = {2};
+    static outcome want, got;
+    char dir[512];
+    snprintf(dir, sizeof dir, "%s", in_dir("kept"));
+    for (int way = 0; way < 4; way++) {
+        cull_ticket_opts o = opts();
+        bool done = false;
+        int stops = 0;
+        o.rewind = way ? 5 : 0;
+        o.sparse = way == 1 ? 0.9 : 0;
+        o.one_shot = way == 3;
+        if (way == 2) o.controls = 1 << CULL_TICKET_SIGNS | 1 << CULL_TICKET_ONE_SHOT;
+        o.at = at, o.ats = way == 2;
+        assert_int_equal(kept(0, 1, &o, &want), CULL_OK);
+        o.fit.checkpoint = dir;
+        for (long stop = want.ticks * 3 / 5; !done; stop += 9) {
+            cull_status s = kept(stop, 1 + stops % 2, &o, &got);
+            assert_true(s == CULL_OK || s == CULL_ECANCEL);
+            done = s == CULL_OK;
+            stops += !done;
+            if (done) continue;
+            cull_ticket_opts other = o;
+            other.prune = 0.3;
+            assert_int_equal(kept(0, 1, &other, &got), CULL_EINPUT);
+        }
+        assert_true(stops > 0 && got.ticks < want.ticks);
+        assert_memory_equal(got.round, want.round, sizeof got.round);
+        assert_memory_equal(got.value, want.value, sizeof got.value);
+        assert_int_not_equal(access(dir, F_OK), 0);
+    }
+}
+
 /* ---- lists of the weights that are left: what dense products give, but for rounding ---- */
 
 static void lists(void **state)
@@ -595,6 +672,6 @@ int main(void)
         cmocka_unit_test(ranks),       cmocka_unit_test(together),  cmocka_unit_test(linear_model),
         cmocka_unit_test(masked_step), cmocka_unit_test(rewinding), cmocka_unit_test(bits),
         cmocka_unit_test(lists),       cmocka_unit_test(files),     cmocka_unit_test(refusals),
-        cmocka_unit_test(ends)};
+        cmocka_unit_test(ends),        cmocka_unit_test(goes_on)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -19,3 +19,4 @@ ticket --rewind 10 --write-round 1 -q -o back.safetensors | awk 'NR > 1 { print 
 cull model train net.model rows.csv --weights one.safetensors --mask mask.safetensors --epochs 2 -q -o three.safetensors && echo trained
 cull model ticket three.safetensors rows.csv --mask mask.safetensors --val 20% --rounds 1 --steps 5 -q | awk '{ print $1, $2 }'
 cull model eval trained.safetensors rows.csv | head -n 1
+ticket --checkpoint kept -q -o four.safetensors >/dev/null && cmp four.safetensors two.safetensors && test ! -e kept && echo the same
