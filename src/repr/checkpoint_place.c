@@ -202,7 +202,10 @@ cull_status cull__place_begin(cull_ctx *cx, cull__place *p, uint64_t bytes, int 
         !strncmp(p->stem, "adapter_model", 13) ? "adapter_config.json" : "config.json";
     if (o->config) CULL_TRY(write_text(cx, p->stage, config, o->config, strlen(o->config)));
     if (o->manifest) CULL_TRY(write_text(cx, p->stage, MANIFEST, o->manifest, strlen(o->manifest)));
-    if (!o->like) return CULL_OK;
+    /* of a lone file without a config the folder may be anything, a home say */
+    if (!o->like ||
+        (!cull_checkpoint_config(o->like) && cull__ends(cull_checkpoint_path(o->like), PLAIN)))
+        return CULL_OK;
     return copy_along(cx, cull_checkpoint_folder(o->like), p->stage, o->config ? config : NULL);
 }
 

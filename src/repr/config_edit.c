@@ -124,9 +124,14 @@ cull_status cull__config_add(cull_ctx *cx, const char *text, const char *key, in
 {
     cull_buf b = CULL_BUF(cx);
     const char *at, *p = text, *v;
-    *out = text;
-    if (next_key(text, &key, 1, &v)) return CULL_OK;
-    for (; (at = next_key(p, &before, 1, &v)); p = v) {
+    bool there = false;
+    for (; next_key(p, &key, 1, &v); p = v, there = true) {
+        bool null = !strncmp(v, "null", 4);
+        cull__buf_add(&b, p, (size_t)(v - p));
+        if (null) cull__buf_printf(&b, "%" PRId64, value);
+        if (null) v += 4;
+    }
+    for (; !there && (at = next_key(p, &before, 1, &v)); p = v) {
         cull__buf_add(&b, p, (size_t)(at - p));
         if (digits(v)) cull__buf_printf(&b, "\"%s\": %" PRId64 ", ", key, value);
         cull__buf_add(&b, at, (size_t)(v - at));

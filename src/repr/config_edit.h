@@ -11,7 +11,8 @@ cull_status cull__config_number(cull_ctx *cx, const char *path, const char *text
  * of these give scratch of cx. */
 cull_status cull__config_set(cull_ctx *cx, const char *text, const char *const *key, int keys,
                              int64_t from, int64_t to, const char **out, int *times);
-/* The text with "key": value before each "before" that has a number, unless "key" stands there. */
+/* The text with "key": value before each "before" that has a number, unless "key" stands there; a null under it
+ * becomes value. */
 cull_status cull__config_add(cull_ctx *cx, const char *text, const char *key, int64_t value,
                              const char *before, const char **out);
 /* The text with those elements of every list of n under `key` that keep says; elements are no lists or objects. */

@@ -10,11 +10,14 @@
 
 /* ---- finding ---- */
 
+/* What the heads of an attention's module are of; NUMBERS: one number for each head of queries, and no module. */
+enum { QUERIES = 1, KEYS, NUMBERS };
+
 /* What a module is to a unit. */
 typedef struct {
     const char *module;
     bool columns, factor;
-    int heads; /* of attention: 1 = queries, 2 = keys and values */
+    int heads; /* of attention; else 0 */
 } known;
 
 static const known ffn[] = {{".gate_proj", false, true, 0},
@@ -31,11 +34,19 @@ static const known ffn[] = {{".gate_proj", false, true, 0},
                             {".output.dense", true, true, 0},
                             {NULL, false, false, 0}};
 /* Queries and keys say where a head looks, not whether it has anything to say. */
-static const known attention[] = {
-    {".q_proj", false, false, 1}, {".k_proj", false, false, 2}, {".v_proj", false, true, 2},
-    {".o_proj", true, true, 1},   {".out_proj", true, true, 1}, {".wq", false, false, 1},
-    {".wk", false, false, 2},     {".wv", false, true, 2},      {".wo", true, true, 1},
-    {".q_norm", false, false, 1}, {".k_norm", false, false, 2}, {NULL, false, false, 0}};
+static const known attention[] = {{".q_proj", false, false, QUERIES},
+                                  {".k_proj", false, false, KEYS},
+                                  {".v_proj", false, true, KEYS},
+                                  {".o_proj", true, true, QUERIES},
+                                  {".out_proj", true, true, QUERIES},
+                                  {".wq", false, false, QUERIES},
+                                  {".wk", false, false, KEYS},
+                                  {".wv", false, true, KEYS},
+                                  {".wo", true, true, QUERIES},
+                                  {".q_norm", false, false, QUERIES},
+                                  {".k_norm", false, false, KEYS},
+                                  {".sinks", false, false, NUMBERS},
+                                  {NULL, false, false, 0}};
 
 static bool ends(const char *s, size_t n, const char *with)
 {
@@ -52,10 +63,9 @@ static const known *find_known(const known *table, const char *name, bool *bias,
         n -= 5;
     else if (ends(name, n, ".weight"))
         n -= 7;
-    else
-        return NULL;
+    bool bare = !name[n];
     for (const known *k = table; k->module; k++)
-        if (ends(name, n, k->module)) {
+        if ((k->heads == NUMBERS) == bare && ends(name, n, k->module)) {
             *prefix = n - strlen(k->module);
             return k;
         }
@@ -98,19 +108,34 @@ static cull_status fits(cull_ctx *cx, cull__narrow *n, const cull_tensor *t,
     return CULL_OK;
 }
 
+/* How many rows or columns of t a unit has; 0 = t stays as it is, as a norm that all heads share. EINPUT: a norm over all heads
+ * together, whose others would no longer be what they were. */
+static cull_status each_of(cull_ctx *cx, const cull__narrow *n, const known *k,
+                           const cull_tensor *t, const int64_t each[4], int64_t *out)
+{
+    *out = k->heads ? each[k->heads] : 1;
+    if (!ends(k->module, strlen(k->module), "_norm")) return CULL_OK;
+    if (t->ndim == 2 && *out % each[0] == 0) return *out /= each[0], CULL_OK; /* a row each */
+    *out = 0;
+    if (t->ndim != 1 || t->shape[0] <= each[0]) return CULL_OK;
+    return cull__fail(
+        cx, CULL_EINPUT,
+        "%s: '%.160s' is one norm over all heads: with fewer of them the others would "
+        "not be what they were",
+        cull_checkpoint_path(n->ck), t->name);
+}
+
 static cull_status add_part(cull_ctx *cx, cull__narrow *n, const known *k, int64_t i, bool bias,
-                            size_t prefix, const int64_t each[3])
+                            size_t prefix, const int64_t each[4])
 {
     const cull_tensor *t = cull_checkpoint_at(n->ck, i);
     cull__narrow_part *p = n->part + n->parts;
-    bool norm = ends(k->module, strlen(k->module), "_norm");
+    int64_t unit;
     if (k->columns && bias) return CULL_OK; /* of the outputs, which stay */
-    if (t->ndim != (bias || norm ? 1 : 2)) return CULL_OK;
-    if (norm && t->shape[0] <= each[0]) return CULL_OK; /* one for all heads */
-    *p = (cull__narrow_part){.tensor = i,
-                             .columns = k->columns,
-                             .factor = k->factor && !bias,
-                             .each = k->heads ? each[k->heads] : 1};
+    CULL_TRY(each_of(cx, n, k, t, each, &unit));
+    if (!unit || t->ndim != (bias || k->heads == NUMBERS ? 1 : 2)) return CULL_OK;
+    *p = (cull__narrow_part){
+        .tensor = i, .columns = k->columns, .factor = k->factor && !bias, .each = unit};
     CULL_TRY(block_of(cx, n, t->name, prefix, &p->block));
     CULL_TRY(fits(cx, n, t, p));
     n->parts++;
@@ -137,7 +162,7 @@ static void drop_halves(cull__narrow *n, int64_t *now)
 }
 
 static cull_status find(cull_ctx *cx, const cull_checkpoint *ck, const known *table,
-                        const char *what, const int64_t each[3], cull__narrow **out)
+                        const char *what, const int64_t each[4], cull__narrow **out)
 {
     int64_t count = cull_checkpoint_count(ck), *now;
     cull__narrow *n;
@@ -170,9 +195,35 @@ static cull_status find(cull_ctx *cx, const cull_checkpoint *ck, const known *ta
     return CULL_OK;
 }
 
+/* A tensor of an attention that is as long as its heads are many or wide, and that nothing is known of. */
+static cull_status known_whole(cull_ctx *cx, const cull__narrow *n, int64_t heads, int64_t groups,
+                               int64_t width)
+{
+    for (int64_t i = 0; i < cull_checkpoint_count(n->ck); i++) {
+        const cull_tensor *t = cull_checkpoint_at(n->ck, i);
+        size_t prefix;
+        bool bias, in = false, all = false;
+        if (find_known(attention, t->name, &bias, &prefix) || cull__ends(t->name, ".inv_freq"))
+            continue;
+        for (int d = 0; d < t->ndim; d++)
+            all |= t->shape[d] == heads || t->shape[d] == groups || t->shape[d] == heads * width ||
+                   t->shape[d] == groups * width;
+        for (int64_t b = 0; b < n->blocks && all && !in; b++) {
+            size_t length = strlen(n->block[b].prefix);
+            in = !strncmp(t->name, n->block[b].prefix, length) && t->name[length] == '.';
+        }
+        if (in)
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s: '%.160s' may be of all heads, and what it does is not known: "
+                              "heads are not cut",
+                              cull_checkpoint_path(n->ck), t->name);
+    }
+    return CULL_OK;
+}
+
 cull_status cull__narrow_ffn(cull_ctx *cx, const cull_checkpoint *ck, cull__narrow **out)
 {
-    static const int64_t each[3] = {1, 1, 1};
+    static const int64_t each[4] = {1, 1, 1, 1};
     CULL_TRY(find(cx, ck, ffn, "channels", each, out));
     if ((*out)->blocks) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT,
@@ -184,7 +235,7 @@ cull_status cull__narrow_ffn(cull_ctx *cx, const cull_checkpoint *ck, cull__narr
 cull_status cull__narrow_heads(cull_ctx *cx, const cull_checkpoint *ck, int64_t heads,
                                int64_t groups, int64_t width, cull__narrow **out)
 {
-    const int64_t each[3] = {width, heads / groups * width, width};
+    const int64_t each[4] = {width, heads / groups * width, width, heads / groups};
     CULL_TRY(find(cx, ck, attention, "groups of heads", each, out));
     if (!(*out)->blocks)
         return cull__fail(
@@ -197,7 +248,7 @@ cull_status cull__narrow_heads(cull_ctx *cx, const cull_checkpoint *ck, int64_t 
                           "%s: '%.160s' has %" PRId64 " groups of heads, and the config %" PRId64,
                           cull_checkpoint_path(ck), (*out)->block[0].prefix, (*out)->block[0].units,
                           groups);
-    return CULL_OK;
+    return known_whole(cx, *out, heads, groups, width);
 }
 
 /* ---- measuring ---- */

@@ -7,6 +7,7 @@
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- adapter_config.json ---- */
 
@@ -65,6 +66,27 @@ static cull_status read_rules(reading *r, cull__json_value o, const char *key,
     return r->s;
 }
 
+/* These starts take what A and B hold at first out of the base's weights, which PEFT does again when it loads them. */
+static cull_status own_base(const reading *r, cull__json_value root)
+{
+    static const char *const starts[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};
+    cull__json_value v;
+    size_t n;
+    if (!cull__json_get(root, "init_lora_weights", &v) || cull__json_kind(v) != CULL__JSON_STRING)
+        return CULL_OK;
+    const char *start = cull__json_string(v, &n);
+    for (size_t k = 0; k < sizeof starts / sizeof *starts; k++) {
+        char shown[64];
+        if (n < strlen(starts[k]) || strncasecmp(start, starts[k], strlen(starts[k]))) continue;
+        return cull__fail(
+            r->cx, CULL_EINPUT,
+            "%s: init_lora_weights is '%s': the adapter belongs to a base of other "
+            "weights; save it from PEFT with path_initial_model_for_weight_conversion",
+            r->path, cull__quote(start, n, shown, sizeof shown));
+    }
+    return CULL_OK;
+}
+
 static cull_status read_root(void *user, cull__json_value root)
 {
     reading *r = user;
@@ -84,6 +106,7 @@ static cull_status read_root(void *user, cull__json_value root)
         return cull__fail(r->cx, CULL_EINPUT,
                           "%s: 'layer_replication' makes layers that the base does not have",
                           r->path);
+    CULL_TRY(own_base(r, root));
     CULL_TRY(positive(r, root, "r", &c->rank));
     CULL_TRY(positive(r, root, "lora_alpha", &c->alpha));
     c->rslora = truth(root, "use_rslora");

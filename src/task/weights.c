@@ -406,6 +406,7 @@ static cull_status work(cull_ctx *cx, run *r, const char *path)
     if (path) CULL_TRY(cull__weights_apart(cx, r->w.problem, path));
     CULL_TRY(check_dtype(cx, r->w.problem->dtype));
     CULL_TRY(make_items(cx, r));
+    CULL_TRY(cull__weights_quantized(cx, &r->w));
     expect(cx, r);
     if (!path) return CULL_OK;
     CULL_TRY(cull__weights_unknown(cx, &r->w));

@@ -13,6 +13,8 @@ cull_status cull__weights_same(cull_ctx *cx, const cull_checkpoint *a, int64_t i
 /* A tensor of a dtype that cull cannot read is copied where all sources have the same bytes, which is told; EINPUT where they
  * have not. */
 cull_status cull__weights_unknown(cull_ctx *cx, const cull_weights_work *w);
+/* EINPUT: a method computes with numbers that are quantized, or with what scales them: one means nothing without the other. */
+cull_status cull__weights_quantized(cull_ctx *cx, const cull_weights_work *w);
 /* The config says no more words than the embedding has rows after common rows were taken. */
 cull_status cull__weights_words(cull_ctx *cx, cull_weights_work *w);
 

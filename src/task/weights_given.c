@@ -2,6 +2,7 @@
  * result goes. */
 #include "task/weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 cull_status cull__weights_apart(cull_ctx *cx, const cull_weights_problem *p, const char *out)
@@ -69,6 +70,62 @@ cull_status cull__weights_unknown(cull_ctx *cx, const cull_weights_work *w)
         if (!it->copy || it->from < 0 || !it->at) continue;
         if (cull_checkpoint_at(w->source[0], it->from)->numeric) continue;
         CULL_TRY(unknown(cx, w, it));
+    }
+    return CULL_OK;
+}
+
+/* How quantized numbers and what they are to be multiplied with are called beside one another: compressed-tensors,
+ * Hugging Face's and DeepSeek's FP8, bitsandbytes, GPTQ and AWQ. */
+static const struct {
+    const char *numbers, *scale;
+} quantized[] = {{"", "_scale_inv"},  {"", "_scale"},          {"", ".absmax"},
+                 {".weight", ".SCB"}, {".qweight", ".scales"}, {".weight_packed", ".weight_scale"}};
+
+/* The tensor of ck that is called as `name` but for another end; NULL = there is none. */
+static cull_status other_end(cull_ctx *cx, const cull_checkpoint *ck, const char *name,
+                             const char *end, const char *other, const char **out)
+{
+    size_t room = strlen(name) + strlen(other) + 1;
+    char *text;
+    *out = NULL;
+    if (!cull__ends(name, end)) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, text, (int64_t)room));
+    snprintf(text, room, "%.*s%s", (int)(strlen(name) - strlen(end)), name, other);
+    int64_t i = cull_checkpoint_find(ck, text, NULL);
+    if (i >= 0) *out = cull_checkpoint_at(ck, i)->name;
+    return CULL_OK;
+}
+
+static cull_status refuse_quantized(cull_ctx *cx, const cull_checkpoint *ck, const char *name)
+{
+    const char *scale = NULL, *numbers = NULL;
+    for (size_t k = 0; k < sizeof quantized / sizeof *quantized && !scale && !numbers; k++) {
+        CULL_TRY(other_end(cx, ck, name, quantized[k].numbers, quantized[k].scale, &scale));
+        CULL_TRY(other_end(cx, ck, name, quantized[k].scale, quantized[k].numbers, &numbers));
+    }
+    if (!scale && !numbers) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: '%.120s' is quantized and '%.120s' scales it; computing with one alone "
+                      "would be wrong: give the checkpoint with its weights in full, BF16 say",
+                      cull_checkpoint_path(ck), numbers ? numbers : name, scale ? scale : name);
+}
+
+cull_status cull__weights_quantized(cull_ctx *cx, const cull_weights_work *w)
+{
+    for (int64_t i = 0; i < w->items; i++) {
+        const cull_weights_item *it = &w->item[i];
+        if (it->from < 0) continue;
+        const cull_tensor *t = cull_checkpoint_at(w->source[0], it->from);
+        if (it->copy && !strcmp(t->dtype, it->t.dtype)) continue;
+        for (int s = 0; s < w->sources; s++) {
+            int64_t at = it->at ? it->at[s] : s ? -1 : it->from;
+            if (at < 0) continue;
+            cull__mark_t mark = cull__mark(cx);
+            cull_status status =
+                refuse_quantized(cx, w->source[s], cull_checkpoint_at(w->source[s], at)->name);
+            cull__release(cx, mark);
+            CULL_TRY(status);
+        }
     }
     return CULL_OK;
 }

@@ -32,6 +32,25 @@ static void layers(void **state)
     assert_int_equal(h.live, 0);
 }
 
+/* Kinds of layers that the config counts stay what they were. */
+static void kinds(void **state)
+{
+    (void)state;
+    fixture f;
+    cull_checkpoint *out;
+    begin(&f, cull_ctx_new(NULL));
+    save(&f, "{\"num_hidden_layers\": 3, \"first_k_dense_replace\": 2, \"decoder_sparse_step\": 2, "
+             "\"layer_types\": [\"a\", \"b\", \"a\"], \"sliding_window_pattern\": 3}");
+    ok(f.cx, run(&f, "drop-layers", "", "layer=0-1: cut=yes", &out));
+    assert_non_null(strstr(cull_checkpoint_config(out), "\"first_k_dense_replace\": 0,"));
+    cull_checkpoint_free(out);
+    other_config(&f, "{\"num_hidden_layers\": 3, \"model_type\": \"gemma2\"}");
+    ok(f.cx, run(&f, "drop-layers", "", "layer=1-2: cut=yes", &out)); /* none behind them */
+    cull_checkpoint_free(out);
+    end(&f);
+    cull_ctx_free(f.cx);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -47,6 +66,17 @@ static void refusals(void **state)
                      "\"num_attention_heads\": 6, \"head_dim\": 4}");
     refuses(&f, "drop-layers", &(refusal){"", NULL, "no num_hidden_layers of the config is that"},
             1);
+    static const char *const words[][2] = {
+        {"\"decoder_sparse_step\": 2", "periods of 2 (decoder_sparse_step), and layer 2 would"},
+        {"\"sliding_window_pattern\": 3", "3 layers in a row go, or say layer_types"},
+        {"\"architectures\": [\"Gemma3ForCausalLM\"]", "periods of 6 (Gemma3ForCausalLM)"},
+        {"\"model_type\": \"gemma2\", \"layer_types\": null", "periods of 2 (gemma2)"}};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        char text[200];
+        snprintf(text, sizeof text, "{\"num_hidden_layers\": 3, %s}", words[k][0]);
+        other_config(&f, text);
+        refuses(&f, "drop-layers", &(refusal){"", NULL, words[k][1]}, 1);
+    }
     odd_model(&f);
     refuses(&f, "drop-layers", &(refusal){"", NULL, "layers of two stacks"}, 1);
     end(&f);
@@ -70,6 +100,8 @@ static void configs(void **state)
     assert_string_equal(out, "{\"b\": 1, \"c\": 9, \"a\": 2}");
     ok(cx, cull__config_add(cx, out, "c", 8, "a", &out));
     assert_string_equal(out, "{\"b\": 1, \"c\": 9, \"a\": 2}");
+    ok(cx, cull__config_add(cx, "{\"c\": null, \"t\": {\"c\":null}, \"a\": 2}", "c", 8, "a", &out));
+    assert_string_equal(out, "{\"c\": 8, \"t\": {\"c\":8}, \"a\": 2}");
     const bool keep[3] = {true, false, true};
     ok(cx, cull__config_list(cx, "{\"l\": [ 1 , \"a,]\", null], \"k\": {\"l\":[1,2]}}", "l", keep,
                              3, &out));
@@ -95,7 +127,8 @@ static void memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(layers), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(configs), cmocka_unit_test(memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layers), cmocka_unit_test(kinds),
+                                       cmocka_unit_test(refusals), cmocka_unit_test(configs),
+                                       cmocka_unit_test(memory)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -56,6 +56,46 @@ static void refusals(void **state)
     cull_ctx_free(f.cx);
 }
 
+/* Tensors of all heads beside the projections: cut where they are known, refused where not. */
+static void beside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t d0, d1, left; /* left: rows that stay; 0 = refused */
+        const char *part;
+    } c[] = {{"self_attn.sinks", HEADS, 0, 4, NULL},
+             {"self_attn.k_norm.weight", GROUPS, D, 2, NULL},
+             {"self_attn.k_norm.weight", D, 0, D, NULL},
+             {"self_attn.rotary_emb.inv_freq", GROUPS, 0, GROUPS, NULL},
+             {"self_attn.k_norm.weight", GROUPS * D, 0, 0, "is one norm over all heads"},
+             {"self_attn.gate.weight", HEADS * D, H, 0, "may be of all heads"},
+             {"self_attn.out_proj.weight", H, HEADS * D, 0, "can have no fewer heads"}};
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+        fixture f;
+        cull_checkpoint *out;
+        char name[TENSOR_NAME];
+        begin(&f, cull_ctx_new(NULL));
+        float *x = put(&f, 0, c[k].name, c[k].d0, c[k].d1);
+        for (int64_t i = 0; i < c[k].d0 * (c[k].d1 ? c[k].d1 : 1); i++) x[i] = (float)i;
+        save(&f,
+             k == 6
+                 ? "{\"num_attention_heads\": 6, \"num_key_value_heads\": 3, \"hidden_size\": 24}"
+                 : config);
+        if (!c[k].left) {
+            refuses(&f, "heads", &(refusal){"kv_heads=2", NULL, c[k].part}, 1);
+        } else {
+            ok(f.cx, run(&f, "heads", "kv_heads=2", NULL, &out));
+            snprintf(name, sizeof name, "model.layers.0.%s", c[k].name);
+            int64_t at = cull_checkpoint_find(out, name, NULL);
+            assert_int_equal(cull_checkpoint_at(out, at)->shape[0], c[k].left);
+            cull_checkpoint_free(out);
+        }
+        end(&f);
+        cull_ctx_free(f.cx);
+    }
+}
+
 /* The k-th allocation fails: nothing is left behind. */
 static void memory(void **state)
 {
@@ -65,7 +105,7 @@ static void memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(beside),
+                                       cmocka_unit_test(refusals), cmocka_unit_test(memory)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -137,6 +137,20 @@ static void a_folder(void **state)
     o.shard_bytes = 30;
     refused(cx, write_specs(cx, second, &o), CULL_EINPUT, "holds other weights, model.safetensors");
     cull_checkpoint_free(ck);
+    /* a lone file without a config is no folder of a model: what lies beside it stays there */
+    char lone[600], beside[600];
+    snprintf(lone, sizeof lone, "%s/lone.safetensors", path);
+    snprintf(beside, sizeof beside, "%s/config.json", path);
+    for (int config = 1; config >= 0; config--) {
+        ok(cx, write_specs(cx, lone, NULL));
+        ok(cx, cull_checkpoint_open(cx, lone, &ck));
+        o = (cull_checkpoint_opts){.size = sizeof o, .like = ck};
+        wipe("second");
+        ok(cx, write_specs(cx, second, &o));
+        assert_int_equal(entries(second), 1 + config);
+        cull_checkpoint_free(ck);
+        if (config) assert_int_equal(rename(beside, in_dir("shards/other.json")), 0);
+    }
     wipe("shards");
     wipe("second");
     cull_ctx_free(cx);

@@ -46,6 +46,13 @@ static void scales(void **state)
     refused(cx, cull__peft_config_read(cx, "a.json", "{\"r\": 1}", &c), CULL_EINPUT, "lora_alpha");
     refused(cx, cull__peft_config_read(cx, "a.json", "{\"peft_type\": \"LOHA\"}", &c), CULL_EINPUT,
             "'LOHA'");
+    refused(cx,
+            cull__peft_config_read(
+                cx, "a.json",
+                "{\"r\": 1, \"lora_alpha\": 1, \"init_lora_weights\": \"pissa_niter_4\"}", &c),
+            CULL_EINPUT, "init_lora_weights is 'pissa_niter_4'");
+    ok(cx, cull__peft_config_read(
+               cx, "c", "{\"r\": 1, \"lora_alpha\": 1, \"init_lora_weights\": \"gaussian\"}", &c));
     refused(cx, cull__peft_config_read(cx, "a.json", "{\"r\": 1, ", &c), CULL_EINPUT, "a.json");
     refused(
         cx,

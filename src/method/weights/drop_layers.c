@@ -4,12 +4,14 @@
  *           the smallest weights. The others are numbered anew, and the config says how many are left.
  * Idea      Residual layers add little to what goes through them, deep ones least, but for the last (Gromov et al. 2024; Men et al.
  *           2024 leave out layers by how little they turn their input, which wants data).
- * Reads     one model whose layers have numbers in their names.
+ * Reads     one model whose layers have numbers in their names. Where what a layer is goes by its number and no list of the config
+ *           says it, whole periods go or none.
  * Deviates  Of "deep" always the same layers, those before the last; the papers measure angles over data. Sizes are means over a layer's
  *           weights, so that they compare.
  * Cost      A copy of what stays; by size one pass more.
  * Example   cull weights drop-layers --layers 8 model/ -o shallower/
  */
+#include "cull/checkpoint_look.h"
 #include "cull/weights.h"
 #include "repr/config_edit.h"
 #include "repr/narrow.h"
@@ -18,6 +20,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { DEEP, L2, L1, MOST = 100000, ROWS = 1 << 16 };
 typedef struct {
@@ -36,6 +39,20 @@ static const char *const keys[] = {"num_hidden_layers", "n_layer", "num_layers",
 static const char *const lists[] = {"layer_types", "mlp_layer_types", "layers_block_type",
                                     "no_rope_layers"};
 enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
+
+/* Words of the config by which layers are of another kind at every so many-th place; the last three are said by layer_types
+ * too, which then counts. */
+static const char *const periods[] = {"decoder_sparse_step",     "interleave_moe_layer_step",
+                                      "moe_layer_freq",          "attn_layer_period",
+                                      "expert_layer_period",     "sliding_window_pattern",
+                                      "_sliding_window_pattern", "full_attention_interval"};
+/* Networks whose period is this one unless the config says another. */
+static const struct {
+    const char *network;
+    int64_t period;
+} periodic[] = {{"gemma2", 2}, {"gemma3", 6}, {"cohere2", 4}};
+static const char *const dense_key[] = {"first_k_dense_replace"};
+enum { PERIODS = sizeof periods / sizeof *periods, TYPED = 3 };
 
 /* ---- names ---- */
 
@@ -158,10 +175,57 @@ static cull_status by_options(cull_ctx *cx, const cull_weights_work *w, cull__na
 
 /* ---- what is left ---- */
 
+/* Layers that stay are of the kind that they were only where whole periods go before them. */
+static cull_status check_period(cull_ctx *cx, const cull_checkpoint *ck, const char *word,
+                                int64_t period, bool types, const cull__narrow_block *b)
+{
+    for (int64_t i = 0; period > 1 && i < b->kept; i++)
+        if ((b->unit[i] - i) % period)
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s: what a layer is goes by its number, in periods of %" PRId64
+                              " (%s), and layer %" PRId64 " would become number %" PRId64
+                              "; let %" PRId64 " layers in a row go%s",
+                              cull_checkpoint_path(ck), period, word, b->unit[i], i, period,
+                              types ? ", or say layer_types in the config" : "");
+    return CULL_OK;
+}
+
+/* typed: the config has a list of what each layer is. */
+static cull_status check_periods(cull_ctx *cx, const cull_checkpoint *ck, bool typed,
+                                 const cull__narrow_block *b)
+{
+    const char *path = cull_checkpoint_path(ck), *text = cull_checkpoint_config(ck);
+    char buf[128];
+    const char *network = cull_checkpoint_network(cx, ck, buf);
+    bool said = typed;
+    for (int k = 0; k < PERIODS - (typed ? TYPED : 0); k++) {
+        int64_t period;
+        CULL_TRY(cull__config_number(cx, path, text, periods + k, 1, &period));
+        said |= period > 0 && k >= PERIODS - TYPED;
+        CULL_TRY(check_period(cx, ck, periods[k], period, k >= PERIODS - TYPED, b));
+    }
+    for (size_t k = 0; !said && k < sizeof periodic / sizeof *periodic; k++)
+        if (!strncasecmp(network, periodic[k].network, strlen(periodic[k].network)))
+            CULL_TRY(check_period(cx, ck, network, periodic[k].period, true, b));
+    return CULL_OK;
+}
+
+/* The first so many layers have no experts: as many as are left of them. */
+static cull_status set_dense(cull_ctx *cx, const cull_checkpoint *ck, const cull__narrow_block *b,
+                             const char **text)
+{
+    int64_t dense, left = 0;
+    CULL_TRY(cull__config_number(cx, cull_checkpoint_path(ck), *text, dense_key, 1, &dense));
+    for (int64_t i = 0; i < b->kept; i++) left += b->unit[i] < dense;
+    if (dense < 0) return CULL_OK;
+    return cull__config_set(cx, *text, dense_key, 1, dense, left, text, NULL);
+}
+
 static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
 {
     const cull_checkpoint *ck = w->source[w->first];
     const char *text = cull_checkpoint_config(ck);
+    bool typed = false; /* by layer_types, the first of the lists */
     int times;
     if (!text || b->kept == b->units) return CULL_OK;
     CULL_TRY(cull__config_set(cx, text, keys, KEYS, b->units, b->kept, &text, &times));
@@ -170,8 +234,13 @@ static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__na
                           "%s has %" PRId64
                           " layers, and no num_hidden_layers of the config is that",
                           cull_checkpoint_path(ck), b->units);
-    for (int i = 0; i < LISTS; i++)
+    CULL_TRY(set_dense(cx, ck, b, &text));
+    for (int i = 0; i < LISTS; i++) {
+        size_t was = strlen(text);
         CULL_TRY(cull__config_list(cx, text, lists[i], b->keep, b->units, &text));
+        typed |= i == 0 && strlen(text) < was;
+    }
+    CULL_TRY(check_periods(cx, ck, typed, b));
     w->config = text;
     return CULL_OK;
 }
@@ -230,7 +299,7 @@ const cull_method cull__method_drop_layers = {
     .paper = "Gromov et al. 2024, The Unreasonable Ineffectiveness of the Deeper Layers",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

@@ -5,8 +5,9 @@
  * Idea      A head adds what its values and its part of the output projection say; where it looks says nothing of how much. So the
  *           product of those two sizes is a group's, and is 0 just where it adds nothing. With activations the columns of the
  *           output projection count by the norms of what they are multiplied with.
- * Reads     one model with config.json: LLaMA, Mistral, Qwen, Gemma and others with q_proj, k_proj, v_proj and o_proj;
- *           activations: for each output projection the norm of each input, under its name.
+ * Reads     one model with config.json: LLaMA, Mistral, Qwen, Gemma, gpt-oss and others with q_proj, k_proj, v_proj and o_proj;
+ *           sinks and norms by head are cut with them, a norm over all heads is refused; activations: for each output projection the
+ *           norm of each input, under its name.
  * Deviates  Michel et al. 2019 rank heads by gradients over data. Whole groups go, so that any kernel of grouped queries takes what
  *           is left; all layers keep as many. The width of a head stays, and is written into the config.
  * Cost      One pass over values and output projections to measure, one to write. A row and sums of columns are held.
@@ -37,7 +38,7 @@ static const char *const hidden_key[] = {"hidden_size", "n_embd", "d_model"};
 
 typedef struct {
     int64_t heads, groups, width;
-    bool grouped; /* the config says how many groups there are */
+    bool grouped, said; /* the config says how many groups there are, how wide a head is */
 } shape;
 
 static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s)
@@ -48,7 +49,7 @@ static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s
     CULL_TRY(cull__config_number(cx, path, text, groups_key, 2, &s->groups));
     CULL_TRY(cull__config_number(cx, path, text, width_key, 1, &s->width));
     CULL_TRY(cull__config_number(cx, path, text, hidden_key, 3, &hidden));
-    s->grouped = s->groups > 0;
+    s->grouped = s->groups > 0, s->said = s->width > 0;
     if (!s->grouped) s->groups = s->heads;
     if (s->width < 1 && s->heads > 0) s->width = hidden / s->heads;
     if (s->heads > 0 && s->width > 0 && s->heads % s->groups == 0) return CULL_OK;
@@ -56,6 +57,21 @@ static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s
                       "%s: heads wants a config.json with num_attention_heads, and hidden_size or "
                       "head_dim; num_key_value_heads must divide the heads",
                       path);
+}
+
+/* Networks of this name (OPT, BART, CLIP, GPT-J) divide hidden_size by the heads, and read no head_dim. */
+static cull_status check_width(cull_ctx *cx, const cull__narrow *n, const shape *s)
+{
+    for (int64_t i = 0; i < n->parts && !s->said; i++) {
+        const char *name = cull_checkpoint_at(n->ck, n->part[i].tensor)->name;
+        if (cull__ends(name, ".out_proj.weight"))
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s: a network with '%.160s' and no head_dim in its config takes the "
+                              "width of a head to be hidden_size / num_attention_heads, and can "
+                              "have no fewer heads",
+                              cull_checkpoint_path(n->ck), name);
+    }
+    return CULL_OK;
 }
 
 static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const shape *s, int64_t groups)
@@ -82,6 +98,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
                           "heads takes no rules: the config has one number for all layers");
     CULL_TRY(read_config(cx, w->source[w->first], &s));
     CULL_TRY(cull__narrow_heads(cx, w->source[w->first], s.heads, s.groups, s.width, &n));
+    CULL_TRY(check_width(cx, n, &s));
     int64_t kept = o->kv_heads >= 0 ? o->kv_heads : llround((double)s.groups * o->share);
     if (kept < 1 && o->kv_heads < 0 && o->share > 0) kept = 1;
     if (p->manifest)
@@ -106,7 +123,7 @@ const cull_method cull__method_heads = {
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
     .flags = CULL_STOCHASTIC,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,
