@@ -13,6 +13,7 @@ static const char KEY[] = CULL__PACKED_KEY ":";
 typedef struct {
     cull_checkpoint *ck;
     bool *gone; /* n: parts that are no tensors of their own */
+    bool sums;  /* packed tensors have checksums */
 } unfolding;
 
 static cull_status damaged(const cull_checkpoint *ck, const char *name, const char *what)
@@ -88,6 +89,7 @@ static cull_status unfold_one(const unfolding *u, const char *name, const char *
     if (cull_checkpoint_find(ck, name, NULL) >= 0) return damaged(ck, name, "it is there twice");
     p.p.form.values = ck->t[values].n;
     p.p.form.gaps = gaps < 0 ? 0 : ck->t[gaps].n;
+    p.p.form.sums = u->sums;
     if (p.p.form.values > t.n || (p.p.form.how == CULL__PACKING_2_4 && p.p.form.values != t.n / 2))
         return damaged(ck, name, "it has more values than numbers");
     int parts = cull__pack_parts(&p.p.form, part);
@@ -132,7 +134,15 @@ static bool met_before(const cull_checkpoint *ck, int64_t i)
 cull_status cull__checkpoint_unfold(cull_checkpoint *ck)
 {
     unfolding u = {.ck = ck};
-    if (!cull_checkpoint_meta(ck, CULL__PACKED_KEY)) return CULL_OK;
+    const char *version = cull_checkpoint_meta(ck, CULL__PACKED_KEY);
+    if (!version) return CULL_OK;
+    u.sums = !strcmp(version, CULL__PACKED_VERSION);
+    if (!u.sums && strcmp(version, "1"))
+        return cull__fail(
+            ck->cx, CULL_EINPUT,
+            "%s: its tensors are packed in version '%.20s'; 1 and " CULL__PACKED_VERSION
+            " can be read",
+            ck->path, version);
     CULL_TRY(CULL_TMP0(ck->cx, u.gone, ck->n));
     CULL_TRY(CULL_ALLOC(ck->cx, ck->packed, ck->n));
     for (int64_t i = 0; i < ck->metas; i += 2)

@@ -130,7 +130,7 @@ static cull_status plan(cull_ctx *cx, packing *p)
     CULL_TRY(CULL_TMP0(cx, p->packed, n));
     CULL_TRY(CULL_TMP0(cx, p->count, n));
     CULL_TRY(cull__specs_meta_of(cx, &p->specs, p->ck));
-    CULL_TRY(cull__specs_meta(cx, &p->specs, CULL__PACKED_KEY, "1"));
+    CULL_TRY(cull__specs_meta(cx, &p->specs, CULL__PACKED_KEY, CULL__PACKED_VERSION));
     for (int64_t i = 0; i < n; i++) {
         const cull_tensor *t = cull_checkpoint_at(p->ck, i);
         CULL_TRY(cull__tick(cx, (double)i, (double)n));

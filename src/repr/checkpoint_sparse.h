@@ -33,5 +33,6 @@ bool cull__shape_get(const char *text, char dtype[16], int64_t shape[8], int *nd
 
 /* Keys in metadata: one that says what the file is, and one for each tensor with its name behind. */
 #define CULL__PACKED_KEY "cull.packed"
+#define CULL__PACKED_VERSION "2" /* 1 had no checksums */
 #define CULL__MASK_KEY "cull.mask"
 #endif

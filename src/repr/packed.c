@@ -25,28 +25,32 @@ bool cull__packing_find(const char *name, size_t n, cull__packing *out)
 
 static int column_width(int64_t cols) { return cols <= 65536 ? 2 : 4; }
 
+/* Of 2:4 places are known beforehand, so that it has one part less. */
+static int sums_at(const cull__pack_form *f) { return f->how == CULL__PACKING_2_4 ? 2 : 3; }
+
 int cull__pack_parts(const cull__pack_form *f, cull__pack_part out[CULL__PACK_PARTS])
 {
     int64_t segments = cull__segments(f->n), bytes = f->n / 8 + (f->n % 8 > 0);
-    int wide = column_width(f->cols);
+    int wide = column_width(f->cols), sums = sums_at(f);
     out[0] = (cull__pack_part){"values", "", f->values, f->size};
     switch (f->how) {
     case CULL__PACKING_BITMASK:
         out[1] = (cull__pack_part){"bitmask", "U8", bytes, 1};
         out[2] = (cull__pack_part){"starts", "I64", segments + 1, 8};
-        return 3;
-    case CULL__PACKING_2_4: out[1] = (cull__pack_part){"indices", "U8", bytes, 1}; return 2;
+        break;
+    case CULL__PACKING_2_4: out[1] = (cull__pack_part){"indices", "U8", bytes, 1}; break;
     case CULL__PACKING_CSR:
         out[1] = (cull__pack_part){"columns", wide == 2 ? "U16" : "I32", f->values, wide};
         out[2] = (cull__pack_part){"offsets", "I64", f->rows + 1, 8};
-        return 3;
+        break;
     case CULL__PACKING_GAPS:
         out[1] = (cull__pack_part){"gaps", "U8", f->gaps, 1};
         out[2] = (cull__pack_part){"starts", "I64", 2 * (segments + 1), 8};
-        return 3;
-    case CULL__PACKINGS: break;
+        break;
+    case CULL__PACKINGS: return 0;
     }
-    return 0;
+    out[sums] = (cull__pack_part){"sums", "I64", segments, 8};
+    return sums + f->sums;
 }
 
 uint64_t cull__pack_bytes(const cull__pack_form *f)
@@ -63,7 +67,7 @@ bool cull__pack_choose(const cull__pack_count *sum, int size, const int64_t *sha
 {
     static const cull__packing order[] = {CULL__PACKING_2_4, CULL__PACKING_BITMASK,
                                           CULL__PACKING_CSR, CULL__PACKING_GAPS};
-    cull__pack_form f = {.size = size, .n = 1, .gaps = sum->gaps};
+    cull__pack_form f = {.size = size, .n = 1, .gaps = sum->gaps, .sums = true};
     uint64_t best = UINT64_MAX;
     for (int d = 0; d < ndim; d++) f.n *= shape[d];
     f.rows = ndim > 1 ? shape[0] : 1;
@@ -239,6 +243,25 @@ static void pack_starts(int64_t s, bool last, const int64_t *before, const int64
     out->to[2] = 8 * (uint64_t)of * (uint64_t)s;
 }
 
+uint64_t cull__pack_sum(const cull__pack_form *f, const uint8_t *const at[CULL__PACK_PARTS],
+                        const uint64_t len[CULL__PACK_PARTS])
+{
+    /* starts say where in the others a segment lies: another start is another sum */
+    int parts = f->how == CULL__PACKING_CSR ? 3 : 2;
+    uint64_t sum = 0;
+    for (int k = 0; k < parts; k++) sum = cull__hash64(at[k], (size_t)len[k], sum);
+    return sum;
+}
+
+static void pack_sum(const cull__pack_form *f, int64_t s, cull__pack_piece *out)
+{
+    int k = sums_at(f);
+    const uint8_t *at[CULL__PACK_PARTS] = {out->at[0], out->at[1], out->at[2]};
+    store64(out->at[k], (int64_t)cull__pack_sum(f, at, out->len));
+    out->len[k] = 8;
+    out->to[k] = 8 * (uint64_t)s;
+}
+
 void cull__pack_segment(const cull__pack_form *f, const void *raw, int64_t s,
                         const cull__pack_count *before, cull__pack_piece *out)
 {
@@ -252,10 +275,10 @@ void cull__pack_segment(const cull__pack_form *f, const void *raw, int64_t s,
         pack_2_4(f, bits, raw, n, out);
         out->to[0] = (uint64_t)(from / 2 * f->size);
         out->to[1] = (uint64_t)(from / 8);
-        return;
+    } else {
+        out->len[0] = values_of(bits, raw, f->size, out->at[0]);
+        out->to[0] = (uint64_t)(before->values * f->size);
     }
-    out->len[0] = values_of(bits, raw, f->size, out->at[0]);
-    out->to[0] = (uint64_t)(before->values * f->size);
     int64_t values = (int64_t)out->len[0] / f->size;
     if (f->how == CULL__PACKING_BITMASK) {
         out->len[1] = (uint64_t)(n / 8 + (n % 8 > 0));
@@ -264,10 +287,11 @@ void cull__pack_segment(const cull__pack_form *f, const void *raw, int64_t s,
         pack_starts(s, last, &before->values, &values, 1, out);
     } else if (f->how == CULL__PACKING_CSR) {
         pack_csr(f, bits, from, n, before->values, out);
-    } else {
+    } else if (f->how == CULL__PACKING_GAPS) {
         out->len[1] = pack_gaps(bits, out->at[1]);
         out->to[1] = (uint64_t)before->gaps;
         pack_starts(s, last, (int64_t[]){before->values, before->gaps},
                     (int64_t[]){values, (int64_t)out->len[1]}, 2, out);
     }
+    if (f->sums) pack_sum(f, s, out);
 }

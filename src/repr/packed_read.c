@@ -123,12 +123,79 @@ static cull_status read_2_4(cull_ctx *cx, const cull__packed *p, const want *w)
     return CULL_OK;
 }
 
+/* ---- sums ---- */
+
+/* Which value is the first at number `at` or behind it; -1: offsets are damaged. */
+static int64_t csr_value(const cull__packed *p, int64_t at)
+{
+    if (at == p->form.n) return p->form.values;
+    int64_t r = at / p->form.cols;
+    int64_t k = load64(p->part[2] + 8 * r), end = load64(p->part[2] + 8 * r + 8);
+    if (k < 0 || k > end || end > p->form.values) return -1;
+    while (k < end) {
+        int64_t mid = k + (end - k) / 2;
+        if (column(p, mid) < at % p->form.cols)
+            k = mid + 1;
+        else
+            end = mid;
+    }
+    return k;
+}
+
+/* Items [from, to) of part k. */
+typedef struct {
+    int64_t from, to;
+} span;
+
+/* What a segment, numbers [lo, hi), has in each part. False where that cannot be. */
+static bool spans_of(const cull__packed *p, int64_t s, int64_t lo, int64_t hi,
+                     span at[CULL__PACK_PARTS])
+{
+    const cull__pack_form *f = &p->form;
+    at[0] = (span){lo / 2, hi / 2};
+    at[1] = (span){lo / 8, hi / 8 + (hi % 8 > 0)};
+    if (f->how == CULL__PACKING_BITMASK) {
+        const uint8_t *starts = p->part[2] + 8 * s;
+        at[0] = (span){load64(starts), load64(starts + 8)};
+    } else if (f->how == CULL__PACKING_GAPS) {
+        const uint8_t *starts = p->part[2] + 16 * s;
+        at[0] = (span){load64(starts), load64(starts + 16)};
+        at[1] = (span){load64(starts + 8), load64(starts + 24)};
+        if (at[1].from < 0 || at[1].from > at[1].to || at[1].to > f->gaps) return false;
+    } else if (f->how == CULL__PACKING_CSR) {
+        at[0] = at[1] = (span){csr_value(p, lo), csr_value(p, hi)};
+        at[2] = (span){(lo + f->cols - 1) / f->cols, (hi + f->cols - 1) / f->cols + (hi == f->n)};
+    }
+    return at[0].from >= 0 && at[0].from <= at[0].to && at[0].to <= f->values;
+}
+
+static cull_status check_sum(cull_ctx *cx, const cull__packed *p, int64_t s)
+{
+    int64_t lo = s * CULL__SEGMENT, hi = lo + CULL__SEGMENT;
+    cull__pack_part part[CULL__PACK_PARTS];
+    const uint8_t *at[CULL__PACK_PARTS];
+    uint64_t len[CULL__PACK_PARTS];
+    span of[CULL__PACK_PARTS] = {{0, 0}};
+    int sums = cull__pack_parts(&p->form, part) - 1;
+    if (hi > p->form.n) hi = p->form.n;
+    if (!spans_of(p, s, lo, hi, of)) return damaged(cx, p, part[sums - 1].suffix, lo, hi);
+    for (int k = 0; k < sums; k++) {
+        at[k] = p->part[k] + of[k].from * part[k].width;
+        len[k] = (uint64_t)((of[k].to - of[k].from) * part[k].width);
+    }
+    if (cull__pack_sum(&p->form, at, len) == (uint64_t)load64(p->part[sums] + 8 * s))
+        return CULL_OK;
+    return damaged(cx, p, "sums", lo, hi);
+}
+
 cull_status cull__packed_read(cull_ctx *cx, const cull__packed *p, int64_t from, int64_t n,
                               void *out)
 {
     const cull__pack_form *f = &p->form;
     want w = {from, from + n, out};
     if (n <= 0) return CULL_OK;
+    for (int64_t s = cull__segments(from); f->sums && s * CULL__SEGMENT < w.to; s++)
+        CULL_TRY(check_sum(cx, p, s));
     memset(out, 0, (size_t)(n * f->size));
     if (f->how == CULL__PACKING_2_4) return read_2_4(cx, p, &w);
     int64_t step = f->how == CULL__PACKING_CSR ? f->cols : CULL__SEGMENT;

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/base.h"
+#include "cull/checkpoint_look.h"
 #include "cull/pack.h"
 
 enum { TENSORS = 7, MOST = 90000 };
@@ -307,6 +308,10 @@ static void wrong_files(void **state)
         refused(cx, cull_checkpoint_open(cx, path, &ck), CULL_EIO, bad[k].say);
         assert_non_null(strstr(cull_error(cx), "bad.safetensors"));
     }
+    bytes other = file_of("{\"__metadata__\":{\"cull.packed\":\"3\"}," VALUES "}", 12);
+    cull_checkpoint *none;
+    refused(cx, cull_checkpoint_open(cx, spit("bad.safetensors", other.at, other.n), &none),
+            CULL_EINPUT, "packed in version '3'; 1 and 2 can be read");
     /* whole, but its bits and values do not agree: told when it is read */
     bytes b = file_of(META("bitmask F32 2 5") VALUES BITS STARTS "}", 30);
     cull_checkpoint *ck = opened(cx, spit("bad.safetensors", b.at, b.n));
@@ -322,6 +327,52 @@ static void wrong_files(void **state)
             "w: bit");
     assert_int_not_equal(access(in_dir("no.safetensors"), F_OK), 0);
     cull_checkpoint_free(ck);
+    cull_ctx_free(cx);
+}
+
+/* A bit that changes in the file anywhere in a packed tensor: verify tells it, and who reads the whole tensor refuses it. */
+static void hear(void *user, const cull_finding *f)
+{
+    *(bool *)user |= f->error && strstr(f->text, "damaged");
+}
+
+static void any_bit(void **state)
+{
+    (void)state;
+    enum { SIDE = 32, N = SIDE * SIDE };
+    static const char *const packing[] = {"bitmask", "2:4", "csr", "gaps"};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    const cull_tensor t = {.name = "w", .dtype = "F32", .ndim = 2, .shape = {SIDE, SIDE}};
+    float x[N] = {0}, got[N];
+    cull_checkpoint_writer *w;
+    for (int i = 0; i < N; i += 37) x[i] = (float)(i + 1);
+    ok(cx, cull_checkpoint_create(cx, in_dir("s.safetensors"), &t, 1, NULL, &w));
+    ok(cx, cull_checkpoint_finish(cx, w, cull_checkpoint_put(cx, w, x, N)));
+    for (int k = 0; k < 4; k++) {
+        cull_pack_opts o = CULL_PACK_OPTS;
+        uint8_t all[8192];
+        cull_checkpoint *ck = opened(cx, in_dir("s.safetensors"));
+        o.packing = packing[k];
+        ok(cx, cull_checkpoint_pack(cx, ck, in_dir("sp.safetensors"), &o, NULL));
+        cull_checkpoint_free(ck);
+        FILE *f = fopen(in_dir("sp.safetensors"), "rb");
+        size_t n = fread(all, 1, sizeof all, f), head;
+        fclose(f);
+        assert_true(n < sizeof all);
+        memcpy(&head, all, 8);
+        for (size_t at = 8 + head; at < n; at += 3) {
+            bool said = false;
+            all[at] ^= (uint8_t)(1 << at % 8);
+            ck = opened(cx, spit("flip.safetensors", all, n));
+            all[at] ^= (uint8_t)(1 << at % 8);
+            ok(cx, cull_checkpoint_verify(cx, ck, true, hear, &said));
+            assert_true(said);
+            refused(cx, cull_checkpoint_read(cx, ck, 0, 0, N, got), CULL_EIO, "damaged");
+            refused(cx, cull_checkpoint_unpack(cx, ck, in_dir("no.safetensors"), NULL, NULL),
+                    CULL_EIO, "damaged");
+            cull_checkpoint_free(ck);
+        }
+    }
     cull_ctx_free(cx);
 }
 
@@ -596,9 +647,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back), cmocka_unit_test(sizes),
         cmocka_unit_test(shards),         cmocka_unit_test(wrong_files),
-        cmocka_unit_test(taken_names),    cmocka_unit_test(nested_names),
-        cmocka_unit_test(masks),          cmocka_unit_test(masks_of_bytes),
-        cmocka_unit_test(memory),         cmocka_unit_test(no_space),
+        cmocka_unit_test(taken_names),    cmocka_unit_test(any_bit),
+        cmocka_unit_test(nested_names),   cmocka_unit_test(masks),
+        cmocka_unit_test(masks_of_bytes), cmocka_unit_test(memory),
+        cmocka_unit_test(no_space),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
