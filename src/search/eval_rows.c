@@ -16,9 +16,8 @@ typedef struct {
     void *user;
     int64_t line, rows;
     cull__cell *cell;
-    int *like; /* columns: an earlier one of the same name, -1 = none */
-    bool *
-        there; /* columns: all that is asked is whether the header has them; NULL = rows are read */
+    int *like;   /* columns: an earlier one of the same name, -1 = none */
+    bool *there; /* columns: whether the header has them is all that is asked; NULL = it is not */
 } reading;
 
 bool cull__rows_are_text(const char *path)
@@ -37,7 +36,7 @@ static cull_status keep(reading *g, int i, const char *s, size_t n)
     CULL_TRY(CULL_TMP(g->cx, copy, (int64_t)n + 1));
     memcpy(copy, s, n);
     copy[n] = 0;
-    g->cell[i] = (cull__cell){copy, n};
+    g->cell[i] = (cull__cell){.s = copy, .n = n};
     return CULL_OK;
 }
 

@@ -7,8 +7,8 @@
 typedef struct {
     const char *s; /* "" where there is none; ends with NUL */
     size_t n;
-    bool truth,
-        list; /* of a jsonl: true or false, as "1" and "0"; a list of texts and numbers, commas between */
+    bool truth; /* a jsonl's true or false, as "1" and "0" */
+    bool list;  /* a jsonl's list of texts and numbers, commas between */
 } cull__cell;
 /* A row: cells in the order in which columns were asked for, until the call returns. */
 typedef cull_status cull__row_fn(cull_ctx *cx, void *user, int64_t line, const cull__cell *cell);
