@@ -7,6 +7,13 @@
 enum { VALUES = 32, PLACES = 64 };
 static const double LEAST = 0.01, ROOT_2PI = 2.5066282746310002, FLIP = 0.1;
 
+/* A category's kernel: what its own value has, and each other; logarithms too. values = 0: the parameter is none. */
+typedef struct {
+    int64_t values;
+    double own, other;
+    float log_own, log_other, log_flat;
+} category;
+
 struct cull__joint {
     const cull_space *space;
     const cull__kern *kern;
@@ -15,6 +22,7 @@ struct cull__joint {
     float **
         table; /* params: logarithms (values + 1, values) of a table's kernels, the flat one last */
     double **chance;          /* and sums of their weights, to draw by */
+    category *category;       /* params */
     double *flat;             /* params: the logarithm of the flat density */
     int64_t *values;          /* params: of a table, how many */
     bool *line;               /* params */
@@ -55,17 +63,15 @@ static bool is_line(const cull_space_param *p) { return p->width == 1 && !cull__
 static double below(double z) { return 0.5 * erfc(-z * 0.70710678118654752); }
 
 /* ---- kernels ---- */
-static void table_kernel(cull__joint *j, const cull_space_param *p, int64_t trials, int i)
+static void table_kernel(cull__joint *j, const cull_space_param *p, int i)
 {
     int64_t n = p->n;
-    bool ordered = p->kind != CULL_SPACE_CATEGORY;
-    double extra = j->prior / ((double)trials + j->prior); /* to every value of a category */
     for (int64_t a = 0; a < n; a++) {
         double sum = 0, from = cull__space_to_unit(p, cull__density_value(p, a));
         double *chance = j->chance[i] + a * n;
         for (int64_t b = 0; b < n; b++) {
             double z = (cull__space_to_unit(p, cull__density_value(p, b)) - from) / j->sd;
-            sum += chance[b] = ordered ? exp(-0.5 * z * z) : (a == b) + extra;
+            sum += chance[b] = exp(-0.5 * z * z);
         }
         for (int64_t b = 0; b < n; b++) {
             double w = chance[b] / sum;
@@ -73,6 +79,15 @@ static void table_kernel(cull__joint *j, const cull_space_param *p, int64_t tria
             chance[b] = w + (b ? chance[b - 1] : 0);
         }
     }
+}
+
+static void category_kernel(category *c, double prior, double trials)
+{
+    double extra = prior / (trials + prior), sum = 1 + (double)c->values * extra;
+    c->own = (1 + extra) / sum;
+    c->other = extra / sum;
+    c->log_own = (float)log(fmax(c->own, 1e-37));
+    c->log_other = (float)log(fmax(c->other, 1e-37));
 }
 
 /* The width goes by n in steps of a quarter, lest every trial change all kernels. */
@@ -83,8 +98,11 @@ static bool widths(cull__joint *j, int64_t n)
     double trials = level ? pow(1.25, level - 1) : 0;
     j->level = level;
     j->sd = fmax(LEAST, 0.2 * pow(fmax(1, trials), -1.0 / (j->params + 4)));
-    for (int i = 0; i < j->params; i++)
-        if (j->table[i]) table_kernel(j, cull_space_at(j->space, i), (int64_t)trials, i);
+    for (int i = 0; i < j->params; i++) {
+        if (j->table[i]) table_kernel(j, cull_space_at(j->space, i), i);
+        if (j->category[i].values)
+            category_kernel(&j->category[i], j->prior, (double)(int64_t)trials);
+    }
     for (int b = 0; b <= PLACES; b++) {
         double u = (double)b / PLACES;
         j->inside[b] = (float)log((below((1 - u) / j->sd) - below(-u / j->sd)) * j->sd * ROOT_2PI);
@@ -96,6 +114,7 @@ static cull_status open_all(cull_ctx *cx, cull__joint *j)
 {
     CULL_TRY(CULL_ALLOC(cx, j->table, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->chance, j->params));
+    CULL_TRY(CULL_ALLOC(cx, j->category, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->flat, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->values, j->params));
     CULL_TRY(CULL_ALLOC(cx, j->line, j->params));
@@ -110,11 +129,9 @@ static cull_status open_all(cull_ctx *cx, cull__joint *j)
     }
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
-        if (!cull__density_table(p)) continue;
-        if (p->n >= INT32_MAX / p->n)
-            return cull__fail(cx, CULL_EINPUT,
-                              "%s: %lld values are more than densities can compare", p->name,
-                              (long long)p->n);
+        if (p->kind == CULL_SPACE_CATEGORY)
+            j->category[i] = (category){.values = p->n, .log_flat = (float)j->flat[i]};
+        if (p->kind == CULL_SPACE_CATEGORY || !cull__density_table(p)) continue;
         CULL_TRY(CULL_ALLOC(cx, j->table[i], (p->n + 1) * p->n));
         CULL_TRY(CULL_ALLOC(cx, j->chance[i], p->n * p->n));
         for (int64_t b = 0; b < p->n; b++) j->table[i][p->n * p->n + b] = (float)j->flat[i];
@@ -149,6 +166,7 @@ void cull__joint_close(cull__joint *j)
     }
     cull__free(j->table);
     cull__free(j->chance);
+    cull__free(j->category);
     cull__free(j->flat);
     cull__free(j->values);
     cull__free(j->line);
@@ -242,6 +260,16 @@ void cull__joint_change(const cull_space_param *p, const double *x, cull_rng *r,
     y[b] = held;
 }
 
+/* As draw_value of all values in their order. */
+static int64_t draw_category(const category *c, int64_t own, cull_rng *r)
+{
+    double u = cull__rng_unit(r), before = (double)own * c->other;
+    if (u < before) return (int64_t)(u / c->other);
+    if (u < before + c->own) return own;
+    int64_t v = own + 1 + (int64_t)((u - before - c->own) / c->other);
+    return v < c->values ? v : c->values - 1;
+}
+
 typedef struct {
     cull__joint *j;
     int64_t kernel; /* -1 = the flat density */
@@ -280,6 +308,8 @@ static void fill(void *user, const cull_space *s, int i, const double *x, double
     if (j->table[i]) {
         const double *chance = j->chance[i] + (int64_t)mid * p->n;
         v[0] = cull__density_value(p, draw_value(chance, p->n, d->r));
+    } else if (j->category[i].values) {
+        v[0] = (double)draw_category(&j->category[i], (int64_t)mid, d->r);
     } else if (j->line[i]) {
         double u = -1;
         for (int t = 0; t < 32 && !(u >= 0 && u <= 1); t++) u = mid + j->sd * normal(d);
@@ -302,9 +332,16 @@ bool cull__joint_draw(cull__joint *j, cull_rng *r, double *x)
 
 /* ---- how dense it is: of each kernel the logarithm, a parameter at a time, of some points at once ---- */
 
-/* Of each kernel what it has at value u of parameter i. */
+/* Of each kernel what it has at value u of parameter i, a table or a category. */
 static void look_up(const cull__joint *j, int i, int64_t u, float *restrict out)
 {
+    const category *c = &j->category[i];
+    const float *restrict mid = j->unit + i * j->wide, *restrict scale = j->scale + i * j->wide;
+    if (c->values) {
+        for (int64_t t = 0; t < j->n; t++)
+            out[t] = scale[t] == 0 ? c->log_flat : mid[t] == (float)u ? c->log_own : c->log_other;
+        return;
+    }
     const int32_t *restrict cell = j->cell + i * j->wide;
     const float *restrict table = j->table[i] + u;
     for (int64_t t = 0; t < j->n; t++) out[t] = table[cell[t]];
@@ -344,7 +381,7 @@ static void add_param(const cull__joint *j, int i, const double *x, const float 
     int64_t width = cull_space_width(j->space);
     if (j->line[i])
         j->kern->bells(j->term, j->wide, at, n, mid, scale, j->base + i * j->wide, j->wide);
-    else if (j->table[i])
+    else if (j->table[i] || j->category[i].values)
         add_table(j, i, at, n, rows);
     else if (cull_space_at(j->space, i)->kind == CULL_SPACE_SUBSET)
         for (int64_t k = 0; k < n; k++)

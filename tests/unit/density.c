@@ -291,6 +291,47 @@ static void joint(void **state)
     cull_ctx_free(cx);
 }
 
+/* A category of many values takes no square of them. */
+static void many_values(void **state)
+{
+    (void)state;
+    enum { VALUES = 100000, DRAWS = 4000 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    char *text;
+    size_t n = 0;
+    ok(cx, CULL_TMP(cx, text, VALUES * 10));
+    n += (size_t)sprintf(text, "c = one(");
+    for (int i = 0; i < VALUES; i++) n += (size_t)sprintf(text + n, "%sv%d", i ? ", " : "", i);
+    n += (size_t)sprintf(text + n, ")\n");
+    cull_space *sp;
+    ok(cx, cull_space_from(cx, text, n, "space", &sp));
+    cull__joint *j;
+    ok(cx, cull__joint_open(cx, sp, 1, &j));
+    const double x[3] = {0, 70000, VALUES - 1}, other = 5;
+    const int64_t who[3] = {0, 1, 2};
+    float unit[3], at;
+    for (int t = 0; t < 3; t++) cull__joint_unit(j, x + t, unit + t);
+    ok(cx, cull__joint_set(cx, j, x, unit, who, 3, 10));
+    double extra = 1 / (floor(pow(1.25, floor(log(3) / log(1.25)))) + 1), sum = 1 + VALUES * extra;
+    for (int q = 0; q < 4; q++) {
+        double got, want = ((q < 3) + 3 * extra) / sum + 1.0 / VALUES;
+        cull__joint_unit(j, q < 3 ? x + q : &other, &at);
+        cull__joint_log(j, q < 3 ? x + q : &other, &at, 1, &got);
+        assert_true(fabs(got - log(want / 4)) < 1e-5);
+    }
+    cull_rng r = cull__rng(cx, 1);
+    double mean = 0, y;
+    for (int t = 0; t < DRAWS; t++) {
+        assert_true(cull__joint_draw(j, &r, &y));
+        ok(cx, cull_space_check(cx, sp, &y));
+        mean += y / DRAWS;
+    }
+    assert_true(fabs(mean / VALUES - 0.5) < 4 * sqrt(1.0 / 12 / DRAWS)); /* nearly all are others */
+    cull__joint_close(j);
+    cull_space_free(sp);
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lines),
@@ -298,6 +339,7 @@ int main(void)
                                        cmocka_unit_test(tables),
                                        cmocka_unit_test(one_objective),
                                        cmocka_unit_test(several_objectives),
-                                       cmocka_unit_test(joint)};
+                                       cmocka_unit_test(joint),
+                                       cmocka_unit_test(many_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
