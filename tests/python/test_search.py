@@ -1,6 +1,7 @@
 """cull.search: against the command, its own tables, and what a caller does wrong."""
 
 import csv
+import gc
 import inspect
 import json
 import math
@@ -142,7 +143,7 @@ def test_spaces_that_are_none(tmp_path):
     ):
         with pytest.raises(kind, match=message):
             Space(what)
-    for form in (one, cull.search.ordinal, subset, permutation, simplex):
+    for form in (one, ordinal, subset, permutation, simplex):
         with pytest.raises(cull.OptionError, match=rf"{form.__name__}\(\*values\)"):
             form(["a", "b"])
     with pytest.raises(cull.OptionError, match="of a dict"):
@@ -668,6 +669,21 @@ def test_signs_of_life(tmp_path, monkeypatch):
     assert two.ask().number == 0
     two.close()  # what it has not told goes back
     assert one.ask().number in (0, 1)
+
+
+def test_signs_of_life_end_with_the_study(tmp_path):
+    def beats():
+        return [t for t in threading.enumerate() if t.name == "cull-search-beat"]
+
+    before = len(beats())
+    for _ in range(20):
+        cull.search.create(PLAIN, store=tmp_path / "s.db").close()
+        cull.search.load(tmp_path / "s.db")
+    gc.collect()
+    deadline = time.monotonic() + 3  # a beat is 5 s
+    while len(beats()) > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(beats()) <= before
 
 
 def test_what_is_no_value_is_asked_again():

@@ -184,7 +184,7 @@ def create(
 
 def load(store: Union[str, "os.PathLike[str]"], *, threads: int = 1) -> Study:
     """The study of a store, as it says itself: space, objectives, method, options, seed. It may go on;
-    a budget is not kept, so it has none."""
+    a budget is not kept, so it has none. Values of `one` are texts there: `create` with the space has them as they were given."""
     cx, out = _context(1, threads), c_void_p()
     with cx.lock, _lib.Call(cx, None):
         cx.check(lib.cull_study_reopen(cx.at, _path(store), byref(out)))

@@ -6,7 +6,6 @@ import math
 import operator
 import os
 import threading
-import time
 import warnings
 import weakref
 from contextlib import contextmanager
@@ -122,10 +121,11 @@ class Beat(threading.Thread):
     def __init__(self, study: "Study") -> None:
         super().__init__(name="cull-search-beat", daemon=True)
         self.of = weakref.ref(study)
+        self.over = threading.Event()
+        self.end = weakref.finalize(study, self.over.set)
 
     def run(self) -> None:
-        while True:
-            time.sleep(BEAT)
+        while not self.over.wait(BEAT):
             study = self.of()
             if study is None or study._at is None:
                 return
@@ -150,6 +150,7 @@ class Study:
         self._names = list(self.directions)
         self._mine: Set[int] = set()  # asked here, and not told
         self.shared = bool(shared)
+        self._hush: Optional[Callable[[], Any]] = None  # ends the signs of life
         if shared:
             self._claim()
 
@@ -525,7 +526,9 @@ class Study:
         """Others that share the store see that this process is at work, and whether it still is."""
         with self._locked() as at:
             self._cx.check(lib.cull_study_claim(self._cx.at, at))
-        Beat(self).start()
+        beat = Beat(self)
+        beat.start()
+        self._hush = beat.end
 
     def _beat(self) -> None:
         with self._cx.lock:
@@ -544,6 +547,8 @@ class Study:
             for number in sorted(self._mine) if self._at is not None else ():
                 lib.cull_study_give_back(self._at, number)  # another process may have told it
             self._at = None
+        if self._hush is not None:
+            self._hush()
         self._end()
 
     def __enter__(self) -> "Study":
