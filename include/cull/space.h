@@ -66,6 +66,8 @@ typedef struct {
     int64_t least, most; /* SUBSET */
     const char *const *value; /* n names of values or items; NULL of REAL and INT */
     const double *number;     /* n, where an ORDINAL's values are numbers; else NULL */
+    const double
+        *weight; /* n: the chances of a CATEGORY's values where it has weights; else NULL */
     int within; /* the structural parameter it lies in, -1 = at the top; it is active only if that is, */
     double from,
         to; /* and has a value of from .. to (an OR's branch, an OPTIONAL's 1, copies of a REPEAT) */
@@ -108,7 +110,7 @@ CULL_API cull_status cull_space_set(cull_ctx *cx, const cull_space *s, int i, co
 /* The point of defaults: of a parameter without one the middle of its scale, the first of a category. Where constraints
  * do not hold of it, EINPUT says which. */
 CULL_API cull_status cull_space_default(cull_ctx *cx, const cull_space *s, double *x) CULL_CHECKED;
-/* A random point: each active value in turn, uniformly (reals and ints with `log` on their scale), given that the constraints
+/* A random point: each active value in turn, uniformly (reals and ints with `log` on their scale) or by the weights of categories, given that the constraints
  * hold: by drawing again, or from a list of all points (of 2^20 without constraints at most) where few draws keep them.
  * Both have the same chances. EINPUT: nothing was found in 10^6 draws. Draws are of (seed of cx, stream). */
 CULL_API cull_status cull_space_draw(cull_ctx *cx, const cull_space *s, uint64_t stream,

@@ -48,11 +48,12 @@ static void set_domain(const cull_space_param *p, column *c)
 {
     int codes = c->named ? (int)p->n : c->cuts + 1;
     c->all = (UINT64_C(1) << codes) - 1;
-    for (int k = 0; k <= codes; k++)
-        c->below[k] = c->named     ? (double)k / (double)p->n
-                      : k == 0     ? 0
-                      : k == codes ? 1
-                                   : c->cut[k - 1];
+    c->below[0] = 0;
+    for (int k = 1; k <= codes; k++)
+        c->below[k] = c->named && p->weight ? c->below[k - 1] + p->weight[k - 1]
+                      : c->named            ? (double)k / (double)p->n
+                      : k == codes          ? 1
+                                            : c->cut[k - 1];
 }
 
 /* u (n): places of its values in 0..1. */

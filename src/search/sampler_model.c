@@ -28,7 +28,7 @@ static void fill_even(void *user, const cull_space *s, int i, const double *x, d
     if (p->width != 1) return; /* drawn */
     cull_rng r = cull__rng_seeded(e->seed, (uint64_t)i);
     double u = part(cull__rng_unit(&r) + part(pow(e->root, -(i + 1.0))) * (e->number + 1));
-    v[0] = cull__space_from_unit(p, u);
+    v[0] = cull__space_by_chance(p, u);
 }
 
 static double root_of(int d)

@@ -166,6 +166,13 @@ static cull_status values(making *m, node *n, const char *const *item, int64_t c
     }
     n->value = value;
     n->key = key;
+    if (n->weight) {
+        double *chance, sum = 0;
+        CULL_TRY(CULL__SPACE_ROOM(cx, m->s, chance, count));
+        for (int64_t i = 0; i < count; i++) sum += n->weight[i];
+        for (int64_t i = 0; i < count; i++) chance[i] = n->weight[i] / sum;
+        n->chance = chance;
+    }
     if (n->form != CULL__FORM_ORDINAL || !all_numbers(n)) return CULL_OK;
     double *number;
     CULL_TRY(CULL__SPACE_ROOM(cx, m->s, number, count));
@@ -222,6 +229,7 @@ static cull_status domain(making *m, node *n, cull_space_param *p)
     p->n = n->items;
     p->value = n->value;
     p->number = n->number;
+    p->weight = n->chance;
     if (n->form == CULL__FORM_SUBSET || n->form == CULL__FORM_PERMUTATION ||
         n->form == CULL__FORM_SIMPLEX)
         p->width = p->n;

@@ -1,5 +1,5 @@
 /* configspace.c - a space from what ConfigSpace (Lindauer et al. 2019) writes as JSON, its versions 0.4 to 1. Normal
- * and beta distributions are taken for their bounds alone, and weights of choices are passed over. */
+ * and beta distributions are taken for their bounds alone. */
 #define _GNU_SOURCE
 #include "space/json.h"
 
@@ -121,6 +121,7 @@ static cull_status parameter(reading *r, node *n, value o)
     } else if (!strcmp(type, "categorical")) {
         n->form = CULL__FORM_ONE;
         CULL_TRY(items(r, n, o, "choices"));
+        if (given(o, "weights", &v)) CULL_TRY(cull__json_weights(r->d, n, v));
     } else if (!strcmp(type, "ordinal")) {
         n->form = CULL__FORM_ORDINAL;
         CULL_TRY(items(r, n, o, "sequence"));

@@ -158,6 +158,32 @@ static cull_status check_items(cull__doc *d, const node *n)
     return CULL_OK;
 }
 
+/* All have a weight, or none. */
+static cull_status check_weights(cull__doc *d, node *n)
+{
+    double sum = 0;
+    char text[32];
+    int64_t without = -1, some = 0;
+    for (int64_t i = 0; n->weight && i < n->items; i++) {
+        double w = n->weight[i];
+        if (isnan(w)) {
+            without = i;
+            continue;
+        }
+        sum += w, some++;
+        if (!(w > 0) || !isfinite(sum))
+            return WRONG(d, n,
+                         "%s: the weight of '%.60s' is %s; weights are above 0, their sum finite",
+                         n->name, n->item[i], cull__format_f64(w, text));
+    }
+    if (!some)
+        n->weight = NULL;
+    else if (without >= 0)
+        return WRONG(d, n, "%s: '%.60s' has no weight; either all values have one or none", n->name,
+                     n->item[without]);
+    return CULL_OK;
+}
+
 static cull_status check_subset(cull__doc *d, const node *n)
 {
     CULL_TRY(check_items(d, n));
@@ -198,6 +224,6 @@ cull_status cull__node_check(cull__doc *d, node *n)
     case CULL__FORM_OR: return check_branches(d, n);
     case CULL__FORM_REPEAT: return check_copies(d, n);
     case CULL__FORM_OPTIONAL: return CULL_OK;
-    default: return check_items(d, n);
+    default: CULL_TRY(check_items(d, n)); return check_weights(d, n);
     }
 }

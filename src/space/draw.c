@@ -67,7 +67,10 @@ void cull__space_draw_value(const cull_space_param *p, cull_rng *r, double *v)
                       : p->lo + (double)cull__rng_below(r, p->n) * p->step;
         break;
     case CULL_SPACE_CATEGORY:
-    case CULL_SPACE_ORDINAL: v[0] = (double)cull__rng_below(r, p->n); break;
+    case CULL_SPACE_ORDINAL:
+        v[0] = p->weight ? cull__space_by_chance(p, cull__rng_unit(r))
+                         : (double)cull__rng_below(r, p->n);
+        break;
     case CULL_SPACE_SUBSET: draw_items(r, p->n, draw_size(p, r), v); break;
     case CULL_SPACE_PERMUTATION: draw_order(r, p->n, v); break;
     case CULL_SPACE_SIMPLEX: draw_shares(r, p->n, v); break;

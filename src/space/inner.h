@@ -68,13 +68,14 @@ typedef struct cull__node {
     int64_t least, most; /* SUBSET */
     int64_t items;
     const char **item;
+    double *weight;     /* ONE: of the items, NaN where it has none; NULL = no item has */
     bool counted;       /* items were given as a number */
     const char *preset; /* its default as text, or NULL */
     cull__expr *when;
     struct cull__node *child, *next;
     /* what all its copies share */
     const char *const *value;
-    const double *number;
+    const double *number, *chance; /* chance: weights made to sum 1 */
     const cull_key *key;
     const double *numbers; /* of its default */
 } cull__node;

@@ -189,10 +189,38 @@ static cull_status form(reading *r, node *n, cull__json_value o, cull__json_valu
     }
 }
 
+typedef struct {
+    cull__doc *d;
+    node *n;
+    int64_t at;
+    cull_status status;
+} weighing;
+
+static bool on_weight(void *arg, const char *key, size_t k, cull__json_value v)
+{
+    weighing *w = arg;
+    (void)key, (void)k;
+    if (cull__json_kind(v) != CULL__JSON_NUMBER || !cull__json_number(v, &w->n->weight[w->at++]))
+        w->status = cull__space_wrong(w->d, 0, "%s: a weight is no number", w->n->name);
+    return w->status == CULL_OK;
+}
+
+cull_status cull__json_weights(cull__doc *d, node *n, cull__json_value v)
+{
+    weighing w = {.d = d, .n = n};
+    bool list = cull__json_kind(v) == CULL__JSON_ARRAY;
+    if (!list || (int64_t)cull__json_count(v) != n->items)
+        return cull__space_wrong(
+            d, 0, "%s: \"weights\" must list a number for each of its %" PRId64 " values", n->name,
+            n->items);
+    CULL_TRY(CULL_TMP(d->cx, n->weight, n->items + 1));
+    return cull__json_each(v, on_weight, &w) ? CULL_OK : w.status;
+}
+
 /* ---- entries ---- */
 
-static const char *const others[] = {"name", "if",    "default", "log",  "step",
-                                     "tied", "least", "most",    "holds"};
+static const char *const others[] = {"name", "if",    "default", "log",   "step",
+                                     "tied", "least", "most",    "holds", "weights"};
 
 static bool on_key(void *arg, const char *key, size_t n, cull__json_value v)
 {
@@ -218,6 +246,7 @@ static cull_status fitting(reading *r, const node *n, cull__json_value o)
         unsigned forms;
     } fit[] = {{"log", 1u << CULL__FORM_REAL | 1u << CULL__FORM_INT},
                {"step", 1u << CULL__FORM_INT},
+               {"weights", 1u << CULL__FORM_ONE},
                {"tied", 1u << CULL__FORM_REPEAT},
                {"holds", 1u << CULL__FORM_REPEAT},
                {"least", 1u << CULL__FORM_SUBSET},
@@ -278,6 +307,7 @@ static cull_status entry(reading *r, node *n, cull__json_value o)
     CULL_TRY(fitting(&in, n, o));
     cull__json_get(o, cull__form_name(n->form), &v);
     CULL_TRY(form(&in, n, o, v));
+    if (cull__json_get(o, "weights", &v)) CULL_TRY(cull__json_weights(r->d, n, v));
     if (cull__json_get(o, "default", &v)) CULL_TRY(cull__json_word(r->d, n->name, v, &n->preset));
     if (cull__json_get(o, "if", &v)) CULL_TRY(condition(&in, "if", v, &n->when));
     return cull__node_check(r->d, n);

@@ -70,6 +70,12 @@ static void write_form(cull_json *j, const node *n)
         break;
     default: write_items(j, n);
     }
+    if (n->weight) {
+        cull__json_key(j, "weights");
+        cull__json_open(j, '[');
+        for (int64_t i = 0; i < n->items; i++) cull__json_f64(j, n->weight[i]);
+        cull__json_close(j, ']');
+    }
     if (n->form == CULL__FORM_SUBSET && (n->least != 0 || n->most != n->items)) {
         cull__json_key(j, "least");
         cull__json_i64(j, n->least);

@@ -44,12 +44,26 @@ static double reflect(double u)
     return u > 1 ? 2 - u : u;
 }
 
+/* Another value than k, by the weights of the others. */
+static int64_t other_by_weight(const cull_space_param *p, int64_t k, cull_rng *r)
+{
+    int64_t last = k == p->n - 1 ? k - 1 : p->n - 1;
+    double all = 0, upto = 0;
+    for (int64_t i = 0; i < p->n; i++) all += i == k ? 0 : p->weight[i];
+    double u = cull__rng_unit(r) * all;
+    for (int64_t i = 0; i < last; i++)
+        if (i != k && u < (upto += p->weight[i])) return i;
+    return last;
+}
+
 static void change_discrete(const cull_space_param *p, bool near, cull_rng *r, double *v)
 {
     int64_t k = rank_of(p, v[0]), other;
     if (near && p->kind != CULL_SPACE_CATEGORY && cull__rng_below(r, 2)) {
         other = cull__rng_below(r, 2) ? k + 1 : k - 1;
         if (other < 0 || other >= p->n) other = 2 * k - other;
+    } else if (p->weight) {
+        other = other_by_weight(p, k, r);
     } else {
         other = cull__rng_below(r, p->n - 1);
         other += other >= k;

@@ -13,7 +13,9 @@ double cull__space_to_unit(const cull_space_param *p, double v);
 double cull__space_span(const cull_space_param *p);
 double cull__space_to_unit_by(const cull_space_param *p, double span, double v);
 double cull__space_from_unit(const cull_space_param *p, double u);
-/* v (width) drawn uniformly. */
+/* As the last, but a category with weights has a part of 0..1 as wide as each value's chance: u drawn evenly draws p. */
+double cull__space_by_chance(const cull_space_param *p, double u);
+/* v (width) drawn: uniformly, or by weights. */
 void cull__space_draw_value(const cull_space_param *p, cull_rng *r, double *v);
 
 /* ---- whole points ----

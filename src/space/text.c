@@ -187,16 +187,33 @@ static cull_status bounds(reading *r, node *n)
     return must(r, ')', "after the bounds");
 }
 
+static cull_status weight(reading *r, node *n)
+{
+    double *w = &n->weight[n->items - 1];
+    *w = NAN;
+    if (!takes(r, ':')) return CULL_OK;
+    CULL_TRY(number(r, "a weight", w));
+    return isnan(*w)
+               ? WRONG(r, "%s: the weight of '%.60s' is no number", r->name, n->item[n->items - 1])
+               : CULL_OK;
+}
+
 static cull_status item(reading *r, node *n, int64_t *room)
 {
+    bool weighs = n->form == CULL__FORM_ONE;
     if (n->items == *room) {
         const char **more;
+        double *weights;
         CULL_TRY(CULL_TMP(r->d->cx, more, *room * 2 + 8));
         if (n->items) memcpy(more, n->item, (size_t)n->items * sizeof *more);
         n->item = more;
+        if (weighs) CULL_TRY(CULL_TMP(r->d->cx, weights, *room * 2 + 8));
+        if (weighs && n->items) memcpy(weights, n->weight, (size_t)n->items * sizeof *weights);
+        if (weighs) n->weight = weights;
         *room = *room * 2 + 8;
     }
-    return word(r, "a value", "_.-", &n->item[n->items++]);
+    CULL_TRY(word(r, "a value", "_.-", &n->item[n->items++]));
+    return weighs ? weight(r, n) : CULL_OK;
 }
 
 /* Whether a number stands alone before ')' or a default. */

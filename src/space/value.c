@@ -367,8 +367,18 @@ void cull__space_preset(const cull_space *s, int i, double *v)
     }
 }
 
+double cull__space_by_chance(const cull_space_param *p, double u)
+{
+    double upto = 0;
+    if (!p->weight) return cull__space_from_unit(p, u);
+    for (int64_t k = 0; k < p->n - 1; k++)
+        if (u < (upto += p->weight[k])) return (double)k;
+    return (double)(p->n - 1);
+}
+
 double cull__value_chance(const cull_space_param *p, const double *v)
 {
+    if (p->weight) return p->weight[(int64_t)v[0]];
     if (p->kind != CULL_SPACE_INT || !p->log || p->n == 1) {
         cull__amount n = cull__values_of(p);
         return n.big ? 0 : 1 / (double)n.n;

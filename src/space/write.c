@@ -22,6 +22,7 @@ void cull__word_write(cull_buf *b, const char *s, const char *more)
 
 static void write_items(cull_buf *b, const node *n)
 {
+    char weight[32];
     if (n->counted) {
         cull__buf_printf(b, "%" PRId64, n->items);
         return;
@@ -34,6 +35,7 @@ static void write_items(cull_buf *b, const node *n)
             cull__buf_printf(b, "\"%s\"", n->item[i]);
         else
             cull__word_write(b, n->item[i], "_.-");
+        if (n->weight) cull__buf_printf(b, ": %s", cull__format_f64(n->weight[i], weight));
     }
 }
 

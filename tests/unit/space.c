@@ -310,7 +310,7 @@ static void test_configspace(void **state)
     cull_space *s = from(cx, configspace);
     char *text;
     ok(cx, cull_space_text(cx, s, false, &text));
-    assert_string_equal(text, "a = one(x, y, \"z w\", default=\"z w\")\n"
+    assert_string_equal(text, "a = one(x: 0.5, y: 0.3, \"z w\": 0.2, default=\"z w\")\n"
                               "c = int(-5, 10, default=6)\n"
                               "\"svm:C\" = real(0.1, 1.5, log, default=0.4) if a == x and c > -2\n"
                               "d = ordinal(1, 2, 3, default=1)\n"

@@ -370,6 +370,7 @@ class SpaceParam(ctypes.Structure):
         ("most", c_int64),
         ("value", POINTER(c_char_p)),
         ("number", POINTER(c_double)),
+        ("weight", POINTER(c_double)),
         ("within", c_int),
         ("from", c_double),
         ("to", c_double),

@@ -216,7 +216,7 @@ static void fill(void *user, const cull_space *s, int i, const double *x, double
         order(q->unit, p->n, q->item);
         for (int64_t j = 0; j < p->n; j++) v[j] = (double)q->item[j];
         break;
-    default: *v = cull__space_from_unit(p, q->unit[0]);
+    default: *v = cull__space_by_chance(p, q->unit[0]);
     }
 }
 
