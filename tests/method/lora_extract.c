@@ -118,6 +118,32 @@ static void errors(void **state)
     cull_ctx_free(cx);
 }
 
+/* Of matrices (inputs, outputs) A has as many columns as they have rows, and PEFT is told so. */
+static void turned(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_checkpoint *base, *tuned, *ad, *back;
+    make_models(cx, &base, &tuned);
+    back = around(cx, base, tuned, "*: rank=41, transposed=yes");
+    const double rounding = 2e-7 * sqrt(M * N) * 4;
+    assert_true(distance(cx, back, 0) < rounding && distance(cx, back, 1) < rounding);
+    ok(cx, cull_checkpoint_open(cx, in_dir("ad"), &ad));
+    assert_non_null(strstr(cull_checkpoint_config(ad), "\"fan_in_fan_out\":true"));
+    static const char *const side[] = {"A", "B"};
+    for (int k = 0; k < 2; k++) {
+        char name[96];
+        snprintf(name, sizeof name, "base_model.model.%.*s.lora_%s.weight",
+                 (int)strlen(to.name[1]) - 7, to.name[1], side[k]);
+        int64_t at = cull_checkpoint_find(ad, name, NULL);
+        assert_int_equal(cull_checkpoint_at(ad, at)->shape[1 - k], k ? WIDE : N);
+    }
+    cull_checkpoint_free(ad), cull_checkpoint_free(back);
+    cull_checkpoint_free(base), cull_checkpoint_free(tuned);
+    tensors_clear(&from), tensors_clear(&to);
+    cull_ctx_free(cx);
+}
+
 static int64_t rank_in(cull_ctx *cx, const cull_checkpoint *ad, const char *name)
 {
     int64_t i = cull_checkpoint_find(ad, name, NULL);
@@ -208,7 +234,7 @@ static void trouble(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(errors), cmocka_unit_test(ranks),
-                                       cmocka_unit_test(trouble)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(errors), cmocka_unit_test(turned),
+                                       cmocka_unit_test(ranks), cmocka_unit_test(trouble)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -4,7 +4,8 @@
  * Idea      Of all matrices of a rank the truncated singular value decomposition is nearest to the change (Eckart and Young
  *           1936); fine-tuning changes weights mostly in few directions (Hu et al. 2022).
  * Reads     The base and one model of the same names and shapes; writes a folder of adapter_config.json and
- *           adapter_model.safetensors, as PEFT reads it.
+ *           adapter_model.safetensors, as PEFT reads it. Of GPT-2 and other networks whose matrices are (inputs, outputs)
+ *           transposed=yes is wanted.
  * Deviates  A side above `exact` is decomposed in a random subspace (Halko et al. 2011), which depends on the seed; what it
  *           holds of the change is measured and told for each matrix. Embeddings, routers, norms and biases have no adapter:
  *           they are told, or saved whole. Singular values go to both factors alike, and lora_alpha = r.
@@ -23,7 +24,7 @@
 typedef struct {
     int64_t rank, exact, iterations;
     double energy;
-    bool head, whole;
+    bool head, whole, transposed;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, rank, 16, 0, 1 << 20, "of an adapter at most; 0 leaves the matrix out"),
@@ -35,6 +36,8 @@ static const cull_opt table[] = {
     CULL_OPT_BOOL(opts, head, false, "an adapter for the output layer, too"),
     CULL_OPT_BOOL(opts, whole, false,
                   "save whole what changed and has no adapter (embeddings, norms, biases)"),
+    CULL_OPT_BOOL(opts, transposed, false,
+                  "matrices are stored (inputs, outputs), as GPT-2 has them: fan_in_fan_out"),
     CULL_OPT_END};
 
 enum { SIDE_A = 1, SIDE_B, WHOLE }; /* parts of items */
@@ -65,6 +68,12 @@ static int64_t most_rank(const cull_tensor *t, const opts *o)
 {
     int64_t side = t->shape[0] < t->shape[1] ? t->shape[0] : t->shape[1];
     return o->rank < side ? o->rank : side;
+}
+
+static bool transposed(const cull_weights_item *it)
+{
+    const opts *o = it->opts[0];
+    return o->transposed;
 }
 
 static cull__lowrank_opts ask(const cull_weights_item *it, int64_t rank)
@@ -136,12 +145,13 @@ static cull_status rank_of(cull_ctx *cx, const cull_weights_work *w, const cull_
 
 typedef struct {
     cull_json ranks, modules, whole;
-    int64_t rank; /* the r of the config: the largest */
+    int64_t rank;    /* the r of the config: the largest */
+    bool transposed; /* any matrix is */
 } config;
 
 static void config_open(config *c, cull_ctx *cx)
 {
-    *c = (config){{.b = CULL_BUF(cx)}, {.b = CULL_BUF(cx)}, {.b = CULL_BUF(cx)}, 1};
+    *c = (config){{.b = CULL_BUF(cx)}, {.b = CULL_BUF(cx)}, {.b = CULL_BUF(cx)}, 1, false};
     cull__json_open(&c->ranks, '{');
     cull__json_open(&c->modules, '[');
     cull__json_open(&c->whole, '[');
@@ -174,7 +184,7 @@ static cull_status config_text(cull_ctx *cx, const cull_weights_work *w, config 
     cull__json_key(&j, "lora_alpha"), cull__json_i64(&j, c->rank);
     cull__json_key(&j, "lora_dropout"), cull__json_f64(&j, 0);
     cull__json_key(&j, "bias"), cull__json_str(&j, "none");
-    cull__json_key(&j, "fan_in_fan_out"), cull__json_bool(&j, false);
+    cull__json_key(&j, "fan_in_fan_out"), cull__json_bool(&j, c->transposed);
     cull__json_key(&j, "inference_mode"), cull__json_bool(&j, true);
     cull__json_key(&j, "use_rslora"), cull__json_bool(&j, false);
     cull__json_key(&j, "use_dora"), cull__json_bool(&j, false);
@@ -199,7 +209,8 @@ static cull_status add_side(cull_ctx *cx, cull_weights_work *w, const cull_weigh
              part == SIDE_A ? 'A' : 'B');
     it.t.name = name;
     it.t.dtype = w->problem->dtype ? w->problem->dtype : "F32";
-    it.t.shape[part == SIDE_A ? 0 : 1] = rank;
+    it.t.shape[0] = part == SIDE_A ? rank : of->t.shape[transposed(of) ? 1 : 0];
+    it.t.shape[1] = part == SIDE_B ? rank : of->t.shape[transposed(of) ? 0 : 1];
     it.copy = false, it.part = part;
     return cull_weights_add(cx, w, &it);
 }
@@ -263,6 +274,7 @@ static cull_status change_item(cull_ctx *cx, cull_weights_work *w, const cull_we
     snprintf(name, module + 1, "%s", it->t.name);
     cull__json_key(&c->ranks, name), cull__json_i64(&c->ranks, rank);
     if (rank > c->rank) c->rank = rank;
+    c->transposed |= o->transposed;
     CULL_TRY(add_side(cx, w, it, SIDE_A, module, rank));
     return add_side(cx, w, it, SIDE_B, module, rank);
 }
@@ -302,12 +314,11 @@ static void room(const cull_weights_work *w, int64_t *u, int64_t *v, int64_t *ra
 {
     *u = *v = *rank = 1;
     for (int64_t i = 0; i < w->items; i++) {
-        const cull_tensor *t = &w->item[i].t;
-        if (w->item[i].part == SIDE_A) {
-            if (t->n > *v) *v = t->n;
-            if (t->shape[0] > *rank) *rank = t->shape[0];
-        }
-        if (w->item[i].part == SIDE_B && t->n > *u) *u = t->n;
+        const cull_weights_item *it = w->item + i;
+        int64_t *side = (it->part == SIDE_A) == transposed(it) ? u : v;
+        if (it->part == WHOLE) continue;
+        if (it->t.n > *side) *side = it->t.n;
+        if (it->part == SIDE_A && it->t.shape[0] > *rank) *rank = it->t.shape[0];
     }
 }
 
@@ -361,6 +372,12 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
     const state *s = st;
     (void)own;
     if (it->part == WHOLE) return cull_weights_read(cx, w, it, 1, from, n, out);
+    if (transposed(it)) { /* A is u turned, and B is v turned */
+        const float *x = it->part == SIDE_A ? s->u : s->v;
+        int64_t rows = it->t.shape[0], cols = it->t.shape[1];
+        for (int64_t i = 0; i < n; i++) out[i] = x[(from + i) % cols * rows + (from + i) / cols];
+        return CULL_OK;
+    }
     memcpy(out, (it->part == SIDE_A ? s->v : s->u) + from, (size_t)n * sizeof *out);
     return CULL_OK;
 }
