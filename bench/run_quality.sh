@@ -19,11 +19,12 @@ SEEDS=${SEEDS:-50}
 METHODS=${METHODS-gp,tpe,regularized-evolution,annealing,local-search}
 SAMPLERS=${SAMPLERS-tpe random tpe-joint}
 METHODS2=${METHODS2-gp,tpe,nsga2,nsga3,linas}
-SAMPLERS2=${SAMPLERS2-tpe random nsga2}
+SAMPLERS2=${SAMPLERS2-tpe random nsga2 tpe-joint}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 [ -x "$CULL" ] || { echo "bench/run_quality.sh: no $CULL: build it" >&2; exit 1; }
 mkdir -p "$runs"
-[ $# -gt 0 ] || set -- $("$CULL" bench search --list | cut -f1 | grep -v '^micro3$')
+list=$("$CULL" bench search --list)
+[ $# -gt 0 ] || set -- $(echo "$list" | cut -f1 | grep -v '^micro3$')
 peers=true
 "$PYTHON" -c "import optuna" 2>/dev/null || { echo "# no python module optuna: the peer is left out" >&2; peers=false; }
 
@@ -40,7 +41,7 @@ for table; do
     at=${AT:-50,100}
     [ "$table" != nb201-c10 ] || at=${AT:-50,100,200}
     methods=$METHODS samplers=$SAMPLERS
-    [ "$("$CULL" bench search --list | awk -F '\t' -v t="$table" '$1 == t { print $2 }')" != volume ] ||
+    [ "$(echo "$list" | awk -F '\t' -v t="$table" '$1 == t { print $2 }')" != volume ] ||
         methods=$METHODS2 samplers=$SAMPLERS2
     if [ -n "$methods" ] && [ ! -e "$runs/$table.cull.csv" ]; then
         "$CULL" bench search "$table" --data "$data" --methods "$methods" --seeds "$SEEDS" --at "$at" --threads 1 -q \

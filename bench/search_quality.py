@@ -15,7 +15,7 @@ MARKS = "<!-- search-quality -->\n", "<!-- /search-quality -->\n"
 OURS, PEERS = "gp", ("random-search", "regularized-evolution", "optuna-tpe")
 ALSO = ("tpe", "optuna-tpe/distinct", "optuna-tpe-joint")
 PEERS2 = ("random-search", "nsga2", "optuna-tpe", "optuna-nsga2")
-ALSO2 = ("tpe", "nsga3", "linas", "optuna-tpe/distinct", "optuna-nsga2/distinct")
+ALSO2 = ("tpe", "nsga3", "linas", "optuna-tpe-joint", "optuna-tpe/distinct", "optuna-nsga2/distinct")
 TITLES = {"optuna-tpe": "Optuna TPE", "optuna-tpe/distinct": "Optuna TPE, repeats free",
           "optuna-tpe-joint": "Optuna TPE, joint", "optuna-nsga2": "Optuna NSGA-II",
           "optuna-nsga2/distinct": "Optuna NSGA-II, repeats free"}
