@@ -5,8 +5,8 @@
  * Idea      What an adapter adds to a layer's output is linear, so that it can be added to the layer's weights (Hu et al.
  *           2022): scale = lora_alpha / r, or / sqrt(r) with use_rslora.
  * Reads     The base; one or more folders of adapter_config.json and adapter_model.safetensors, as PEFT saves them, with
- *           rank_pattern, alpha_pattern, fan_in_fan_out, DoRA. An adapter that was
- *           started by changing the base (PiSSA, OLoRA) is refused.
+ *           rank_pattern, alpha_pattern, fan_in_fan_out, DoRA. An adapter that was started by changing the base (PiSSA, OLoRA) is
+ *           refused.
  * Deviates  Sums are f32, rounded once, to the dtype of the base; PEFT rounds B A to the dtype of the adapter, and the
  *           weights again after each adapter. DoRA and whole tensors are of one adapter alone.
  * Cost      O(n r) time for n weights; r (rows + columns) floats of one matrix, and blocks.
