@@ -28,7 +28,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -329,19 +328,21 @@ static void done(setting *s)
     }
 }
 
-static cull_status one_seed(cull_ctx *cx, const cull__images *f, int i, figures *v)
+typedef struct {
+    cull__images f;
+    figures v;
+} check;
+
+static cull_status one_seed(cull_ctx *cx, void *arg, int i)
 {
+    check *c = arg;
     setting s = {0};
-    int n = snprintf(s.dir, sizeof s.dir, "%s/cull-breadcrumbs-XXXXXX", cull__tmpdir(cx));
-    if (n < 0 || (size_t)n >= sizeof s.dir)
-        return cull__fail(cx, CULL_EINPUT,
-                          "the name of the folder for temporary files is too long");
-    if (!mkdtemp(s.dir)) return cull__fail_errno(cx, s.dir, "cannot make the folder");
+    CULL_TRY(cull__claim_folder(cx, "breadcrumbs", sizeof s.dir, s.dir));
     cull_status st = memory(cx, &s);
-    if (st == CULL_OK) st = draw(cx, f, &s);
+    if (st == CULL_OK) st = draw(cx, &c->f, &s);
     if (st == CULL_OK) st = open_sets(cx, &s);
     if (st == CULL_OK) st = train_all(cx, &s);
-    if (st == CULL_OK) st = all_ways(cx, &s, i, v);
+    if (st == CULL_OK) st = all_ways(cx, &s, i, &c->v);
     done(&s);
     return st;
 }
@@ -395,24 +396,14 @@ static void all_figures(const figures *v, cull_claim_result *out)
 
 static cull_status run(cull_ctx *cx, const char *data_dir, int seeds, cull_claim_result *out)
 {
-    cull__images f;
-    figures *v;
-    uint64_t first = cull_ctx_seed(cx);
-    CULL_TRY(CULL_TMP0(cx, v, 1));
-    CULL_TRY(cull__fashion_open(cx, data_dir, &f));
-    cull_status s = CULL_OK;
-    for (int i = 0; s == CULL_OK && i < seeds; i++) {
-        cull__mark_t mark = cull__mark(cx);
-        cull_ctx_reseed(cx, first + (uint64_t)i);
-        cull__span(cx, i, i + 1, seeds);
-        s = one_seed(cx, &f, i, v);
-        cull__span(cx, 0, 0, 0);
-        cull__release(cx, mark);
-    }
-    cull__fashion_close(&f);
+    check *c;
+    CULL_TRY(CULL_TMP0(cx, c, 1));
+    CULL_TRY(cull__fashion_open(cx, data_dir, &c->f));
+    cull_status s = cull__claim_seeds(cx, seeds, one_seed, c);
+    cull__fashion_close(&c->f);
     CULL_TRY(s);
-    lines(v, seeds, out);
-    all_figures(v, out);
+    lines(&c->v, seeds, out);
+    all_figures(&c->v, out);
     out->note =
         "so small networks, of tasks so far apart, keep about a quarter of their accuracy when "
         "five are merged, in any of these ways; at the two tasks of the settings, task "

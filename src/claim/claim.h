@@ -55,6 +55,11 @@ void cull__claim_add_figure(cull_claim_result *r, const char *what, double value
 /* mean a / mean b of values that belong together, and its 95 % interval by a bootstrap of pairs. */
 cull_status cull__claim_ratio(cull_ctx *cx, const double *a, const double *b, int n, double *ratio,
                               double *lo, double *hi);
+/* `one` for seeds 0 .. seeds-1: the ctx's seed is so much higher in each, and its scratch goes back after it. */
+typedef cull_status cull__claim_seed_fn(cull_ctx *cx, void *arg, int seed);
+cull_status cull__claim_seeds(cull_ctx *cx, int seeds, cull__claim_seed_fn *one, void *arg);
+/* An empty folder of its own for the check's files, which the caller removes: its name into dir (size). */
+cull_status cull__claim_folder(cull_ctx *cx, const char *slug, size_t size, char *dir);
 /* Options "name=value name=value". */
 cull_status cull__claim_options(cull_ctx *cx, cull_opts *o, const char *text);
 

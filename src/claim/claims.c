@@ -1,9 +1,12 @@
 /* claims.c - the list of checks, the door to them, and what they share. */
+#define _GNU_SOURCE
 #include "claim/claim.h"
 #include "num/num.h"
 #include "score/score.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern const cull__claim cull__claim_archgym, cull__claim_autopeft, cull__claim_breadcrumbs,
@@ -179,6 +182,31 @@ cull_status cull__claim_array(cull_ctx *cx, const char *path, const char *name, 
     if (have == count) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT, "%s: %s has %lld numbers; there must be %lld", path, name,
                       (long long)have, (long long)count);
+}
+
+cull_status cull__claim_seeds(cull_ctx *cx, int seeds, cull__claim_seed_fn *one, void *arg)
+{
+    const uint64_t first = cull_ctx_seed(cx);
+    cull_status s = CULL_OK;
+    for (int i = 0; s == CULL_OK && i < seeds; i++) {
+        cull__mark_t mark = cull__mark(cx);
+        cull_ctx_reseed(cx, first + (uint64_t)i);
+        cull__span(cx, i, i + 1, seeds);
+        s = one(cx, arg, i);
+        cull__release(cx, mark);
+    }
+    cull__span(cx, 0, 0, 0);
+    cull_ctx_reseed(cx, first);
+    return s;
+}
+
+cull_status cull__claim_folder(cull_ctx *cx, const char *slug, size_t size, char *dir)
+{
+    int n = snprintf(dir, size, "%s/cull-%s-XXXXXX", cull__tmpdir(cx), slug);
+    if (n < 0 || (size_t)n >= size)
+        return cull__fail(cx, CULL_EINPUT,
+                          "the name of the folder for temporary files is too long");
+    return mkdtemp(dir) ? CULL_OK : cull__fail_errno(cx, dir, "cannot make the folder");
 }
 
 cull_status cull__claim_options(cull_ctx *cx, cull_opts *o, const char *text)
