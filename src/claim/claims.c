@@ -13,11 +13,11 @@ extern const cull__claim cull__claim_archgym, cull__claim_autopeft, cull__claim_
     cull__claim_color_filter, cull__claim_deeparchitect, cull__claim_dynas_t, cull__claim_elect,
     cull__claim_fbnetv3, cull__claim_fbnetv5, cull__claim_gbdt_nas, cull__claim_got_d,
     cull__claim_jei_dnn, cull__claim_kmq, cull__claim_layoutprompter, cull__claim_lottery_ticket,
-    cull__claim_metainf, cull__claim_moe2, cull__claim_nas_eval, cull__claim_optcs,
-    cull__claim_optfs, cull__claim_pcoreset, cull__claim_quickselection, cull__claim_rds_plus,
-    cull__claim_rethinking_pruning, cull__claim_router, cull__claim_select2reason,
-    cull__claim_specdec_pp, cull__claim_tadred, cull__claim_tarot, cull__claim_teach_show,
-    cull__claim_window_exit;
+    cull__claim_metainf, cull__claim_moe2, cull__claim_moe_inference_survey, cull__claim_nas_eval,
+    cull__claim_optcs, cull__claim_optfs, cull__claim_pcoreset, cull__claim_quickselection,
+    cull__claim_rds_plus, cull__claim_rethinking_pruning, cull__claim_router,
+    cull__claim_select2reason, cull__claim_specdec_pp, cull__claim_tadred, cull__claim_tarot,
+    cull__claim_teach_show, cull__claim_uncurl, cull__claim_window_exit;
 static const cull__claim *const all[] = {
     &cull__claim_archgym,
     &cull__claim_autopeft,
@@ -35,6 +35,7 @@ static const cull__claim *const all[] = {
     &cull__claim_layoutprompter,
     &cull__claim_lottery_ticket,
     &cull__claim_metainf,
+    &cull__claim_moe_inference_survey,
     &cull__claim_moe2,
     &cull__claim_nas_eval,
     &cull__claim_optcs,
@@ -49,6 +50,7 @@ static const cull__claim *const all[] = {
     &cull__claim_tadred,
     &cull__claim_tarot,
     &cull__claim_teach_show,
+    &cull__claim_uncurl,
     &cull__claim_window_exit,
 };
 enum { N = sizeof all / sizeof *all, MOST_SEEDS = 64 };

@@ -10,7 +10,7 @@ static bool is_no_method(const char *slug)
     static const char *const other[] = {
         "archgym",  "autopeft",   "deeparchitect",  "dynas-t",        "fbnetv3",
         "fbnetv5",  "jei-dnn",    "layoutprompter", "lottery-ticket", "rethinking-pruning",
-        "nas-eval", "specdec-pp", "teach-show"};
+        "nas-eval", "specdec-pp", "teach-show",     "uncurl",         "moe-inference-survey"};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (!strcmp(slug, other[i])) return true;
     return false;
