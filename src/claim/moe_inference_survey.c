@@ -14,7 +14,6 @@
 #include "num/num.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { EXPERTS = 8, LEFT = 6, DRAWS = 10, MOST = 16 };
 enum { RECONSTRUCTION, USAGE, WAYS };

@@ -1,7 +1,6 @@
 /* moe_text.c - see moe_text.h: four kinds of text, each of a rule that can be learnt and of chance that cannot. */
 #include "claim/moe_text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -65,7 +65,8 @@ typedef struct {
 cull_status cull__moe_net_new(cull_ctx *cx, const cull__moe_text *text, int64_t experts,
                               int64_t rows, cull__moe_net *out);
 void cull__moe_net_close(cull__moe_net *m);
-/* Rows x (n <= batch * context, width) through the experts of a layer. */
+/* Rows x (n <= batch * context, width) through the experts of a layer: (n, width). balance: what evens out usage is added
+ * to it; NULL = not wanted. */
 cull_var *cull__moe_layer(cull_tape *t, cull__moe_net *m, int layer, cull_var *x,
                           cull_var **balance);
 /* Steps on text of a kind (-1: all), at a rate that falls to 0. */
