@@ -74,12 +74,15 @@ typedef struct {
     double share;        /* of every group's units stay, between 0 and 1; 0 = not asked */
     double macs, params; /* at most so many stay; 0 = any */
     int64_t round;
+    bool
+        uniform; /* the limits are met by one share of every group, the largest that does: see below */
 } cull_surgery_target;
 /* clang-format off */
 #define CULL_SURGERY_TARGET {.size = sizeof(cull_surgery_target), .round = 8}
 /* clang-format on */
 /* macs, params: `round` units at a time go from the group where what is lost, the sum of their scores, is least for what
- * is saved, until the limits hold. Groups without a score stay whole. EINPUT: the limits cannot be met. */
+ * is saved, until the limits hold. Groups without a score stay whole. uniform: scores do not say how wide a group is, all go down alike, what architectures
+ * that were found are held against (Liu et al. 2019, section 5). EINPUT: the limits cannot be met. */
 CULL_API cull_status cull_surgery_choose(cull_ctx *cx, const cull_surgery *s, const double *score,
                                          const cull_surgery_target *t, bool *keep) CULL_CHECKED;
 /* Network slimming: of all units that may go and have a batch norm, the share `cut` of the smallest |gamma| goes,

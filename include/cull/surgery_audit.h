@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum { CULL_AUDIT_RATES = 4, CULL_AUDIT_ROWS = 5 + CULL_AUDIT_RATES };
+enum { CULL_AUDIT_RATES = 4, CULL_AUDIT_ROWS = 6 + CULL_AUDIT_RATES };
 typedef struct {
     size_t size;
     cull_fit_opts fit;   /* the full schedule, that of the whole network, but for its norm_l1 */
@@ -21,7 +21,9 @@ typedef struct {
     double rate[CULL_AUDIT_RATES];
     bool
         tune_full; /* one by the full schedule, too: as much training as scratch-E, on top of the whole network's */
-    double cap; /* scratch-B trains at most so many times as long */
+    bool
+        uniform; /* scratch-E of another network, too: every group cut by one share, to as many multiply-adds at most */
+    double cap;  /* scratch-B trains at most so many times as long */
 } cull_audit_opts;
 /* clang-format off */
 #define CULL_AUDIT_OPTS \
@@ -34,6 +36,7 @@ typedef enum {
     CULL_AUDIT_TUNED_FULL,
     CULL_AUDIT_SCRATCH_E,
     CULL_AUDIT_SCRATCH_B,
+    CULL_AUDIT_UNIFORM,
 } cull_audit_kind;
 typedef struct {
     cull_audit_kind kind;
@@ -41,6 +44,7 @@ typedef struct {
     int64_t epochs;  /* trained here */
     double accuracy; /* of classes, else NaN */
     double loss;
+    double macs; /* of its network */
 } cull_audit_row;
 typedef struct {
     int rows;

@@ -182,9 +182,9 @@ static const cull_input model_own[] = {
      "prune: which channels stay: the largest filters by |w| or w^2, the largest scales of batch "
      "norms, any (l1)"},
     {"audit", NULL,
-     "prune: fine-tune the smaller network on DATA, train it from scratch beside that, and judge "
-     "all by "
-     "--val; options of train are those of the whole network's training"},
+     "prune: fine-tune the smaller network on DATA, train it from scratch beside that, and uniform "
+     "widths where others were found, and judge all by --val; options of train are those of the "
+     "whole network's training"},
     {"seeds", "N", "prune --audit: so many, each with other first weights (1)"},
     {"round", "N", "prune: groups go down to multiples of N, and stay where they have no more (8)"},
     {NULL, NULL, NULL}};

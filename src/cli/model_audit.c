@@ -30,7 +30,8 @@ static void say_json_rows(const work *w)
         say_json(stdout, cull_audit_name(a->row[k].kind));
         printf(",\"rate\":");
         say_json_number(stdout, a->row[k].rate);
-        printf(",\"epochs\":%lld,\"accuracy\":[", (long long)a->row[k].epochs);
+        printf(",\"epochs\":%lld,\"macs\":%.0f,\"accuracy\":[", (long long)a->row[k].epochs,
+               a->row[k].macs);
         for (int i = 0; i < w->seeds; i++) {
             if (i) putchar(',');
             say_json_number(stdout, w->of[i].row[k].accuracy);
@@ -77,6 +78,7 @@ static int run(cli *c, work *w, cull_model *m, const cull_surgery *s, const bool
 {
     double seeds;
     w->o = (cull_audit_opts)CULL_AUDIT_OPTS;
+    w->o.uniform = has(c, "slim") || has(c, "macs") || has(c, "params"); /* widths were found */
     TRY(number_of(c, "seeds", 1, 1, MOST, true, &seeds));
     TRY(fitting_options(c, &w->o.fit));
     if (w->o.fit.checkpoint)

@@ -28,8 +28,13 @@ typedef struct {
 
 const char *cull_audit_name(cull_audit_kind kind)
 {
-    static const char *const name[] = {
-        "whole", "pruned", "fine-tuned", "fine-tuned, full schedule", "scratch-E", "scratch-B"};
+    static const char *const name[] = {"whole",
+                                       "pruned",
+                                       "fine-tuned",
+                                       "fine-tuned, full schedule",
+                                       "scratch-E",
+                                       "scratch-B",
+                                       "scratch-E, uniform widths"};
     return (size_t)kind < sizeof name / sizeof *name ? name[kind] : NULL;
 }
 
@@ -69,13 +74,13 @@ static cull_status judge_in_turn(const audit *a, cull_model *m, cull_audit_row *
 
 /* ---- what is trained ---- */
 
-/* The cut network as it is, or the same one with first weights of its own. */
-static cull_status add(const audit *a, trainings *t, cull_audit_kind kind, int64_t epochs,
-                       double rate, bool constant)
+/* The network that keep leaves as it is, or the same one with first weights of its own. */
+static cull_status add(const audit *a, trainings *t, cull_audit_kind kind, const bool *keep,
+                       int64_t epochs, double rate)
 {
     int i = t->n;
-    bool scratch = kind == CULL_AUDIT_SCRATCH_E || kind == CULL_AUDIT_SCRATCH_B;
-    CULL_TRY(cull_surgery_cut(a->cx, a->s, a->keep, &t->m[i]));
+    bool scratch = kind >= CULL_AUDIT_SCRATCH_E;
+    CULL_TRY(cull_surgery_cut(a->cx, a->s, keep, &t->m[i]));
     t->n++;
     if (scratch) {
         cull_model_opts mo = CULL_MODEL_OPTS;
@@ -92,13 +97,26 @@ static cull_status add(const audit *a, trainings *t, cull_audit_kind kind, int64
     t->fit[i].train.optim.norm_l1 = 0; /* it was to find what to cut */
     t->fit[i].train.epochs = epochs;
     t->fit[i].train.schedule.lr = rate;
-    if (constant) {
+    if (kind == CULL_AUDIT_TUNED) {
         t->fit[i].train.schedule.kind = CULL_LR_CONSTANT;
         t->fit[i].train.schedule.warmup = 0;
     }
     t->train[i] = t->fit[i].train;
-    t->row[i] = (cull_audit_row){.kind = kind, .rate = rate, .epochs = epochs};
+    t->row[i] = (cull_audit_row){
+        .kind = kind, .rate = rate, .epochs = epochs, .macs = cull_model_totals(t->m[i]).macs};
     return CULL_OK;
+}
+
+/* Trained anew only the widths count, and of whose filters they are does not. */
+static cull_status add_uniform(const audit *a, trainings *t, double macs)
+{
+    const cull_surgery_target to = {.size = sizeof to, .macs = macs, .round = 1, .uniform = true};
+    bool *keep;
+    double *score;
+    CULL_TRY(CULL_TMP(a->cx, keep, cull_surgery_units(a->s)));
+    CULL_TRY(CULL_TMP0(a->cx, score, cull_surgery_units(a->s)));
+    CULL_TRY(cull_surgery_choose(a->cx, a->s, score, &to, keep));
+    return add(a, t, CULL_AUDIT_UNIFORM, keep, a->o->fit.train.epochs, a->o->fit.train.schedule.lr);
 }
 
 static cull_status plan(const audit *a, trainings *t, double macs, double less)
@@ -108,11 +126,12 @@ static cull_status plan(const audit *a, trainings *t, double macs, double less)
     int64_t tune = o->tune_epochs ? o->tune_epochs : full < 4 ? 1 : full / 4;
     double rate = o->fit.train.schedule.lr, ratio = less > 0 ? macs / less : 1;
     if (ratio > o->cap) ratio = o->cap;
-    CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_B, llround((double)full * ratio), rate, false));
-    CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_E, full, rate, false));
-    if (o->tune_full) CULL_TRY(add(a, t, CULL_AUDIT_TUNED_FULL, full, rate, false));
+    CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_B, a->keep, llround((double)full * ratio), rate));
+    if (o->uniform) CULL_TRY(add_uniform(a, t, less));
+    CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_E, a->keep, full, rate));
+    if (o->tune_full) CULL_TRY(add(a, t, CULL_AUDIT_TUNED_FULL, a->keep, full, rate));
     for (int k = 0; k < o->rates; k++)
-        CULL_TRY(add(a, t, CULL_AUDIT_TUNED, tune, rate * o->rate[k], true));
+        CULL_TRY(add(a, t, CULL_AUDIT_TUNED, a->keep, tune, rate * o->rate[k]));
     return CULL_OK;
 }
 
@@ -134,8 +153,8 @@ static cull_status run(const audit *a, cull_model *whole, trainings *t, cull_aud
     cull_audit_row *r = out->row;
     cull_surgery_count(a->s, NULL, &out->macs[0], &out->params[0]);
     cull_surgery_count(a->s, a->keep, &out->macs[1], &out->params[1]);
-    r[0] = (cull_audit_row){.kind = CULL_AUDIT_WHOLE};
-    r[1] = (cull_audit_row){.kind = CULL_AUDIT_PRUNED};
+    r[0] = (cull_audit_row){.kind = CULL_AUDIT_WHOLE, .macs = out->macs[0]};
+    r[1] = (cull_audit_row){.kind = CULL_AUDIT_PRUNED, .macs = out->macs[1]};
     CULL_TRY(judge_in_turn(a, whole, r));
     CULL_TRY(cull_surgery_cut(a->cx, a->s, a->keep, &cut));
     cull_status s = judge_in_turn(a, cut, r + 1);

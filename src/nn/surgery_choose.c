@@ -135,14 +135,10 @@ static void take(choosing *c, int64_t g, int64_t n)
     c->left[g] -= n;
 }
 
-static cull_status begin(cull_ctx *cx, choosing *c)
+static void make_whole(choosing *c)
 {
     const cull_surgery *s = c->s;
     int64_t params;
-    CULL_TRY(order_of(cx, s, c->score, &c->order));
-    CULL_TRY(CULL_TMP(cx, c->left, s->groups));
-    CULL_TRY(CULL_TMP0(cx, c->made, s->m->layers));
-    CULL_TRY(CULL_TMP0(cx, c->read, s->m->layers));
     for (int64_t g = 0; g < s->groups; g++) c->left[g] = s->group[g].width;
     for (int i = 1; i < s->m->layers; i++) {
         c->made[i] = cull__surgery_made(s, i, NULL);
@@ -150,7 +146,25 @@ static cull_status begin(cull_ctx *cx, choosing *c)
     }
     cull_surgery_count(s, NULL, &c->macs, &params);
     c->params = (double)params;
+}
+
+static cull_status begin(cull_ctx *cx, choosing *c)
+{
+    const cull_surgery *s = c->s;
+    CULL_TRY(order_of(cx, s, c->score, &c->order));
+    CULL_TRY(CULL_TMP(cx, c->left, s->groups));
+    CULL_TRY(CULL_TMP0(cx, c->made, s->m->layers));
+    CULL_TRY(CULL_TMP0(cx, c->read, s->m->layers));
+    make_whole(c);
     return CULL_OK;
+}
+
+/* by_params: what is asked for next, where not both limits hold. */
+static bool within(choosing *c, const cull_surgery_target *t)
+{
+    bool macs = t->macs > 0 && c->macs > t->macs, params = t->params > 0 && c->params > t->params;
+    c->by_params = !macs;
+    return !macs && !params;
 }
 
 /* The group that loses least for what its next lot saves; -1 = none can lose any. */
@@ -187,16 +201,13 @@ static cull_status unreachable(cull_ctx *cx, const choosing *c, const cull_surge
 static cull_status within_limits(cull_ctx *cx, choosing *c, const cull_surgery_target *t)
 {
     double began = c->macs;
-    for (;;) {
-        bool macs = t->macs > 0 && c->macs > t->macs,
-             params = t->params > 0 && c->params > t->params;
-        if (!macs && !params) return CULL_OK;
-        c->by_params = !macs;
+    while (!within(c, t)) {
         int64_t g = cheapest(c);
         if (g < 0) return unreachable(cx, c, t);
         take(c, g, lot_of(c, g));
         CULL_TRY(cull__tick(cx, began - c->macs, began));
     }
+    return CULL_OK;
 }
 
 /* Every group to the multiple of `round` next to its share. */
@@ -210,11 +221,30 @@ static void by_share(choosing *c, double share)
     }
 }
 
+/* The largest share of every group that is within the limits: widths are counts, and halving comes to where none of
+ * them changes any more. */
+static cull_status uniformly(cull_ctx *cx, choosing *c, const cull_surgery_target *t)
+{
+    double lo = 0, hi = t->share > 0 ? t->share : 1;
+    if (within(c, t)) return CULL_OK;
+    by_share(c, lo);
+    if (!within(c, t)) return unreachable(cx, c, t);
+    for (int i = 0; i < 40; i++) {
+        double mid = (lo + hi) / 2;
+        make_whole(c);
+        by_share(c, mid);
+        *(within(c, t) ? &lo : &hi) = mid;
+    }
+    make_whole(c);
+    by_share(c, lo);
+    return CULL_OK;
+}
+
 static cull_status choose(cull_ctx *cx, choosing *c, const cull_surgery_target *t, bool *keep)
 {
     CULL_TRY(begin(cx, c));
     if (t->share > 0) by_share(c, t->share);
-    CULL_TRY(within_limits(cx, c, t));
+    CULL_TRY(t->uniform ? uniformly(cx, c, t) : within_limits(cx, c, t));
     keep_all(c->s, keep);
     for (int64_t g = 0; g < c->s->groups; g++)
         for (int64_t i = 0; i < c->s->group[g].width - c->left[g]; i++)

@@ -68,15 +68,16 @@ static cull_status audit(fixture *f, cull_audit *out)
                               &f->o, out);
 }
 
-/* Loss of the rows that judge after training as asked, by cull_fit alone. */
-static double alone(fixture *f, bool scratch, int64_t epochs, double rate, bool constant)
+/* Loss of the rows that judge after training what keep leaves as asked, by cull_fit alone. */
+static double alone(fixture *f, const bool *keep, bool scratch, int64_t epochs, double rate,
+                    bool constant)
 {
     const cull_fit_data d = {&f->set, 1};
     cull_fit_opts o = f->o.fit;
     cull_model *m;
     float out[VAL * 3];
     double loss;
-    ok(f->cx, cull_surgery_cut(f->cx, f->s, f->keep, &m));
+    ok(f->cx, cull_surgery_cut(f->cx, f->s, keep, &m));
     if (scratch) {
         char *text;
         ok(f->cx, cull_model_text(f->cx, m, false, &text));
@@ -119,19 +120,42 @@ static void rows(void **state)
         assert_int_equal(r->kind, want[i].kind);
         assert_int_equal(r->epochs, want[i].epochs);
         assert_true(r->rate == want[i].rate);
-        assert_true(r->loss ==
-                    alone(&f, want[i].scratch, want[i].epochs, want[i].rate, want[i].constant));
+        assert_true(r->loss == alone(&f, f.keep, want[i].scratch, want[i].epochs, want[i].rate,
+                                     want[i].constant));
         assert_true(r->accuracy >= 0 && r->accuracy <= 1);
     }
     /* 6 16 + 16 12 + 12 3 and 6 8 + 8 6 + 6 3: more than twice, so the cap; without it 6 324 / 114 */
     assert_true(a.macs[0] == 324 && a.macs[1] == 114);
     assert_int_equal(a.params[1], 6 * 8 + 8 + 16 + 8 * 6 + 6 + 6 * 3 + 3);
+    for (int i = 0; i < a.rows; i++) assert_true(a.row[i].macs == a.macs[i > 0]);
     f.o.cap = 100;
     f.o.rates = 0;
     f.o.tune_full = false;
     ok(f.cx, audit(&f, &a));
     assert_int_equal(a.rows, 4);
     assert_int_equal(a.row[3].epochs, 17);
+    /* 3 of 16 and 10 of 12 are 6 3 + 3 10 + 10 3 = 78; of uniform widths 6 and 4 are 72, and 6 and 5 are 81 */
+    const int64_t given[] = {-1, 3, 10, -1};
+    cull_surgery_target t = CULL_SURGERY_TARGET;
+    bool even[64];
+    double macs;
+    assert_int_equal(cull_surgery_groups(f.s), 4);
+    ok(f.cx, cull_surgery_widths(f.cx, f.s, f.score, given, f.keep));
+    t.uniform = true;
+    t.round = 1;
+    t.macs = 78;
+    ok(f.cx, cull_surgery_choose(f.cx, f.s, f.score, &t, even));
+    cull_surgery_count(f.s, even, &macs, NULL);
+    f.o.uniform = true;
+    f.o.fit.train.optim.norm_l1 = 0.1; /* of the whole network's training */
+    ok(f.cx, audit(&f, &a));
+    assert_int_equal(a.rows, 5);
+    assert_int_equal(a.row[3].kind, CULL_AUDIT_UNIFORM);
+    assert_true(a.macs[1] == 78 && a.row[3].macs == macs && macs == 72);
+    f.o.fit.train.optim.norm_l1 = 0;
+    assert_true(a.row[3].loss == alone(&f, even, true, 6, 0.2, false));
+    assert_true(a.row[2].loss == alone(&f, f.keep, true, 6, 0.2, false));
+    assert_string_equal(cull_audit_name(CULL_AUDIT_UNIFORM), "scratch-E, uniform widths");
     end(&f);
     cull_ctx_free(f.cx);
     assert_int_equal(h.live, 0);

@@ -220,6 +220,48 @@ static void shares(void **state)
     end(&f);
 }
 
+/* One share of all groups: of those on a grid that has every share at which a width changes, the largest within the
+ * limits. */
+static void uniform(void **state)
+{
+    (void)state;
+    fixture f;
+    double macs, now;
+    int64_t params, numbers;
+    begin(&f);
+    ok(f.cx, cull_surgery_score(f.cx, f.s, CULL_CHANNEL_L1, f.score));
+    cull_surgery_count(f.s, NULL, &macs, &params);
+    for (int k = 0; k < 40; k++) {
+        cull_surgery_target t = CULL_SURGERY_TARGET, of = CULL_SURGERY_TARGET;
+        t.macs = k % 2 ? 0 : macs * (1 - k * 0.024);
+        t.params = k % 3 ? 0.97 * (double)params * (1 - k * 0.02) : 0;
+        t.uniform = true;
+        t.round = of.round = 1;
+        int64_t wide[2] = {1, 1};
+        for (int i = 1; i <= 120; i++) {
+            of.share = i / 120.;
+            ok(f.cx, cull_surgery_choose(f.cx, f.s, f.score, &of, f.keep));
+            cull_surgery_count(f.s, f.keep, &now, &numbers);
+            if (t.macs > 0 && now > t.macs) break;
+            if (t.params > 0 && (double)numbers > t.params) break;
+            wide[0] = left(&f, A), wide[1] = left(&f, B);
+        }
+        ok(f.cx, cull_surgery_choose(f.cx, f.s, f.score, &t, f.keep));
+        assert_int_equal(left(&f, A), wide[0]);
+        assert_int_equal(left(&f, B), wide[1]);
+        t.share = 0.25; /* a limit of its own */
+        ok(f.cx, cull_surgery_choose(f.cx, f.s, f.score, &t, f.keep));
+        assert_int_equal(left(&f, A), wide[0] < 3 ? wide[0] : 3);
+        assert_int_equal(left(&f, B), wide[1] < 5 ? wide[1] : 5);
+    }
+    cull_surgery_target t = CULL_SURGERY_TARGET;
+    t.uniform = true;
+    t.macs = 10;
+    refused(f.cx, cull_surgery_choose(f.cx, f.s, f.score, &t, f.keep), CULL_EINPUT,
+            "10 multiply-adds are asked for, and the smallest network has");
+    end(&f);
+}
+
 /* ---- slimming: what is cut is the smallest of a sorted list ---- */
 
 static const char slimmed[] = "input 4x4x2\noutputs 3\n"
@@ -384,9 +426,9 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores),      cmocka_unit_test(widths), cmocka_unit_test(limits),
-        cmocka_unit_test(shares),      cmocka_unit_test(slim),   cmocka_unit_test(file),
-        cmocka_unit_test(wrong_files), cmocka_unit_test(memory),
+        cmocka_unit_test(scores), cmocka_unit_test(widths),      cmocka_unit_test(limits),
+        cmocka_unit_test(shares), cmocka_unit_test(uniform),     cmocka_unit_test(slim),
+        cmocka_unit_test(file),   cmocka_unit_test(wrong_files), cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -34,3 +34,4 @@ cull model prune one.safetensors rows.csv --val 20% --keep 0.5 --audit --epochs 
 sed 's/^relu/bn = batch_norm\nrelu/' net.model >bn.model
 cull model train bn.model rows.csv --epochs 20 --lr 0.05 --norm-l1 0.02 -q -o bn.safetensors
 cull model prune bn.safetensors --slim 0.5 -q -o slim.safetensors && cull model stat slim.safetensors | grep '^fc'
+cull model prune bn.safetensors rows.csv --val 20% --slim 0.5 --audit --epochs 4 --lr 0.05 -q | awk '{ sub(/ +[0-9.]+$/, ""); print }'
