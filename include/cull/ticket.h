@@ -68,8 +68,8 @@ typedef struct {
 typedef struct {
     size_t size;
     /* Optimiser (made anew for each training), schedule, batch, shards, smoothing, augmentation, seed; its
-     * epochs, patience and average do not count. A killed search goes on from its checkpoint with the round that it
-     * was in. */
+     * epochs, patience and average do not count. A killed search goes on behind the last step that it kept, or
+     * with the round that it was in where controls are trained beside. */
     cull_fit_opts fit;
     int rounds;         /* of pruning, after the whole network's training */
     double prune;       /* share of a layer's weights that goes in each */

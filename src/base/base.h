@@ -127,6 +127,10 @@ cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64
                             const cull__piece *piece, int pieces, bool *found);
 cull_status cull__loop_keep(cull_ctx *cx, const cull__loop *l, int64_t step, bool last,
                             const cull__piece *piece, int pieces);
+/* Of loops within a loop, which keeps what came of each: a run that goes on behind n of them counts them as found,
+ * and what one of them has kept is not wanted any more. */
+void cull__loop_skip(cull_ctx *cx, const char *what, int n);
+void cull__loop_drop(cull_ctx *cx, const cull__loop *l);
 
 /* Who carries shares and checkpoints to files and back; set by the job. Shares: open fills rank,
  * ranks and mine of st, and close makes the pieces whole. */
@@ -139,6 +143,7 @@ typedef struct {
                         const cull__piece *piece, int pieces, bool *found);
     cull_status (*keep)(cull_ctx *cx, void *user, const cull__loop *l, int64_t step, bool last,
                         const cull__piece *piece, int pieces);
+    void (*drop)(cull_ctx *cx, void *user, const cull__loop *l);
 } cull__carrier;
 void cull__carry(cull_ctx *cx, const cull__carrier *c); /* NULL = nobody; stages count from 0 */
 int cull__rank(const cull_ctx *cx);  /* 0 unless others stand beside this process */

@@ -210,3 +210,16 @@ cull_status cull__loop_keep(cull_ctx *cx, const cull__loop *l, int64_t step, boo
     if (l->number < 0) return CULL_OK;
     return c->keep(cx, c->user, l, step, last, piece, pieces);
 }
+
+void cull__loop_skip(cull_ctx *cx, const char *what, int n)
+{
+    const cull__carrier *c = cx->root->carrier;
+    if (cx->worker >= 0 || !c || !c->find) return;
+    while (n-- > 0) (void)number_of(cx, what, true);
+}
+
+void cull__loop_drop(cull_ctx *cx, const cull__loop *l)
+{
+    const cull__carrier *c = cx->root->carrier;
+    if (l->number >= 0 && c->drop) c->drop(cx, c->user, l);
+}

@@ -148,9 +148,7 @@ static const cull_input model_own[] = {
      "32 "
      "rows, at most 8)"},
     {"checkpoint", "DIR",
-     "train, ticket: keep the state in DIR (ticket: after each round), so that the same command "
-     "goes "
-     "on after it was killed"},
+     "train, ticket: keep the state in DIR, so that the same command goes on after it was killed"},
     {"plan", NULL, "train: say what would be done and what it holds; then stop"},
     {"rounds", "N", "ticket: rounds of pruning (15)"},
     {"prune", "SHARE", "ticket: of a layer's weights, pruned in each round (20%)"},

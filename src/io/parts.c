@@ -208,6 +208,15 @@ static cull_status keep(cull_ctx *cx, void *user, const cull__loop *l, int64_t s
     return CULL_OK;
 }
 
+static void drop(cull_ctx *cx, void *user, const cull__loop *l)
+{
+    const cull__parts *p = user;
+    char path[PATH];
+    head h = head_of(p, l->what, l->number, 0, 1, 0, 0);
+    path_of(p, &h, path);
+    if (cull__rank(cx) == 0) (void)unlink(path); /* it may never have been written */
+}
+
 /* ---- shares ---- */
 
 static head share_head(const cull__parts *p, const cull__stage *st, int rank, int64_t chunks,
@@ -435,7 +444,7 @@ static cull_status start(cull_ctx *cx, cull__parts *p, const cull__parts_opts *o
     if (o->loops && cull__rank(cx) == 0) CULL_TRY(sweep(cx, p, left_behind));
     p->carrier.user = p;
     if (o->loops)
-        p->carrier.find = find, p->carrier.keep = keep;
+        p->carrier.find = find, p->carrier.keep = keep, p->carrier.drop = drop;
     else
         p->carrier.open = share_open, p->carrier.close = share_close;
     cull__carry(cx, &p->carrier);

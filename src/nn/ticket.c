@@ -1,7 +1,8 @@
 /* ticket.c - lottery tickets: rounds of training, pruning and rewinding; networks to hold them against.
  *
- * A checkpoint is of whole rounds. What a round begins with follows from the masks and weights that those before
- * it have left, and so one that was killed within a round begins it again, to the same bits. */
+ * Checkpoints are of the rounds that are done, and of the steps of one that trains nothing but the ticket. What a
+ * round begins with follows from the masks and weights that those before it have left, so that one whose controls
+ * are trained beside it begins again, to the same bits. */
 #include "nn/ticket.h"
 #include "nn/fit.h"
 #include "nn/train.h"
@@ -211,6 +212,7 @@ static cull_status start(cull_ctx *cx, search *g, int way, int round)
                                      .o = g->o,
                                      .from = !round || again ? 0 : g->o->rewind,
                                      .seed = g->seed,
+                                     .kept = g->kept,
                                      .rewind = wants_rewind ? g->t->rewound : NULL,
                                      .best = way == CULL_TICKET_OWN ? g->t->trained : NULL};
     return CULL_OK;
@@ -223,6 +225,11 @@ static bool controlled(const cull_ticket_opts *o, int round)
     bool in = !o->at;
     for (int i = 0; i < o->ats; i++) in |= o->at[i] == round || o->one_shot;
     return round > 0 && in;
+}
+
+static bool alone(const cull_ticket_opts *o, int round)
+{
+    return !controlled(o, round) || !(o->controls & ~(1u << CULL_TICKET_OWN));
 }
 
 static cull_status one_way(cull_ctx *cx, void *arg, int64_t i, int64_t lo, int64_t hi)
@@ -356,6 +363,13 @@ static void list_pieces(search *g)
     memcpy(g->piece, is, sizeof is);
 }
 
+cull_status cull__ticket_of_another(cull_ctx *cx)
+{
+    return cull__fail(cx, CULL_EINPUT,
+                      "the checkpoint is of tickets with other data, options or first weights; "
+                      "remove it, or use another folder");
+}
+
 /* Rounds that a run before this one has done. */
 static cull_status resume(cull_ctx *cx, search *g, int64_t *done)
 {
@@ -365,10 +379,8 @@ static cull_status resume(cull_ctx *cx, search *g, int64_t *done)
     *done = 0;
     CULL_TRY(cull__loop_find(cx, "lottery tickets", &g->loop, done, g->piece, PIECES, &found));
     if (!found) return CULL_OK;
-    if (g->kept != hash || *done < 1 || *done > g->t->count)
-        return cull__fail(cx, CULL_EINPUT,
-                          "the checkpoint is of tickets with other data, options or first weights; "
-                          "remove it, or use another folder");
+    if (g->kept != hash || *done < 1 || *done > g->t->count) return cull__ticket_of_another(cx);
+    for (int i = 0; i < *done; i++) cull__loop_skip(cx, CULL__TICKET_LOOP, alone(g->o, i));
     unpack(mask_of(g->t, (int)*done - 1), g->t->size, g->mask);
     note(g, (int)*done - 1);
     return CULL_OK;
@@ -385,7 +397,9 @@ static cull_status one_round(cull_ctx *cx, search *g, int i)
     if (!i) CULL_TRY(check_left(cx, g));
     CULL_TRY(train_all(cx, g, i));
     for (int k = 0; k < g->ways; k++) t->round[i].run[g->way[k]] = g->job[g->way[k]].run;
-    return cull__loop_keep(cx, &g->loop, i + 1, i + 1 == t->count, g->piece, PIECES);
+    CULL_TRY(cull__loop_keep(cx, &g->loop, i + 1, true, g->piece, PIECES));
+    for (int k = 0; k < g->ways; k++) cull__loop_drop(cx, &g->job[g->way[k]].loop);
+    return CULL_OK;
 }
 
 static cull_status rounds(cull_ctx *cx, search *g)

@@ -11,6 +11,14 @@
 #include <string.h>
 
 enum { JUDGED = 256 }; /* rows of a batch, at least, where nothing is trained */
+enum { PIECES = 6 };
+
+/* What a checkpoint carries besides arrays. */
+typedef struct {
+    uint64_t kept;
+    int64_t optim_steps;
+    cull_ticket_run run; /* so far; seconds: of all processes */
+} head;
 
 typedef struct {
     cull__ticket_job *j;
@@ -23,6 +31,10 @@ typedef struct {
     const float **grad; /* of each shard, as the next two */
     double *share, *loss;
     float *best, *out;
+    head at;
+    cull__piece piece[PIECES];
+    int pieces;
+    double began; /* when this process would have, had it done all */
 } run;
 
 static cull_status prepare(cull_ctx *cx, run *r)
@@ -40,7 +52,7 @@ static cull_status prepare(cull_ctx *cx, run *r)
     CULL_TRY(CULL_TMP(cx, r->grad, shards));
     CULL_TRY(CULL_TMP(cx, r->share, shards));
     CULL_TRY(CULL_TMP(cx, r->loss, shards));
-    CULL_TRY(CULL_TMP(cx, r->best, cull_params_size(r->q.params)));
+    CULL_TRY(CULL_TMP0(cx, r->best, cull_params_size(r->q.params)));
     CULL_TRY(CULL_TMP(cx, r->out, r->test_n * r->q.outs));
     CULL_TRY(cull__row_list(cx, d->val_row, d->n, d->val_n, &r->val_row));
     if (d->test_n > 0)
@@ -152,16 +164,56 @@ static void hand_out(const run *r, const float *from, float *to)
         memcpy(to, from, (size_t)cull_params_size(r->q.params) * sizeof *to);
 }
 
+/* ---- checkpoints ---- */
+
+static void piece(run *r, void *at, int64_t n, size_t size)
+{
+    r->piece[r->pieces++] = (cull__piece){at, 0, (uint64_t)n * size};
+}
+
+/* The step to begin with: behind the last one that a process before this one has kept. */
+static cull_status resume(cull_ctx *cx, run *r)
+{
+    cull__ticket_job *j = r->j;
+    int64_t size = cull_params_size(r->q.params);
+    bool found;
+    r->step = j->from;
+    r->at.kept = j->kept;
+    piece(r, &r->at, 1, sizeof r->at);
+    piece(r, cull_params_value(r->q.params), size, sizeof(float));
+    for (int i = 0; i < cull_optim_count(r->optim); i++)
+        piece(r, cull_optim_array(r->optim, i, NULL), size, sizeof(float));
+    piece(r, r->best, size, sizeof(float));
+    if (j->rewind) piece(r, j->rewind, cull_params_size(j->m->params), sizeof(float));
+    CULL_TRY(
+        cull__loop_find(cx, CULL__TICKET_LOOP, &j->loop, &r->step, r->piece, r->pieces, &found));
+    if (!found) return CULL_OK;
+    if (r->at.kept != j->kept) return cull__ticket_of_another(cx);
+    cull_optim_set_steps(r->optim, r->at.optim_steps);
+    j->run = r->at.run;
+    r->began -= j->run.seconds;
+    return CULL_OK;
+}
+
+static cull_status keep(cull_ctx *cx, run *r)
+{
+    r->at.optim_steps = cull_optim_steps(r->optim);
+    r->at.run = r->j->run;
+    r->at.run.seconds = cull__now() - r->began;
+    return cull__loop_keep(cx, &r->j->loop, r->step + 1, false, r->piece, r->pieces);
+}
+
 static cull_status steps(cull_ctx *cx, run *r)
 {
     const cull_ticket_opts *o = r->j->o;
     int64_t every = o->every ? o->every : r->per;
-    for (r->step = r->j->from; r->step < o->steps; r->step++) {
+    for (; r->step < o->steps; r->step++) {
         if (r->j->rewind && r->step == o->rewind)
             hand_out(r, cull_params_value(r->q.params), r->j->rewind);
         CULL_TRY(cull__tick(cx, (double)(r->step - r->j->from), (double)(o->steps - r->j->from)));
         CULL_TRY(one_step(cx, r));
         if ((r->step + 1) % every == 0 || r->step + 1 == o->steps) CULL_TRY(validate(cx, r));
+        CULL_TRY(keep(cx, r));
     }
     return CULL_OK;
 }
@@ -193,6 +245,7 @@ static cull_status train(cull_ctx *cx, run *r)
     CULL_TRY(cull__model_thin(cx, r->j->m, r->j->o->sparse, &r->thin));
     if (r->thin) r->net = r->thin;
     CULL_TRY(prepare(cx, r));
+    CULL_TRY(resume(cx, r));
     CULL_TRY(steps(cx, r));
     CULL_TRY(judge(cx, r));
     hand_out(r, cull_params_value(r->q.params), cull_params_value(r->j->m->params));
@@ -202,8 +255,7 @@ static cull_status train(cull_ctx *cx, run *r)
 
 cull_status cull__ticket_train(cull_ctx *cx, cull__ticket_job *j)
 {
-    double began = cull__now();
-    run r = {.j = j, .net = j->m};
+    run r = {.j = j, .net = j->m, .began = cull__now()};
     j->run = (cull_ticket_run){0};
     cull__mark_t mark = cull__mark(cx);
     cull_status s = train(cx, &r);
@@ -212,6 +264,6 @@ cull_status cull__ticket_train(cull_ctx *cx, cull__ticket_job *j)
     cull_model_free(r.thin);
     cull__release(cx, mark);
     j->run.there = s == CULL_OK;
-    j->run.seconds = cull__now() - began;
+    j->run.seconds = cull__now() - r.began;
     return s;
 }
