@@ -63,6 +63,7 @@ typedef struct {
     const char *opt[16];
     const char *rule[4];
     const char *activations;
+    bool sparse; /* the result is packed */
 } pruning_run;
 
 static inline cull_status prune_file(cull_ctx *cx, const pruning_run *r, const char *in,
@@ -78,7 +79,8 @@ static inline cull_status prune_file(cull_ctx *cx, const pruning_run *r, const c
     if (s == CULL_OK) s = cull_checkpoint_open(cx, in_dir(in), &ck);
     if (s == CULL_OK && r->activations) s = cull_checkpoint_open(cx, in_dir(r->activations), &act);
     const cull_checkpoint *const model[] = {ck, ck};
-    cull_weights_problem p = {.model = model, .models = 1, .activations = act, .rule = r->rule};
+    cull_weights_problem p = {
+        .model = model, .models = 1, .activations = act, .rule = r->rule, .sparse = r->sparse};
     while (p.rules < 4 && r->rule[p.rules]) p.rules++;
     if (s == CULL_OK) s = cull_weights_run(cx, m, o, &p, in_dir(out), report);
     cull_checkpoint_free(act);

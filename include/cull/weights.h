@@ -5,6 +5,7 @@
 #define CULL_WEIGHTS_H
 #include "cull/checkpoint.h"
 #include "cull/method.h"
+#include "cull/pack.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,9 @@ typedef struct cull_weights_problem {
     bool common_rows;  /* tensors that differ in rows alone: the rows that all have */
     const char *
         manifest; /* text of one: the choice that a method made before is made again; NULL = none */
+    bool
+        sparse; /* tensors that get smaller so are packed (cull/pack.h); never on disk as they were */
+    const char *packing; /* then: of every tensor that it suits; NULL = the smallest */
 } cull_weights_problem;
 enum { CULL_WEIGHTS_MODELS = 32 };
 
@@ -40,6 +44,7 @@ typedef struct {
     int64_t zeroed, pruned_of; /* of methods that prune: numbers that became 0, of so many */
     int64_t
         unequal; /* tensors that are copied from the first although another model's is not the same */
+    cull_pack_report packed; /* of a sparse result, after the run */
 } cull_weights_report;
 
 /* m (a method of task weights; opts NULL = defaults) on p; the result goes to `out`, a file or a folder, where nothing

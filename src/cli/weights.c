@@ -118,12 +118,13 @@ static int take_problem(work *w)
 }
 
 /* ---- what is told ---- */
-static void say_report(cli *c, const cull_weights_report *r, const char *holds)
+static void say_report(cli *c, const cull_weights_report *r, bool sparse)
 {
     char read[32], written[32], held[32];
-    talk(c, "%" PRId64 " tensors, %" PRId64 " computed; reads %s, writes %s, %s %s", r->tensors,
-         r->computed, cull_format_bytes(r->read, read), cull_format_bytes(r->written, written),
-         holds, cull_format_bytes(r->held, held));
+    talk(c, "%" PRId64 " tensors, %" PRId64 " computed; reads %s, writes %s%s%s, holds at most %s",
+         r->tensors, r->computed, cull_format_bytes(r->read, read), sparse ? "at most " : "",
+         cull_format_bytes(r->written, written), sparse ? " (packed, first to tmpdir)" : "",
+         cull_format_bytes(r->held, held));
 }
 
 static void say_json_report(const cull_weights_report *r)
@@ -154,9 +155,9 @@ static int run_method(work *w)
         return fail(c, USAGE, "%s wants a checkpoint: a .safetensors file, an index or a folder",
                     c->method->slug);
     TRY(take_problem(w));
-    if (!plan) TRY(weights_storing(c, &w->p));
+    TRY(weights_storing(c, &w->p));
     TRY(check(c, cull_weights_plan(c->cx, c->method, w->opts, &w->p, &r)));
-    say_report(c, &r, "holds at most");
+    say_report(c, &r, w->p.sparse);
     if (!plan)
         TRY(c->rest < 0 ? weights_result(c, w->opts, &w->p, &r)
                         : weights_soup(c, w->opts, &w->p, &r));

@@ -4,8 +4,8 @@
 #include "cli.h"
 #include "cull/weights.h"
 
-/* Whether --store and --mask are for this method and these files; before anything is computed. */
-int weights_storing(cli *c, const cull_weights_problem *p);
+/* Whether --store and --mask are for this method and these files; before anything is computed. Sets how p's result is stored. */
+int weights_storing(cli *c, cull_weights_problem *p);
 /* The method's result to -o, as --store and --mask want it. */
 int weights_result(cli *c, const cull_opts *opts, const cull_weights_problem *p,
                    cull_weights_report *r);

@@ -135,40 +135,14 @@ int apply_mask(cli *c)
 
 /* ---- results of methods ---- */
 
-static int pack_result(cli *c, const char *dense, const cull_checkpoint *like)
-{
-    cull_pack_opts o;
-    cull_pack_report r;
-    cull_checkpoint *ck;
-    TRY(take_opts(c, &o));
-    o.like = like;
-    TRY(check(c, cull_checkpoint_open(c->cx, dense, &ck)));
-    int rc = check(c, cull_checkpoint_pack(c->cx, ck, c->out[0], &o, &r));
-    cull_checkpoint_free(ck);
-    TRY(rc);
-    say_sizes(c, "packed", &r);
-    return DONE;
-}
-
-static int mask_result(cli *c, const char *dense)
+static int mask_result(cli *c)
 {
     cull_pack_report r;
     const char *mask = value_of(c, "mask", NULL);
     if (!mask) return DONE;
-    TRY(make_mask(c, c->input[0], dense, mask, &r));
+    TRY(make_mask(c, c->input[0], c->out[0], mask, &r));
     say_sizes(c, "masked", &r);
     return DONE;
-}
-
-/* The dense result stands beside OUT until it is packed. */
-static int packed_result(cli *c, const cull_opts *opts, const cull_weights_problem *p, char *dense,
-                         cull_weights_report *r)
-{
-    cull_weights_problem one = *p;
-    one.shard = 0;
-    TRY(check(c, cull_weights_run(c->cx, c->method, opts, &one, dense, r)));
-    TRY(mask_result(c, dense));
-    return pack_result(c, dense, p->model[0]);
 }
 
 /* Shapes and config stay as they are: methods that set a share of the numbers to 0. */
@@ -179,7 +153,7 @@ static bool prunes(const cull_method *m)
     return false;
 }
 
-int weights_storing(cli *c, const cull_weights_problem *p)
+int weights_storing(cli *c, cull_weights_problem *p)
 {
     int store;
     const char *mask = value_of(c, "mask", NULL);
@@ -191,25 +165,17 @@ int weights_storing(cli *c, const cull_weights_problem *p)
     if (mask && !c->method->run.weights->keep)
         return fail(c, USAGE, "--mask says which weights stay as they are; %s changes them",
                     c->method->slug);
-    if (mask && (one_file(mask, c->input[0]) || one_file(mask, c->out[0])))
+    if (mask && (one_file(mask, c->input[0]) || (c->outs && one_file(mask, c->out[0]))))
         return fail(c, USAGE, "--mask %s is also the checkpoint", mask);
-    return store ? check(c, cull_checkpoint_apart(c->cx, p->model[0], c->out[0])) : DONE;
+    p->sparse = store;
+    p->packing = value_of(c, "packing", NULL);
+    return DONE;
 }
 
 int weights_result(cli *c, const cull_opts *opts, const cull_weights_problem *p,
                    cull_weights_report *r)
 {
-    int store;
-    char *dense;
-    TRY(choice_of(c, "store", "dense", "dense|sparse", &store));
-    if (!store) {
-        TRY(check(c, cull_weights_run(c->cx, c->method, opts, p, c->out[0], r)));
-        return mask_result(c, c->out[0]);
-    }
-    if (asprintf(&dense, "%s.dense-%ld.safetensors", c->out[0], (long)getpid()) < 0)
-        return fail(c, FAILED, "out of memory");
-    int rc = packed_result(c, opts, p, dense, r);
-    unlink(dense);
-    free(dense);
-    return rc;
+    TRY(check(c, cull_weights_run(c->cx, c->method, opts, p, c->out[0], r)));
+    if (p->sparse) say_sizes(c, "packed", &r->packed);
+    return mask_result(c);
 }

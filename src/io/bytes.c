@@ -34,6 +34,20 @@ bool cull__write_all(int fd, const void *p, size_t n)
     return true;
 }
 
+bool cull__write_all_at(int fd, const void *p, size_t n, uint64_t at)
+{
+    const char *from = p;
+    while (n) {
+        ssize_t k = pwrite(fd, from, n > 1 << 30 ? 1 << 30 : n, (off_t)at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return false;
+        from += k;
+        at += (uint64_t)k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
 cull_status cull__spool_new(cull_ctx *cx, int *fd)
 {
     const char *dir = cull__tmpdir(cx);

@@ -45,6 +45,8 @@ cull_status cull__spool_new(cull_ctx *cx, int *fd);
 cull_status cull__bytes_map_fd(cull_ctx *cx, int fd, const char *name, cull__bytes *out);
 /* All of p[0..n) to fd; false with errno set. */
 bool cull__write_all(int fd, const void *p, size_t n);
+/* The same from byte `at` of the file on; several threads may. */
+bool cull__write_all_at(int fd, const void *p, size_t n, uint64_t at);
 /* n zeroed bytes to read and write: in memory, or of an unlinked, mapped file in tmpdir when `disk`. */
 cull_status cull__spill_new(cull_ctx *cx, uint64_t n, bool disk, cull__bytes *out, void **at);
 

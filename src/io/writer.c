@@ -216,18 +216,10 @@ cull_status cull__writer_room(cull_ctx *cx, cull__writer *w, uint64_t bytes)
 
 cull_status cull__write_at(cull_ctx *cx, cull__writer *w, const void *p, size_t n, uint64_t at)
 {
-    const char *from = p;
     if (!w->own || w->z_live || w->zstd)
         return cull__fail(cx, CULL_EINTERNAL, "%s: no file to write at any place", w->path);
-    while (n) {
-        ssize_t k = pwrite(w->fd, from, n > 1 << 30 ? 1 << 30 : n, (off_t)at);
-        if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return cull__fail_errno(cx, w->path, "cannot write");
-        from += k;
-        at += (uint64_t)k;
-        n -= (size_t)k;
-    }
-    return CULL_OK;
+    if (cull__write_all_at(w->fd, p, n, at)) return CULL_OK;
+    return cull__fail_errno(cx, w->path, "cannot write");
 }
 
 /* The new name must survive a crash as the bytes do. */

@@ -14,6 +14,7 @@
 #include "num/cast.h"
 #include "repr/checkpoint.h"
 #include "repr/checkpoint_place.h"
+#include "repr/checkpoint_sparse.h"
 
 enum { BUFFER = 64 * 1024, COPY = 4 << 20 };
 
@@ -234,17 +235,21 @@ cull_status cull_checkpoint_write_bytes(cull_ctx *cx, cull_checkpoint_writer *w,
     return CULL_OK;
 }
 
-static cull_status no_place(cull_ctx *cx, const output *t, int64_t i, float f)
+cull_status cull__checkpoint_narrow(cull_ctx *cx, const char *name, const char *dtype, int64_t from,
+                                    const float *x, int64_t n, void *out)
 {
+    int size, form = cull__safetensors_form(dtype, &size);
+    int64_t bad = cull__narrow(cx, form, x, n, out);
     char v[32], most[32];
-    if (isinf(f))
+    if (bad < 0) return CULL_OK;
+    if (isinf(x[bad]))
         return cull__fail(cx, CULL_EINPUT,
                           "tensor '%.100s': number %" PRId64 " is infinite, and %s has no infinity",
-                          t->name, i, t->dtype);
+                          name, from + bad, dtype);
     return cull__fail(cx, CULL_EINPUT,
-                      "tensor '%.100s': number %" PRId64 " is %s, past the largest of %s, %s",
-                      t->name, i, cull__format_f64((double)f, v), t->dtype,
-                      cull__format_f64(cull__form_most(t->form), most));
+                      "tensor '%.100s': number %" PRId64 " is %s, past the largest of %s, %s", name,
+                      from + bad, cull__format_f64((double)x[bad], v), dtype,
+                      cull__format_f64(cull__form_most(form), most));
 }
 
 static bool floats(int form)
@@ -270,8 +275,8 @@ cull_status cull_checkpoint_write(cull_ctx *cx, cull_checkpoint_writer *w, int64
     unsigned char some[BUFFER];
     int64_t step = BUFFER / t->size;
     for (int64_t k = 0; k < n; k += step) {
-        int64_t m = n - k < step ? n - k : step, bad = cull__narrow(cx, t->form, x + k, m, some);
-        if (bad >= 0) return no_place(cx, t, from + k + bad, x[k + bad]);
+        int64_t m = n - k < step ? n - k : step;
+        CULL_TRY(cull__checkpoint_narrow(cx, t->name, t->dtype, from + k, x + k, m, some));
         CULL_TRY(cull_checkpoint_write_bytes(cx, w, i, (uint64_t)(from + k) * size, some,
                                              (uint64_t)m * size));
     }

@@ -1,6 +1,8 @@
 /* weights.c - the door to every method of task weights. */
 #include "task/weights.h"
 
+#include "repr/checkpoint_sparse.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +13,8 @@ typedef struct {
     const cull_method *m;
     const cull_weights_fns *fns;
     cull__rules *rules;
-    cull_checkpoint_writer *out;
+    cull_checkpoint_writer *out; /* or packer, of a sparse result */
+    cull__packer *packer;
     _Atomic int64_t zeroed; /* numbers that a method's keep left out */
     void *state;
     int64_t cap; /* of items */
@@ -234,6 +237,8 @@ static void expect(const cull_ctx *cx, run *r)
     cull_weights_report *p = &r->report;
     uint64_t own = 0;
     double passes = 0;
+    int64_t most = 0;
+    bool sparse = r->w.problem->sparse; /* counted before it is packed */
     int threads = cull_ctx_threads(cx);
     if (r->fns->plan) r->fns->plan(&r->w, threads, &own, &passes);
     p->tensors = r->w.items;
@@ -243,11 +248,13 @@ static void expect(const cull_ctx *cx, run *r)
         p->computed += !it->copy;
         if (r->fns->keep && !it->copy) p->pruned_of += it->t.n;
         p->written += it->t.bytes;
-        p->read += (uint64_t)(it->copy ? reads : reads * (1 + passes));
+        p->read += (uint64_t)(reads * (1 + sparse + (it->copy ? 0 : passes)));
+        most = it->t.n > most ? it->t.n : most;
     }
     /* a block of each source, the one that is made, the one that is written, and the method's own */
     uint64_t block = (uint64_t)CULL_WEIGHTS_BLOCK * sizeof(float) * (uint64_t)(r->w.sources + 3);
     p->held = cull_ctx_held(cx) + own + block * (uint64_t)threads;
+    if (sparse) p->held += cull__packer_bytes(most, threads);
 }
 
 /* ---- the run ---- */
@@ -279,7 +286,8 @@ static void clear(unsigned char *out, size_t size, const uint8_t *keep, int64_t 
 #undef CLEAR
 
 /* What the method does not keep becomes 0; all else has the bits it had, unless it is to be of another dtype. */
-static cull_status keep_block(cull_ctx *cx, const pass *p, int64_t lo, int64_t n)
+static cull_status kept(cull_ctx *cx, const pass *p, int64_t lo, int64_t n, bool again,
+                        unsigned char **out, bool *f32)
 {
     const run *r = p->r;
     const cull_checkpoint *ck = r->w.source[r->w.first];
@@ -287,40 +295,74 @@ static cull_status keep_block(cull_ctx *cx, const pass *p, int64_t lo, int64_t n
     const cull_tensor *t = cull_checkpoint_at(ck, from);
     bool same = !strcmp(t->dtype, p->it->t.dtype);
     size_t size = same ? t->bytes / (uint64_t)t->n : sizeof(float);
-    unsigned char *out;
     uint8_t *keep;
-    CULL_TRY(CULL_TMP(cx, out, n * (int64_t)size));
+    *f32 = !same;
+    CULL_TRY(CULL_TMP(cx, *out, n * (int64_t)size));
     CULL_TRY(CULL_TMP(cx, keep, n));
     CULL_TRY(r->fns->keep(cx, &r->w, p->it, r->state, p->own, lo, n, keep));
-    CULL_TRY(same ? cull_checkpoint_raw(cx, ck, from, lo, n, out)
-                  : cull_checkpoint_read(cx, ck, from, lo, n, (float *)out));
-    clear(out, size, keep, n);
+    CULL_TRY(same ? cull_checkpoint_raw(cx, ck, from, lo, n, *out)
+                  : cull_checkpoint_read(cx, ck, from, lo, n, (float *)*out));
+    clear(*out, size, keep, n);
     int64_t stay = 0;
     for (int64_t i = 0; i < n; i++) stay += keep[i];
-    *p->zeroed += n - stay;
-    if (!same) return cull_checkpoint_write(cx, r->out, p->at, lo, (const float *)out, n);
-    return cull_checkpoint_write_bytes(cx, r->out, p->at, (uint64_t)lo * size, out,
-                                       (uint64_t)n * size);
+    if (!again) *p->zeroed += n - stay;
+    return CULL_OK;
+}
+
+/* Numbers [lo, hi) of the item, in the arena: f32, or its own bytes. */
+static cull_status make(cull_ctx *cx, const pass *p, int64_t lo, int64_t hi, bool again,
+                        unsigned char **out, bool *f32)
+{
+    const run *r = p->r;
+    const cull_tensor *t = &p->it->t;
+    if (r->fns->keep && !p->it->copy) return kept(cx, p, lo, hi - lo, again, out, f32);
+    uint64_t size = t->n && !t->floating ? t->bytes / (uint64_t)t->n : sizeof(float);
+    *f32 = t->floating;
+    CULL_TRY(CULL_TMP(cx, *out, (hi - lo) * (int64_t)size));
+    if (p->it->copy) return cull_weights_read(cx, &r->w, p->it, 0, lo, hi - lo, (float *)*out);
+    return r->fns->block(cx, &r->w, p->it, r->state, p->own, lo, hi - lo, (float *)*out);
 }
 
 static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const pass *p = arg;
-    const run *r = p->r;
     const cull_tensor *t = &p->it->t;
-    uint64_t size = t->n && !t->floating ? t->bytes / (uint64_t)t->n : sizeof(float);
     unsigned char *out;
+    bool f32;
     (void)chunk;
-    if (r->fns->keep && !p->it->copy) return keep_block(cx, p, lo, hi - lo);
-    CULL_TRY(CULL_TMP(cx, out, (hi - lo) * (int64_t)size));
-    if (p->it->copy)
-        CULL_TRY(cull_weights_read(cx, &r->w, p->it, 0, lo, hi - lo, (float *)out));
-    else
-        CULL_TRY(r->fns->block(cx, &r->w, p->it, r->state, p->own, lo, hi - lo, (float *)out));
-    if (t->floating)
-        return cull_checkpoint_write(cx, r->out, p->at, lo, (const float *)out, hi - lo);
-    return cull_checkpoint_write_bytes(cx, r->out, p->at, (uint64_t)lo * size, out,
+    CULL_TRY(make(cx, p, lo, hi, false, &out, &f32));
+    if (f32) return cull_checkpoint_write(cx, p->r->out, p->at, lo, (const float *)out, hi - lo);
+    uint64_t size = t->bytes / (uint64_t)t->n;
+    return cull_checkpoint_write_bytes(cx, p->r->out, p->at, (uint64_t)lo * size, out,
                                        (uint64_t)(hi - lo) * size);
+}
+
+/* The same for who packs: bytes of the item's dtype. Blocks are those of a run that does not pack. */
+static cull_status bytes(cull_ctx *cx, const void *arg, int64_t lo, int64_t hi, bool again,
+                         const uint8_t **out)
+{
+    const pass *p = arg;
+    const cull_tensor *t = &p->it->t;
+    int64_t size = (int64_t)(t->bytes / (uint64_t)t->n);
+    uint8_t *own;
+    CULL_TRY(CULL_TMP(cx, own, (hi - lo) * size));
+    *out = own;
+    for (int64_t at = lo, end; at < hi; at = end) {
+        unsigned char *x;
+        bool f32;
+        end = (at / CULL_WEIGHTS_BLOCK + 1) * CULL_WEIGHTS_BLOCK;
+        if (end > hi) end = hi;
+        cull__mark_t mark = cull__mark(cx);
+        cull_status s = make(cx, p, at, end, again, &x, &f32);
+        if (s == CULL_OK && f32)
+            s = cull__checkpoint_narrow(cx, t->name, t->dtype, at, (const float *)x, end - at,
+                                        own + (at - lo) * size);
+        else if (s == CULL_OK)
+            memcpy(own + (at - lo) * size, x, (size_t)((end - at) * size));
+        cull__release(cx, mark);
+        CULL_TRY(s);
+    }
+    return CULL_OK;
 }
 
 /* Copied from source 0; whether the others have the same is told at the end. */
@@ -341,7 +383,9 @@ static cull_status copy(cull_ctx *cx, run *r, int64_t i)
         cull__log(cx, CULL_LOG_WARN, "'%s' is copied from %s; that of %s is not the same", t->name,
                   path_of(r, 0), path_of(r, s));
     }
-    return cull_checkpoint_copy(cx, r->out, i, r->w.source[0], it->from);
+    if (!r->packer) return cull_checkpoint_copy(cx, r->out, i, r->w.source[0], it->from);
+    cull__pack_source from = {&it->t, NULL, NULL, r->w.source[0], it->from};
+    return cull__packer_add(cx, r->packer, &from);
 }
 
 static cull_status one(cull_ctx *cx, run *r, int64_t i)
@@ -353,7 +397,10 @@ static cull_status one(cull_ctx *cx, run *r, int64_t i)
     cull__mark_t mark = cull__mark(cx);
     cull_status s = CULL_OK;
     if (r->fns->tensor && !it->copy) s = r->fns->tensor(cx, &r->w, it, r->state, &p.own);
-    if (s == CULL_OK) s = cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, block, &p);
+    cull__pack_source made = {&it->t, bytes, &p, NULL, -1};
+    if (s == CULL_OK)
+        s = r->packer ? cull__packer_add(cx, r->packer, &made)
+                      : cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, block, &p);
     cull__release(cx, mark);
     return s;
 }
@@ -372,7 +419,19 @@ static cull_status all(cull_ctx *cx, run *r)
             if (it->at && it->at[k] >= 0) cull_checkpoint_done(r->w.source[k], it->at[k]);
         r->done += (double)it->t.bytes;
     }
-    return CULL_OK;
+    return r->fns->end ? r->fns->end(cx, &r->w, r->state) : CULL_OK;
+}
+
+static cull_status write_packed(cull_ctx *cx, run *r, const char *path,
+                                const cull_checkpoint_opts *o)
+{
+    CULL_TRY(
+        cull__packer_new(cx, r->w.items, r->w.problem->packing, &r->report.packed, &r->packer));
+    cull_status s = all(cx, r);
+    if (s == CULL_OK) s = cull__packer_write(cx, r->packer, path, o);
+    cull__packer_free(r->packer);
+    r->report.written = r->report.packed.written;
+    return s;
 }
 
 static cull_status write(cull_ctx *cx, run *r, const char *path)
@@ -392,12 +451,11 @@ static cull_status write(cull_ctx *cx, run *r, const char *path)
     o.stem = r->w.stem;
     o.config = r->w.config;
     o.manifest = r->w.manifest;
+    if (r->w.problem->sparse) return write_packed(cx, r, path, &o);
     CULL_TRY(CULL_TMP(cx, t, r->w.items));
     for (int64_t i = 0; i < r->w.items; i++) t[i] = r->w.item[i].t;
     CULL_TRY(cull_checkpoint_create(cx, path, t, r->w.items, &o, &r->out));
-    cull_status s = all(cx, r);
-    if (s == CULL_OK && r->fns->end) s = r->fns->end(cx, &r->w, r->state);
-    return cull_checkpoint_finish(cx, r->out, s);
+    return cull_checkpoint_finish(cx, r->out, all(cx, r));
 }
 
 static cull_status work(cull_ctx *cx, run *r, const char *path)

@@ -201,13 +201,58 @@ static void refusals(void **state)
     cull_ctx_free(cx);
 }
 
-static void memory(void **state)
+static size_t slurp(const char *name, uint8_t *out, size_t room)
+{
+    FILE *f = fopen(in_dir(name), "rb");
+    assert_non_null(f);
+    size_t n = fread(out, 1, room, f);
+    fclose(f);
+    assert_true(n < room);
+    return n;
+}
+
+/* A packed result is the dense one packed, to the byte, and holds no more than is said before. */
+static void sparse(void **state)
 {
     (void)state;
     cull_ctx *plain = context();
+    const pruning_run dense = {.slug = "magnitude", .opt = {"scope", "global", "sparsity", ".9"}};
+    pruning_run packed = dense;
+    static uint8_t want[100000], got[100000];
+    cull_checkpoint *ck;
+    packed.sparse = true;
+    ok(plain, prune_file(plain, &dense, "in.safetensors", "dense.safetensors", NULL));
+    ok(plain, cull_checkpoint_open(plain, in_dir("dense.safetensors"), &ck));
+    ok(plain, cull_checkpoint_pack(plain, ck, in_dir("packed.safetensors"), NULL, NULL));
+    cull_checkpoint_free(ck);
+    size_t n = slurp("packed.safetensors", want, sizeof want);
+    ok(plain, cull_checkpoint_open(plain, in_dir("in.safetensors"), &ck));
+    for (int threads = 1; threads <= 2; threads++) {
+        hooks h = {0};
+        cull_ctx *cx = hooked_ctx(&h, threads);
+        cull_weights_report r, before;
+        const cull_checkpoint *const model[] = {ck};
+        const cull_weights_problem p = {.model = model, .models = 1, .sparse = true};
+        ok(cx, cull_weights_plan(cx, cull_method_find("magnitude", NULL), NULL, &p, &before));
+        ok(cx, prune_file(cx, &packed, "in.safetensors", "out.safetensors", &r));
+        assert_int_equal(slurp("out.safetensors", got, sizeof got), n);
+        assert_memory_equal(got, want, n);
+        assert_true(r.packed.packed > 0 && r.held <= before.held && r.zeroed > 0);
+        assert_int_equal(r.written, r.packed.written);
+        cull_ctx_free(cx);
+        assert_int_equal(h.live, 0);
+    }
+    cull_checkpoint_free(ck);
     cull_ctx_free(plain);
-    const pruning_run run = {
-        "magnitude", {"scope", "global", "sparsity", ".9"}, {"role=conv: scope=output"}, NULL};
+}
+
+static void memory_of(bool as_sparse)
+{
+    const pruning_run run = {"magnitude",
+                             {"scope", "global", "sparsity", ".9"},
+                             {"role=conv: scope=output"},
+                             NULL,
+                             as_sparse};
     for (long k = 1;; k++) {
         hooks h = {.fail_at = k};
         cull_ctx *cx = hooked_ctx(&h, 1);
@@ -225,11 +270,20 @@ static void memory(void **state)
     }
 }
 
+static void memory(void **state)
+{
+    (void)state;
+    cull_ctx *plain = context();
+    cull_ctx_free(plain);
+    memory_of(false);
+    memory_of(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scopes),   cmocka_unit_test(roles_and_rules), cmocka_unit_test(n_of_m),
-        cmocka_unit_test(refusals), cmocka_unit_test(memory),
+        cmocka_unit_test(refusals), cmocka_unit_test(memory),          cmocka_unit_test(sparse),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -688,6 +688,20 @@ class WeightsProblem(ctypes.Structure):
         ("allow_nan", c_bool),
         ("common_rows", c_bool),
         ("manifest", c_char_p),
+        ("sparse", c_bool),
+        ("packing", c_char_p),
+    ]
+
+
+class PackReport(ctypes.Structure):
+    C = "cull_pack_report"
+    _fields_ = [
+        ("tensors", c_int64),
+        ("packed", c_int64),
+        ("numbers", c_int64),
+        ("zeros", c_int64),
+        ("dense", c_uint64),
+        ("written", c_uint64),
     ]
 
 
@@ -702,6 +716,7 @@ class WeightsReport(ctypes.Structure):
         ("zeroed", c_int64),
         ("pruned_of", c_int64),
         ("unequal", c_int64),
+        ("packed", PackReport),
     ]
 
 

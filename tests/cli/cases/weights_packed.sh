@@ -4,6 +4,7 @@ w 32 >a.safetensors
 w 16 >b.safetensors
 cull weights magnitude -q --sparsity 0.9 a.safetensors -o out.safetensors
 cull weights magnitude --sparsity 0.9 --store sparse --mask m.safetensors a.safetensors -o small.safetensors
+cull weights pack -q out.safetensors -o packed.safetensors && cmp small.safetensors packed.safetensors
 cull weights pack --json --packing csr small.safetensors -o csr.safetensors
 cull weights unpack csr.safetensors -o back.safetensors && cmp out.safetensors back.safetensors
 cull apply m.safetensors a.safetensors -o again.safetensors && cull weights mask -q a.safetensors again.safetensors -o m2.safetensors && cmp m.safetensors m2.safetensors
