@@ -1,4 +1,4 @@
-/* checkpoint_sparse.c - a checkpoint packed tensor by tensor, and dense again. */
+/* checkpoint_sparse.c - a checkpoint packed tensor by tensor, there already or as it is made, and dense again. */
 #include "repr/checkpoint_sparse.h"
 #include "repr/packed.h"
 
@@ -224,7 +224,7 @@ static cull_status write_all(cull_ctx *cx, packing *p)
     return CULL_OK;
 }
 
-static cull_status packing_of(cull_ctx *cx, const char *name, cull__packing *out)
+cull_status cull__packing_of(cull_ctx *cx, const char *name, cull__packing *out)
 {
     const char *names[CULL__PACKINGS];
     if (cull__packing_find(name, strlen(name), out)) return CULL_OK;
@@ -256,7 +256,7 @@ cull_status cull_checkpoint_pack(cull_ctx *cx, const cull_checkpoint *ck, const 
     *p.report = (cull_pack_report){0};
     CULL_TRY(cull_checkpoint_apart(cx, ck, out));
     if (opts && opts->packing) {
-        CULL_TRY(packing_of(cx, opts->packing, &only));
+        CULL_TRY(cull__packing_of(cx, opts->packing, &only));
         p.only = &only;
     }
     cull__mark_t mark = cull__mark(cx);
@@ -289,7 +289,7 @@ cull_status cull__packer_new(cull_ctx *cx, int64_t tensors, const char *packing_
     k->room = tensors;
     *report = (cull_pack_report){0};
     cull_status s = CULL_ALLOC(cx, k->t, tensors);
-    if (s == CULL_OK && packing_) s = packing_of(cx, packing_, &k->packing);
+    if (s == CULL_OK && packing_) s = cull__packing_of(cx, packing_, &k->packing);
     if (packing_) k->only = &k->packing;
     if (s == CULL_OK) s = cull__spool_new(cx, &k->fd);
     if (s == CULL_OK)

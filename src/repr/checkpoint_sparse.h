@@ -3,6 +3,7 @@
 #define CULL__CHECKPOINT_SPARSE_H
 #include "base/base.h"
 #include "cull/pack.h"
+#include "repr/packed.h"
 
 /* Bytes of a number of t where all have as many, 1, 2, 4 or 8; else 0. */
 int cull__tensor_width(const cull_tensor *t);
@@ -44,6 +45,7 @@ typedef struct {
 /* Tensors one after another into an unlinked file in tmpdir, packed where that makes them smaller; then all of them to `path`. So the
  * sizes in its head are known, and nothing is written dense that is packed. packing: NULL = the smallest. */
 typedef struct cull__packer cull__packer;
+cull_status cull__packing_of(cull_ctx *cx, const char *name, cull__packing *out);
 cull_status cull__packer_new(cull_ctx *cx, int64_t tensors, const char *packing,
                              cull_pack_report *report, cull__packer **out);
 cull_status cull__packer_add(cull_ctx *cx, cull__packer *k, const cull__pack_source *from);

@@ -74,6 +74,12 @@ static cull_status check_dtype(cull_ctx *cx, const char *dtype)
                       near ? "; did you mean " : "", near ? near : "");
 }
 
+static cull_status check_packing(cull_ctx *cx, const cull_weights_problem *p)
+{
+    cull__packing one;
+    return p->sparse && p->packing ? cull__packing_of(cx, p->packing, &one) : CULL_OK;
+}
+
 static cull_status take_sources(cull_ctx *cx, run *r)
 {
     const cull_weights_problem *p = r->w.problem;
@@ -463,6 +469,7 @@ static cull_status work(cull_ctx *cx, run *r, const char *path)
     CULL_TRY(take_sources(cx, r));
     if (path) CULL_TRY(cull__weights_apart(cx, r->w.problem, path));
     CULL_TRY(check_dtype(cx, r->w.problem->dtype));
+    CULL_TRY(check_packing(cx, r->w.problem));
     CULL_TRY(make_items(cx, r));
     CULL_TRY(cull__weights_quantized(cx, &r->w));
     expect(cx, r);

@@ -1,5 +1,6 @@
 """Files of cull weights in Hugging Face's safetensors: pruned, packed and masks load, and packed parts say what they should."""
 
+import cull
 import numpy as np
 import pytest
 
@@ -77,3 +78,11 @@ def test_a_mask(files):
     command("apply", mask, dense, "-q", "-o", folder / "again.safetensors")
     again = st.load_file(folder / "again.safetensors")
     assert all((again[n] == pruned[n]).all() for n in w)
+
+
+def test_a_sparse_result(files):
+    folder, _, command = files
+    dense, out, own = (folder / f"{n}.safetensors" for n in ("dense", "sparse", "own"))
+    command("weights", "magnitude", "-q", "--sparsity", "0.9", "--store", "sparse", dense, "-o", out)
+    cull.weights.prune("magnitude", dense, own, sparsity=0.9, sparse=True)
+    assert out.read_bytes() == own.read_bytes()

@@ -14,7 +14,7 @@ import ctypes
 import math
 import os
 from ctypes import byref, c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _catalogue, _lib, _policy
@@ -138,8 +138,8 @@ def _texts(name: str, given: Union[str, Sequence[str], None]) -> Tuple[Any, int]
 class _Task:
     """The words of a call, as a cull_weights_problem."""
 
-    NAMES = ("base", "activations", "weights", "rule", "rename", "tied", "dtype", "shard_size")
-    SWITCHES = ("common_rows", "allow_nan")
+    NAMES = ("base", "activations", "weights", "rule", "rename", "tied", "dtype", "shard_size", "packing")
+    SWITCHES = ("common_rows", "allow_nan", "sparse")
 
     def __init__(self, function: str, method: str, models: Any, given: Dict[str, Any]) -> None:
         self.method = _policy.method_of("weights", method)
@@ -184,6 +184,8 @@ class _Task:
         p.dtype = str(g["dtype"]).upper().encode() if "dtype" in g else None
         p.shard = _catalogue.bytes_of(g.get("shard_size"))
         p.common_rows, p.allow_nan = bool(g.get("common_rows")), bool(g.get("allow_nan"))
+        p.sparse = bool(g.get("sparse"))
+        p.packing = str(g["packing"]).encode() if "packing" in g else None
         return p
 
     def run(self, call: Callable[[Context, Any, Any, Any, Any], int]) -> Report:
@@ -198,7 +200,7 @@ class _Task:
                     cx.check(call(cx, self.method.at, opts, byref(problem), byref(report)))
                 finally:
                     lib.cull_opts_free(opts)
-            return Report(*(getattr(report, name) for name, _ in report._fields_))
+            return Report(*(getattr(report, f.name) for f in fields(Report)))
 
         found: Report = _catalogue.with_context(self.common, work)
         return found
@@ -217,6 +219,7 @@ def merge(method: str, models: Sequence[Where], out: Where, **given: Any) -> Rep
     dtype        of what is computed; as it was
     shard_size   bytes of a file, "4G"; one file
     common_rows, allow_nan    True or False
+    sparse       True: tensors that get smaller so are packed, as by cull weights pack; packing: how, the smallest
     Options of the method (`describe(method)`), and seed, threads, memory, progress, tmpdir, isa."""
     task = _Task("merge", method, models, given)
     path = os.fsencode(out)
