@@ -63,11 +63,11 @@ typedef struct {
     const char *opt[16];
     const char *rule[4];
     const char *activations;
-    bool sparse; /* the result is packed */
 } pruning_run;
 
-static inline cull_status prune_file(cull_ctx *cx, const pruning_run *r, const char *in,
-                                     const char *out, cull_weights_report *report)
+/* sparse: the result is packed. */
+static inline cull_status prune_to(cull_ctx *cx, const pruning_run *r, const char *in,
+                                   const char *out, bool sparse, cull_weights_report *report)
 {
     const cull_method *m = cull_method_find(r->slug, NULL);
     cull_checkpoint *ck = NULL, *act = NULL;
@@ -80,13 +80,19 @@ static inline cull_status prune_file(cull_ctx *cx, const pruning_run *r, const c
     if (s == CULL_OK && r->activations) s = cull_checkpoint_open(cx, in_dir(r->activations), &act);
     const cull_checkpoint *const model[] = {ck, ck};
     cull_weights_problem p = {
-        .model = model, .models = 1, .activations = act, .rule = r->rule, .sparse = r->sparse};
+        .model = model, .models = 1, .activations = act, .rule = r->rule, .sparse = sparse};
     while (p.rules < 4 && r->rule[p.rules]) p.rules++;
     if (s == CULL_OK) s = cull_weights_run(cx, m, o, &p, in_dir(out), report);
     cull_checkpoint_free(act);
     cull_checkpoint_free(ck);
     cull_opts_free(o);
     return s;
+}
+
+static inline cull_status prune_file(cull_ctx *cx, const pruning_run *r, const char *in,
+                                     const char *out, cull_weights_report *report)
+{
+    return prune_to(cx, r, in, out, false, report);
 }
 
 /* Which numbers of tensor k stayed, by its bytes: all others must be 0, and those as they were. */

@@ -168,6 +168,10 @@ CULL_API cull_status cull_checkpoint_write(cull_ctx *cx, cull_checkpoint_writer 
 CULL_API cull_status cull_checkpoint_write_bytes(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
                                                  uint64_t from, const void *p,
                                                  uint64_t n) CULL_CHECKED;
+/* x[0 .. n), numbers from .. of a tensor, rounded to its dtype, a floating one; EINPUT where the dtype cannot hold one of them. O(n). */
+CULL_API cull_status cull_checkpoint_narrow(cull_ctx *cx, const char *name, const char *dtype,
+                                            int64_t from, const float *x, int64_t n,
+                                            void *out) CULL_CHECKED;
 /* Tensor i = all of tensor k of ck, byte for byte; EINPUT unless dtype and bytes are the same. */
 CULL_API cull_status cull_checkpoint_copy(cull_ctx *cx, cull_checkpoint_writer *w, int64_t i,
                                           const cull_checkpoint *ck, int64_t k) CULL_CHECKED;

@@ -39,6 +39,34 @@ CULL_API cull_status cull_checkpoint_unpack(cull_ctx *cx, const cull_checkpoint 
                                             const char *out, const cull_pack_opts *opts,
                                             cull_pack_report *report) CULL_CHECKED;
 
+/* ---- packing what is made as it is read ---- */
+/* A tensor to be packed: its bytes [lo, hi) in numbers, where they lie or in the arena, from several threads at once. It is read twice,
+ * the second time with `again`; it must be the same then. */
+typedef struct cull_pack_source {
+    const cull_tensor *t;
+    cull_status (*read)(cull_ctx *cx, const void *arg, int64_t lo, int64_t hi, bool again,
+                        const uint8_t **out); /* NULL: they are those of ck */
+    const void *arg;
+    const cull_checkpoint *ck; /* its bytes are those of tensor `at` of ck; NULL = of none */
+    int64_t at;
+} cull_pack_source;
+/* Tensors one after another into an unlinked file in tmpdir, packed where that makes them smaller; then all of them to `path`. So the
+ * sizes in its head are known, and nothing is written dense that is packed. packing: NULL = the smallest; EOPTION: there is none such. */
+typedef struct cull_packer cull_packer;
+CULL_API cull_status cull_packer_new(cull_ctx *cx, int64_t tensors, const char *packing,
+                                     cull_pack_report *report, cull_packer **out) CULL_CHECKED;
+/* O(n) time; ENOMEM, EIO, and what the source says. */
+CULL_API cull_status cull_packer_add(cull_ctx *cx, cull_packer *k,
+                                     const cull_pack_source *from) CULL_CHECKED;
+/* o: metadata and the rest, but what packing adds. What the sources point to is there still. */
+CULL_API cull_status cull_packer_write(cull_ctx *cx, cull_packer *k, const char *path,
+                                       const cull_checkpoint_opts *o) CULL_CHECKED;
+CULL_API void cull_packer_free(cull_packer *k); /* NULL is fine */
+/* What it holds at most beside what reading takes, where no tensor has more than n numbers. */
+CULL_API uint64_t cull_packer_bytes(int64_t n, int threads);
+/* EOPTION: no packing is called so. */
+CULL_API cull_status cull_packing_check(cull_ctx *cx, const char *name) CULL_CHECKED;
+
 /* A key of metadata that says how a file is packed, or of what it is a mask; not the model's own. */
 CULL_API bool cull_pack_key(const char *key);
 

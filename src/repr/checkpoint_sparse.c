@@ -12,7 +12,7 @@ enum { TOGETHER = 8, CHUNK = TOGETHER * CULL__SEGMENT }; /* segments that are wr
 
 /* How one tensor is packed. */
 typedef struct {
-    cull__pack_source from;
+    cull_pack_source from;
     bool packed;
     cull__pack_form form;
     cull__pack_count *count;          /* of each segment, and then before it; NULL = not packed */
@@ -163,7 +163,7 @@ static cull_status plan(cull_ctx *cx, packing *p)
     for (int64_t i = 0; i < n; i++) {
         one *t = &p->t[i];
         CULL_TRY(cull__tick(cx, (double)i, (double)n));
-        t->from = (cull__pack_source){cull_checkpoint_at(p->ck, i), raw, t, p->ck, i};
+        t->from = (cull_pack_source){cull_checkpoint_at(p->ck, i), raw, t, p->ck, i};
         CULL_TRY(choose(cx, p->only, p->report, t));
         cull_checkpoint_done(p->ck, i);
         CULL_TRY(add_spec(cx, &p->specs, t));
@@ -224,7 +224,7 @@ static cull_status write_all(cull_ctx *cx, packing *p)
     return CULL_OK;
 }
 
-cull_status cull__packing_of(cull_ctx *cx, const char *name, cull__packing *out)
+static cull_status packing_of(cull_ctx *cx, const char *name, cull__packing *out)
 {
     const char *names[CULL__PACKINGS];
     if (cull__packing_find(name, strlen(name), out)) return CULL_OK;
@@ -232,6 +232,12 @@ cull_status cull__packing_of(cull_ctx *cx, const char *name, cull__packing *out)
     const char *near = cull__nearest(name, names, CULL__PACKINGS);
     return cull__fail(cx, CULL_EOPTION, "packing '%.40s' is none of bitmask, 2:4, csr, gaps%s%s",
                       name, near ? "; did you mean " : "", near ? near : "");
+}
+
+cull_status cull_packing_check(cull_ctx *cx, const char *name)
+{
+    cull__packing found;
+    return packing_of(cx, name, &found);
 }
 
 static cull_status pack(cull_ctx *cx, packing *p, const char *out, const cull_pack_opts *o)
@@ -256,7 +262,7 @@ cull_status cull_checkpoint_pack(cull_ctx *cx, const cull_checkpoint *ck, const 
     *p.report = (cull_pack_report){0};
     CULL_TRY(cull_checkpoint_apart(cx, ck, out));
     if (opts && opts->packing) {
-        CULL_TRY(cull__packing_of(cx, opts->packing, &only));
+        CULL_TRY(packing_of(cx, opts->packing, &only));
         p.only = &only;
     }
     cull__mark_t mark = cull__mark(cx);
@@ -268,7 +274,7 @@ cull_status cull_checkpoint_pack(cull_ctx *cx, const cull_checkpoint *ck, const 
 
 /* ---- through a spool ---- */
 
-struct cull__packer {
+struct cull_packer {
     cull__packing packing;
     const cull__packing *only;
     cull_pack_report *report;
@@ -278,10 +284,10 @@ struct cull__packer {
     int64_t n, room;
 };
 
-cull_status cull__packer_new(cull_ctx *cx, int64_t tensors, const char *packing_,
-                             cull_pack_report *report, cull__packer **out)
+cull_status cull_packer_new(cull_ctx *cx, int64_t tensors, const char *packing_,
+                            cull_pack_report *report, cull_packer **out)
 {
-    cull__packer *k;
+    cull_packer *k;
     *out = NULL;
     CULL_TRY(CULL_ALLOC(cx, k, 1));
     k->fd = -1;
@@ -289,17 +295,17 @@ cull_status cull__packer_new(cull_ctx *cx, int64_t tensors, const char *packing_
     k->room = tensors;
     *report = (cull_pack_report){0};
     cull_status s = CULL_ALLOC(cx, k->t, tensors);
-    if (s == CULL_OK && packing_) s = cull__packing_of(cx, packing_, &k->packing);
+    if (s == CULL_OK && packing_) s = packing_of(cx, packing_, &k->packing);
     if (packing_) k->only = &k->packing;
     if (s == CULL_OK) s = cull__spool_new(cx, &k->fd);
     if (s == CULL_OK)
         *out = k;
     else
-        cull__packer_free(k);
+        cull_packer_free(k);
     return s;
 }
 
-void cull__packer_free(cull__packer *k)
+void cull_packer_free(cull_packer *k)
 {
     if (!k) return;
     if (k->fd >= 0) close(k->fd);
@@ -307,7 +313,7 @@ void cull__packer_free(cull__packer *k)
     cull__free(k);
 }
 
-uint64_t cull__packer_bytes(int64_t n, int threads)
+uint64_t cull_packer_bytes(int64_t n, int threads)
 {
     /* the parts of a chunk, where a row is one number, and its numbers, of 8 bytes */
     const cull__pack_form widest = {.how = CULL__PACKING_CSR, .cols = 1};
@@ -325,7 +331,7 @@ static cull_status spool_dense(cull_ctx *cx, void *arg, int64_t c, int64_t lo, i
     return put(cx, j, 0, (uint64_t)(lo * size), at, (uint64_t)((hi - lo) * size));
 }
 
-static cull_status spool(cull_ctx *cx, cull__packer *k, one *t)
+static cull_status spool(cull_ctx *cx, cull_packer *k, one *t)
 {
     cull__pack_part part[CULL__PACK_PARTS];
     job j = {.t = t, .fd = k->fd};
@@ -342,7 +348,7 @@ static cull_status spool(cull_ctx *cx, cull__packer *k, one *t)
     return cull__for(cx, t->form.n, CHUNK, pack_chunk, &j);
 }
 
-cull_status cull__packer_add(cull_ctx *cx, cull__packer *k, const cull__pack_source *from)
+cull_status cull_packer_add(cull_ctx *cx, cull_packer *k, const cull_pack_source *from)
 {
     if (k->n == k->room)
         return cull__fail(cx, CULL_EINTERNAL, "more tensors are packed than there are");
@@ -371,7 +377,7 @@ static cull_status copy_chunk(cull_ctx *cx, void *arg, int64_t c, int64_t lo, in
                                        (uint64_t)(hi - lo));
 }
 
-static cull_status copy_all(cull_ctx *cx, const cull__packer *k, const cull__specs *specs,
+static cull_status copy_all(cull_ctx *cx, const cull_packer *k, const cull__specs *specs,
                             const cull__bytes *b, cull_checkpoint_writer *w)
 {
     enum { COPY = 4 << 20 };
@@ -394,7 +400,7 @@ static cull_status copy_all(cull_ctx *cx, const cull__packer *k, const cull__spe
     return CULL_OK;
 }
 
-static cull_status write_spooled(cull_ctx *cx, cull__packer *k, const char *path,
+static cull_status write_spooled(cull_ctx *cx, cull_packer *k, const char *path,
                                  const cull_checkpoint_opts *o, cull__specs *specs)
 {
     cull_checkpoint_opts own = *o;
@@ -412,8 +418,8 @@ static cull_status write_spooled(cull_ctx *cx, cull__packer *k, const char *path
     return s;
 }
 
-cull_status cull__packer_write(cull_ctx *cx, cull__packer *k, const char *path,
-                               const cull_checkpoint_opts *o)
+cull_status cull_packer_write(cull_ctx *cx, cull_packer *k, const char *path,
+                              const cull_checkpoint_opts *o)
 {
     cull__specs specs = {0};
     cull__mark_t mark = cull__mark(cx);

@@ -14,7 +14,6 @@
 #include "num/cast.h"
 #include "repr/checkpoint.h"
 #include "repr/checkpoint_place.h"
-#include "repr/checkpoint_sparse.h"
 
 enum { BUFFER = 64 * 1024, COPY = 4 << 20 };
 
@@ -235,8 +234,8 @@ cull_status cull_checkpoint_write_bytes(cull_ctx *cx, cull_checkpoint_writer *w,
     return CULL_OK;
 }
 
-cull_status cull__checkpoint_narrow(cull_ctx *cx, const char *name, const char *dtype, int64_t from,
-                                    const float *x, int64_t n, void *out)
+cull_status cull_checkpoint_narrow(cull_ctx *cx, const char *name, const char *dtype, int64_t from,
+                                   const float *x, int64_t n, void *out)
 {
     int size, form = cull__safetensors_form(dtype, &size);
     int64_t bad = cull__narrow(cx, form, x, n, out);
@@ -276,7 +275,7 @@ cull_status cull_checkpoint_write(cull_ctx *cx, cull_checkpoint_writer *w, int64
     int64_t step = BUFFER / t->size;
     for (int64_t k = 0; k < n; k += step) {
         int64_t m = n - k < step ? n - k : step;
-        CULL_TRY(cull__checkpoint_narrow(cx, t->name, t->dtype, from + k, x + k, m, some));
+        CULL_TRY(cull_checkpoint_narrow(cx, t->name, t->dtype, from + k, x + k, m, some));
         CULL_TRY(cull_checkpoint_write_bytes(cx, w, i, (uint64_t)(from + k) * size, some,
                                              (uint64_t)m * size));
     }

@@ -1,8 +1,6 @@
 /* weights.c - the door to every method of task weights. */
 #include "task/weights.h"
 
-#include "repr/checkpoint_sparse.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +12,7 @@ typedef struct {
     const cull_weights_fns *fns;
     cull__rules *rules;
     cull_checkpoint_writer *out; /* or packer, of a sparse result */
-    cull__packer *packer;
+    cull_packer *packer;
     _Atomic int64_t zeroed; /* numbers that a method's keep left out */
     void *state;
     int64_t cap; /* of items */
@@ -76,8 +74,7 @@ static cull_status check_dtype(cull_ctx *cx, const char *dtype)
 
 static cull_status check_packing(cull_ctx *cx, const cull_weights_problem *p)
 {
-    cull__packing one;
-    return p->sparse && p->packing ? cull__packing_of(cx, p->packing, &one) : CULL_OK;
+    return p->sparse && p->packing ? cull_packing_check(cx, p->packing) : CULL_OK;
 }
 
 static cull_status take_sources(cull_ctx *cx, run *r)
@@ -260,7 +257,7 @@ static void expect(const cull_ctx *cx, run *r)
     /* a block of each source, the one that is made, the one that is written, and the method's own */
     uint64_t block = (uint64_t)CULL_WEIGHTS_BLOCK * sizeof(float) * (uint64_t)(r->w.sources + 3);
     p->held = cull_ctx_held(cx) + own + block * (uint64_t)threads;
-    if (sparse) p->held += cull__packer_bytes(most, threads);
+    if (sparse) p->held += cull_packer_bytes(most, threads);
 }
 
 /* ---- the run ---- */
@@ -361,8 +358,8 @@ static cull_status bytes(cull_ctx *cx, const void *arg, int64_t lo, int64_t hi, 
         cull__mark_t mark = cull__mark(cx);
         cull_status s = make(cx, p, at, end, again, &x, &f32);
         if (s == CULL_OK && f32)
-            s = cull__checkpoint_narrow(cx, t->name, t->dtype, at, (const float *)x, end - at,
-                                        own + (at - lo) * size);
+            s = cull_checkpoint_narrow(cx, t->name, t->dtype, at, (const float *)x, end - at,
+                                       own + (at - lo) * size);
         else if (s == CULL_OK)
             memcpy(own + (at - lo) * size, x, (size_t)((end - at) * size));
         cull__release(cx, mark);
@@ -390,8 +387,8 @@ static cull_status copy(cull_ctx *cx, run *r, int64_t i)
                   path_of(r, 0), path_of(r, s));
     }
     if (!r->packer) return cull_checkpoint_copy(cx, r->out, i, r->w.source[0], it->from);
-    cull__pack_source from = {&it->t, NULL, NULL, r->w.source[0], it->from};
-    return cull__packer_add(cx, r->packer, &from);
+    cull_pack_source from = {&it->t, NULL, NULL, r->w.source[0], it->from};
+    return cull_packer_add(cx, r->packer, &from);
 }
 
 static cull_status one(cull_ctx *cx, run *r, int64_t i)
@@ -403,9 +400,9 @@ static cull_status one(cull_ctx *cx, run *r, int64_t i)
     cull__mark_t mark = cull__mark(cx);
     cull_status s = CULL_OK;
     if (r->fns->tensor && !it->copy) s = r->fns->tensor(cx, &r->w, it, r->state, &p.own);
-    cull__pack_source made = {&it->t, bytes, &p, NULL, -1};
+    cull_pack_source made = {&it->t, bytes, &p, NULL, -1};
     if (s == CULL_OK)
-        s = r->packer ? cull__packer_add(cx, r->packer, &made)
+        s = r->packer ? cull_packer_add(cx, r->packer, &made)
                       : cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, block, &p);
     cull__release(cx, mark);
     return s;
@@ -431,11 +428,10 @@ static cull_status all(cull_ctx *cx, run *r)
 static cull_status write_packed(cull_ctx *cx, run *r, const char *path,
                                 const cull_checkpoint_opts *o)
 {
-    CULL_TRY(
-        cull__packer_new(cx, r->w.items, r->w.problem->packing, &r->report.packed, &r->packer));
+    CULL_TRY(cull_packer_new(cx, r->w.items, r->w.problem->packing, &r->report.packed, &r->packer));
     cull_status s = all(cx, r);
-    if (s == CULL_OK) s = cull__packer_write(cx, r->packer, path, o);
-    cull__packer_free(r->packer);
+    if (s == CULL_OK) s = cull_packer_write(cx, r->packer, path, o);
+    cull_packer_free(r->packer);
     r->report.written = r->report.packed.written;
     return s;
 }

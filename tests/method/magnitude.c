@@ -216,16 +216,14 @@ static void sparse(void **state)
 {
     (void)state;
     cull_ctx *plain = context();
-    const pruning_run dense = {.slug = "magnitude", .opt = {"scope", "global", "sparsity", ".9"}};
-    pruning_run packed = dense;
-    static uint8_t want[100000], got[100000];
+    const pruning_run run = {.slug = "magnitude", .opt = {"scope", "global", "sparsity", ".9"}};
+    static uint8_t packed[100000], result[100000];
     cull_checkpoint *ck;
-    packed.sparse = true;
-    ok(plain, prune_file(plain, &dense, "in.safetensors", "dense.safetensors", NULL));
+    ok(plain, prune_file(plain, &run, "in.safetensors", "dense.safetensors", NULL));
     ok(plain, cull_checkpoint_open(plain, in_dir("dense.safetensors"), &ck));
     ok(plain, cull_checkpoint_pack(plain, ck, in_dir("packed.safetensors"), NULL, NULL));
     cull_checkpoint_free(ck);
-    size_t n = slurp("packed.safetensors", want, sizeof want);
+    size_t n = slurp("packed.safetensors", packed, sizeof packed);
     ok(plain, cull_checkpoint_open(plain, in_dir("in.safetensors"), &ck));
     for (int threads = 1; threads <= 2; threads++) {
         hooks h = {0};
@@ -234,9 +232,9 @@ static void sparse(void **state)
         const cull_checkpoint *const model[] = {ck};
         const cull_weights_problem p = {.model = model, .models = 1, .sparse = true};
         ok(cx, cull_weights_plan(cx, cull_method_find("magnitude", NULL), NULL, &p, &before));
-        ok(cx, prune_file(cx, &packed, "in.safetensors", "out.safetensors", &r));
-        assert_int_equal(slurp("out.safetensors", got, sizeof got), n);
-        assert_memory_equal(got, want, n);
+        ok(cx, prune_to(cx, &run, "in.safetensors", "out.safetensors", true, &r));
+        assert_int_equal(slurp("out.safetensors", result, sizeof result), n);
+        assert_memory_equal(result, packed, n);
         assert_true(r.packed.packed > 0 && r.held <= before.held && r.zeroed > 0);
         assert_int_equal(r.written, r.packed.written);
         cull_ctx_free(cx);
@@ -248,16 +246,13 @@ static void sparse(void **state)
 
 static void memory_of(bool as_sparse)
 {
-    const pruning_run run = {"magnitude",
-                             {"scope", "global", "sparsity", ".9"},
-                             {"role=conv: scope=output"},
-                             NULL,
-                             as_sparse};
+    const pruning_run run = {
+        "magnitude", {"scope", "global", "sparsity", ".9"}, {"role=conv: scope=output"}, NULL};
     for (long k = 1;; k++) {
         hooks h = {.fail_at = k};
         cull_ctx *cx = hooked_ctx(&h, 1);
         if (!cx) continue;
-        cull_status s = prune_file(cx, &run, "in.safetensors", "out.safetensors", NULL);
+        cull_status s = prune_to(cx, &run, "in.safetensors", "out.safetensors", as_sparse, NULL);
         bool reached = h.calls >= k;
         if (reached)
             assert_int_equal(s, CULL_ENOMEM);
