@@ -52,7 +52,7 @@ def test_structs_are_those_of_the_headers(compiled, tmp_path):
     source = tmp_path / "layout.c"
     lines = "".join(f'    printf("%zu {r}\\n", (size_t)({r}));\n'.replace("%d", "") for r in rows)
     source.write_text(
-        '#include "cull/cull.h"\n#include "cull/evaluate.h"\n#include <stdio.h>\n'
+        '#include "cull/cull.h"\n#include "cull/evaluate.h"\n#include "cull/importance.h"\n#include <stdio.h>\n'
         "int main(void)\n{\n" + lines + "}\n"
     )
     program = compiled(source)

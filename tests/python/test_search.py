@@ -228,6 +228,29 @@ def test_a_store_is_shared_with_the_command(command, table, tmp_path):
 # ---- ask and tell ----
 
 
+@pytest.mark.parametrize("by", ["ped-anova", "fanova"])
+def test_importance_as_the_command(command, table, tmp_path, by):
+    store = str(tmp_path / "study.db")
+    with cull.search.create(PLAIN, minimize=["error", "size"], budget=60, store=store) as study:
+        study.optimize(both)
+        found = study.importance(by)
+        rows = json.loads(command("search", "importance", store, "--by", by, "--json"))
+        rows = [r for r in rows if r.get("objective", "error") == "error"]
+        names = [(r["parameter"], r["with"]) if "with" in r else r["parameter"] for r in rows]
+        assert found == {name: r["share"] for name, r in zip(names, rows)}
+        assert list(found)[:3] == [r["parameter"] for r in rows[:3]]
+        size = study.importance(by, "size")
+        assert size["b"] < 0.1 < size["a"]
+        with pytest.raises(cull.OptionError, match="objective 'cost' is none of error, size"):
+            study.importance(by, "cost")
+        with pytest.raises(cull.OptionError, match="by 'shap' is none of ped-anova, fanova"):
+            study.importance("shap")
+    with cull.search.create(PLAIN, minimize="error", budget=3) as few:
+        few.optimize(error)
+        with pytest.raises(cull.InputError, match="at least 4"):
+            few.importance(by)
+
+
 @pytest.mark.parametrize(
     "given, names",
     [

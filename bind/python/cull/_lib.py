@@ -458,6 +458,53 @@ class StudyOpts(ctypes.Structure):
     ]
 
 
+class ImportanceOpts(ctypes.Structure):
+    C = "cull_importance_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("top", c_double),
+        ("region", c_double),
+        ("uniform", c_bool),
+        ("objective", c_int),
+        ("draws", c_int64),
+        ("stream", c_uint64),
+    ]
+
+
+class Importance(ctypes.Structure):
+    C = "cull_importance"
+    _fields_ = [
+        ("divergence", c_double),
+        ("share", c_double),
+        ("chance", c_double),
+        ("p", c_double),
+        ("active", c_double),
+        ("best", c_int64),
+        ("seen", c_int64),
+    ]
+
+
+class FanovaOpts(ctypes.Structure):
+    C = "cull_fanova_opts"
+    _fields_ = [
+        ("size", c_size_t),
+        ("trees", c_int64),
+        ("among", c_int),
+        ("objective", c_int),
+        ("stream", c_uint64),
+    ]
+
+
+class Fanova(ctypes.Structure):
+    C = "cull_fanova"
+    _fields_ = [("share", c_double), ("sd", c_double)]
+
+
+class FanovaPair(ctypes.Structure):
+    C = "cull_fanova_pair"
+    _fields_ = [("a", c_int), ("b", c_int), ("share", c_double), ("sd", c_double)]
+
+
 class Running(ctypes.Structure):
     C = "cull_running"
     _fields_ = [
@@ -985,6 +1032,17 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("study_beat", c_int, c_void_p, c_void_p, c_void_p, c_int64, c_double),
     ("study_give_back", c_int, c_void_p, c_int64),
     ("study_running", c_int, c_void_p, c_void_p, POINTER(Running), c_int64, POINTER(c_int64)),
+    ("study_importance", c_int, c_void_p, c_void_p, POINTER(ImportanceOpts), POINTER(Importance)),
+    (
+        "study_fanova",
+        c_int,
+        c_void_p,
+        c_void_p,
+        POINTER(FanovaOpts),
+        POINTER(Fanova),
+        POINTER(FanovaPair),
+        POINTER(c_int),
+    ),
     ("study_write", c_int, c_void_p, c_void_p, c_void_p, c_int64, c_char_p),
     ("outcomes_hash", c_bool, POINTER(Outcomes), c_void_p),
     (
