@@ -6,7 +6,7 @@
 #
 # DATA: where the tables lie (`cull bench search --list` says how). RUNS: a folder for every run, a file for each table and tool.
 # Environment: CULL (build/cull), PYTHON (/usr/bin/python3, with optuna), SEEDS (50), AT (50,100; of nb201-c10 also 200),
-# METHODS ("" = none of cull's), SAMPLERS ("tpe random tpe-joint"), and of tables of two objectives METHODS2, SAMPLERS2. Means of
+# METHODS ("" = none of cull's), SAMPLERS ("tpe random"), and of tables of two objectives METHODS2, SAMPLERS2. Means of
 # what is not in RUNS stay as they are.
 set -eu
 data=${1:?usage: bench/run_quality.sh DATA RUNS [TABLE...]}
@@ -17,7 +17,7 @@ CULL=${CULL:-$root/build/cull}
 PYTHON=${PYTHON:-/usr/bin/python3}
 SEEDS=${SEEDS:-50}
 METHODS=${METHODS-gp,tpe,regularized-evolution,annealing,local-search}
-SAMPLERS=${SAMPLERS-tpe random tpe-joint}
+SAMPLERS=${SAMPLERS-tpe random}
 METHODS2=${METHODS2-gp,tpe,nsga2,nsga3,linas}
 SAMPLERS2=${SAMPLERS2-tpe random nsga2 tpe-joint}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1

@@ -13,7 +13,7 @@ import sys
 DRAWS = 2000
 MARKS = "<!-- search-quality -->\n", "<!-- /search-quality -->\n"
 OURS, PEERS = "gp", ("random-search", "regularized-evolution", "optuna-tpe")
-ALSO = ("tpe", "optuna-tpe/distinct", "optuna-tpe-joint")
+ALSO = ("tpe", "optuna-tpe/distinct")
 PEERS2 = ("random-search", "nsga2", "optuna-tpe", "optuna-nsga2")
 ALSO2 = ("tpe", "nsga3", "linas", "optuna-tpe-joint", "optuna-tpe/distinct", "optuna-nsga2/distinct")
 TITLES = {"optuna-tpe": "Optuna TPE", "optuna-tpe/distinct": "Optuna TPE, repeats free",
