@@ -26,7 +26,7 @@ typedef struct cull_weights_problem {
     int ties;
     const char *dtype; /* of what is computed: "F32", "BF16", ...; NULL = as it was */
     uint64_t shard;    /* bytes of a file at most; 0 = one file */
-    bool allow_nan;    /* NaN is computed with; else the tensor is refused by name */
+    bool allow_nan;    /* NaN is read and made; else the tensor is refused by name */
     bool common_rows;  /* tensors that differ in rows alone: the rows that all have */
     const char *
         manifest; /* text of one: the choice that a method made before is made again; NULL = none */
@@ -51,7 +51,7 @@ typedef struct {
  * stands before all is well. A rule is "SELECTOR: option=value, ...": it counts for tensors that are all its words say, a
  * pattern of their name (* and ?), role=ffn, layer=0-15, expert=2 or model=1 (counted from 1); of several that set an
  * option the last counts.
- * CULL_EINPUT, by name: shapes that differ, a tensor that a model lacks, a NaN, a rule that matches nothing. */
+ * CULL_EINPUT, by name: shapes that differ, a tensor that a model lacks, a NaN (read, or made of infinite numbers), a rule that matches nothing. */
 CULL_API cull_status cull_weights_run(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                                       const cull_weights_problem *p, const char *out,
                                       cull_weights_report *report) CULL_CHECKED;
@@ -146,6 +146,10 @@ typedef struct cull_weights_fns {
 CULL_API cull_status cull_weights_read(cull_ctx *cx, const cull_weights_work *w,
                                        const cull_weights_item *it, int s, int64_t from, int64_t n,
                                        float *out) CULL_CHECKED;
+/* For methods with sums over a tensor that are not finite: EINPUT, by name, where source s has an infinite number in it,
+ * unless the problem allows NaN, which those sums then are. O(n) time. */
+CULL_API cull_status cull_weights_finite(cull_ctx *cx, const cull_weights_work *w,
+                                         const cull_weights_item *it, int s) CULL_CHECKED;
 /* One more item, in `items`: *it is copied, its strings too. */
 CULL_API cull_status cull_weights_add(cull_ctx *cx, cull_weights_work *w,
                                       const cull_weights_item *it) CULL_CHECKED;

@@ -113,8 +113,9 @@ cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, 
     if (!cull__blend_of(cx)->nan(out, n)) return CULL_OK;
     int64_t at = 0;
     while (out[at] == out[at]) at++;
-    return cull__fail(cx, CULL_EINPUT, "%s: number %" PRId64 " of tensor '%s' is NaN (allow-nan?)",
-                      ck->path, from + at, ck->t[i].name);
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: number %" PRId64 " of tensor '%s' is NaN (--allow-nan?)", ck->path,
+                      from + at, ck->t[i].name);
 }
 
 static void drop(const cull_checkpoint *ck, int file, const unsigned char *at, uint64_t n)

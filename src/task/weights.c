@@ -323,7 +323,8 @@ static cull_status make(cull_ctx *cx, const pass *p, int64_t lo, int64_t hi, boo
     *f32 = t->floating;
     CULL_TRY(CULL_TMP(cx, *out, (hi - lo) * (int64_t)size));
     if (p->it->copy) return cull_weights_read(cx, &r->w, p->it, 0, lo, hi - lo, (float *)*out);
-    return r->fns->block(cx, &r->w, p->it, r->state, p->own, lo, hi - lo, (float *)*out);
+    CULL_TRY(r->fns->block(cx, &r->w, p->it, r->state, p->own, lo, hi - lo, (float *)*out));
+    return cull__weights_made(cx, &r->w, p->it, lo, (const float *)*out, hi - lo);
 }
 
 static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)

@@ -17,6 +17,11 @@ cull_status cull__weights_unknown(cull_ctx *cx, const cull_weights_work *w);
 cull_status cull__weights_quantized(cull_ctx *cx, const cull_weights_work *w);
 /* The config says no more words than the embedding has rows after common rows were taken. */
 cull_status cull__weights_words(cull_ctx *cx, cull_weights_work *w);
+/* EINPUT: a NaN among x[0 .. n), what was made for numbers from .. on of it. Sources have none, so that infinite numbers
+ * have cancelled. */
+cull_status cull__weights_made(cull_ctx *cx, const cull_weights_work *w,
+                               const cull_weights_item *it, int64_t from, const float *x,
+                               int64_t n);
 
 /* ---- rules (weights_rules.c) ---- */
 typedef struct cull__rules cull__rules;

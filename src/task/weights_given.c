@@ -2,6 +2,8 @@
  * result goes. */
 #include "task/weights.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,4 +141,50 @@ cull_status cull__weights_words(cull_ctx *cx, cull_weights_work *w)
         CULL_TRY(cull_checkpoint_config_rows(cx, ck, i, t->shape[0], &w->config));
     }
     return CULL_OK;
+}
+
+/* ---- numbers that are not finite ---- */
+
+static cull_status finite_block(cull_ctx *cx, const cull_checkpoint *ck, int64_t i, int64_t from,
+                                int64_t n, float *x)
+{
+    CULL_TRY(cull_checkpoint_read(cx, ck, i, from, n, x));
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(x[k]))
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s: number %" PRId64 " of tensor '%s' is infinite, and so no sum "
+                              "over the tensor is a number (--allow-nan?)",
+                              cull_checkpoint_path(ck), from + k, cull_checkpoint_at(ck, i)->name);
+    return CULL_OK;
+}
+
+cull_status cull_weights_finite(cull_ctx *cx, const cull_weights_work *w,
+                                const cull_weights_item *it, int s)
+{
+    const cull_checkpoint *ck = w->source[s];
+    float *x;
+    if (w->problem->allow_nan) return CULL_OK;
+    cull__mark_t mark = cull__mark(cx);
+    cull_status status = CULL_TMP(cx, x, CULL_WEIGHTS_BLOCK);
+    for (int64_t from = 0; status == CULL_OK && from < it->t.n; from += CULL_WEIGHTS_BLOCK) {
+        int64_t left = it->t.n - from, n = left < CULL_WEIGHTS_BLOCK ? left : CULL_WEIGHTS_BLOCK;
+        status = finite_block(cx, ck, it->at[s], from, n, x);
+    }
+    cull__release(cx, mark);
+    return status;
+}
+
+cull_status cull__weights_made(cull_ctx *cx, const cull_weights_work *w,
+                               const cull_weights_item *it, int64_t from, const float *x, int64_t n)
+{
+    int64_t at = 0;
+    bool any = false;
+    if (w->problem->allow_nan || !it->t.floating) return CULL_OK;
+    for (int64_t i = 0; i < n; i++) any |= x[i] != x[i];
+    if (!any) return CULL_OK;
+    while (x[at] == x[at]) at++;
+    return cull__fail(cx, CULL_EINPUT,
+                      "number %" PRId64 " of '%.160s' would become NaN: what it is made of is not "
+                      "finite (--allow-nan?)",
+                      from + at, it->t.name);
 }

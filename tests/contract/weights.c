@@ -256,6 +256,48 @@ static void bad_tensors(const cull_method *m)
     }
 }
 
+static void infinite_number(const cull_method *m, int sources)
+{
+    cull_weights_problem p = problem_of(m);
+    merging f;
+    cull_weights_report r;
+    cull_checkpoint *out;
+    merging_fill(&f, "F32", 3);
+    for (int s = 0; s < sources; s++) {
+        int from = p.base && sources == 1; /* the first model's, or all */
+        f.in[s + from].x[0][77] = INFINITY;
+        merging_open(&f, s + from);
+    }
+    p.base = p.base ? f.ck[0] : NULL;
+    p.model = (const cull_checkpoint *const *)f.ck + (p.base != NULL);
+    unlink(in_dir("out.safetensors"));
+    cull_status s = run_on(f.cx, m, NULL, &p, &r);
+    CHECK(m, s == CULL_OK || (s == CULL_EINPUT && strstr(cull_error(f.cx), f.in[0].name[0])));
+    if (s == CULL_OK) {
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("out.safetensors"), &out));
+        for (int64_t i = 0; i < cull_checkpoint_count(out); i++) {
+            const cull_tensor *t = cull_checkpoint_at(out, i);
+            float *x = tensor_numbers(f.cx, out, t->name);
+            for (int64_t k = 0; k < t->n; k++) CHECK(m, !isnan(x[k]));
+            free(x);
+        }
+        cull_checkpoint_free(out);
+    }
+    merging_free(&f);
+}
+
+/* Of an infinite number in one model or in all no NaN is made that is not told. */
+static void infinite(void **state)
+{
+    (void)state;
+    EACH(m)
+    {
+        if (!takes_plain(m)) continue;
+        infinite_number(m, 1);
+        infinite_number(m, 3);
+    }
+}
+
 /* Vocabularies of 20 and 21 words. */
 static void other_vocabulary(const cull_method *m)
 {
@@ -339,7 +381,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {cmocka_unit_test(descriptors), cmocka_unit_test(options),
                                        cmocka_unit_test(threads),     cmocka_unit_test(rules),
                                        cmocka_unit_test(failures),    cmocka_unit_test(plans),
-                                       cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(infinite),    cmocka_unit_test(refusals)};
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
     cmocka_set_skip_filter("plans"); /* bytes held: none of their matters */
 #endif

@@ -86,6 +86,10 @@ static cull_status by_l1(cull_ctx *cx, const cull_weights_work *w, const cull_we
     CULL_TRY(CULL_TMP(cx, p.sum, chunks));
     CULL_TRY(cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, add, &p));
     for (int64_t c = 0; c < chunks; c++) before += p.sum[c][0], after += p.sum[c][1];
+    if (!isfinite(before)) {
+        CULL_TRY(cull_weights_finite(cx, w, it, 0));
+        CULL_TRY(cull_weights_finite(cx, w, it, s));
+    }
     *scale = before < 1e-7 || after < 1e-7 ? 1 : (float)(before / after);
     return CULL_OK;
 }

@@ -234,13 +234,6 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
         CULL_TRY(in_order(cx, s, g->tensor[k], g->order[k], p->part, from, n, x));
         for (int64_t i = 0; i < n; i++) out[i] += g->weight[k] * x[i];
     }
-    for (int64_t i = 0; i < n && !w->problem->allow_nan; i++)
-        if (out[i] != out[i])
-            return cull__fail(cx, CULL_EINPUT,
-                              "number %" PRId64
-                              " of '%.160s', or of an expert of its group, is NaN "
-                              "(allow-nan?)",
-                              from + i, it->t.name);
     return CULL_OK;
 }
 

@@ -116,7 +116,9 @@ static cull_status decompose(cull_ctx *cx, const cull_weights_work *w, const cul
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, c.out, t->n));
     CULL_TRY(cull__for(cx, t->n, CULL_WEIGHTS_BLOCK, change_chunk, &c));
-    CULL_TRY(cull__lowrank(cx, c.out, t->shape[0], t->shape[1], &o, u, v, sigma, fit));
+    cull_status s = cull__lowrank(cx, c.out, t->shape[0], t->shape[1], &o, u, v, sigma, fit);
+    if (s == CULL_EINPUT) return cull__fail(cx, s, "'%.160s': %s", t->name, cull_error(cx));
+    CULL_TRY(s);
     cull__release(cx, mark);
     return CULL_OK;
 }

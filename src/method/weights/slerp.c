@@ -5,7 +5,8 @@
  * Idea      A mean of two vectors is shorter than they are; a point on the arc is not.
  * Reads     two models of the same names and shapes.
  * Deviates  Where the directions are nearly one or opposite (|cosine| above 0.9995) the point is on the line between them, as in
- *           the common tools. The lengths themselves are not on an arc: coefficients are applied to the vectors as they are.
+ *           the common tools. The lengths themselves are not on an arc: coefficients are applied to the vectors as they are. A
+ *           tensor with an infinite number has no direction, and is refused where those tools make all of it NaN.
  * Cost      two passes, O(n); a block of each model in memory.
  * Example   cull weights slerp --t 0.3 a b -o between
  */
@@ -65,6 +66,8 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     CULL_TRY(cull__for(cx, it->t.n, CULL_WEIGHTS_BLOCK, add, &p));
     for (int64_t c = 0; c < chunks; c++)
         for (int j = 0; j < 3; j++) all[j] += p.sum[c][j];
+    for (int s = 0; s < 2; s++)
+        if (!isfinite(all[s])) CULL_TRY(cull_weights_finite(cx, w, it, s));
     double a = sqrt(all[0]), b = sqrt(all[1]);
     double dot = all[2] / (a > 1e-8 ? a : 1) / (b > 1e-8 ? b : 1);
     if (fabs(dot) > 0.9995) {
