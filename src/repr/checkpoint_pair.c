@@ -158,7 +158,7 @@ static cull_status lacks(pairing *p, int64_t i)
         if (e < p->b->n)
             return cull__fail(p->cx, CULL_EINPUT,
                               "%s lacks tensor '%.80s', which %s has; if the model ties it to its "
-                              "embedding, say so by the rule '%.80s=%.80s'",
+                              "embedding, say so by --tied '%.80s=%.80s'",
                               p->b->path, p->a->name[i], p->a->path, p->a->name[i], p->b->name[e]);
     }
     char others[48] = "";

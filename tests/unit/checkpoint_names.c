@@ -323,7 +323,7 @@ static void ties(void **state)
     cull_checkpoint *a = made(cx, "a.safetensors", base, 4),
                     *b = made(cx, "b.safetensors", base, 3);
     refused(cx, cull_checkpoint_pair(cx, a, b, NULL, of), CULL_EINPUT,
-            "say so by the rule 'lm_head.weight=model.embed_tokens.weight'");
+            "say so by --tied 'lm_head.weight=model.embed_tokens.weight'");
     refused(cx, cull_checkpoint_pair(cx, b, a, NULL, of), CULL_EINPUT,
             "has tensor 'lm_head.weight', which");
     o.tie = tie, o.ties = 1;
