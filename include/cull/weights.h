@@ -113,7 +113,8 @@ enum {
     CULL_WEIGHTS_OWN_NAMES =
         2, /* models have tensors of other names and shapes: nothing is paired */
     CULL_WEIGHTS_ACTIVATIONS = 4, /* reads statistics of activations */
-    CULL_WEIGHTS_NO_BASE = 8      /* has no use for a base */
+    CULL_WEIGHTS_NO_BASE = 8,     /* has no use for a base */
+    CULL_WEIGHTS_RENAMES = 16     /* pairs nothing, and goes by the problem's rename itself */
 };
 
 /* What a method of task weights is. A tensor's elements are made in blocks by several threads, each from the same blocks

@@ -70,18 +70,28 @@ static cull_status renamed(cull_ctx *cx, const rule *r, const char *name, char *
     return CULL_OK;
 }
 
+/* name by the first of the rules that it is one of the names of; itself where there is none. */
+static cull_status by_rules(cull_ctx *cx, const rule *r, int rules, const char *name,
+                            const char **out)
+{
+    char *s = NULL;
+    for (int i = 0; i < rules && !s; i++) CULL_TRY(renamed(cx, r + i, name, &s));
+    *out = s ? s : name;
+    return CULL_OK;
+}
+
+cull_status cull__renamed(cull_ctx *cx, const char *const *rename, int renames, const char *name,
+                          const char **out)
+{
+    rule *r;
+    CULL_TRY(read_rules(cx, rename, renames, true, &r));
+    return by_rules(cx, r, renames, name, out);
+}
+
 /* What a calls b's tensor k. */
 static cull_status name_in_a(pairing *p, int64_t k, const char **out)
 {
-    char *s;
-    *out = p->b->name[k];
-    for (int r = 0; r < p->o.renames; r++) {
-        CULL_TRY(renamed(p->cx, p->rename + r, p->b->name[k], &s));
-        if (!s) continue;
-        *out = s;
-        break;
-    }
-    return CULL_OK;
+    return by_rules(p->cx, p->rename, p->o.renames, p->b->name[k], out);
 }
 
 /* ---- ties ---- */

@@ -1,6 +1,8 @@
 /* peft.c - low-rank adapters as the PEFT package saves them: see peft.h. */
 #include "repr/peft.h"
 #include "io/io.h"
+#include "repr/checkpoint.h"
+#include "repr/checkpoint_config.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -242,6 +244,8 @@ static cull_status base_name(cull_ctx *cx, const char *name, int *side, bool *em
 typedef struct {
     cull_ctx *cx;
     const cull_checkpoint *ad, *base;
+    const char *const *rename;
+    int renames;
     cull__peft_config config;
     cull__peft_delta *delta;
 } matching;
@@ -249,11 +253,13 @@ typedef struct {
 static cull_status place(const matching *m, int64_t i)
 {
     const char *ad = cull_checkpoint_path(m->ad), *name = cull_checkpoint_at(m->ad, i)->name;
-    char *base, *module;
+    const char *base;
+    char *own, *module;
     int side;
     bool embedding;
     int64_t near, at;
-    CULL_TRY(base_name(m->cx, name, &side, &embedding, &base, &module));
+    CULL_TRY(base_name(m->cx, name, &side, &embedding, &own, &module));
+    CULL_TRY(cull__renamed(m->cx, m->rename, m->renames, own, &base));
     at = cull_checkpoint_find(m->base, base, &near);
     if (at < 0)
         return cull__fail(
@@ -289,6 +295,32 @@ static cull_status misfit(const matching *m, int64_t i, const cull_tensor *base,
                       cull_checkpoint_path(m->base), want);
 }
 
+/* Tensor i of the adapter is a copy of the base's that others add to. */
+static bool beneath(const matching *m, int64_t i)
+{
+    return strstr(cull_checkpoint_at(m->ad, i)->name, ".base_layer.") != NULL;
+}
+
+/* Where the base ties its head to its embedding, PEFT leaves one of the two as it was when the other is replaced. */
+static cull_status check_tied(const matching *m)
+{
+    cull__checkpoint_config c;
+    int64_t e = cull__checkpoint_words(m->base, false), h = cull__checkpoint_words(m->base, true);
+    CULL_TRY(cull__checkpoint_config_read(m->cx, m->base, &c));
+    if (e < 0 || !(c.tied == 1 || (c.tied < 0 && c.causal && h < 0))) return CULL_OK;
+    const cull__peft_delta *d = m->delta + e, *head = h < 0 ? NULL : m->delta + h;
+    int64_t which = d->whole >= 0 && !beneath(m, d->whole) ? d->whole : -1;
+    if (head && which < 0) which = head->whole >= 0 ? head->whole : head->a;
+    if (which >= 0)
+        return cull__fail(m->cx, CULL_EINPUT,
+                          "%s: '%.160s' would set embedding and head apart, which %s ties to one "
+                          "another; give a base that has both and says tie_word_embeddings false",
+                          cull_checkpoint_path(m->ad), cull_checkpoint_at(m->ad, which)->name,
+                          cull_checkpoint_path(m->base));
+    m->delta[e].shared = true;
+    return CULL_OK;
+}
+
 /* Shapes of all that the adapter has for tensor t of the base. */
 static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delta *d)
 {
@@ -298,8 +330,7 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
         const cull_tensor *w = cull_checkpoint_at(m->ad, d->whole);
         if (w->ndim != t->ndim || memcmp(w->shape, t->shape, (size_t)t->ndim * sizeof *t->shape))
             return misfit(m, d->whole, t, "both must have the same shape");
-        bool under = strstr(w->name, ".base_layer.") != NULL; /* what others then add to */
-        if (!under && (d->a >= 0 || d->b >= 0 || d->bias >= 0))
+        if (!beneath(m, d->whole) && (d->a >= 0 || d->b >= 0 || d->bias >= 0))
             return misfit(m, d->whole, t, "it would replace what another tensor adds to");
     }
     if (d->bias >= 0 && cull_checkpoint_at(m->ad, d->bias)->n != t->n)
@@ -339,9 +370,10 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
 }
 
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
-                             cull__peft_delta *delta)
+                             const char *const *rename, int renames, cull__peft_delta *delta)
 {
-    matching m = {.cx = cx, .ad = ad, .base = base, .delta = delta};
+    matching m = {
+        .cx = cx, .ad = ad, .base = base, .rename = rename, .renames = renames, .delta = delta};
     const char *text = cull_checkpoint_config(ad);
     if (!text)
         return cull__fail(cx, CULL_EINPUT,
@@ -358,5 +390,5 @@ cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull
         delta[i] = (cull__peft_delta){.a = -1, .b = -1, .magnitude = -1, .bias = -1, .whole = -1};
     for (int64_t i = 0; i < cull_checkpoint_count(ad); i++) CULL_TRY(place(&m, i));
     for (int64_t i = 0; i < n; i++) CULL_TRY(fits(&m, cull_checkpoint_at(base, i), delta + i));
-    return CULL_OK;
+    return check_tied(&m);
 }

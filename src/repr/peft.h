@@ -26,6 +26,7 @@ typedef struct {
     int64_t whole;            /* the tensor that takes its place */
     int64_t rank, rows, cols; /* of B A, before it is turned */
     bool transposed;
+    bool shared; /* the tensor is the base's embedding, and its head too */
     double scale;
 } cull__peft_delta;
 
@@ -36,8 +37,9 @@ cull_status cull__peft_config_read(cull_ctx *cx, const char *path, const char *t
  * whole name or its end after a dot, as a POSIX extended regular expression; the first one does. */
 cull_status cull__peft_scale(cull_ctx *cx, const cull__peft_config *c, const char *module,
                              int64_t *rank, double *scale);
-/* What adapter ad does to each tensor of base: delta (cull_checkpoint_count(base)). EINPUT, by name: a tensor that
- * belongs to none of the base, half a pair, shapes that do not fit. */
+/* What adapter ad does to each tensor of base: delta (cull_checkpoint_count(base)). rename: "OLD=NEW", of what the
+ * adapter's names call tensors of the base. EINPUT, by name: a tensor that belongs to none of the base, half a pair, shapes that
+ * do not fit, an embedding or head of its own where the base has one for both. */
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
-                             cull__peft_delta *delta);
+                             const char *const *rename, int renames, cull__peft_delta *delta);
 #endif

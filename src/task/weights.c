@@ -142,7 +142,8 @@ static cull_status first_items(cull_ctx *cx, run *r)
                                          .buffers = true};
     int64_t **pair;
     bool pairs = r->w.sources > 1 && !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES);
-    if (!pairs && p->renames + p->ties)
+    bool renames = pairs || (r->fns->needs & CULL_WEIGHTS_RENAMES);
+    if ((!pairs && p->ties) || (!renames && p->renames))
         return cull__fail(cx, CULL_EOPTION,
                           "%s pairs no tensors of several checkpoints: there is nothing to rename "
                           "or tie",

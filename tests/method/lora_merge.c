@@ -10,6 +10,7 @@ typedef struct {
     cull_ctx *cx;
     cull_checkpoint *base, *ad[2];
     tensors b, a[2]; /* what is in them, as written */
+    const char *rename;
 } fixture;
 
 static void fill(tensors *s, uint64_t seed, float by)
@@ -62,8 +63,13 @@ static void close_all(fixture *f)
 static cull_status merge(cull_ctx *cx, const fixture *f, int models, const char *rule)
 {
     const cull_checkpoint *m[2] = {f->ad[0], f->ad[1]};
-    cull_weights_problem p = {
-        .base = f->base, .model = m, .models = models, .rule = &rule, .rules = rule != NULL};
+    cull_weights_problem p = {.base = f->base,
+                              .model = m,
+                              .models = models,
+                              .rule = &rule,
+                              .rules = rule != NULL,
+                              .rename = &f->rename,
+                              .renames = f->rename != NULL};
     cull_weights_report report;
     return cull_weights_run(cx, cull_method_find("lora-merge", NULL), NULL, &p,
                             in_dir("out.safetensors"), &report);
@@ -292,10 +298,83 @@ static void trouble(void **state)
     cull_ctx_free(f.cx);
 }
 
+/* An adapter made where a module has another name. */
+static void other_names(void **state)
+{
+    (void)state;
+    static fixture f;
+    f.cx = cull_ctx_new(NULL);
+    tensors_add(&f.b, "model.layers.0.block_sparse_moe.gate.weight", "F32", V, D);
+    fill(&f.b, 1, 1);
+    tensors_write(f.cx, &f.b, in_dir("base.safetensors"), NULL);
+    ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base.safetensors"), &f.base));
+    add_pair(&f.a[0], "model.layers.0.mlp.gate", V, D, R);
+    fill(&f.a[0], 2, 1);
+    write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 5}");
+    refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EINPUT, "lacks");
+    f.rename = "*.mlp.gate.weight=*.mlp.gate";
+    refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EINPUT, "belongs to 'model.layers.0.mlp.gate'");
+    f.rename = "*.mlp.gate.weight";
+    refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EOPTION, "is no rule OLD=NEW");
+    f.rename = "*.mlp.gate.weight=*.block_sparse_moe.gate.weight";
+    cull_checkpoint *out = merged(&f, 1, NULL);
+    float *got = tensor_numbers(f.cx, out, "model.layers.0.block_sparse_moe.gate.weight");
+    for (int64_t i = 0; i < V; i++)
+        for (int64_t j = 0; j < D; j++)
+            near(got[i * D + j],
+                 f.b.x[0][i * D + j] + product(f.a[0].x[1], f.a[0].x[0], i, j, R, D), 20, 1.2e-7);
+    free(got);
+    cull_checkpoint_free(out);
+    close_all(&f);
+    cull_ctx_free(f.cx);
+}
+
+/* A base with one tensor for embedding and head: PEFT replaces one of the two. */
+static void tied(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config;
+        bool head, refused;
+    } kinds[] = {
+        {"{\"tie_word_embeddings\": true}", false, true},
+        {"{\"tie_word_embeddings\": true}", true, true},
+        {"{\"architectures\": [\"LlamaForCausalLM\"]}", false, true},
+        {"{\"architectures\": [\"LlamaForCausalLM\"]}", true, false},
+        {"{\"architectures\": [\"LlamaModel\"]}", false, false},
+        {"{\"tie_word_embeddings\": false}", true, false},
+    };
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int which = 0; which <= kinds[k].head; which++) {
+            static fixture f;
+            static const char *const names[] = {"base_model.model.model.embed_tokens.weight",
+                                                "base_model.model.lm_head.weight"};
+            cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
+            f.cx = cull_ctx_new(NULL);
+            o.config = kinds[k].config;
+            tensors_add(&f.b, "model.embed_tokens.weight", "F32", V, D);
+            if (kinds[k].head) tensors_add(&f.b, "lm_head.weight", "F32", V, D);
+            fill(&f.b, 1, 1);
+            tensors_wipe("base");
+            tensors_write(f.cx, &f.b, in_dir("base"), &o);
+            ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base"), &f.base));
+            tensors_add(&f.a[0], names[which], "F32", V, D);
+            fill(&f.a[0], 2, 1);
+            write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 5}");
+            if (kinds[k].refused)
+                refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EINPUT, "ties to one another");
+            else
+                cull_checkpoint_free(merged(&f, 1, NULL));
+            close_all(&f);
+            tensors_wipe("base");
+            cull_ctx_free(f.cx);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(linear), cmocka_unit_test(forms),
-                                       cmocka_unit_test(lengths_and_whole),
-                                       cmocka_unit_test(trouble)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(linear),      cmocka_unit_test(forms), cmocka_unit_test(lengths_and_whole),
+        cmocka_unit_test(other_names), cmocka_unit_test(tied),  cmocka_unit_test(trouble)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -6,7 +6,7 @@
  *           2022): scale = lora_alpha / r, or / sqrt(r) with use_rslora.
  * Reads     The base; one or more folders of adapter_config.json and adapter_model.safetensors, as PEFT saves them, with
  *           rank_pattern, alpha_pattern, fan_in_fan_out, DoRA. An adapter that was started by changing the base (PiSSA, OLoRA) is
- *           refused.
+ *           refused, and one that replaces an embedding or head that the base ties to one another.
  * Deviates  Sums are f32, rounded once, to the dtype of the base; PEFT rounds B A to the dtype of the adapter, and the
  *           weights again after each adapter. DoRA and whole tensors are of one adapter alone.
  * Cost      O(n r) time for n weights; r (rows + columns) floats of one matrix, and blocks.
@@ -52,7 +52,8 @@ static cull_status match(cull_ctx *cx, const cull_weights_work *w, state **out)
     for (int m = 0; m < models; m++) {
         const cull_checkpoint *ad = w->source[w->first + m];
         CULL_TRY(CULL_TMP(cx, (*out)->delta[m], n));
-        CULL_TRY(cull__peft_match(cx, ad, base, (*out)->delta[m]));
+        CULL_TRY(cull__peft_match(cx, ad, base, w->problem->rename, w->problem->renames,
+                                  (*out)->delta[m]));
         for (int64_t i = 0; i < n && models > 1; i++) {
             const cull__peft_delta *d = (*out)->delta[m] + i;
             int64_t which = d->magnitude >= 0 ? d->magnitude : d->whole;
@@ -82,10 +83,24 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     return CULL_OK;
 }
 
+static void tell_shared(cull_ctx *cx, const cull_weights_work *w, const state *s)
+{
+    for (int m = 0; m < w->sources - w->first; m++)
+        for (int64_t i = 0; i < cull_checkpoint_count(w->source[0]); i++)
+            if (s->delta[m][i].shared && s->delta[m][i].a >= 0)
+                cull__log(cx, CULL_LOG_WARN,
+                          "%s adds to the embedding, and %s ties its head to that: the head "
+                          "changes with it, as in PEFT's merge, though not while the adapter was "
+                          "trained",
+                          cull_checkpoint_path(w->source[w->first + m]),
+                          cull_checkpoint_path(w->source[0]));
+}
+
 static cull_status begin(cull_ctx *cx, const cull_weights_work *w, void **out)
 {
     state *s;
     CULL_TRY(match(cx, w, &s));
+    tell_shared(cx, w, s);
     *out = s;
     return CULL_OK;
 }
@@ -248,7 +263,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
 }
 
 static const cull_weights_fns fns = {
-    .needs = CULL_WEIGHTS_BASE | CULL_WEIGHTS_OWN_NAMES,
+    .needs = CULL_WEIGHTS_BASE | CULL_WEIGHTS_OWN_NAMES | CULL_WEIGHTS_RENAMES,
     .least = 1,
     .most = CULL_WEIGHTS_MODELS - 1,
     .items = items,
