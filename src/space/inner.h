@@ -223,6 +223,15 @@ cull__amount cull__space_amount(cull_ctx *cx, const cull_space *s, bool *exact, 
 cull_status cull__space_reach(cull__doc *d, cull_space *s, const int *lines);
 /* As make without fill; gives up as soon as a constraint cannot hold any more. */
 bool cull__space_draw_once(const cull_space *s, cull_rng *r, double *x);
+/* The number of a value of one of INT, CATEGORY and ORDINAL among all, and back. */
+static inline int64_t cull__rank_of(const cull_space_param *p, double v)
+{
+    return p->kind == CULL_SPACE_INT ? (int64_t)((v - p->lo) / p->step) : (int64_t)v;
+}
+static inline double cull__value_at(const cull_space_param *p, int64_t k)
+{
+    return p->kind == CULL_SPACE_INT ? p->lo + (double)k * p->step : (double)k;
+}
 /* The chance that a draw of p gives v, where p is discrete. */
 double cull__value_chance(const cull_space_param *p, const double *v);
 /* The parameter that number `at` of a point belongs to. */

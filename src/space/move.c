@@ -27,17 +27,6 @@ static bool can_change(const cull_space_param *p)
     }
 }
 
-/* The number of a discrete value among all, and back. */
-static int64_t rank_of(const cull_space_param *p, double v)
-{
-    return p->kind == CULL_SPACE_INT ? (int64_t)((v - p->lo) / p->step) : (int64_t)v;
-}
-
-static double of_rank(const cull_space_param *p, int64_t k)
-{
-    return p->kind == CULL_SPACE_INT ? p->lo + (double)k * p->step : (double)k;
-}
-
 static double reflect(double u)
 {
     u = fabs(fmod(u, 2));
@@ -58,7 +47,7 @@ static int64_t other_by_weight(const cull_space_param *p, int64_t k, cull_rng *r
 
 static void change_discrete(const cull_space_param *p, bool near, cull_rng *r, double *v)
 {
-    int64_t k = rank_of(p, v[0]), other;
+    int64_t k = cull__rank_of(p, v[0]), other;
     if (near && p->kind != CULL_SPACE_CATEGORY && cull__rng_below(r, 2)) {
         other = cull__rng_below(r, 2) ? k + 1 : k - 1;
         if (other < 0 || other >= p->n) other = 2 * k - other;
@@ -68,7 +57,7 @@ static void change_discrete(const cull_space_param *p, bool near, cull_rng *r, d
         other = cull__rng_below(r, p->n - 1);
         other += other >= k;
     }
-    v[0] = of_rank(p, other);
+    v[0] = cull__value_at(p, other);
 }
 
 /* The place of the k-th item that is (what = 1) or is not (0) in the subset. */

@@ -57,11 +57,12 @@ cull_status cull__space_sbx(cull_ctx *cx, const cull_space *s, const cull__sbx *
                             const double *x, const double *z, double *y);
 
 /* All points that differ in one parameter's value (what becomes active takes its default: the middle, or the first),
- * of reals, simplexes and ints of more than 32 values the `steps` nearest steps of 1/16 of the range either way; those that
- * break constraints are left out. Stops when fn returns false. */
+ * of reals, simplexes and ints of more than 32 values the `steps` (1 .. 16) nearest steps of 1/16 of the range either way;
+ * those that break constraints are left out. Where there are more than `most`, constraints aside, so many are drawn from r,
+ * each as likely as any other. In order of parameters; stops when fn returns false. O(width) each. */
 typedef bool cull__space_near_fn(void *user, const double *y, int changed);
 cull_status cull__space_neighbours(cull_ctx *cx, const cull_space *s, const double *x, int steps,
-                                   cull__space_near_fn *fn, void *user);
+                                   int64_t most, cull_rng *r, cull__space_near_fn *fn, void *user);
 
 /* All points in order of the first parameter slowest: set x to the first (true: there is one), then to the next. Only
  * where every parameter is discrete. Constraints are kept by passing over. */

@@ -101,10 +101,39 @@ static void one_optimum(void **state)
     cull_ctx_free(cx);
 }
 
+/* Where there are very many neighbours, some of them are tried: all differ in one value. */
+static void very_many(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_space *sp = space_of(cx, "a = permutation(1500) b = permutation(1500)");
+    cull_search_problem p = {.space = sp};
+    cull_study *s = study_of(cx, &p, "local-search", NULL);
+    double *at = malloc(3000 * sizeof *at), best = INFINITY;
+    int near = 0, last = 0;
+    for (int k = 0; k < 40; k++) {
+        cull_trial t = asked(cx, s);
+        double v = 0;
+        for (int j = 0; j < 1500; j++) v += fabs(t.x[j] - j) + fabs(t.x[1500 + j] - j);
+        near += k > 0 && distance(at, t.x, 3000) == 2;
+        if (v < best) {
+            best = v, last = k;
+            memcpy(at, t.x, 3000 * sizeof *at);
+        }
+        answer(cx, s, t.number, &v);
+    }
+    assert_int_equal(near, 39);
+    assert_true(last > 5);
+    free(at);
+    cull_study_free(s);
+    cull_space_free(sp);
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_better_one),
                                        cmocka_unit_test(the_best_of_all),
-                                       cmocka_unit_test(one_optimum)};
+                                       cmocka_unit_test(one_optimum), cmocka_unit_test(very_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

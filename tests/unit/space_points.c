@@ -518,7 +518,7 @@ static void test_neighbours(void **state)
         cull_space *s = from(cx, cases[i].text);
         ok(cx, cull_space_parse(cx, s, cases[i].point, x));
         n = (neighbours){.cx = cx, .s = s, .x = x};
-        ok(cx, cull__space_neighbours(cx, s, x, 2, on_neighbour, &n));
+        ok(cx, cull__space_neighbours(cx, s, x, 2, INT64_MAX, NULL, on_neighbour, &n));
         if (n.n != cases[i].n) fail_msg("%s: %d neighbours", cases[i].text, (int)n.n);
         cull_space_free(s);
     }
@@ -526,9 +526,63 @@ static void test_neighbours(void **state)
     for (uint64_t k = 0; k < 50; k++) {
         ok(cx, cull_space_draw(cx, s, k, x));
         n = (neighbours){.cx = cx, .s = s, .x = x};
-        ok(cx, cull__space_neighbours(cx, s, x, 2, on_neighbour, &n));
+        ok(cx, cull__space_neighbours(cx, s, x, 2, INT64_MAX, NULL, on_neighbour, &n));
         assert_true(n.n > 20 && n.n < 2000);
     }
+    cull_space_free(s);
+    cull_ctx_free(cx);
+}
+
+/* Of more than `most` so many are handed out, none twice, each as likely as any other. */
+static void test_some_neighbours(void **state)
+{
+    (void)state;
+    enum { MOST = 7, RUNS = 4000, IN = 2, OUT = 3, ALL = IN * (1 + OUT) + OUT + 15 + 5 + 4 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_space *s = from(cx, "k = subset(1..4 of 5) o = permutation(6) c = one(a, b, c, d, e, f)\n"
+                             "r = real(0, 1)");
+    double x[64], handed = 0, count[ALL] = {0};
+    static neighbours all, some;
+    cull_rng r = cull__rng_seeded(3, 0);
+    ok(cx, cull_space_parse(cx, s, "k=1+3 o=1>2>3>4>5>6 c=b r=0.5", x));
+    all = (neighbours){.cx = cx, .s = s, .x = x};
+    ok(cx, cull__space_neighbours(cx, s, x, 2, INT64_MAX, NULL, on_neighbour, &all));
+    assert_int_equal(all.n, ALL);
+    for (int run = 0; run < RUNS; run++) {
+        some = (neighbours){.cx = cx, .s = s, .x = x};
+        ok(cx, cull__space_neighbours(cx, s, x, 2, MOST, &r, on_neighbour, &some));
+        assert_true(some.n > MOST / 2 && some.n <= MOST);
+        handed += (double)some.n;
+        for (int64_t i = 0, k = 0; i < some.n; i++, count[k++]++) /* they come in order */
+            while (memcmp(&some.key[i], &all.key[k], sizeof *all.key)) assert_true(++k < ALL);
+    }
+    for (int64_t k = 0; k < ALL; k++) {
+        double mean = handed / ALL, sd = sqrt(mean);
+        if (fabs(count[k] - mean) > 4 * sd) fail_msg("%d: %g of %g", (int)k, count[k], mean);
+    }
+    cull_space_free(s);
+    cull_ctx_free(cx);
+}
+
+static bool on_any(void *user, const double *y, int changed)
+{
+    (void)y, (void)changed;
+    return ++*(int64_t *)user < 1000000;
+}
+
+/* A hundred million of them are not gone through. */
+static void test_many_neighbours(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_space *s = from(cx, "o = permutation(2000) k = subset(20000) r = real(0, 1)");
+    double *x = malloc((size_t)cull_space_width(s) * sizeof *x);
+    int64_t n = 0;
+    cull_rng r = cull__rng_seeded(3, 0);
+    ok(cx, cull_space_draw(cx, s, 1, x));
+    ok(cx, cull__space_neighbours(cx, s, x, 2, 1000, &r, on_any, &n));
+    assert_int_equal(n, 1000);
+    free(x);
     cull_space_free(s);
     cull_ctx_free(cx);
 }
@@ -612,12 +666,20 @@ static void test_scale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),   cmocka_unit_test(test_large_counts),
-        cmocka_unit_test(test_draws),    cmocka_unit_test(test_truth),
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_sbx),      cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_rounded),  cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_features), cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_large_counts),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_truth),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_sbx),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_rounded),
+        cmocka_unit_test(test_neighbours),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_some_neighbours),
+        cmocka_unit_test(test_many_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,7 +278,7 @@ static cull_status climb(cull_ctx *cx, climber *c, double *at, double height)
         double gain;
         p.n = 0;
         p.cap = c->looks < 256 ? c->looks : 256;
-        CULL_TRY(cull__space_neighbours(cx, v->space, at, 2, collect, &p));
+        CULL_TRY(cull__space_neighbours(cx, v->space, at, 2, INT64_MAX, NULL, collect, &p));
         if (p.n == 0) break;
         CULL_TRY(look(cx, c, p.x, p.n, &best, &gain));
         if (!(gain > height)) break;

@@ -10,8 +10,10 @@
  * Deviates  (a) A neighbour that was asked before counts with what it was told, and is not asked
  *           again. (b) While the last neighbours run, other workers try designs that later are
  *           starts. (c) Neighbours of a real are `steps` sixteenths of its range either way. (d) Of
- *           more than 2^20 / width neighbours that many are drawn.
- * Cost      O(neighbours) when it moves, O(1) else; the neighbours are held.
+ *           more than 2^20 / width neighbours that many are drawn (64 at least), from 16 times as
+ *           many at most: no more are made, however many there are.
+ * Cost      O(neighbours x width) when it moves, at most 2^24 where width < 2^14; O(1) else. The
+ *           neighbours are held.
  * Example   cull search space.cull --method local-search --minimize error -- ./train {lr}
  */
 #include "base/base.h"
@@ -25,7 +27,8 @@ typedef struct {
     int64_t steps;
 } opts;
 enum { FIRST, BEST };
-enum { START = 1, ENDED = 2 }; /* asked to be a start of the climb; told */
+enum { HELD = 1 << 20, LEAST = 64, LOOKED = 16 }; /* numbers, neighbours; made for each one held */
+enum { START = 1, ENDED = 2 };                    /* asked to be a start of the climb; told */
 static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, improvement, FIRST, "first|best",
                   "go on from the first better neighbour, or from the best of all"),
@@ -111,10 +114,10 @@ static bool collect(void *user, const double *y, int changed)
 static cull_status look(climb *c, const cull_search_view *v, int64_t trial, around *a)
 {
     a->cx = a->at.cx = c->cx, a->width = v->width;
-    a->room = ((int64_t)1 << 20) / v->width > 64 ? ((int64_t)1 << 20) / v->width : 64;
+    a->room = HELD / v->width > LEAST ? HELD / v->width : LEAST;
     a->r = cull__event_rng(v, 4, c->moves);
     CULL_TRY(cull__space_neighbours(c->cx, c->space, v->x + trial * v->width, (int)c->o.steps,
-                                    collect, a));
+                                    LOOKED * a->room, &a->r, collect, a));
     CULL_TRY(a->status);
     CULL_TRY(CULL_ALLOC(c->cx, a->trial, a->n + 1));
     CULL_TRY(CULL_ALLOC(c->cx, a->order, a->n + 1));
@@ -238,7 +241,7 @@ const cull_method cull__method_local_search = {
     .paper = "White et al. 2021, Exploring the Loss Landscape in Neural Architecture Search",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME,
     .opts = table,
     .opts_size = sizeof(opts),
