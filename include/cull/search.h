@@ -106,7 +106,8 @@ typedef struct {
     const double *
         mean; /* objectives over the evaluations of its point that came to something; NaN where none */
     const double
-        *noise; /* standard deviation of the mean, by replicates or as told; 0 = not known */
+        *noise;       /* standard deviation of the mean, by replicates or as told; 0 = not known */
+    const char *note; /* why it, or its last try, failed: the study's until the next call; NULL */
 } cull_trial;
 typedef struct {
     cull_trial_state state; /* DONE, FAILED or TIMEOUT */

@@ -30,8 +30,8 @@ typedef struct {
     bool lines; /* objects: jsonl, or json */
     bool array; /* json */
     char comma;
-    bool with[MORE];             /* the study has no name like it */
-    const char **worker, **note; /* trials; NULL = nothing is known */
+    bool with[MORE];     /* the study has no name like it */
+    const char **worker; /* trials; NULL = nothing is known */
     cull_json j;
     bool first; /* of its row */
 } logged;
@@ -117,7 +117,7 @@ static void one_more(logged *l, const cull_trial *t, more what)
     case BUDGET: number(l, name, (double)t->budget); break;
     case REPLICATE: number(l, name, t->replicate); break;
     case WORKER: cell(l, name, l->worker[t->number] ? l->worker[t->number] : ""); break;
-    case NOTE: cell(l, name, l->note[t->number] ? l->note[t->number] : ""); break;
+    case NOTE: cell(l, name, t->note ? t->note : ""); break;
     case MORE: break;
     }
 }
@@ -158,26 +158,17 @@ static cull_status header(logged *l)
     return l->j.b.status;
 }
 
-/* ---- who and why: what the study itself does not keep ---- */
-
-static cull_status keep(cull_ctx *cx, const char *s, const char **out)
-{
-    char *copy;
-    CULL_TRY(CULL_TMP(cx, copy, (int64_t)strlen(s) + 1));
-    strcpy(copy, s);
-    *out = copy;
-    return CULL_OK;
-}
+/* ---- who: what the study itself does not keep ---- */
 
 static cull_status on_event(cull_ctx *cx, void *user, const cull__event *e)
 {
     logged *l = user;
     if (e->trial < 0 || e->trial >= l->s->trials) return CULL_OK;
-    const char **w = &l->worker[e->trial], **n = &l->note[e->trial];
-    bool other = e->worker && (!*w || strcmp(*w, e->worker) != 0);
-    if (other && e->kind == CULL__ASKED) CULL_TRY(keep(cx, e->worker, w));
-    if (e->kind == CULL__TOLD) *n = NULL;
-    if (e->note && *e->note) CULL_TRY(keep(cx, e->note, n));
+    const char **w = &l->worker[e->trial];
+    char *copy;
+    if (e->kind != CULL__ASKED || !e->worker || (*w && !strcmp(*w, e->worker))) return CULL_OK;
+    CULL_TRY(CULL_TMP(cx, copy, (int64_t)strlen(e->worker) + 1));
+    *w = strcpy(copy, e->worker);
     return CULL_OK;
 }
 
@@ -208,11 +199,10 @@ static cull_status write_log(logged *l, const int64_t *idx, int64_t n, const cha
     cull__writer *w;
     for (more k = TRIAL; k < MORE; k++) l->with[k] = !taken(l->p, more_name[k]);
     CULL_TRY(CULL_TMP0(l->cx, l->worker, l->s->trials + 1));
-    CULL_TRY(CULL_TMP0(l->cx, l->note, l->s->trials + 1));
     if (store)
         CULL_TRY(cull__store_read(l->cx, store, 0, on_event, l));
     else
-        l->with[WORKER] = l->with[NOTE] = false;
+        l->with[WORKER] = false;
     CULL_TRY(cull__writer_open(l->cx, path, &w));
     return cull__writer_end(l->cx, w, written(l, idx, n, w));
 }

@@ -15,6 +15,7 @@ typedef struct {
     int32_t point, replicate;
     uint8_t state, waits; /* waits: to be handed out again */
     uint16_t tries;       /* failures and losses that were followed by another try */
+    int32_t note;         /* which of the notes is its own, from 1; 0 = none */
     double cost, began, ended;
     int64_t steps, budget;
 } cull__trial;
@@ -38,7 +39,7 @@ typedef struct {
 typedef struct {
     int64_t trial, value, violation;                                /* of arrays by trial */
     int64_t x, mean, m2, noise, badness, state, steps, told, point; /* of arrays by point */
-    int64_t again, queue, owed;
+    int64_t again, queue, owed, note, note_text;
 } cull__caps;
 
 struct cull_study {
@@ -57,6 +58,9 @@ struct cull_study {
 
     int64_t trials, paid, running, waiting;
     cull__trial *trial;
+    int64_t *note; /* notes: where in note_text each begins */
+    char *note_text;
+    int64_t notes, note_bytes;
     double *value;     /* (trials, objectives), minimised */
     double *violation; /* (trials, constraints), as told */
     double *x, *mean, *m2, *noise, *badness;
@@ -117,6 +121,7 @@ void cull__study_apply(cull_study *s, const cull__event *e);
 cull_status cull__study_deliver(cull_study *s);
 double cull__study_clock(const cull_study *s);
 cull_status cull__study_check_trial(cull_study *s, int64_t number);
+bool cull__study_finite(const cull_study *s, const double *value); /* each of the objectives */
 
 /* ---- points and their results (study_points.c) ---- */
 cull_status cull__points_reserve(cull_study *s, bool noise);

@@ -32,10 +32,26 @@ static cull_status reserve_owed(cull_study *s)
     return CULL_GROW(s->cx, s->owed, &s->cap.owed, s->owed_n + 4 + s->waiting);
 }
 
+static bool has_note(const cull__event *e)
+{
+    return e->kind != CULL__WIDENED && e->note && *e->note;
+}
+
+static cull_status reserve_note(cull_study *s, const cull__event *e)
+{
+    if (!has_note(e)) return CULL_OK;
+    if (s->notes >= INT32_MAX)
+        return cull__fail(s->cx, CULL_EINPUT, "a study has at most 2^31 - 1 notes");
+    int64_t bytes = s->note_bytes + (int64_t)strlen(e->note) + 1;
+    CULL_TRY(CULL_GROW(s->cx, s->note, &s->cap.note, s->notes + 1));
+    return CULL_GROW(s->cx, s->note_text, &s->cap.note_text, bytes);
+}
+
 cull_status cull__study_reserve(cull_study *s, const cull__event *e)
 {
     cull_ctx *cx = s->cx;
     CULL_TRY(reserve_owed(s));
+    CULL_TRY(reserve_note(s, e));
     if (e->x && e->x != s->keyed) s->key = cull_space_key(s->p.space, e->x);
     s->keyed = NULL;
     switch (e->kind) {
@@ -58,6 +74,13 @@ cull_status cull__study_reserve(cull_study *s, const cull__event *e)
 }
 
 /* ---- application ---- */
+
+bool cull__study_finite(const cull_study *s, const double *value)
+{
+    for (int i = 0; i < s->p.objectives; i++)
+        if (!isfinite(value[i])) return false;
+    return true;
+}
 
 static cull__trial *new_trial(cull_study *s, int32_t point, const cull__event *e)
 {
@@ -139,6 +162,17 @@ static void take_values(cull_study *s, int64_t trial, const cull__event *e)
     for (int64_t j = 0; j < c && e->violation; j++) s->violation[trial * c + j] = e->violation[j];
 }
 
+static void take_note(cull_study *s, const cull__event *e)
+{
+    s->trial[e->trial].note = 0;
+    if (!has_note(e)) return;
+    size_t n = strlen(e->note) + 1;
+    memcpy(s->note_text + s->note_bytes, e->note, n);
+    s->note[s->notes++] = s->note_bytes;
+    s->note_bytes += (int64_t)n;
+    s->trial[e->trial].note = (int32_t)s->notes;
+}
+
 static void told(cull_study *s, const cull__event *e)
 {
     cull__trial *t = &s->trial[e->trial];
@@ -147,6 +181,7 @@ static void told(cull_study *s, const cull__event *e)
     t->state = (uint8_t)e->state;
     t->cost += e->cost;
     t->ended = e->at;
+    take_note(s, e);
     s->spent += e->cost;
     s->running--;
     if (good) take_values(s, e->trial, e);
@@ -165,10 +200,8 @@ static void reported(cull_study *s, const cull__event *e)
     if (!s->p.stop.anew) cull__stops_report(&s->stops, t->point, before, e->step, v);
     t->steps = e->step;
     if (e->state != CULL_TRIAL_STOPPED) return;
-    bool finite = true;
-    for (int64_t j = 0; j < m; j++) finite &= (bool)isfinite(v[j]);
     cull__event end = *e;
-    end.state = finite ? CULL_TRIAL_STOPPED : CULL_TRIAL_FAILED;
+    end.state = cull__study_finite(s, e->value) ? CULL_TRIAL_STOPPED : CULL_TRIAL_FAILED;
     end.cost = end.noise = 0;
     told(s, &end);
 }
@@ -192,6 +225,7 @@ static void retried(cull_study *s, const cull__event *e)
     t->waits = 1;
     t->tries += e->state != CULL_TRIAL_RUNNING && t->tries < UINT16_MAX;
     t->cost += e->cost;
+    if (has_note(e)) take_note(s, e);
     s->spent += e->cost;
     s->again[s->again_n++] = e->trial;
 }
@@ -247,13 +281,6 @@ cull_status cull__study_check_trial(cull_study *s, int64_t number)
                       (long long)number, (long long)s->trials);
 }
 
-static bool all_finite(const double *v, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (!isfinite(v[i])) return false;
-    return true;
-}
-
 static bool runs(const cull_study *s, int64_t trial)
 {
     return trial >= 0 && trial < s->trials && s->trial[trial].state == CULL_TRIAL_RUNNING;
@@ -261,7 +288,7 @@ static bool runs(const cull_study *s, int64_t trial)
 
 static bool sound_outcome(const cull_study *s, const cull__event *e)
 {
-    if (e->state == CULL_TRIAL_DONE) return e->value && all_finite(e->value, s->p.objectives);
+    if (e->state == CULL_TRIAL_DONE) return e->value && cull__study_finite(s, e->value);
     return e->state == CULL_TRIAL_FAILED || e->state == CULL_TRIAL_TIMEOUT ||
            e->state == CULL_TRIAL_LOST;
 }

@@ -186,9 +186,10 @@ void cull_study_free(cull_study *s)
     cull_space_free(s->own_space);
     cull_text_free(s->facts_text[0]);
     cull__free(s->facts_text[1]), cull__free(s->facts_text[2]);
-    void *const block[] = {s->names, s->trial, s->value,   s->violation, s->x,     s->mean,
-                           s->m2,    s->noise, s->badness, s->pstate,    s->steps, s->told,
-                           s->point, s->slot,  s->again,   s->queue,     s->owed,  s->mapped};
+    void *const block[] = {s->names, s->trial, s->value,  s->violation, s->x,
+                           s->mean,  s->m2,    s->noise,  s->badness,   s->pstate,
+                           s->steps, s->told,  s->point,  s->slot,      s->again,
+                           s->queue, s->owed,  s->mapped, s->note,      s->note_text};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) cull__free(block[i]);
     cull__free(s);
 }

@@ -4,6 +4,8 @@
 
 #include "search/study.h"
 
+static const char NOT_FINITE[] = "a value is not finite";
+
 const char *cull_trial_state_name(cull_trial_state s)
 {
     static const char *const name[] = {"running", "done", "stopped", "failed", "timeout", "lost"};
@@ -43,12 +45,11 @@ cull_status cull__study_outcome(cull_study *s, const cull_outcome *o, cull__even
     if (o->state != CULL_TRIAL_DONE) return CULL_OK;
     if (!o->value)
         return cull__fail(cx, CULL_EINPUT, "a trial that is done has values; there are none");
-    bool finite = true;
-    for (int i = 0; i < s->p.objectives; i++) finite &= (bool)isfinite(o->value[i]);
+    bool finite = cull__study_finite(s, o->value);
     for (int i = 0; i < s->p.constraints && o->violation; i++) finite &= !isnan(o->violation[i]);
     if (!finite) {
         e->state = CULL_TRIAL_FAILED;
-        if (!o->note) e->note = "a value is not finite";
+        if (!o->note) e->note = NOT_FINITE;
         return CULL_OK;
     }
     e->value = o->value;
@@ -110,6 +111,7 @@ cull_status cull_study_report(cull_study *s, int64_t number, int64_t step, const
                                step, v, go);
     }
     e.state = *go ? CULL_TRIAL_RUNNING : CULL_TRIAL_STOPPED;
+    if (r == CULL_OK && !*go && !cull__study_finite(s, value)) e.note = NOT_FINITE;
     if (r == CULL_OK) r = cull__study_put(s, &e);
     r = cull__study_end(s, r, &e);
     cull__release(s->cx, m);
@@ -169,6 +171,7 @@ cull_status cull_study_trial(cull_study *s, int64_t number, cull_trial *out)
                         .replicate = t->replicate,
                         .point = i,
                         .mean = mean,
-                        .noise = noise};
+                        .noise = noise,
+                        .note = t->note ? s->note_text + s->note[t->note - 1] : NULL};
     return CULL_OK;
 }

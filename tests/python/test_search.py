@@ -264,9 +264,15 @@ def test_directions_without_names(given, names):
     assert cull.search.create("x = real(0, 1)", given).directions == names
 
 
-def test_what_tell_takes():
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_tell_takes(tmp_path, kept):
+    store = str(tmp_path / "study.db") if kept else None
     study = cull.search.create(
-        PLAIN, {"error": "minimize", "speed": "maximize"}, constraints=["memory"], method="random-search"
+        PLAIN,
+        {"error": "minimize", "speed": "maximize"},
+        constraints=["memory"],
+        method="random-search",
+        store=store,
     )
     tell = [
         ({"error": 1, "speed": 2, "memory": -1}, {}),
@@ -291,6 +297,35 @@ def test_what_tell_takes():
     assert [t.number for t in study.front] == [0]  # 1 breaks a constraint, 2 is dominated
     with pytest.raises(cull.InputError, match="2 values: see its values"):
         got[0].value
+    why = [None] * 4 + ["a value is not finite", "ValueError: no luck", "too long"]
+    assert [t.note for t in got] == why == list(study.columns()["note"])
+    study.save(tmp_path / "trials.csv")
+    with open(tmp_path / "trials.csv") as f:
+        assert [row["note"] or None for row in csv.DictReader(f)] == why
+    if kept:
+        study.close()
+        with cull.search.load(store) as study:
+            assert [t.note for t in study.trials] == why
+
+
+def test_note_of_a_retry():
+    study = cull.search.create(PLAIN, method="random-search", retries=1)
+    study.tell(study.ask(), None, note="first")
+    assert [(t.state, t.note) for t in study.trials] == [("running", "first")]
+    study.tell(study.ask(), 1)
+    assert [(t.state, t.note) for t in study.trials] == [("done", None)]
+
+
+def test_report_that_is_not_finite():
+    study = cull.search.create(PLAIN, method="random-search", stop="median", rungs=(1, 9))
+    for v in [1.0] * 8 + [math.nan]:
+        trial = study.ask()
+        for step in range(1, 9):
+            if not trial.report(step, v):
+                break
+        if not trial.stopped:
+            study.tell(trial, v)
+    assert [t.note for t in study.trials] == [None] * 8 + ["a value is not finite"]
 
 
 def test_what_tell_refuses():

@@ -431,6 +431,7 @@ class TrialStruct(ctypes.Structure):
         ("point", c_int64),
         ("mean", POINTER(c_double)),
         ("noise", POINTER(c_double)),
+        ("note", c_char_p),
     ]
 
 

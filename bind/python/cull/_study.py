@@ -62,6 +62,7 @@ class Result:
     budget: Optional[int]  # steps that it was given; None = all
     replicate: int  # of an earlier trial's point; 0 = the first
     point: int  # trials of one point share it
+    note: Optional[str]  # why it failed
 
     @property
     def value(self) -> Optional[float]:
@@ -424,6 +425,7 @@ class Study:
             budget=int(t.budget) or None,
             replicate=int(t.replicate),
             point=int(t.point),
+            note=t.note.decode("utf-8", "replace") if t.note else None,
         )
 
     def _state(self, number: int) -> str:
@@ -515,6 +517,7 @@ class Study:
         rest.update(replicate="replicate")
         for name in rest:
             out.setdefault(name, np.array([getattr(t, name) for t in trials]))
+        out.setdefault("note", np.array([t.note for t in trials], object))
         return out
 
     def to_dataframe(self) -> Any:
