@@ -172,13 +172,14 @@ static void put(const cull_search_problem *p, const char *key, size_t n, double 
     if (whole) *(which ? &s->trial : &s->step) = (int64_t)v;
 }
 
-/* A value that is no number, as null, is told all the same: it is not finite. */
-static bool put_none(const cull_search_problem *p, const char *key, size_t n, cull__said *s)
+/* A value that is no number is told all the same: it is not finite. A cost or noise that is null is not told. */
+static bool put_none(const cull_search_problem *p, const char *key, size_t n, bool null,
+                     cull__said *s)
 {
     double other[3];
     int which;
     double *to = place_of(p, key, n, s, other, &which);
-    if (!to || which >= 0) return false;
+    if (!to || (which >= 0 && (which < 2 || null))) return false;
     *to = NAN;
     return true;
 }
@@ -194,7 +195,7 @@ static bool member(void *arg, const char *key, size_t n, cull__json_value v)
     double number;
     if (cull__json_kind(v) == CULL__JSON_NUMBER && cull__json_number(v, &number)) {
         put(g->p, key, n, number, g->s);
-    } else if (put_none(g->p, key, n, g->s)) {
+    } else if (put_none(g->p, key, n, cull__json_kind(v) == CULL__JSON_NULL, g->s)) {
         return true;
     } else if (n == 6 && !memcmp(key, "failed", 6)) {
         size_t len = 0;
@@ -205,19 +206,35 @@ static bool member(void *arg, const char *key, size_t n, cull__json_value v)
     return true;
 }
 
-/* What many write that is no JSON: NaN, Infinity and -Infinity become null. false: there is none, or no room. */
-static bool rename_numbers(const char *at, size_t n, char to[RENAMED], size_t *out)
+/* How long a number that starts at `at` is, 0 = none does; what JSON's reader takes for it: it has none that is not finite,
+ * and no whole one above 2^64. */
+static size_t other_number(const char *at, size_t n, char to[32])
 {
     static const char *const word[] = {"NaN", "Infinity", "-Infinity"};
+    size_t len = 0;
+    double v = NAN;
+    for (int w = 0; w < 3 && !len; w++)
+        if (n >= strlen(word[w]) && !memcmp(at, word[w], strlen(word[w]))) len = strlen(word[w]);
+    if (!len) {
+        while (len < n && strchr("+-.0123456789eE", at[len])) len++;
+        if (!len || !cull__parse_f64(at, len, &v)) return 0;
+    }
+    snprintf(to, 32, isfinite(v) ? "%.17g" : "\"%g\"", v);
+    return len;
+}
+
+/* The line with its numbers as JSON's reader takes them; false: there are none, or no room. */
+static bool rename_numbers(const char *at, size_t n, char to[RENAMED], size_t *out)
+{
     bool text = false, any = false;
     size_t k = 0;
     for (size_t i = 0, len; i < n; i += len) {
-        int w = text ? 3 : 0;
-        while (w < 3 && (n - i < strlen(word[w]) || memcmp(at + i, word[w], strlen(word[w])))) w++;
-        if (k + 64 + 4 > RENAMED) return false;
-        if (w < 3) {
-            memcpy(to + k, "null", 4);
-            k += 4, len = strlen(word[w]), any = true;
+        char number[32];
+        if (k + 64 > RENAMED) return false;
+        len = text ? 0 : other_number(at + i, n - i, number);
+        if (len) {
+            memcpy(to + k, number, strlen(number));
+            k += strlen(number), any = true;
             continue;
         }
         len = text && at[i] == '\\' && i + 1 < n ? 2 : 1;

@@ -194,6 +194,15 @@ static void results(void **state)
     is_failed(run(f, "echo 0.5; echo '{\"error\": null}'"), "error is no finite number");
     is_failed(run(f, "echo '{\"error\": \"0.5\"}'"), "error is no finite number");
     is_failed(run(f, "echo error=inf"), "error is no finite number: error=inf");
+    is_failed(run(f, "echo 0.5; echo '{\"error\": 1e400}'"),
+              "error is no finite number: {\"error\": 1e400}");
+    is_failed(run(f, "echo '{\"error\": -1e400, \"s\": \"1e400\"}'"), "error is no finite number");
+    is_done(run(f, "echo '{\"error\": 123456789012345678901234567890}'"),
+            123456789012345678901234567890.);
+    is_done(run(f, "echo '{\"error\": 0.5, \"seen\": 18446744073709551616}'"), 0.5);
+    assert_true(isnan(run(f, "echo '{\"error\": 1, \"cost\": 1e400}'").cost));
+    assert_true(isnan(run(f, "echo '{\"error\": 1, \"cost\": \"3\"}'").cost));
+    assert_true(run(f, "echo '{\"error\": 1, \"cost\": null}'").cost == 0);
     is_failed(run(f, "echo error=1,5"), "its last line was 'error=1,5'");
     is_done(run(f, "echo error=2,loss=1,5"), 2.0);
     is_done(run(f, "echo 0.5; echo null; echo '[1, 2]'; echo '{'; echo error=none; echo []"), 0.5);
