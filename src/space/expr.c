@@ -273,6 +273,22 @@ static cull_status compare_named(making *m, const expr *e, const expr *a, const 
     return push(m, e, (cull__op){.kind = k});
 }
 
+/* p == e or p != e, p of numbers: where e is a number, it is one of them. */
+static cull_status check_number(making *m, const expr *e, const cull_space_param *p)
+{
+    char text[CULL__SPACE_NAME + 2];
+    bool minus = e->kind == CULL__EXPR_NEG;
+    const expr *of = minus ? e->a : e;
+    meaning w;
+    double v;
+    if (of->kind != CULL__EXPR_WORD || of->quoted) return CULL_OK;
+    CULL_TRY(resolve(m, of, &w));
+    snprintf(text, sizeof text, "%s%s", minus ? "-" : "", of->word);
+    if (w.i >= 0 || !cull__parse_f64(text, strlen(text), &v)) return CULL_OK;
+    const expr word = {.kind = CULL__EXPR_WORD, .line = e->line, .word = text};
+    return value_of(p, &word) < 0 ? no_value(m, &word, p) : CULL_OK;
+}
+
 static cull_status comparison(making *m, const expr *e)
 {
     static const cull__op_kind ops[] = {CULL__OP_EQ, CULL__OP_NE, CULL__OP_LT,
@@ -289,6 +305,9 @@ static cull_status comparison(making *m, const expr *e)
     if (done) return CULL_OK;
     if (p && !p->number) return no_value(m, e->b, p);
     if (q && !q->number) return no_value(m, e->a, q);
+    bool equal = e->kind == CULL__EXPR_EQ || e->kind == CULL__EXPR_NE;
+    if (p && equal) CULL_TRY(check_number(m, e->b, p));
+    if (q && equal) CULL_TRY(check_number(m, e->a, q));
     CULL_TRY(number_of(m, e->a));
     CULL_TRY(number_of(m, e->b));
     return push(m, e, (cull__op){.kind = ops[k]});

@@ -176,11 +176,25 @@ static int64_t same_number(const cull_space_param *p, const char *s, size_t n)
     return -1;
 }
 
+/* What was meant, maybe: of numbers the one least away, else the name that is least otherwise. */
+static const char *nearest_value(const cull_space_param *p, const char *s, size_t n)
+{
+    char key[CULL__SPACE_NAME + 2];
+    double v;
+    if (p->number && cull__parse_f64(s, n, &v)) {
+        int64_t best = 0;
+        for (int64_t j = 1; j < p->n; j++)
+            if (fabs(p->number[j] - v) < fabs(p->number[best] - v)) best = j;
+        return p->value[best];
+    }
+    snprintf(key, sizeof key, "%.*s", (int)(n < sizeof key ? n : sizeof key - 1), s);
+    return n > 2 ? cull__nearest(key, p->value, p->n > 1000 ? 1000 : (int)p->n) : NULL;
+}
+
 static bool no_value(const cull_space_param *p, const char *s, size_t n, char why[300])
 {
-    char shown[60], key[CULL__SPACE_NAME + 2];
-    snprintf(key, sizeof key, "%.*s", (int)(n < sizeof key ? n : sizeof key - 1), s);
-    const char *near = n > 2 ? cull__nearest(key, p->value, p->n > 1000 ? 1000 : (int)p->n) : NULL;
+    char shown[60];
+    const char *near = nearest_value(p, s, n);
     cull__quote(s, n, shown, sizeof shown);
     if (near) {
         snprintf(why, 300, "'%s' is none of its values; the nearest is '%.60s'", shown, near);
