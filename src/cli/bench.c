@@ -49,6 +49,11 @@ static int add_budget(cli *c, const char *part, void *arg)
         return fail(c, USAGE, "--at: '%.40s' is no whole number", part);
     if (w->o.budgets == CULL_BENCH_BUDGETS)
         return fail(c, USAGE, "--at takes at most %d numbers", CULL_BENCH_BUDGETS);
+    int64_t before = w->o.budgets ? w->o.at[w->o.budgets - 1] : 0;
+    if (v == 0) return fail(c, USAGE, "--at: 0 evaluations are none; the least is 1");
+    if (v <= before)
+        return fail(c, USAGE, "--at: %lld stands after %lld; the numbers rise, as in --at 10,50", v,
+                    (long long)before);
     w->o.at[w->o.budgets++] = v;
     return DONE;
 }

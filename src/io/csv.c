@@ -66,10 +66,14 @@ void cull__csv_free(cull__csv *r) { cull__free(r->text); }
 static cull_status add_name(cull__csv *r, const char ***name, int64_t *n, int64_t *cap)
 {
     char *copy;
+    bool quoted = r->at < r->end && *r->at == '"';
     CULL_TRY(cull__csv_cell(r));
+    const char *s = r->s, *end = s + r->n;
+    while (!quoted && s < end && (*s == ' ' || *s == '\t')) s++;
+    while (!quoted && s < end && (end[-1] == ' ' || end[-1] == '\t')) end--;
     CULL_TRY(CULL_GROW(r->cx, *name, cap, *n + 1));
-    CULL_TRY(CULL_TMP0(r->cx, copy, (int64_t)r->n + 1));
-    memcpy(copy, r->s, r->n);
+    CULL_TRY(CULL_TMP0(r->cx, copy, end - s + 1));
+    memcpy(copy, s, (size_t)(end - s));
     (*name)[(*n)++] = copy;
     return CULL_OK;
 }

@@ -87,7 +87,8 @@ cull_status cull__csv_cell(cull__csv *r);
 /* Steps over a line that is empty; false when this one is not. */
 bool cull__csv_empty(cull__csv *r);
 void cull__csv_free(cull__csv *r);
-/* The cells of one line, the header's: copies in scratch, the list itself for cull__free; NULL after a failure. */
+/* The cells of one line, the header's, without blanks around those that no quotes hold: copies in scratch, the list itself
+ * for cull__free; NULL after a failure. */
 cull_status cull__csv_names(cull__csv *r, const char ***name, int64_t *n);
 
 /* ---- JSON in (simdjson behind a C face: json.cc) ---- */

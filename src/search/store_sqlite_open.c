@@ -190,8 +190,9 @@ static cull_status identify_now(cull_ctx *cx, cull__sqlite *s, bool *is)
     if (id != 0 || tables != 0)
         return cull__fail(cx, CULL_EINPUT,
                           "%s: is not a study but another program's SQLite file (application id "
-                          "0x%08" PRIx64 ", %" PRId64 " tables and views)",
-                          s->path, (uint64_t)id & 0xffffffff, tables);
+                          "0x%08" PRIx64 ", %" PRId64 " %s)",
+                          s->path, (uint64_t)id & 0xffffffff, tables,
+                          tables == 1 ? "table or view" : "tables and views");
     return CULL_OK;
 }
 

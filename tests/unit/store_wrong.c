@@ -64,6 +64,7 @@ static void other_files(void **state)
     unlink(p->path);
     do_sql(p->path, "CREATE TABLE trials(a); INSERT INTO trials VALUES (1)");
     refuse(p->cx, p->path, true, CULL_EINPUT, "another program's SQLite file");
+    refuse(p->cx, p->path, true, CULL_EINPUT, "1 table or view)");
     do_sql(p->path, "PRAGMA application_id = 0x0f055112; PRAGMA user_version = 9");
     refuse(p->cx, p->path, false, CULL_EINPUT, "application id 0x0f055112");
     unlink(p->path);

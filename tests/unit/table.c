@@ -48,6 +48,7 @@ static void csv(void **state)
         {"t.csv", "a,text,b\n1,,2\n3,hello,4\n", "a=1,3;b=2,4"}, /* blanks in text are fine */
         {"t.csv", "a,none\n1,\n3,\n", "a=1,3"},
         {"t.csv", "a\n inf \n", "a=inf"},
+        {"t.csv", " a , b\t,\" c \"\r\n1, 2 ,3\n", "a=1;b=2; c =3"}, /* in quotes blanks stay */
         {"t.csv", "a\r\n1\r\n\r\n\r\n", "a=1"}, /* no cells at the end of the file */
     };
     hooks h = {0};
