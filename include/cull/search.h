@@ -148,8 +148,9 @@ CULL_API void cull_study_free(cull_study *s);
 /* The budget is spent, the space has no more points, or stop was asked for; and nothing that runs can bring more (a
  * retry, a next rung). Trials may still run, and may be told. */
 CULL_API bool cull_study_done(const cull_study *s);
-/* No more is asked, by any process that shares the store, until a study is opened on it with `resume`. */
+/* No more is asked, by any process that shares the store, until a study is opened on it with `resume` and asks. */
 CULL_API cull_status cull_study_stop(cull_study *s) CULL_CHECKED;
+CULL_API bool cull_study_stopped(const cull_study *s); /* so it is, by what was read so far */
 
 /* The next trial to evaluate. ENODATA: there is none now (done, or a rung waits for others that run). A trial that is to be
  * tried again comes with its number of before. */

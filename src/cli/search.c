@@ -105,7 +105,9 @@ static void say_end(search *s)
     progress_end();
     talk(c, "%" PRId64 " trials, %" PRId64 " of them failed; %" PRId64 " here in %.1f s", s->ended,
          s->failed, s->here, passed);
-    if (s->store)
+    if (s->store && cull_study_stopped(s->study))
+        talk(c, "kept in %s: stop was asked for; with --resume the same command goes on", s->store);
+    else if (s->store)
         talk(c,
              "kept in %s: with a larger --budget the same command goes on; cull search export "
              "%s writes every trial",

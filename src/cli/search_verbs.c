@@ -30,7 +30,8 @@ static void say_status_json(cull_study *st, const tally *t, int64_t waiting, con
     printf("{\"trials\":%" PRId64 ",\"paid\":%" PRId64, cull_study_trials(st), cull_study_paid(st));
     for (int k = 0; k <= CULL_TRIAL_LOST; k++)
         printf(",\"%s\":%" PRId64, cull_trial_state_name((cull_trial_state)k), t->n[k]);
-    printf(",\"waiting\":%" PRId64 ",\"seconds\":", waiting);
+    printf(",\"waiting\":%" PRId64 ",\"stop\":%s,\"seconds\":", waiting,
+           cull_study_stopped(st) ? "true" : "false");
     say_json_number(stdout, t->last);
     fputs(",\"objectives\":[", stdout);
     for (int i = 0; i < p->objectives; i++) {
@@ -84,6 +85,7 @@ static int status(cli *c, cull_study *st)
     if (waiting) printf(", %" PRId64 " waiting to be run again", waiting);
     putchar('\n');
     printf("evaluations  %" PRId64 " count against the budget\n", cull_study_paid(st));
+    if (cull_study_stopped(st)) puts("stopped      nothing more is asked; --resume goes on");
     if (over && t.last >= 1)
         printf("rate         %.3g an hour, in %.0f s\n", 3600 * (double)over / t.last, t.last);
     TRY(say_left(c, st, &t, over));

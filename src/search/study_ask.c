@@ -49,6 +49,8 @@ bool cull_study_done(const cull_study *s)
     return r == CULL_OK && next.kind != CULL__STOPS_ON;
 }
 
+bool cull_study_stopped(const cull_study *s) { return s->ended; }
+
 cull_status cull_study_stop(cull_study *s)
 {
     CULL_TRY(cull__study_begin(s));

@@ -124,6 +124,7 @@ static void hand_out_again(cull_study *s, int64_t trial)
 
 static void asked(cull_study *s, const cull__event *e)
 {
+    s->ended = false; /* whoever asks after a stop has resumed, for all */
     if (!e->x) {
         hand_out_again(s, e->trial);
         return;

@@ -122,12 +122,17 @@ static void shared(void **state)
     refused(f.cx, cull_study_ask(s, &none), CULL_ENODATA, "stop was asked for");
     cull_study_free(u);
     u = open_(&f);
-    assert_true(cull_study_done(u));
+    assert_true(cull_study_done(u) && cull_study_stopped(u));
     cull_study_free(u);
     cull_study_opts o = CULL_STUDY_OPTS;
     o.resume = true;
     ok(f.cx, open_in(&f, &o, &u));
     assert_false(cull_study_done(u));
+    ask(&f, u);
+    ask(&f, s); /* it goes on for all, also for who opens it from here on */
+    cull_study_free(u);
+    u = open_(&f);
+    assert_false(cull_study_done(u) || cull_study_stopped(u));
     ask(&f, u);
     cull_study_free(s), cull_study_free(t), cull_study_free(u);
     end(&f);
