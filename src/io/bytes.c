@@ -175,6 +175,12 @@ static cull_status expand(cull_ctx *cx, cull__reader *r, cull__bytes *out)
     return s;
 }
 
+bool cull__regular(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
 {
     cull__reader *r;

@@ -29,6 +29,9 @@ void cull__reader_close(cull__reader *r);
 void *cull__z_alloc(void *cx, unsigned n, unsigned size);
 void cull__z_free(void *cx, void *p);
 
+/* Whether a file lies there, no pipe, device or folder. */
+bool cull__regular(const char *path);
+
 /* ---- a file whole: mapped, or expanded to memory (to tmpdir when over a quarter of the limit) ---- */
 typedef struct {
     const unsigned char *at;

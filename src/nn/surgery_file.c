@@ -275,7 +275,7 @@ cull_status cull_surgery_plan_keep(cull_ctx *cx, const cull_surgery_plan *of, co
 bool cull_surgery_is_plan(const char *path)
 {
     char head[sizeof HEAD] = "";
-    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : NULL;
+    FILE *f = cull__regular(path) ? fopen(path, "rb") : NULL; /* of a pipe nothing is taken */
     if (!f) return false;
     size_t n = fread(head, 1, sizeof HEAD - 1, f);
     fclose(f);

@@ -11,7 +11,7 @@ enum { HEAD = 512 };
 bool cull_weights_is_manifest(const char *path)
 {
     char head[HEAD + 1] = "", *p = head;
-    FILE *f = fopen(path, "rb");
+    FILE *f = cull__regular(path) ? fopen(path, "rb") : NULL; /* of a pipe nothing is taken */
     if (!f) return false;
     head[fread(head, 1, HEAD, f)] = 0;
     fclose(f);
