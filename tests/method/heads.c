@@ -70,7 +70,8 @@ static void beside(void **state)
              {"self_attn.rotary_emb.inv_freq", GROUPS, 0, GROUPS, NULL},
              {"self_attn.k_norm.weight", GROUPS * D, 0, 0, "is one norm over all heads"},
              {"self_attn.gate.weight", HEADS * D, H, 0, "may be of all heads"},
-             {"self_attn.out_proj.weight", H, HEADS * D, 0, "can have no fewer heads"}};
+             {"self_attn.out_proj.weight", H, HEADS * D, 0, "can have no fewer heads"},
+             {"self_attn.sinks", HEADS, 0, 0, "StableLmForCausalLM reads no head_dim"}};
     for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
         fixture f;
         cull_checkpoint *out;
@@ -78,10 +79,12 @@ static void beside(void **state)
         begin(&f, cull_ctx_new(NULL));
         float *x = put(&f, 0, c[k].name, c[k].d0, c[k].d1);
         for (int64_t i = 0; i < c[k].d0 * (c[k].d1 ? c[k].d1 : 1); i++) x[i] = (float)i;
-        save(&f,
-             k == 6
-                 ? "{\"num_attention_heads\": 6, \"num_key_value_heads\": 3, \"hidden_size\": 24}"
-                 : config);
+        save(
+            &f,
+            k == 6 ? "{\"num_attention_heads\": 6, \"num_key_value_heads\": 3, \"hidden_size\": 24}"
+            : k == 7 ? "{\"architectures\": [\"StableLmForCausalLM\"], \"num_attention_heads\": 6, "
+                       "\"num_key_value_heads\": 3, \"hidden_size\": 24}"
+                     : config);
         if (!c[k].left) {
             refuses(&f, "heads", &(refusal){"kv_heads=2", NULL, c[k].part}, 1);
         } else {

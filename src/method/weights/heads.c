@@ -13,11 +13,14 @@
  * Cost      One pass over values and output projections to measure, one to write. A row and sums of columns are held.
  * Example   cull weights heads --kv-heads 6 model/ -o narrower/
  */
+#include "cull/checkpoint_look.h"
 #include "cull/weights.h"
 #include "repr/config_edit.h"
 #include "repr/narrow.h"
 
 #include <math.h>
+#include <string.h>
+#include <strings.h>
 
 typedef struct {
     double share;
@@ -59,6 +62,22 @@ static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s
                       path);
 }
 
+/* Networks whose code takes the width to be hidden_size / num_attention_heads, whatever head_dim says. */
+static cull_status check_network(cull_ctx *cx, const cull_checkpoint *ck)
+{
+    static const char *const divide[] = {"stablelm", "chameleon",  "blt",       "qwen2vl",
+                                         "qwen2_vl", "qwen2_5_vl", "qwen2_5_o", "mllama"};
+    char buf[128];
+    const char *network = cull_checkpoint_network(cx, ck, buf);
+    for (size_t k = 0; k < sizeof divide / sizeof *divide; k++)
+        if (!strncasecmp(network, divide[k], strlen(divide[k])))
+            return cull__fail(cx, CULL_EINPUT,
+                              "%s: %s reads no head_dim and takes the width of a head to be "
+                              "hidden_size / num_attention_heads: it can have no fewer heads",
+                              cull_checkpoint_path(ck), network);
+    return CULL_OK;
+}
+
 /* Networks of this name (OPT, BART, CLIP, GPT-J) divide hidden_size by the heads, and read no head_dim. */
 static cull_status check_width(cull_ctx *cx, const cull__narrow *n, const shape *s)
 {
@@ -96,6 +115,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     if (p->rules)
         return cull__fail(cx, CULL_EINPUT,
                           "heads takes no rules: the config has one number for all layers");
+    CULL_TRY(check_network(cx, w->source[w->first]));
     CULL_TRY(read_config(cx, w->source[w->first], &s));
     CULL_TRY(cull__narrow_heads(cx, w->source[w->first], s.heads, s.groups, s.width, &n));
     CULL_TRY(check_width(cx, n, &s));
