@@ -186,3 +186,39 @@ cull_status cull__config_list(cull_ctx *cx, const char *text, const char *key, c
     cull__buf_add(&b, p, strlen(p));
     return finish(cx, &b, out);
 }
+
+/* The list at p, of places below n, to b, each as `number` says, without those that are -1; its end, or NULL where it is
+ * another list. */
+static const char *write_places(cull_buf *b, const char *p, const int64_t *number, int64_t n)
+{
+    const char *first = skip_blanks(p + 1), *at = first;
+    for (int pass = 0, put = 0; pass < 2; pass++) {
+        for (at = first; *at != ']';) {
+            size_t d = digits(at);
+            int64_t i = 0;
+            if (!d || d > 9) return NULL;
+            for (size_t k = 0; k < d; k++) i = 10 * i + (at[k] - '0');
+            at = skip_blanks(at + d);
+            if (i >= n || (*at != ',' && *at != ']')) return NULL;
+            if (pass && number[i] >= 0)
+                cull__buf_printf(b, "%s%" PRId64, put++ ? ", " : "", number[i]);
+            if (*at == ',') at = skip_blanks(at + 1);
+        }
+        if (!pass) cull__buf_add(b, p, (size_t)(first - p));
+    }
+    return at;
+}
+
+cull_status cull__config_places(cull_ctx *cx, const char *text, const char *key,
+                                const int64_t *number, int64_t n, const char **out)
+{
+    cull_buf b = CULL_BUF(cx);
+    const char *at, *p = text, *value;
+    for (; (at = next_key(p, &key, 1, &value)); p = value) {
+        cull__buf_add(&b, p, (size_t)(value - p));
+        const char *end = *value == '[' ? write_places(&b, value, number, n) : NULL;
+        if (end) value = end;
+    }
+    cull__buf_add(&b, p, strlen(p));
+    return finish(cx, &b, out);
+}

@@ -18,4 +18,7 @@ cull_status cull__config_add(cull_ctx *cx, const char *text, const char *key, in
 /* The text with those elements of every list of n under `key` that keep says; elements are no lists or objects. */
 cull_status cull__config_list(cull_ctx *cx, const char *text, const char *key, const bool *keep,
                               int64_t n, const char **out);
+/* The text with every list of places below n under `key` made of what number (n) says of each; those of -1 go. */
+cull_status cull__config_places(cull_ctx *cx, const char *text, const char *key,
+                                const int64_t *number, int64_t n, const char **out);
 #endif

@@ -108,6 +108,18 @@ static void configs(void **state)
     assert_string_equal(out, "{\"l\": [ 1, null], \"k\": {\"l\":[1,2]}}");
     ok(cx, cull__config_list(cx, "{\"l\": [[1],2,3]}", "l", keep, 3, &out));
     assert_string_equal(out, "{\"l\": [[1],2,3]}");
+    const int64_t number[3] = {0, -1, 1};
+    ok(cx, cull__config_places(cx, "{\"l\": [0,\n 1, 2 ], \"k\": {\"l\":[2]}, \"m\": [2]}", "l",
+                               number, 3, &out));
+    assert_string_equal(out, "{\"l\": [0, 1], \"k\": {\"l\":[1]}, \"m\": [2]}");
+    ok(cx, cull__config_places(cx, "{\"l\": [1], \"l\": []}", "l", number, 3, &out));
+    assert_string_equal(out, "{\"l\": [], \"l\": []}");
+    static const char *const others[] = {"{\"l\": [0,3]}", "{\"l\": [0.5]}", "{\"l\": [\"0\"]}",
+                                         "{\"l\": [0"};
+    for (int k = 0; k < 4; k++) {
+        ok(cx, cull__config_places(cx, others[k], "l", number, 3, &out));
+        assert_string_equal(out, others[k]);
+    }
     ok(cx, cull__config_number(cx, "c", "{\"m\": 4.5, \"text_config\": {\"n\": 6}}", key, 2, &v));
     assert_int_equal(v, 6);
     ok(cx, cull__config_number(cx, "c", NULL, key, 2, &v));

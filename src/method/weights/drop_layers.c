@@ -38,6 +38,10 @@ static const char *const keys[] = {"num_hidden_layers", "n_layer", "num_layers",
                                    "max_window_layers"};
 static const char *const lists[] = {"layer_types", "mlp_layer_types", "layers_block_type",
                                     "no_rope_layers"};
+/* Lists of the numbers of those layers that are of a kind. */
+static const char *const places[] = {"mlp_only_layers", "moe_layers", "full_attn_idxs",
+                                     "attn_layer_indices", "cross_attention_layers"};
+enum { PLACES = sizeof places / sizeof *places };
 enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
 
 /* Words of the config by which layers are of another kind at every so many-th place; the last three are said by layer_types
@@ -221,8 +225,18 @@ static cull_status set_dense(cull_ctx *cx, const cull_checkpoint *ck, const cull
     return cull__config_set(cx, *text, dense_key, 1, dense, left, text, NULL);
 }
 
+/* Of each layer the number that it comes to have; -1 = it goes. */
+static cull_status numbers(cull_ctx *cx, const cull__narrow_block *b, int64_t **out)
+{
+    CULL_TRY(CULL_TMP(cx, *out, b->units));
+    for (int64_t i = 0; i < b->units; i++) (*out)[i] = -1;
+    for (int64_t i = 0; i < b->kept; i++) (*out)[b->unit[i]] = i;
+    return CULL_OK;
+}
+
 static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
 {
+    int64_t *number;
     const cull_checkpoint *ck = w->source[w->first];
     const char *text = cull_checkpoint_config(ck);
     bool typed = false; /* by layer_types, the first of the lists */
@@ -240,6 +254,9 @@ static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__na
         CULL_TRY(cull__config_list(cx, text, lists[i], b->keep, b->units, &text));
         typed |= i == 0 && strlen(text) < was;
     }
+    CULL_TRY(numbers(cx, b, &number));
+    for (int i = 0; i < PLACES; i++)
+        CULL_TRY(cull__config_places(cx, text, places[i], number, b->units, &text));
     CULL_TRY(check_periods(cx, ck, typed, b));
     w->config = text;
     return CULL_OK;
@@ -248,8 +265,7 @@ static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__na
 static cull_status take(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
 {
     int64_t to = 0, *number;
-    CULL_TRY(CULL_TMP(cx, number, b->units));
-    for (int64_t i = 0; i < b->kept; i++) number[b->unit[i]] = i;
+    CULL_TRY(numbers(cx, b, &number));
     for (int64_t i = 0; i < w->items; i++) {
         cull_weights_item it = w->item[i];
         int64_t layer = it.t.layer;
@@ -299,7 +315,7 @@ const cull_method cull__method_drop_layers = {
     .paper = "Gromov et al. 2024, The Unreasonable Ineffectiveness of the Deeper Layers",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 2,
+    .rev = 3,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,
