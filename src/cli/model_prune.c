@@ -113,7 +113,8 @@ static int width_part(cli *c, const char *part, void *arg)
             return fail(c, USAGE, "--widths: more numbers than groups that can be cut");
         a->next = g + 1;
     }
-    if (!cull_parse_number(is ? is + 1 : part, &v) || v != (double)(int64_t)v || v < 0)
+    if (!cull_parse_number(is ? is + 1 : part, &v) || !(v >= 0 && v < 1e15) ||
+        v != (double)(int64_t)v)
         return fail(c, USAGE, "--widths: '%.100s' is no whole number", is ? is + 1 : part);
     a->w->width[g] = (int64_t)v;
     return DONE;
@@ -124,6 +125,12 @@ static int by_widths(cli *c, work *w)
     naming a = {.w = w};
     for (int g = 0; g < cull_surgery_groups(w->s); g++) w->width[g] = -1;
     TRY(each_part(c, value_of(c, "widths", ""), width_part, &a));
+    for (int g = 0; a.next && g < cull_surgery_groups(w->s); g++)
+        if (w->width[g] < 0 && !cull_surgery_group(w->s, g).fixed)
+            return fail(c, USAGE,
+                        "--widths: no number for group '%.100s'; give one for each that can be "
+                        "cut, or NAME=N for some",
+                        cull_surgery_group(w->s, g).name);
     return check(c, cull_surgery_widths(c->cx, w->s, w->score, w->width, w->keep));
 }
 
