@@ -342,24 +342,25 @@ static void wide_point(void **state)
 static void timeouts(void **state)
 {
     fixture *f = *state;
-    cull_command_opts o = {.timeout = 0.2, .grace = 0.3};
+    cull_command_opts o = {.timeout = 0.2, .grace = 50};
     answer a = run_with(f, "echo 1; exec sleep 60", o);
     assert_int_equal(a.state, CULL_TRIAL_TIMEOUT);
     assert_non_null(strstr(a.note, "longer than 0.2 s"));
-    assert_true(a.took < 0.45); /* SIGTERM was enough */
+    assert_true(a.took < 40); /* SIGTERM was enough */
+    o.grace = 0.3;
     a = run_with(f, "trap '' TERM; while :; do sleep 0.05; done", o);
     assert_int_equal(a.state, CULL_TRIAL_TIMEOUT);
-    assert_true(a.took > 0.45 && a.took < 3);
+    assert_true(a.took > 0.45 && a.took < 40);
     /* a child in the group holds the pipe and ignores SIGTERM; one that has left the group only holds it */
     a = run_with(f, "(trap '' TERM; exec sleep 60) & exec sleep 60", o);
     assert_int_equal(a.state, CULL_TRIAL_TIMEOUT);
-    assert_true(a.took < 3);
+    assert_true(a.took < 40);
     a = run_with(f, "sleep 60 & echo 5", o);
     is_done(a, 5.0);
-    assert_true(a.took > 0.25 && a.took < 3);
-    a = run_with(f, "setsid sleep 2 & echo 5", o);
+    assert_true(a.took > 0.25 && a.took < 40);
+    a = run_with(f, "setsid sleep 10 & echo 5", o);
     is_done(a, 5.0);
-    assert_true(a.took < 1.5);
+    assert_true(a.took < 9);
     is_done(run_with(f, "exec 2>&- ; echo 6; exec >&-; sleep 0.1", o), 6.0);
 }
 
@@ -530,7 +531,7 @@ static void stays_with_rubbish(fixture *f)
         is_done(on(f, e, 1, true), 1.0);
         answer a = on(f, e, 9, true);
         is_failed(a, told[i][1]);
-        assert_true(a.took < 3);
+        assert_true(a.took < 40);
         is_done(on(f, e, 3, true), 1.0);
         cull_evaluator_free(e);
     }
@@ -582,7 +583,7 @@ static void stays(void **state)
     e = stay(f, "echo step=1 error=1; sleep 60;;", o);
     double began = cull__now();
     (void)on(f, e, 9, false);
-    assert_true(cull__now() - began < 2);
+    assert_true(cull__now() - began < 40);
     is_done(on(f, e, 3, true), 1.0);
     cull_evaluator_free(e);
 
@@ -614,7 +615,7 @@ static void end_in_the_middle(void **state)
     }
     double began = cull__now();
     e->fns->end(e, NULL, NULL);
-    assert_true(cull__now() - began < 2);
+    assert_true(cull__now() - began < 40);
     assert_true(waitpid(-1, NULL, WNOHANG) < 0); /* no child is left */
     cull_evaluator_free(e);
 }
