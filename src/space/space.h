@@ -64,6 +64,10 @@ typedef bool cull__space_near_fn(void *user, const double *y, int changed);
 cull_status cull__space_neighbours(cull_ctx *cx, const cull_space *s, const double *x, int steps,
                                    int64_t most, cull_rng *r, cull__space_near_fn *fn, void *user);
 
+/* The first value (width) of a parameter that is discrete, and the one after v: subsets by how many are in, then as combinations;
+ * false: v was the last. O(width). */
+void cull__space_first_value(const cull_space_param *p, double *v);
+bool cull__space_next_value(const cull_space_param *p, double *v);
 /* All points in order of the first parameter slowest: set x to the first (true: there is one), then to the next. Only
  * where every parameter is discrete. Constraints are kept by passing over. */
 bool cull__space_first(const cull_space *s, double *x);

@@ -17,7 +17,7 @@ static void first_items(const cull_space_param *p, int64_t count, double *v)
     for (int64_t j = 0; j < p->n; j++) v[j] = j < count;
 }
 
-static void first_value(const cull_space_param *p, double *v)
+void cull__space_first_value(const cull_space_param *p, double *v)
 {
     switch (p->kind) {
     case CULL_SPACE_REAL:
@@ -66,7 +66,7 @@ static bool next_order(int64_t n, double *v)
     return true;
 }
 
-static bool next_value(const cull_space_param *p, double *v)
+bool cull__space_next_value(const cull_space_param *p, double *v)
 {
     switch (p->kind) {
     case CULL_SPACE_INT:
@@ -104,7 +104,7 @@ static bool settle(const walk *w, int i)
 {
     double *v = w->x + w->s->param[i].at;
     while (!w->free && !cull__space_holds(w->s, w->x, i))
-        if (isnan(*v) || !next_value(w->s->param + i, v)) return false;
+        if (isnan(*v) || !cull__space_next_value(w->s->param + i, v)) return false;
     return true;
 }
 
@@ -116,12 +116,12 @@ static bool search(const walk *w, int k, bool fresh)
         const cull_space_param *p = w->s->param + i;
         if (fresh) {
             if (cull__is_active(w->s, w->x, i))
-                first_value(p, w->x + p->at);
+                cull__space_first_value(p, w->x + p->at);
             else
                 clear(p, w->x);
             fresh = settle(w, i);
         } else {
-            fresh = !isnan(w->x[p->at]) && next_value(p, w->x + p->at) && settle(w, i);
+            fresh = !isnan(w->x[p->at]) && cull__space_next_value(p, w->x + p->at) && settle(w, i);
         }
         k += fresh ? 1 : -1;
     }

@@ -104,10 +104,30 @@ static void too_many_to_shuffle(void **state)
     cull_ctx_free(cx);
 }
 
+/* Wide points, too many of them or not, take no more room for that: each point once, in 128 MiB. */
+static void wide_points(void **state)
+{
+    (void)state;
+    enum { WIDTH = 6000, ASKED = 300 };
+    static const char *const text[] = {"k = subset(0..6000 of 6000)", "k = subset(1 of 6000)"};
+    double *x = malloc(sizeof *x * ASKED * WIDTH);
+    for (int i = 0; i < 2; i++) {
+        cull_ctx_opts o = CULL_CTX_OPTS;
+        o.memory = (uint64_t)128 << 20;
+        cull_ctx *cx = cull_ctx_new(&o);
+        assert_int_equal(collect(cx, text[i], NULL, x, ASKED), ASKED);
+        for (int a = 0; a < ASKED; a++)
+            for (int b = 0; b < a; b++)
+                assert_true(memcmp(x + a * WIDTH, x + b * WIDTH, sizeof *x * WIDTH) != 0);
+        cull_ctx_free(cx);
+    }
+    free(x);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(in_order), cmocka_unit_test(shuffled),
-                                       cmocka_unit_test(several_numbers),
-                                       cmocka_unit_test(too_many_to_shuffle)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_order), cmocka_unit_test(shuffled), cmocka_unit_test(several_numbers),
+        cmocka_unit_test(too_many_to_shuffle), cmocka_unit_test(wide_points)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
  * Deviates  (a) A grid of more than 262,144 points is not shuffled but drawn from. (b) What
  *           constraints leave out is passed over.
  * Cost      O(width) time for a design, 32 steps of the odometer where shuffled; 8 bytes a point of
- *           the grid, and a design for every 64 of them.
+ *           the grid, and a design for every 64 of them, of more than 1024 numbers fewer.
  * Example   cull search space.cull --method grid --minimize error -- ./train {lr}
  */
 #include "base/base.h"
@@ -31,7 +31,7 @@ static const cull_opt table[] = {
                   "points in random order, or the first parameter slowest"),
     CULL_OPT_END};
 
-enum { EVERY = 64, SHUFFLES = 262144 };
+enum { EVERY = 64, WIDE = 1024, SHUFFLES = 262144 };
 typedef struct {
     const cull_space *space;
     cull_ctx *cx;
@@ -41,7 +41,8 @@ typedef struct {
     int64_t width;
     double *x;          /* the cursor: the point of index `at` */
     int64_t at;         /* -1 = none */
-    double *kept;       /* points 0, 64, 128, ... as far as the cursor has been */
+    int64_t every;      /* EVERY, of wide points more, so that those kept are 32 MiB at most */
+    double *kept;       /* points 0, every, 2 every, ... as far as the cursor has been */
     int64_t keeps, cap; /* of them; numbers that have room */
     int64_t *order;     /* n, where shuffled: indices of the points that keep the constraints */
     int64_t n, room;
@@ -62,50 +63,20 @@ static int64_t values(const cull_space_param *p, int64_t levels)
     return p->kind == CULL_SPACE_INT && p->n > levels ? levels : p->n;
 }
 
+static bool whole(const cull_space_param *p)
+{
+    return p->kind == CULL_SPACE_SUBSET || p->kind == CULL_SPACE_PERMUTATION;
+}
+
 static void first(const grid *g, const cull_space_param *p, double *v)
 {
     for (int64_t i = 0; i < p->width; i++) v[i] = 0;
-    if (p->kind == CULL_SPACE_SUBSET) {
-        for (int64_t i = p->n - p->least; i < p->n; i++) v[i] = 1;
-    } else if (p->kind == CULL_SPACE_PERMUTATION) {
-        for (int64_t i = 0; i < p->n; i++) v[i] = (double)i;
-    } else if (p->kind == CULL_SPACE_SIMPLEX) {
+    if (whole(p))
+        cull__space_first_value(p, v);
+    else if (p->kind == CULL_SPACE_SIMPLEX)
         v[p->n - 1] = 1;
-    } else {
+    else
         *v = level(p, 0, g->o.levels);
-    }
-}
-
-/* Subsets as binary numbers, upwards: the next one that has least to most ones. */
-static bool next_subset(const cull_space_param *p, double *v)
-{
-    for (;;) {
-        int64_t i = p->n - 1, ones = 0;
-        while (i >= 0 && v[i] == 1) v[i--] = 0;
-        if (i < 0) return false;
-        v[i] = 1;
-        for (int64_t j = 0; j <= i; j++) ones += v[j] == 1;
-        if (ones > p->most) continue;
-        for (int64_t j = p->n - 1; ones < p->least && j > i; j--) v[j] = 1, ones++;
-        if (ones >= p->least) return true;
-    }
-}
-
-static void swap(double *a, double *b)
-{
-    double t = *a;
-    *a = *b, *b = t;
-}
-
-static bool next_permutation(int64_t n, double *v)
-{
-    int64_t i = n - 2, j = n - 1;
-    while (i >= 0 && v[i] > v[i + 1]) i--;
-    if (i < 0) return false;
-    while (v[j] < v[i]) j--;
-    swap(v + i, v + j);
-    for (int64_t a = i + 1, b = n - 1; a < b; a++, b--) swap(v + a, v + b);
-    return true;
 }
 
 /* Numbers of parts - 1 things in n boxes: one moves a box to the left, what is right of it goes to
@@ -125,8 +96,7 @@ static bool next_simplex(const cull_space_param *p, int64_t levels, double *v)
 
 static bool advance(const grid *g, const cull_space_param *p, double *v)
 {
-    if (p->kind == CULL_SPACE_SUBSET) return next_subset(p, v);
-    if (p->kind == CULL_SPACE_PERMUTATION) return next_permutation(p->n, v);
+    if (whole(p)) return cull__space_next_value(p, v);
     if (p->kind == CULL_SPACE_SIMPLEX) return next_simplex(p, g->o.levels, v);
     int64_t n = values(p, g->o.levels), lo = 0, hi = n - 1;
     while (lo < hi) { /* where *v is among the levels */
@@ -173,9 +143,9 @@ static cull_status seek(cull_ctx *cx, grid *g, int64_t index, bool *there)
     size_t bytes = (size_t)g->width * sizeof *g->x;
     *there = true;
     if (g->keeps && (g->at < 0 || index < g->at)) {
-        int64_t k = index / EVERY < g->keeps ? index / EVERY : g->keeps - 1;
+        int64_t k = index / g->every < g->keeps ? index / g->every : g->keeps - 1;
         memcpy(g->x, g->kept + k * g->width, bytes);
-        g->at = k * EVERY;
+        g->at = k * g->every;
     }
     while (g->at < index && *there) {
         if (g->at < 0)
@@ -183,7 +153,7 @@ static cull_status seek(cull_ctx *cx, grid *g, int64_t index, bool *there)
         else
             *there = step(g, g->x);
         if (!*there) break;
-        if (++g->at % EVERY == 0 && g->at / EVERY == g->keeps) {
+        if (++g->at % g->every == 0 && g->at / g->every == g->keeps) {
             cull_status s = CULL_GROW(g->cx, g->kept, &g->cap, (g->keeps + 1) * g->width);
             if (s != CULL_OK) {
                 g->at = -1; /* the cursor is nowhere; those kept are good */
@@ -245,7 +215,8 @@ static cull_status make(cull_ctx *cx, grid *g)
         return g->order ? CULL_OK : CULL_ALLOC(cx, g->order, 1);
     }
     cull__free(g->order); /* too many: they are drawn */
-    g->order = NULL;
+    cull__free(g->kept);
+    g->order = NULL, g->kept = NULL, g->keeps = g->cap = 0;
     return CULL_OK;
 }
 
@@ -255,7 +226,7 @@ static cull_status open_(cull_ctx *cx, const cull_search_problem *p, const void 
     CULL_TRY(CULL_ALLOC(cx, g, 1));
     g->space = p->space, g->cx = cx, g->o = *(const opts *)o;
     g->params = cull_space_params(p->space), g->width = cull_space_width(p->space);
-    g->at = -1;
+    g->at = -1, g->every = EVERY * (1 + g->width / WIDE);
     g->walk.at = at, g->walk.user = g, g->walk.end = INT64_MAX, g->walk.number = -1;
     cull_status s = make(cx, g);
     if (s != CULL_OK) {
@@ -320,7 +291,7 @@ const cull_method cull__method_grid = {
     .paper = "",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_BASELINE | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
