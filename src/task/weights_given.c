@@ -178,9 +178,9 @@ cull_status cull__weights_made(cull_ctx *cx, const cull_weights_work *w,
                                const cull_weights_item *it, int64_t from, const float *x, int64_t n)
 {
     int64_t at = 0;
-    bool any = false;
+    unsigned any = 0; /* no bool, which compilers take one number at a time */
     if (w->problem->allow_nan || !it->t.floating) return CULL_OK;
-    for (int64_t i = 0; i < n; i++) any |= x[i] != x[i];
+    for (int64_t i = 0; i < n; i++) any |= (unsigned)(x[i] != x[i]);
     if (!any) return CULL_OK;
     while (x[at] == x[at]) at++;
     return cull__fail(cx, CULL_EINPUT,
