@@ -5,12 +5,12 @@
  * at all, and whoever finds it can tell whether it is still what was written. */
 #define _GNU_SOURCE
 #include "io/parts.h"
+#include "io/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -334,27 +334,20 @@ static cull_status share_close(cull_ctx *cx, void *user, const cull__stage *st, 
 
 /* ---- files that nobody wants any more ---- */
 
-/* Of a writer that was killed. A folder of checkpoints has one run at a time, and none of this process's
- * own writers is at work when it is opened. */
-static bool left_behind(const char *name)
-{
-    int pid;
-    return sscanf(name, ".cull-%d-", &pid) == 1 && (pid == getpid() || kill(pid, 0) != 0);
-}
-
 static bool finished(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return (dot && !strcmp(dot, ".checkpoint")) || !strcmp(name, "run");
 }
 
-static cull_status sweep(cull_ctx *cx, const cull__parts *p, bool (*unwanted)(const char *name))
+/* Of a finished run. */
+static cull_status clear(cull_ctx *cx, const cull__parts *p)
 {
     char path[PATH + 300];
     DIR *d = opendir(p->dir);
     if (!d) return cull__fail_errno(cx, p->dir, "cannot read the folder");
     for (struct dirent *e; (e = readdir(d));) {
-        if (!unwanted(e->d_name)) continue;
+        if (!finished(e->d_name)) continue;
         snprintf(path, sizeof path, "%s/%s", p->dir, e->d_name);
         unlink(path);
     }
@@ -402,6 +395,7 @@ static cull_status claim(cull_ctx *cx, const cull__parts *p)
         CULL_TRY(cull__writer_open(cx, path, &w));
         return cull__writer_end(cx, w, cull__write(cx, w, p->run_text, n));
     }
+    cull__temporary_sweep(path); /* it may have been killed while it wrote a part */
     CULL_TRY(CULL_ALLOC(cx, was, (int64_t)room + 1));
     cull_status s = cull__reader_open(cx, path, &r);
     if (s == CULL_OK) {
@@ -441,7 +435,6 @@ static cull_status start(cull_ctx *cx, cull__parts *p, const cull__parts_opts *o
         return cull__fail_errno(cx, p->dir, "cannot make the folder");
     if (!makes) CULL_TRY(count_shards(cx, p)); /* before the folder is claimed */
     CULL_TRY(claim(cx, p));
-    if (o->loops && cull__rank(cx) == 0) CULL_TRY(sweep(cx, p, left_behind));
     p->carrier.user = p;
     if (o->loops)
         p->carrier.find = find, p->carrier.keep = keep, p->carrier.drop = drop;
@@ -467,7 +460,7 @@ cull_status cull__parts_open(cull_ctx *cx, const cull__parts_opts *o, cull__part
 cull_status cull__parts_clear(cull_ctx *cx, cull__parts *p)
 {
     if (cull__rank(cx) > 0) return CULL_OK;
-    CULL_TRY(sweep(cx, p, finished));
+    CULL_TRY(clear(cx, p));
     (void)rmdir(p->dir); /* unless the user has more in it */
     return CULL_OK;
 }

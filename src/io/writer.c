@@ -5,6 +5,7 @@
  * regular file (a pipe, /dev/full, /dev/fd/3) is written directly. */
 #define _GNU_SOURCE
 #include "io/io.h"
+#include "io/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,15 +51,8 @@ static cull_status copy(cull_ctx *cx, const char *s, char **out)
 
 static cull_status open_tmp(cull_ctx *cx, cull__writer *w)
 {
-    size_t room = strlen(w->target) + 64;
-    CULL_TRY(CULL_ALLOC(cx, w->tmp, (int64_t)room));
-    const char *slash = strrchr(w->target, '/');
-    int dir = slash ? (int)(slash - w->target) + 1 : 0;
-    for (int i = 0; i < 10000; i++) { /* a name may be left over from a killed process */
-        snprintf(w->tmp, room, "%.*s.cull-%ld-%d.tmp", dir, w->target, (long)getpid(), i);
-        w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, w->mode ? w->mode : 0666);
-        if (w->fd >= 0 || errno != EEXIST) break;
-    }
+    CULL_TRY(CULL_ALLOC(cx, w->tmp, (int64_t)(strlen(w->target) + CULL__TEMPORARY)));
+    w->fd = cull__temporary(w->target, w->mode ? w->mode : 0666, w->tmp);
     /* what takes the place of a private file is no less private */
     if (w->fd >= 0 && (!w->mode || fchmod(w->fd, w->mode) == 0)) return CULL_OK;
     if (w->fd >= 0) return cull__fail_errno(cx, w->path, "cannot keep its permissions");
@@ -222,33 +216,21 @@ cull_status cull__write_at(cull_ctx *cx, cull__writer *w, const void *p, size_t 
     return cull__fail_errno(cx, w->path, "cannot write");
 }
 
-/* The new name must survive a crash as the bytes do. */
-static void sync_folder(const char *target)
-{
-    const char *slash = strrchr(target, '/');
-    char dir[4096] = ".";
-    if (slash)
-        snprintf(dir, sizeof dir, "%.*s", slash == target ? 1 : (int)(slash - target), target);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)fsync(fd); /* some file systems cannot */
-    close(fd);
-}
-
+/* The descriptor of a temporary is open until it has its name: until then it says that it is in use. After fsync
+ * its closing has nothing left that could fail. */
 static cull_status settle(cull_ctx *cx, cull__writer *w)
 {
     CULL_TRY(flush(cx, w, true));
     if (!w->own) return CULL_OK;
-    bool atomic = w->tmp && *w->tmp;
-    if (atomic && fsync(w->fd) != 0) return cull__fail_errno(cx, w->path, "cannot write");
-    int e = close(w->fd);
-    w->own = false;
-    if (e != 0) return cull__fail_errno(cx, w->path, "cannot write");
-    if (!atomic) return CULL_OK;
+    if (!w->tmp || !*w->tmp) {
+        w->own = false;
+        return close(w->fd) == 0 ? CULL_OK : cull__fail_errno(cx, w->path, "cannot write");
+    }
+    if (fsync(w->fd) != 0) return cull__fail_errno(cx, w->path, "cannot write");
     if (rename(w->tmp, w->target) != 0)
         return cull__fail_errno(cx, w->path, "cannot put the new file in place");
     w->tmp[0] = 0;
-    sync_folder(w->target);
+    cull__sync_folder(w->target);
     return CULL_OK;
 }
 
@@ -257,8 +239,8 @@ cull_status cull__writer_end(cull_ctx *cx, cull__writer *w, cull_status s)
     if (!w) return s;
     if (s == CULL_OK) s = w->status;
     if (s == CULL_OK) s = settle(cx, w);
-    if (w->own && w->fd >= 0) close(w->fd);
     if (w->tmp && *w->tmp) unlink(w->tmp);
+    if (w->own && w->fd >= 0) close(w->fd);
     if (w->z_live) deflateEnd(&w->z);
     ZSTD_freeCCtx(w->zstd);
     cull__free(w->buf);

@@ -3,6 +3,7 @@
  * already, its files are moved in one by one, the index last. */
 #define _GNU_SOURCE
 #include "repr/checkpoint_place.h"
+#include "io/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -100,14 +101,11 @@ cull_status cull__place_file(cull_ctx *cx, const cull__place *p, int k, int file
 
 static cull_status make_stage(cull_ctx *cx, cull__place *p)
 {
-    size_t dir = parent(p->path), room = dir + 64;
-    CULL_TRY(CULL_ALLOC(cx, p->stage, (int64_t)room));
-    for (int i = 0; i < 10000; i++) { /* a name may be left over from a killed process */
-        snprintf(p->stage, room, "%.*s.cull-%ld-%d.tmp", (int)dir, p->path, (long)getpid(), i);
-        if (mkdir(p->stage, 0777) == 0) return p->staging = true, CULL_OK;
-        if (errno != EEXIST) break;
-    }
-    return cull__fail_errno(cx, p->path, "cannot make the folder");
+    CULL_TRY(CULL_ALLOC(cx, p->stage, (int64_t)(strlen(p->path) + CULL__TEMPORARY)));
+    p->lock = cull__temporary(p->path, S_IFDIR | 0777, p->stage);
+    if (p->lock < 0) return cull__fail_errno(cx, p->path, "cannot make the folder");
+    p->staging = true;
+    return CULL_OK;
 }
 
 static cull_status write_text(cull_ctx *cx, const char *dir, const char *name, const char *text,
@@ -228,28 +226,6 @@ cull_status cull__place_index(cull_ctx *cx, const cull__place *p, const char *te
 
 /* ---- the end ---- */
 
-static void drop_stage(const cull__place *p)
-{
-    char path[4096];
-    DIR *d = opendir(p->stage);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
-            snprintf(path, sizeof path, "%s/%s", p->stage, e->d_name) < (int)sizeof path)
-            unlink(path);
-    if (d) closedir(d);
-    rmdir(p->stage);
-}
-
-static void sync_parent(const cull__place *p)
-{
-    char dir[4096];
-    snprintf(dir, sizeof dir, "%.*s.", (int)parent(p->path), p->path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)fsync(fd); /* some file systems cannot */
-    close(fd);
-}
-
 /* Into a folder that is there: indices only, or all else. */
 static cull_status move_in(cull_ctx *cx, const cull__place *p, bool indices)
 {
@@ -276,7 +252,7 @@ static cull_status settle(cull_ctx *cx, cull__place *p)
         CULL_TRY(move_in(cx, p, false));
         CULL_TRY(move_in(cx, p, true));
     }
-    sync_parent(p);
+    cull__sync_folder(p->path);
     return CULL_OK;
 }
 
@@ -294,10 +270,12 @@ static cull_status write_beside(cull_ctx *cx, const cull__place *p)
 
 cull_status cull__place_end(cull_ctx *cx, cull__place *p, cull_status s)
 {
-    if (s == CULL_OK && p->staging) s = settle(cx, p);
+    bool staged = p->staging;
+    if (s == CULL_OK && staged) s = settle(cx, p);
     if (s == CULL_OK && p->beside && (s = write_beside(cx, p)) != CULL_OK)
         unlink(p->path); /* weights of which nobody can say what they are */
-    if (p->staging) drop_stage(p);
+    if (p->staging) cull__temporary_drop(p->stage);
+    if (staged) close(p->lock); /* until now it said that the stage is in use */
     cull__free(p->path);
     cull__free(p->stage);
     cull__free(p->stem);

@@ -10,7 +10,8 @@ typedef struct {
     char *stem;   /* of the names of files in a folder */
     char *beside; /* text that goes beside a file, or NULL */
     bool folder;  /* path is one */
-    bool staging; /* stage was made */
+    bool staging; /* stage was made, and is not at path yet */
+    int lock;     /* of the stage, which was made */
 } cull__place;
 
 cull_status cull__place_open(cull_ctx *cx, const char *path, const cull_checkpoint_opts *o,
