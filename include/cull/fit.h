@@ -27,6 +27,11 @@ typedef struct {
     cull_augment augment;
     cull_train_opts train;
     const char *checkpoint; /* folder that a killed training goes on from; NULL = none */
+    /* Soft filter pruning (He et al. 2018): after each epoch, before it is validated, all filters of convolutions but
+     * this share of every group (cull/surgery.h), the largest by the root of the sum of w^2, are set to 0, and trained
+     * on. Those at 0 in the end are what cull_surgery_choose cuts for that share, CULL_CHANNEL_L2 and round 1.
+     * 0 = none; of cull_fit alone */
+    double soft_keep;
 } cull_fit_opts;
 /* clang-format off */
 #define CULL_FIT_OPTS {.size = sizeof(cull_fit_opts), .train = CULL_TRAIN_OPTS}

@@ -15,7 +15,8 @@ extern "C" {
 enum { CULL_AUDIT_RATES = 4, CULL_AUDIT_ROWS = 6 + CULL_AUDIT_RATES };
 typedef struct {
     size_t size;
-    cull_fit_opts fit;   /* the full schedule, that of the whole network, but for its norm_l1 */
+    cull_fit_opts
+        fit; /* the full schedule, that of the whole network, but for its norm_l1 and soft_keep */
     int64_t tune_epochs; /* of a fine-tune; 0 = a quarter of the full schedule's */
     int rates; /* fine-tunes at constant rates: so many times that of the schedule's start */
     double rate[CULL_AUDIT_RATES];
@@ -23,11 +24,12 @@ typedef struct {
         tune_full; /* one by the full schedule, too: as much training as scratch-E, on top of the whole network's */
     bool
         uniform; /* scratch-E of another network, too: every group cut by one share, to as many multiply-adds at most */
-    double cap;  /* scratch-B trains at most so many times as long */
+    bool scratch; /* scratch-E and scratch-B */
+    double cap;   /* scratch-B trains at most so many times as long */
 } cull_audit_opts;
 /* clang-format off */
 #define CULL_AUDIT_OPTS \
-    {.size = sizeof(cull_audit_opts), .fit = CULL_FIT_OPTS, .rates = 2, .rate = {0.01, 0.1}, .tune_full = true, .cap = 2}
+    {.size = sizeof(cull_audit_opts), .fit = CULL_FIT_OPTS, .rates = 2, .rate = {0.01, 0.1}, .tune_full = true, .scratch = true, .cap = 2}
 /* clang-format on */
 typedef enum {
     CULL_AUDIT_WHOLE,  /* as it is */

@@ -68,7 +68,7 @@ typedef struct {
 typedef struct {
     size_t size;
     /* Optimiser (made anew for each training), schedule, batch, shards, smoothing, augmentation, seed; its
-     * epochs, patience and average do not count. A killed search goes on behind the last step that it kept, or
+     * epochs, patience, average and soft_keep do not count. A killed search goes on behind the last step that it kept, or
      * with the round that it was in where controls are trained beside. */
     cull_fit_opts fit;
     int rounds;         /* of pruning, after the whole network's training */

@@ -132,6 +132,9 @@ static const cull_input model_own[] = {
     {"norm-l1", "S",
      "train, ticket: S times the sign of each batch norm scale is added to its gradient, which "
      "draws scales to 0 for prune --slim (0)"},
+    {"soft-keep", "SHARE",
+     "train: after each epoch all filters but this share of every group, the largest by w^2, are "
+     "set to 0, and trained on, for prune --keep SHARE --importance l2 --round 1 (0 = none)"},
     {"schedule", "cosine|constant|linear|step",
      "train, ticket: how the rate falls; step: to a tenth at half and three quarters (cosine)"},
     {"warmup", "STEPS", "train, ticket: steps on which the rate rises (0)"},

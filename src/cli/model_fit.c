@@ -67,6 +67,7 @@ static int loop(cli *c, cull_fit_opts *o)
     TRY(number_of(c, "patience", 0, 0, 1e6, true, &v));
     t->patience = (int64_t)v;
     t->last = has(c, "last");
+    TRY(number_of(c, "soft-keep", 0, 0, 1, false, &o->soft_keep));
     return number_of(c, "smoothing", 0, 0, 0.99, false, &o->smoothing);
 }
 

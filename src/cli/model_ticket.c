@@ -79,8 +79,8 @@ static int whole_of(cli *c, const char *name, int64_t other, double lo, int64_t 
 
 static int refuse_others(cli *c)
 {
-    static const char *const other[] = {"epochs", "patience", "ema",   "last",
-                                        "plan",   "logits",   "blocks"};
+    static const char *const other[] = {"epochs", "patience", "ema",    "last",
+                                        "plan",   "logits",   "blocks", "soft-keep"};
     for (int i = 0; i < COUNT(other); i++)
         if (has(c, other[i]))
             return fail(c, USAGE, "model ticket has no use for --%s%s", other[i],

@@ -2,6 +2,7 @@
 #include "cull/nn_ops.h"
 #include "nn/fit.h"
 #include "nn/model.h"
+#include "nn/surgery.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,6 +23,8 @@ typedef struct {
     int32_t *label;
     float *mean, *scale; /* channels of them */
     int64_t channels;
+    cull__soft *soft; /* of the training, or NULL */
+    int64_t epochs;
 } fit;
 
 /* ---- rows ---- */
@@ -340,8 +343,12 @@ uint64_t cull__fit_hash(const cull_model *m, const cull_fit_data *d, const cull_
         uint64_t one = cull_dataset_hash(d->set[s]);
         h = cull__hash64(&one, sizeof one, h);
     }
-    const double say[] = {o->kind, o->smoothing, (double)o->augment.pad, o->augment.flip,
-                          (double)o->augment.cutout};
+    const double say[] = {o->kind,
+                          o->smoothing,
+                          (double)o->augment.pad,
+                          o->augment.flip,
+                          (double)o->augment.cutout,
+                          o->soft_keep};
     return cull__hash64(say, sizeof say, h);
 }
 
@@ -352,6 +359,13 @@ cull_status cull__fit_check(cull_ctx *cx, const cull_fit_opts *o)
                           sizeof *o);
     if (!(o->smoothing >= 0 && o->smoothing < 1))
         return cull__fail(cx, CULL_EOPTION, "smoothing %g is outside 0 to 1", o->smoothing);
+    if (!(o->soft_keep >= 0 && o->soft_keep <= 1))
+        return cull__fail(cx, CULL_EOPTION, "a share of filters of %g is outside 0 to 1",
+                          o->soft_keep);
+    if (o->soft_keep > 0 && o->train.ema > 0)
+        return cull__fail(cx, CULL_EOPTION,
+                          "an average of weights has no filters at 0: soft_keep and ema exclude "
+                          "each other");
     if (o->train.batch < 1 || o->train.shards < 1)
         return cull__fail(cx, CULL_EOPTION,
                           "a batch of %" PRId64 " and %" PRId64 " shards: each must be 1 or more",
@@ -392,6 +406,12 @@ cull_status cull__fit_problem(cull_ctx *cx, cull_model *m, const cull_fit_data *
     return CULL_OK;
 }
 
+static cull_status after(cull_ctx *cx, void *user, int64_t step, int64_t steps)
+{
+    fit *f = user;
+    return (step + 1) % (steps / f->epochs) ? CULL_OK : cull__soft_prune(cx, f->soft);
+}
+
 static cull_status train(cull_ctx *cx, const cull_model *m, const cull_fit_data *d,
                          const cull_fit_opts *o, cull_train_problem *q, cull_history *h)
 {
@@ -412,8 +432,17 @@ cull_status cull_fit(cull_ctx *cx, cull_model *m, const cull_fit_data *d, const 
     cull__mark_t mark = cull__mark(cx);
     cull_train_problem q = {.n = n, .row = row, .val_n = val_n, .val_row = val_row};
     int64_t batch = o->train.batch < n ? o->train.batch : n;
+    cull__soft *soft = NULL;
     cull_status s = cull__fit_problem(cx, m, d, o, batch, &q);
+    if (s == CULL_OK && o->soft_keep > 0) {
+        fit *f = q.user;
+        s = cull__soft_new(cx, m, o->soft_keep, &soft);
+        f->soft = soft;
+        f->epochs = o->train.epochs;
+        q.after = after;
+    }
     if (s == CULL_OK) s = train(cx, m, d, o, &q, h);
+    cull__soft_free(soft);
     cull__release(cx, mark);
     return s;
 }

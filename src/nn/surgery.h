@@ -35,6 +35,14 @@ void cull__surgery_cost(const cull__model_layer *l, int64_t made, int64_t read, 
                         int64_t *params);
 /* The mean |gamma| of a unit's batch norms, NaN where it has none: scratch of cx (surgery_score.c). */
 cull_status cull__surgery_gamma(cull_ctx *cx, const cull_surgery *s, double *gamma);
+/* Training that sets filters to 0: a model's, which it borrows; share of every group that stays. EINPUT: a model without
+ * convolutions that can be cut (surgery_soft.c). */
+typedef struct cull__soft cull__soft;
+cull_status cull__soft_new(cull_ctx *cx, cull_model *m, double share, cull__soft **out);
+void cull__soft_free(cull__soft *f);
+/* Of every group's channels all but the share of the largest filters (CULL_CHANNEL_L2; ties as in cull_surgery_choose,
+ * round 1) lose the weights of the convolutions that make them. */
+cull_status cull__soft_prune(cull_ctx *cx, cull__soft *f);
 /* The description of the model that keep leaves (surgery_text.c). */
 cull_status cull__surgery_text(cull_ctx *cx, const cull_surgery *s, const bool *keep,
                                cull_buf *out);

@@ -94,7 +94,8 @@ static cull_status add(const audit *a, trainings *t, cull_audit_kind kind, const
     t->fit[i] = a->o->fit;
     t->fit[i].train.last = true; /* rows that judge choose no epoch */
     t->fit[i].train.patience = 0;
-    t->fit[i].train.optim.norm_l1 = 0; /* it was to find what to cut */
+    t->fit[i].train.optim.norm_l1 = 0; /* they were to find what to cut */
+    t->fit[i].soft_keep = 0;
     t->fit[i].train.epochs = epochs;
     t->fit[i].train.schedule.lr = rate;
     if (kind == CULL_AUDIT_TUNED) {
@@ -126,9 +127,10 @@ static cull_status plan(const audit *a, trainings *t, double macs, double less)
     int64_t tune = o->tune_epochs ? o->tune_epochs : full < 4 ? 1 : full / 4;
     double rate = o->fit.train.schedule.lr, ratio = less > 0 ? macs / less : 1;
     if (ratio > o->cap) ratio = o->cap;
-    CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_B, a->keep, llround((double)full * ratio), rate));
+    if (o->scratch)
+        CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_B, a->keep, llround((double)full * ratio), rate));
     if (o->uniform) CULL_TRY(add_uniform(a, t, less));
-    CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_E, a->keep, full, rate));
+    if (o->scratch) CULL_TRY(add(a, t, CULL_AUDIT_SCRATCH_E, a->keep, full, rate));
     if (o->tune_full) CULL_TRY(add(a, t, CULL_AUDIT_TUNED_FULL, a->keep, full, rate));
     for (int k = 0; k < o->rates; k++)
         CULL_TRY(add(a, t, CULL_AUDIT_TUNED, a->keep, tune, rate * o->rate[k]));

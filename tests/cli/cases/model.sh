@@ -35,3 +35,7 @@ sed 's/^relu/bn = batch_norm\nrelu/' net.model >bn.model
 cull model train bn.model rows.csv --epochs 20 --lr 0.05 --norm-l1 0.02 -q -o bn.safetensors
 cull model prune bn.safetensors --slim 0.5 -q -o slim.safetensors && cull model stat slim.safetensors | grep '^fc'
 cull model prune bn.safetensors rows.csv --val 20% --slim 0.5 --audit --epochs 4 --lr 0.05 -q | awk '{ sub(/ +[0-9.]+$/, ""); print }'
+printf 'input 4x4x1\noutputs 2\nconv1 = conv(8, 3, pad=1)\nbn1 = batch_norm\nrelu\nglobal_avg_pool\nfc = linear(outputs)\n' >conv.model
+awk 'BEGIN { for (i = 0; i < 16; i++) printf "p%d,", i; print "class"; for (i = 0; i < 200; i++) { for (k = 0; k < 16; k++) printf "%d,", (i % 2 ? k : int(k / 4)) % 2 * 10 + i * k % 7; print i % 2 } }' >images.csv
+cull model train conv.model images.csv --epochs 4 --soft-keep 0.5 -q -o soft.safetensors
+cull model prune soft.safetensors --keep 0.5 --importance l2 --round 1 -q -o hard.safetensors && cull model stat hard.safetensors | grep '^conv1'
