@@ -181,6 +181,15 @@ bool cull__regular(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+cull_status cull__bytes_open_regular(cull_ctx *cx, const char *path, cull__bytes *out)
+{
+    *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
+    if (!cull__regular(path) && access(path, F_OK) == 0)
+        return cull__fail(cx, CULL_EINPUT, "%s: is no regular file, as those of a checkpoint are",
+                          path);
+    return cull__bytes_open(cx, path, out);
+}
+
 cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
 {
     cull__reader *r;

@@ -39,6 +39,8 @@ typedef struct {
     void *mem_;
 } cull__bytes;
 cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out);
+/* The same of a checkpoint's file. EINPUT: a folder, or a pipe, which waits for a writer that may never come. */
+cull_status cull__bytes_open_regular(cull_ctx *cx, const char *path, cull__bytes *out);
 void cull__bytes_close(cull__bytes *b);
 /* Bytes [at, at + n) need not stay in memory where they are mapped; they can be read again all the same. */
 void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n);

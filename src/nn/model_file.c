@@ -295,7 +295,7 @@ cull_status cull__model_file_open(cull_ctx *cx, const char *path, cull__bytes *f
 {
     const char *form;
     cull__array_reader *reader;
-    CULL_TRY(cull__bytes_open(cx, path, file));
+    CULL_TRY(cull__bytes_open_regular(cx, path, file));
     cull_status s = cull__array_form(cx, path, file->at, file->n, &form, &reader);
     if (s == CULL_OK && reader != cull__safetensors_parse)
         s = cull__fail(cx, CULL_EINPUT, "%s: an array of %s; parameters are safetensors", path,

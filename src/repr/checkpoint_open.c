@@ -77,15 +77,6 @@ static cull_status add_head(opening *o, const cull__checkpoint_file *f)
     return CULL_OK;
 }
 
-/* A pipe is none: it can be read once, and waits for a writer that may never come. */
-static cull_status open_file(cull_ctx *cx, const char *path, cull__bytes *out)
-{
-    if (!cull__regular(path) && access(path, F_OK) == 0)
-        return cull__fail(cx, CULL_EINPUT, "%s: is no regular file, as those of a checkpoint are",
-                          path);
-    return cull__bytes_open(cx, path, out);
-}
-
 /* ck->file has room for it. */
 static cull_status add_file(opening *o, const char *path)
 {
@@ -93,7 +84,7 @@ static cull_status add_file(opening *o, const char *path)
     cull__checkpoint_file *f = ck->file + ck->files;
     CULL_TRY(cull__copy_text(ck->cx, path, strlen(path), &f->path));
     ck->files++;
-    CULL_TRY(open_file(ck->cx, path, &f->bytes));
+    CULL_TRY(cull__bytes_open_regular(ck->cx, path, &f->bytes));
     /* only advice: tensors are read from front to back, and the disk may work ahead */
     if (f->bytes.n)
         (void)posix_madvise((void *)(uintptr_t)f->bytes.at, f->bytes.n, POSIX_MADV_SEQUENTIAL);
@@ -207,7 +198,7 @@ static cull_status open_index(opening *o, const char *index)
     cull_checkpoint *ck = o->ck;
     cull__bytes text;
     cull__shards s;
-    CULL_TRY(open_file(ck->cx, index, &text));
+    CULL_TRY(cull__bytes_open_regular(ck->cx, index, &text));
     cull_status e = cull__safetensors_index(ck->cx, index, text.at, text.n, &s);
     cull__bytes_close(&text);
     CULL_TRY(e);
@@ -308,7 +299,7 @@ static cull_status read_config(cull_checkpoint *ck, const char *file)
     CULL_TRY(CULL_TMP(ck->cx, path, (int64_t)(strlen(ck->folder) + strlen(name) + 2)));
     sprintf(path, "%s/%s", ck->folder, name);
     if (access(path, F_OK) != 0) return CULL_OK;
-    CULL_TRY(open_file(ck->cx, path, &b));
+    CULL_TRY(cull__bytes_open_regular(ck->cx, path, &b));
     cull_status s = b.n > MOST ? cull__fail(ck->cx, CULL_EINPUT,
                                             "%s: %zu bytes are too many for a config", path, b.n)
                                : cull__copy_text(ck->cx, (const char *)b.at, b.n, &ck->config);
