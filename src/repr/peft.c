@@ -362,10 +362,8 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
     }
     if (d->magnitude < 0 && m->config.dora)
         return misfit(m, d->a, t, "the config says DoRA, and there is no lora_magnitude_vector");
-    if (d->magnitude >= 0 &&
-        (d->transposed || t->ndim > 2 || cull_checkpoint_at(m->ad, d->magnitude)->n != d->rows))
-        return misfit(m, d->magnitude, t,
-                      "DoRA is read of matrices (out, in), a length for each row");
+    if (d->magnitude >= 0 && cull_checkpoint_at(m->ad, d->magnitude)->n != d->rows)
+        return misfit(m, d->magnitude, t, "DoRA has a length for each output");
     return CULL_OK;
 }
 

@@ -20,10 +20,11 @@ typedef struct {
 
 /* What an adapter does to a tensor of the base; tensors of the adapter, -1 = none. */
 typedef struct {
-    int64_t a, b;             /* + scale * B A, of `rank` */
-    int64_t magnitude;        /* of DoRA: (rows), the length that each row comes to have */
-    int64_t bias;             /* + scale * it */
-    int64_t whole;            /* the tensor that takes its place */
+    int64_t a, b; /* + scale * B A, of `rank` */
+    int64_t
+        magnitude; /* of DoRA: (rows), the length that each row of B A comes to have in the sum */
+    int64_t bias;  /* + scale * it */
+    int64_t whole; /* the tensor that takes its place */
     int64_t rank, rows, cols; /* of B A, before it is turned */
     bool transposed;
     bool shared; /* the tensor is the base's embedding, and its head too */

@@ -249,6 +249,55 @@ static void lengths_and_whole(void **state)
     cull_ctx_free(f.cx);
 }
 
+/* Where weights are (inputs, outputs) it is columns that get the lengths; the same bits for any number of threads. */
+static void column_lengths(void **state)
+{
+    (void)state;
+    static fixture f;
+    enum { IN = 2500, OUT = 7 };
+    float *one = NULL;
+    const double scale = 2;
+    for (int threads = 1; threads < 4; threads += 2) {
+        cull_ctx_opts o = CULL_CTX_OPTS;
+        o.threads = threads;
+        f.cx = cull_ctx_new(&o);
+        tensors_add(&f.b, "h.c.weight", "F32", IN, OUT);
+        fill(&f.b, 7, 1);
+        tensors_write(f.cx, &f.b, in_dir("base.safetensors"), NULL);
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base.safetensors"), &f.base));
+        add_pair(&f.a[0], "h.c", OUT, IN, R);
+        tensors_add(&f.a[0], "base_model.model.h.c.lora_magnitude_vector", "F32", OUT, 0);
+        fill(&f.a[0], 8, 1);
+        write_adapter(
+            &f, 0, "{\"r\": 5, \"lora_alpha\": 10, \"use_dora\": true, \"fan_in_fan_out\": true}");
+        cull_checkpoint *out = merged(&f, 1, NULL);
+        float *c = tensor_numbers(f.cx, out, "h.c.weight");
+        const float *a = numbers(&f.a[0], "base_model.model.h.c.lora_A.weight");
+        const float *b = numbers(&f.a[0], "base_model.model.h.c.lora_B.weight");
+        for (int j = 0; j < OUT; j++) {
+            static double column[IN];
+            double length = 0;
+            for (int i = 0; i < IN; i++) {
+                column[i] =
+                    numbers(&f.b, "h.c.weight")[i * OUT + j] + scale * product(b, a, j, i, R, IN);
+                length += column[i] * column[i];
+            }
+            double by =
+                numbers(&f.a[0], "base_model.model.h.c.lora_magnitude_vector")[j] / sqrt(length);
+            for (int i = 0; i < IN; i++) near(c[i * OUT + j], column[i] * by, 1, 2.4e-7);
+        }
+        cull_checkpoint_free(out);
+        close_all(&f);
+        cull_ctx_free(f.cx);
+        if (one) {
+            assert_memory_equal(one, c, IN * OUT * sizeof *c);
+            free(one), free(c);
+        } else {
+            one = c;
+        }
+    }
+}
+
 static void trouble(void **state)
 {
     (void)state;
@@ -373,8 +422,12 @@ static void tied(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear),      cmocka_unit_test(forms), cmocka_unit_test(lengths_and_whole),
-        cmocka_unit_test(other_names), cmocka_unit_test(tied),  cmocka_unit_test(trouble)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(linear),
+                                       cmocka_unit_test(forms),
+                                       cmocka_unit_test(lengths_and_whole),
+                                       cmocka_unit_test(column_lengths),
+                                       cmocka_unit_test(other_names),
+                                       cmocka_unit_test(tied),
+                                       cmocka_unit_test(trouble)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -17,6 +17,7 @@
 #include "repr/peft.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct {
     double weight;
@@ -30,7 +31,8 @@ typedef struct {
     int64_t whole; /* the adapter's tensor that takes the place of the base's, or -1 */
     int64_t rank;
     float scale;
-    const float *length; /* of DoRA: what rows are multiplied by */
+    const float *length; /* of DoRA: what rows, or columns, are multiplied by */
+    bool columns;
 } change;
 
 typedef struct {
@@ -146,7 +148,10 @@ static cull_status read_weight(cull_ctx *cx, const cull_weights_work *w,
     return cull_weights_read(cx, w, it, 0, from, n, out);
 }
 
-/* ---- DoRA: rows of W + scale B A are brought to lengths that were learnt ---- */
+/* ---- DoRA: the outputs' weights, in W + scale B A, are brought to lengths that were learnt ----
+ * An output has a row, where the tensor is (inputs, outputs) a column. */
+
+enum { ROWS = 64, WAVE = 16 }; /* of a chunk; chunks whose columns are summed at once */
 
 struct lengths {
     const cull_weights_work *w;
@@ -155,27 +160,71 @@ struct lengths {
     const change *c;
     const float *want;
     float *factor;
-    int64_t cols;
+    double *sum;         /* (WAVE, cols) of squares, each chunk's */
+    int64_t cols, first; /* first: the row that a wave begins with */
 };
 
-static cull_status row_lengths(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+static cull_status changed_row(cull_ctx *cx, const struct lengths *a, int64_t i, float *x)
+{
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = read_weight(cx, a->w, a->it, a->ad, a->c, i * a->cols, a->cols, x);
+    if (s == CULL_OK) s = add_product(cx, a->c, a->cols, i * a->cols, a->cols, x);
+    cull__release(cx, mark);
+    return s;
+}
+
+static cull_status bring_to_length(cull_ctx *cx, const struct lengths *a, int64_t output,
+                                   double square)
+{
+    if (!(square > 0))
+        return cull__fail(cx, CULL_EINPUT,
+                          "all weights of output %lld of '%.160s' are zero: DoRA gives them no "
+                          "direction",
+                          (long long)output, a->it->t.name);
+    a->factor[output] = (float)(a->want[output] / sqrt(square));
+    return CULL_OK;
+}
+
+static cull_status of_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const struct lengths *a = arg;
     float *x;
     (void)chunk;
     CULL_TRY(CULL_TMP(cx, x, a->cols));
     for (int64_t i = lo; i < hi; i++) {
-        cull__mark_t mark = cull__mark(cx);
-        CULL_TRY(read_weight(cx, a->w, a->it, a->ad, a->c, i * a->cols, a->cols, x));
-        CULL_TRY(add_product(cx, a->c, a->cols, i * a->cols, a->cols, x));
-        cull__release(cx, mark);
-        double length = sqrt(cull__kernels(cx)->dot(x, x, a->cols));
-        if (!(length > 0))
-            return cull__fail(cx, CULL_EINPUT,
-                              "row %lld of '%.160s' is zero: DoRA gives it no direction",
-                              (long long)i, a->it->t.name);
-        a->factor[i] = (float)(a->want[i] / length);
+        CULL_TRY(changed_row(cx, a, i, x));
+        CULL_TRY(bring_to_length(cx, a, i, cull__kernels(cx)->dot(x, x, a->cols)));
     }
+    return CULL_OK;
+}
+
+static cull_status add_squares(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
+{
+    const struct lengths *a = arg;
+    double *sum = a->sum + chunk * a->cols;
+    float *x;
+    CULL_TRY(CULL_TMP(cx, x, a->cols));
+    for (int64_t j = 0; j < a->cols; j++) sum[j] = 0;
+    for (int64_t i = lo; i < hi; i++) {
+        CULL_TRY(changed_row(cx, a, a->first + i, x));
+        for (int64_t j = 0; j < a->cols; j++) sum[j] += (double)x[j] * (double)x[j];
+    }
+    return CULL_OK;
+}
+
+/* Chunks are added in their order: the sums do not depend on threads. */
+static cull_status of_columns(cull_ctx *cx, struct lengths *a, int64_t rows)
+{
+    double *all;
+    CULL_TRY(CULL_TMP0(cx, all, a->cols));
+    CULL_TRY(CULL_TMP(cx, a->sum, WAVE * a->cols));
+    for (a->first = 0; a->first < rows; a->first += WAVE * ROWS) {
+        int64_t n = rows - a->first < WAVE * ROWS ? rows - a->first : WAVE * ROWS;
+        CULL_TRY(cull__for(cx, n, ROWS, add_squares, a));
+        for (int64_t k = 0; k * ROWS < n; k++)
+            for (int64_t j = 0; j < a->cols; j++) all[j] += a->sum[k * a->cols + j];
+    }
+    for (int64_t j = 0; j < a->cols; j++) CULL_TRY(bring_to_length(cx, a, j, all[j]));
     return CULL_OK;
 }
 
@@ -185,10 +234,12 @@ static cull_status dora(cull_ctx *cx, const cull_weights_work *w, const cull_wei
     float *want, *factor;
     CULL_TRY(load(cx, ad, d->magnitude, &want));
     CULL_TRY(CULL_TMP(cx, factor, d->rows));
-    struct lengths a = {
-        .w = w, .it = it, .ad = ad, .c = c, .want = want, .factor = factor, .cols = d->cols};
-    CULL_TRY(cull__for(cx, d->rows, 64, row_lengths, &a));
+    struct lengths a = {.w = w, .it = it, .ad = ad, .c = c, .want = want, .factor = factor};
+    a.cols = d->transposed ? d->rows : d->cols;
+    CULL_TRY(d->transposed ? of_columns(cx, &a, d->cols)
+                           : cull__for(cx, d->rows, ROWS, of_rows, &a));
     c->length = factor;
+    c->columns = d->transposed;
     return CULL_OK;
 }
 
@@ -240,25 +291,28 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
     for (int m = 0; m < w->sources - w->first; m++) {
         if (c[m].plus) cull__kernels(cx)->axpy(out, c[m].scale, c[m].plus + from, n);
         if (c[m].left) CULL_TRY(add_product(cx, c + m, cols, from, n, out));
-        for (int64_t i = 0; i < n && c[m].length; i++) out[i] *= c[m].length[(from + i) / cols];
+        for (int64_t i = 0; i < n && c[m].length; i++)
+            out[i] *= c[m].length[c[m].columns ? (from + i) % cols : (from + i) / cols];
     }
     return CULL_OK;
 }
 
-/* Of the largest tensor that adapters have, its numbers, and its A twice while it is turned. */
+/* Of the largest tensor that adapters have, its numbers, and its A twice while it is turned; of DoRA's lengths the sums
+ * of columns. */
 static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes)
 {
     uint64_t most = 0;
     for (int m = w->first; m < w->sources; m++) {
-        uint64_t here = 0;
+        uint64_t here = 0, lengths = 0;
         for (int64_t i = 0; i < cull_checkpoint_count(w->source[m]); i++) {
-            uint64_t n = (uint64_t)cull_checkpoint_at(w->source[m], i)->n;
+            const cull_tensor *t = cull_checkpoint_at(w->source[m], i);
+            uint64_t n = (uint64_t)t->n;
             here = n > here ? n : here;
+            if (strstr(t->name, ".lora_magnitude_vector") && n > lengths) lengths = n;
         }
-        most += here * 4 * 3;
+        most += here * 4 * 3 + lengths * 8 * (WAVE + 1 + (uint64_t)threads);
         most += (uint64_t)cull_checkpoint_count(w->source[0]) * sizeof(cull__peft_delta);
     }
-    (void)threads;
     *bytes = most, *passes = 0;
 }
 
