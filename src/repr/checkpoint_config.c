@@ -68,7 +68,7 @@ static cull_status read_root(void *user, cull__json_value root)
     text_at(root, "peft_type", adapter, sizeof adapter);
     text_at(root, "base_model_name_or_path", base, sizeof base);
     if (*adapter) snprintf(c->network, sizeof c->network, "%s of %s", adapter, base);
-    c->causal = strstr(c->network, "ForCausalLM") != NULL;
+    c->causal = strstr(c->network, "ForCausalLM") || strstr(c->network, "LMHeadModel");
     counts(root, c);
     if (cull__json_get(root, "text_config", &v) && cull__json_kind(v) == CULL__JSON_OBJECT)
         counts(v, c);

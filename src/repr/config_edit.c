@@ -140,6 +140,26 @@ cull_status cull__config_add(cull_ctx *cx, const char *text, const char *key, in
     return finish(cx, &b, out);
 }
 
+cull_status cull__config_deny(cull_ctx *cx, const char *text, const char *key, const char **out)
+{
+    cull_buf b = CULL_BUF(cx);
+    const char *p = text, *v, *open = strchr(text, '{');
+    if (open && !next_key(p, &key, 1, &v)) {
+        bool alone = *skip_blanks(open + 1) == '}';
+        cull__buf_add(&b, p, (size_t)(open + 1 - p));
+        cull__buf_printf(&b, "\"%s\": false%s", key, alone ? "" : ", ");
+        p = open + 1;
+    }
+    for (; next_key(p, &key, 1, &v); p = v) {
+        bool yes = !strncmp(v, "true", 4) || !strncmp(v, "null", 4);
+        cull__buf_add(&b, p, (size_t)(v - p));
+        if (yes) cull__buf_add(&b, "false", 5);
+        if (yes) v += 4;
+    }
+    cull__buf_add(&b, p, strlen(p));
+    return finish(cx, &b, out);
+}
+
 /* The end of an element of a list: at its comma or bracket. NULL: it is a list or object itself. */
 static const char *element_end(const char *p)
 {

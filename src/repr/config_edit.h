@@ -15,6 +15,8 @@ cull_status cull__config_set(cull_ctx *cx, const char *text, const char *const *
  * becomes value. */
 cull_status cull__config_add(cull_ctx *cx, const char *text, const char *key, int64_t value,
                              const char *before, const char **out);
+/* The text with "key": false: where it is true, and in front of all others where it stands nowhere. */
+cull_status cull__config_deny(cull_ctx *cx, const char *text, const char *key, const char **out);
 /* The text with those elements of every list of n under `key` that keep says; elements are no lists or objects. */
 cull_status cull__config_list(cull_ctx *cx, const char *text, const char *key, const bool *keep,
                               int64_t n, const char **out);

@@ -247,8 +247,55 @@ typedef struct {
     const char *const *rename;
     int renames;
     cull__peft_config config;
+    cull__checkpoint_config model; /* the base's */
+    cull__peft_tie *tie;
     cull__peft_delta *delta;
 } matching;
+
+bool cull__peft_touched(const cull__peft_delta *d)
+{
+    return d->a >= 0 || d->bias >= 0 || d->whole >= 0;
+}
+
+/* Weights of transformers' Conv1D, which are (inputs, outputs). An adapter's fan_in_fan_out is what PEFT made of it for
+ * the last module, whose class may be another one. */
+static bool is_conv1d(const matching *m, const char *name)
+{
+    static const char *const networks[] = {
+        "GPT2",       "gpt2",     "DoubleHeadsGPT2", "OpenAIGPT",
+        "openai-gpt", "ImageGPT", "imagegpt",        "DecisionTransformer"};
+    static const char *const leaves[] = {".c_attn.weight", ".c_proj.weight", ".c_fc.weight",
+                                         ".q_attn.weight"};
+    bool network = false, leaf = false;
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+        network |= !strncmp(m->model.network, networks[i], strlen(networks[i]));
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) leaf |= cull__ends(name, leaves[i]);
+    return network && leaf;
+}
+
+static bool is_head(const char *name)
+{
+    return cull__ends(name, "lm_head.weight") || cull__ends(name, "embed_out.weight");
+}
+
+cull_status cull__peft_tied(cull_ctx *cx, const cull_checkpoint *base, cull__peft_tie *out)
+{
+    cull__checkpoint_config c;
+    int64_t e = cull__checkpoint_words(base, false), h = cull__checkpoint_words(base, true);
+    *out = (cull__peft_tie){.words = -1, .head = -1};
+    CULL_TRY(cull__checkpoint_config_read(cx, base, &c));
+    if (e < 0 || !(c.tied == 1 || (c.tied < 0 && c.causal && h < 0))) return CULL_OK;
+    out->words = e;
+    out->head = h < 0 ? cull_checkpoint_count(base) : h;
+    out->name = h >= 0 ? cull_checkpoint_at(base, h)->name : c.causal ? "lm_head.weight" : NULL;
+    return CULL_OK;
+}
+
+/* The tensor of the base that is called so; that of a head which has none is the embedding. */
+static const cull_tensor *tensor_of(const matching *m, int64_t at)
+{
+    return cull_checkpoint_at(m->base, at < cull_checkpoint_count(m->base) ? at : m->tie->words);
+}
 
 static cull_status place(const matching *m, int64_t i)
 {
@@ -261,6 +308,10 @@ static cull_status place(const matching *m, int64_t i)
     CULL_TRY(base_name(m->cx, name, &side, &embedding, &own, &module));
     CULL_TRY(cull__renamed(m->cx, m->rename, m->renames, own, &base));
     at = cull_checkpoint_find(m->base, base, &near);
+    if (at < 0 && m->tie->head == cull_checkpoint_count(m->base) && is_head(base)) {
+        at = m->tie->head;
+        m->tie->name = base;
+    }
     if (at < 0)
         return cull__fail(
             m->cx, CULL_EINPUT, "%s: '%.160s' belongs to '%.160s', which %s lacks%s%.160s%s", ad,
@@ -275,8 +326,8 @@ static cull_status place(const matching *m, int64_t i)
     if (side == SIDE_A || side == SIDE_B || side == SIDE_BIAS)
         CULL_TRY(cull__peft_scale(m->cx, &m->config, module, &d->rank, &d->scale));
     if (side == SIDE_A || side == SIDE_B)
-        d->transposed =
-            embedding || (m->config.transposed && cull_checkpoint_at(m->base, at)->ndim == 2);
+        d->transposed = embedding || (tensor_of(m, at)->ndim == 2 && !is_head(base) &&
+                                      (m->config.transposed || is_conv1d(m, base)));
     return CULL_OK;
 }
 
@@ -301,24 +352,25 @@ static bool beneath(const matching *m, int64_t i)
     return strstr(cull_checkpoint_at(m->ad, i)->name, ".base_layer.") != NULL;
 }
 
-/* Where the base ties its head to its embedding, PEFT leaves one of the two as it was when the other is replaced. */
+/* Networks with a shared.weight (T5) scale a head that is tied, and read that embedding in two places. */
 static cull_status check_tied(const matching *m)
 {
-    cull__checkpoint_config c;
-    int64_t e = cull__checkpoint_words(m->base, false), h = cull__checkpoint_words(m->base, true);
-    CULL_TRY(cull__checkpoint_config_read(m->cx, m->base, &c));
-    if (e < 0 || !(c.tied == 1 || (c.tied < 0 && c.causal && h < 0))) return CULL_OK;
-    const cull__peft_delta *d = m->delta + e, *head = h < 0 ? NULL : m->delta + h;
-    int64_t which = d->whole >= 0 && !beneath(m, d->whole) ? d->whole : -1;
-    if (head && which < 0) which = head->whole >= 0 ? head->whole : head->a;
-    if (which >= 0)
-        return cull__fail(m->cx, CULL_EINPUT,
-                          "%s: '%.160s' would set embedding and head apart, which %s ties to one "
-                          "another; give a base that has both and says tie_word_embeddings false",
-                          cull_checkpoint_path(m->ad), cull_checkpoint_at(m->ad, which)->name,
-                          cull_checkpoint_path(m->base));
-    m->delta[e].shared = true;
-    return CULL_OK;
+    const cull__peft_tie *t = m->tie;
+    if (t->words < 0) return CULL_OK;
+    const cull__peft_delta *d = m->delta + t->words, *head = m->delta + t->head;
+    if (t->name && !cull__ends(cull_checkpoint_at(m->base, t->words)->name, "shared.weight"))
+        return CULL_OK;
+    if (!cull__peft_touched(d)) d = head;
+    if (!cull__peft_touched(d)) return CULL_OK;
+    return cull__fail(m->cx, CULL_EINPUT,
+                      "%s: '%.160s' would set embedding and head apart, which %s ties to one "
+                      "another; give a base that has both and says tie_word_embeddings false",
+                      cull_checkpoint_path(m->ad),
+                      cull_checkpoint_at(m->ad, d->a >= 0      ? d->a
+                                                : d->bias >= 0 ? d->bias
+                                                               : d->whole)
+                          ->name,
+                      cull_checkpoint_path(m->base));
 }
 
 /* Shapes of all that the adapter has for tensor t of the base. */
@@ -353,8 +405,11 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
                  a->shape[0], rest(b));
         return misfit(m, d->a, t, want);
     }
+    bool straight = d->rows == t->shape[0] && d->cols == rest(t);
+    bool turned = t->ndim == 2 && d->cols == t->shape[0] && d->rows == t->shape[1];
+    if (straight != turned && !strstr(a->name, ".lora_embedding_")) d->transposed = turned;
     int64_t rows = d->transposed ? d->cols : d->rows, cols = d->transposed ? d->rows : d->cols;
-    if (rows != t->shape[0] || cols != rest(t)) {
+    if (!(d->transposed ? turned : straight)) {
         snprintf(want, sizeof want,
                  "B A is %" PRId64 " by %" PRId64 ", that is %" PRId64 " by %" PRId64, rows, cols,
                  t->shape[0], rest(t));
@@ -368,10 +423,16 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
 }
 
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
-                             const char *const *rename, int renames, cull__peft_delta *delta)
+                             const char *const *rename, int renames, cull__peft_tie *tie,
+                             cull__peft_delta *delta)
 {
-    matching m = {
-        .cx = cx, .ad = ad, .base = base, .rename = rename, .renames = renames, .delta = delta};
+    matching m = {.cx = cx,
+                  .ad = ad,
+                  .base = base,
+                  .rename = rename,
+                  .renames = renames,
+                  .tie = tie,
+                  .delta = delta};
     const char *text = cull_checkpoint_config(ad);
     if (!text)
         return cull__fail(cx, CULL_EINPUT,
@@ -383,10 +444,12 @@ cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull
     CULL_TRY(CULL_TMP(cx, path, (int64_t)room));
     snprintf(path, room, "%s/adapter_config.json", folder);
     CULL_TRY(cull__peft_config_read(cx, path, text, &m.config));
+    CULL_TRY(cull__checkpoint_config_read(cx, base, &m.model));
     int64_t n = cull_checkpoint_count(base);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i <= n; i++)
         delta[i] = (cull__peft_delta){.a = -1, .b = -1, .magnitude = -1, .bias = -1, .whole = -1};
     for (int64_t i = 0; i < cull_checkpoint_count(ad); i++) CULL_TRY(place(&m, i));
-    for (int64_t i = 0; i < n; i++) CULL_TRY(fits(&m, cull_checkpoint_at(base, i), delta + i));
+    for (int64_t i = 0; i < n + (tie->head == n); i++)
+        CULL_TRY(fits(&m, tensor_of(&m, i), delta + i));
     return check_tied(&m);
 }

@@ -27,9 +27,15 @@ typedef struct {
     int64_t whole; /* the tensor that takes its place */
     int64_t rank, rows, cols; /* of B A, before it is turned */
     bool transposed;
-    bool shared; /* the tensor is the base's embedding, and its head too */
     double scale;
 } cull__peft_delta;
+
+/* A base whose head is its embedding, as its config says. */
+typedef struct {
+    int64_t words;    /* the embedding's tensor; -1 = nothing is tied */
+    int64_t head;     /* the head's: a copy, or one behind all tensors where there is none */
+    const char *name; /* what the head's is called; NULL = not known */
+} cull__peft_tie;
 
 /* text: of adapter_config.json; path: for errors. What it has is in cx's scratch. */
 cull_status cull__peft_config_read(cull_ctx *cx, const char *path, const char *text,
@@ -38,9 +44,15 @@ cull_status cull__peft_config_read(cull_ctx *cx, const char *path, const char *t
  * whole name or its end after a dot, as a POSIX extended regular expression; the first one does. */
 cull_status cull__peft_scale(cull_ctx *cx, const cull__peft_config *c, const char *module,
                              int64_t *rank, double *scale);
-/* What adapter ad does to each tensor of base: delta (cull_checkpoint_count(base)). rename: "OLD=NEW", of what the
- * adapter's names call tensors of the base. EINPUT, by name: a tensor that belongs to none of the base, half a pair, shapes that
- * do not fit, an embedding or head of its own where the base has one for both. */
+/* EINPUT: its config is no JSON. */
+cull_status cull__peft_tied(cull_ctx *cx, const cull_checkpoint *base, cull__peft_tie *out);
+/* What adapter ad does to each tensor of base: delta (cull_checkpoint_count(base) + 1), the last one to a head that has
+ * no tensor; an adapter may say what that is called. rename: "OLD=NEW", of what the adapter's names call tensors of the base.
+ * EINPUT, by name: a tensor that belongs to none of the base, half a pair, shapes that do not fit, an embedding or head of
+ * its own where the base has one for both and they cannot come apart. */
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
-                             const char *const *rename, int renames, cull__peft_delta *delta);
+                             const char *const *rename, int renames, cull__peft_tie *tie,
+                             cull__peft_delta *delta);
+/* Whether anything is done. */
+bool cull__peft_touched(const cull__peft_delta *d);
 #endif

@@ -60,7 +60,8 @@ static void close_all(fixture *f)
     tensors_wipe("ad0"), tensors_wipe("ad1");
 }
 
-static cull_status merge(cull_ctx *cx, const fixture *f, int models, const char *rule)
+static cull_status merge_to(cull_ctx *cx, const fixture *f, int models, const char *rule,
+                            const char *to)
 {
     const cull_checkpoint *m[2] = {f->ad[0], f->ad[1]};
     cull_weights_problem p = {.base = f->base,
@@ -71,8 +72,13 @@ static cull_status merge(cull_ctx *cx, const fixture *f, int models, const char 
                               .rename = &f->rename,
                               .renames = f->rename != NULL};
     cull_weights_report report;
-    return cull_weights_run(cx, cull_method_find("lora-merge", NULL), NULL, &p,
-                            in_dir("out.safetensors"), &report);
+    return cull_weights_run(cx, cull_method_find("lora-merge", NULL), NULL, &p, in_dir(to),
+                            &report);
+}
+
+static cull_status merge(cull_ctx *cx, const fixture *f, int models, const char *rule)
+{
+    return merge_to(cx, f, models, rule, "out.safetensors");
 }
 
 static cull_checkpoint *merged(fixture *f, int models, const char *rule)
@@ -382,42 +388,144 @@ static void other_names(void **state)
 static void tied(void **state)
 {
     (void)state;
+    enum {
+        WORDS = 1,
+        OWN_HEAD = 2,
+        BOTH = WORDS | OWN_HEAD,
+        ALIKE = 4
+    }; /* what the adapter sets */
     static const struct {
-        const char *config;
-        bool head, refused;
+        const char *config, *says;
+        bool head; /* in the base's file */
+        int sets;
+        int out; /* tensors of the result */
     } kinds[] = {
-        {"{\"tie_word_embeddings\": true}", false, true},
-        {"{\"tie_word_embeddings\": true}", true, true},
-        {"{\"architectures\": [\"LlamaForCausalLM\"]}", false, true},
-        {"{\"architectures\": [\"LlamaForCausalLM\"]}", true, false},
-        {"{\"architectures\": [\"LlamaModel\"]}", false, false},
-        {"{\"tie_word_embeddings\": false}", true, false},
+        {"{\"architectures\": [\"XForCausalLM\"], \"tie_word_embeddings\": true}",
+         "{\"architectures\": [\"XForCausalLM\"], \"tie_word_embeddings\": false}", false, WORDS,
+         2},
+        {"{\"tie_word_embeddings\": true}", "{\"tie_word_embeddings\": false}", true, WORDS, 2},
+        {"{\"tie_word_embeddings\": true}", "{\"tie_word_embeddings\": false}", true, OWN_HEAD, 2},
+        {"{\"tie_word_embeddings\": true}", "{\"tie_word_embeddings\": false}", false, OWN_HEAD, 2},
+        {"{\"tie_word_embeddings\": true}", "{\"tie_word_embeddings\": true}", false, BOTH | ALIKE,
+         1},
+        {"{\"architectures\": [\"XLMHeadModel\"]}",
+         "{\"tie_word_embeddings\": false, \"architectures\": [\"XLMHeadModel\"]}", false, BOTH, 2},
+        {"{\"architectures\": [\"XForCausalLM\"]}", NULL, true, OWN_HEAD, 2},
+        {"{\"architectures\": [\"XModel\"]}", NULL, false, WORDS, 1},
+        {"{\"tie_word_embeddings\": false}", NULL, true, BOTH, 2},
     };
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (int which = 0; which <= kinds[k].head; which++) {
-            static fixture f;
-            static const char *const names[] = {"base_model.model.model.embed_tokens.weight",
-                                                "base_model.model.lm_head.weight"};
-            cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
-            f.cx = cull_ctx_new(NULL);
-            o.config = kinds[k].config;
-            tensors_add(&f.b, "model.embed_tokens.weight", "F32", V, D);
-            if (kinds[k].head) tensors_add(&f.b, "lm_head.weight", "F32", V, D);
-            fill(&f.b, 1, 1);
-            tensors_wipe("base");
-            tensors_write(f.cx, &f.b, in_dir("base"), &o);
-            ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base"), &f.base));
-            tensors_add(&f.a[0], names[which], "F32", V, D);
-            fill(&f.a[0], 2, 1);
-            write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 5}");
-            if (kinds[k].refused)
-                refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EINPUT, "ties to one another");
-            else
-                cull_checkpoint_free(merged(&f, 1, NULL));
-            close_all(&f);
-            tensors_wipe("base");
-            cull_ctx_free(f.cx);
+    static const char *const names[] = {"model.embed_tokens.weight", "lm_head.weight"};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        static fixture f;
+        cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
+        cull_checkpoint *out;
+        f.cx = cull_ctx_new(NULL);
+        o.config = kinds[k].config;
+        tensors_add(&f.b, names[0], "F32", V, D);
+        if (kinds[k].head) tensors_add(&f.b, names[1], "F32", V, D);
+        fill(&f.b, 1, 1);
+        if (kinds[k].head) memcpy(f.b.x[1], f.b.x[0], V * D * sizeof(float));
+        tensors_wipe("base");
+        tensors_write(f.cx, &f.b, in_dir("base"), &o);
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base"), &f.base));
+        for (int i = 0; i < 2; i++)
+            if (kinds[k].sets & 1 << i) {
+                char name[80];
+                snprintf(name, sizeof name, "base_model.model.%s", names[i]);
+                tensors_add(&f.a[0], name, "F32", V, D);
+            }
+        fill(&f.a[0], 2, 1);
+        if (kinds[k].sets & ALIKE) memcpy(f.a[0].x[1], f.a[0].x[0], V * D * sizeof(float));
+        write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 5}");
+        tensors_wipe("tied");
+        ok(f.cx, merge_to(f.cx, &f, 1, NULL, "tied"));
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("tied"), &out));
+        assert_string_equal(cull_checkpoint_config(out),
+                            kinds[k].says ? kinds[k].says : kinds[k].config);
+        assert_int_equal(cull_checkpoint_count(out), kinds[k].out);
+        for (int i = 0; i < kinds[k].out; i++) {
+            char name[80];
+            snprintf(name, sizeof name, "base_model.model.%s", names[i]);
+            const float *want = kinds[k].sets & 1 << i ? numbers(&f.a[0], name) : f.b.x[0];
+            float *got = tensor_numbers(f.cx, out, names[i]);
+            assert_memory_equal(got, want, V * D * sizeof *got);
+            free(got);
         }
+        cull_checkpoint_free(out);
+        close_all(&f);
+        tensors_wipe("base"), tensors_wipe("tied");
+        cull_ctx_free(f.cx);
+    }
+}
+
+/* Where nobody says what the head is called, or it is not the embedding times what it is given, the two stay one. */
+static void tied_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *words;
+    } kinds[] = {{"{\"tie_word_embeddings\": true}", "model.embed_tokens.weight"},
+                 {"{\"architectures\": [\"XForCausalLM\"]}", "shared.weight"}};
+    for (int k = 0; k < 2; k++) {
+        static fixture f;
+        char name[80];
+        cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
+        f.cx = cull_ctx_new(NULL);
+        o.config = kinds[k].config;
+        tensors_add(&f.b, kinds[k].words, "F32", V, D);
+        fill(&f.b, 1, 1);
+        tensors_wipe("base");
+        tensors_write(f.cx, &f.b, in_dir("base"), &o);
+        ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base"), &f.base));
+        snprintf(name, sizeof name, "base_model.model.%s", kinds[k].words);
+        tensors_add(&f.a[0], name, "F32", V, D);
+        fill(&f.a[0], 2, 1);
+        write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 5}");
+        refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EINPUT, "ties to one another");
+        close_all(&f);
+        tensors_wipe("base");
+        cull_ctx_free(f.cx);
+    }
+}
+
+/* GPT-2's matrices are (inputs, outputs), whatever the adapter's config says of the last module that it has. */
+static void conv1d(void **state)
+{
+    (void)state;
+    static fixture f;
+    cull_checkpoint_opts o = CULL_CHECKPOINT_OPTS;
+    f.cx = cull_ctx_new(NULL);
+    o.config = "{\"architectures\": [\"GPT2LMHeadModel\"]}";
+    tensors_add(&f.b, "h.0.attn.c_attn.weight", "F32", D, V);
+    tensors_add(&f.b, "h.0.attn.c_proj.weight", "F32", D, D);
+    tensors_add(&f.b, "h.0.other.weight", "F32", D, D);
+    fill(&f.b, 1, 1);
+    tensors_wipe("base");
+    tensors_write(f.cx, &f.b, in_dir("base"), &o);
+    ok(f.cx, cull_checkpoint_open(f.cx, in_dir("base"), &f.base));
+    static const char *const module[] = {"h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.other"};
+    for (int k = 0; k < 3; k++) add_pair(&f.a[0], module[k], k ? D : V, D, R);
+    fill(&f.a[0], 2, 1);
+    write_adapter(&f, 0, "{\"r\": 5, \"lora_alpha\": 5, \"fan_in_fan_out\": false}");
+    cull_checkpoint *out = merged(&f, 1, NULL);
+    for (int k = 0; k < 3; k++) {
+        int outs = k ? D : V;
+        char name[80];
+        snprintf(name, sizeof name, "%s.weight", module[k]);
+        float *got = tensor_numbers(f.cx, out, name);
+        const float *a = f.a[0].x[2 * k], *b = f.a[0].x[2 * k + 1];
+        for (int i = 0; i < D; i++)
+            for (int j = 0; j < outs; j++)
+                near(got[i * outs + j],
+                     numbers(&f.b, name)[i * outs + j] +
+                         product(b, a, k < 2 ? j : i, k < 2 ? i : j, R, D),
+                     20, 0);
+        free(got);
+    }
+    cull_checkpoint_free(out);
+    close_all(&f);
+    tensors_wipe("base");
+    cull_ctx_free(f.cx);
 }
 
 int main(void)
@@ -428,6 +536,8 @@ int main(void)
                                        cmocka_unit_test(column_lengths),
                                        cmocka_unit_test(other_names),
                                        cmocka_unit_test(tied),
+                                       cmocka_unit_test(tied_refused),
+                                       cmocka_unit_test(conv1d),
                                        cmocka_unit_test(trouble)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -6,14 +6,17 @@
  *           2022): scale = lora_alpha / r, or / sqrt(r) with use_rslora.
  * Reads     The base; one or more folders of adapter_config.json and adapter_model.safetensors, as PEFT saves them, with
  *           rank_pattern, alpha_pattern, fan_in_fan_out, DoRA. An adapter that was started by changing the base (PiSSA, OLoRA) is
- *           refused, and one that replaces an embedding or head that the base ties to one another.
+ *           refused.
  * Deviates  Sums are f32, rounded once, to the dtype of the base; PEFT rounds B A to the dtype of the adapter, and the
- *           weights again after each adapter. DoRA and whole tensors are of one adapter alone.
+ *           weights again after each adapter. DoRA and whole tensors are of one adapter alone. Where the base ties its
+ *           head to its embedding and an adapter changes one, both are written and the config unties them, as PEFT does for
+ *           whole tensors; B A it adds to the one tensor, so that the other changes too, which was not so in training.
  * Cost      O(n r) time for n weights; r (rows + columns) floats of one matrix, and blocks.
  * Example   cull weights lora-merge --base base adapter -o merged
  */
 #include "cull/weights.h"
 #include "num/num.h"
+#include "repr/config_edit.h"
 #include "repr/peft.h"
 
 #include <math.h>
@@ -36,74 +39,116 @@ typedef struct {
 } change;
 
 typedef struct {
-    cull__peft_delta **delta; /* of each model: of each tensor of the base */
+    cull__peft_tie tie;
+    cull__peft_delta *
+        *delta; /* of each model: of each tensor of the base, and of a head without one */
 } state;
+enum { HEAD = 1 }; /* part of an item: a head that is made of the embedding it was tied to */
 
-static bool touched(const cull__peft_delta *d)
+static const cull__peft_delta *delta_of(const state *s, int m, const cull_weights_item *it)
 {
-    return d->a >= 0 || d->bias >= 0 || d->whole >= 0;
+    return s->delta[m] + (it->part == HEAD ? s->tie.head : it->from);
+}
+
+/* What sets a tensor, whole or by its lengths, is of one adapter alone. */
+static cull_status alone(cull_ctx *cx, const cull_checkpoint *ad, const cull__peft_delta *d)
+{
+    int64_t which = d->magnitude >= 0 ? d->magnitude : d->whole;
+    if (which < 0) return CULL_OK;
+    return cull__fail(
+        cx, CULL_EINPUT,
+        "%s: '%.160s' sets what other adapters would add to; merge this adapter alone",
+        cull_checkpoint_path(ad), cull_checkpoint_at(ad, which)->name);
 }
 
 static cull_status match(cull_ctx *cx, const cull_weights_work *w, state **out)
 {
     const cull_checkpoint *base = w->source[0];
-    int64_t n = cull_checkpoint_count(base);
+    int64_t n = cull_checkpoint_count(base) + 1;
     int models = w->sources - w->first;
-    CULL_TRY(CULL_TMP(cx, *out, 1));
-    CULL_TRY(CULL_TMP0(cx, (*out)->delta, models));
+    state *s;
+    CULL_TRY(CULL_TMP(cx, s, 1));
+    CULL_TRY(CULL_TMP0(cx, s->delta, models));
+    CULL_TRY(cull__peft_tied(cx, base, &s->tie));
     for (int m = 0; m < models; m++) {
         const cull_checkpoint *ad = w->source[w->first + m];
-        CULL_TRY(CULL_TMP(cx, (*out)->delta[m], n));
-        CULL_TRY(cull__peft_match(cx, ad, base, w->problem->rename, w->problem->renames,
-                                  (*out)->delta[m]));
-        for (int64_t i = 0; i < n && models > 1; i++) {
-            const cull__peft_delta *d = (*out)->delta[m] + i;
-            int64_t which = d->magnitude >= 0 ? d->magnitude : d->whole;
-            if (which >= 0)
-                return cull__fail(cx, CULL_EINPUT,
-                                  "%s: '%.160s' sets what other adapters would add to; merge this "
-                                  "adapter alone",
-                                  cull_checkpoint_path(ad), cull_checkpoint_at(ad, which)->name);
-        }
+        CULL_TRY(CULL_TMP(cx, s->delta[m], n));
+        CULL_TRY(cull__peft_match(cx, ad, base, w->problem->rename, w->problem->renames, &s->tie,
+                                  s->delta[m]));
+        for (int64_t i = 0; i < n && models > 1; i++) CULL_TRY(alone(cx, ad, s->delta[m] + i));
     }
+    *out = s;
     return CULL_OK;
+}
+
+/* ---- a head that is its base's embedding ---- */
+
+/* An adapter that was trained with both tied has the same tensor for both. */
+static bool one_for_both(const cull_checkpoint *ad, const cull__peft_delta *a,
+                         const cull__peft_delta *b)
+{
+    if (a->whole < 0 || b->whole < 0 || a->a >= 0 || b->a >= 0) return false;
+    const cull_tensor *t = cull_checkpoint_at(ad, a->whole), *u = cull_checkpoint_at(ad, b->whole);
+    const void *x = cull_checkpoint_bytes(ad, a->whole), *y = cull_checkpoint_bytes(ad, b->whole);
+    return x && y && !strcmp(t->dtype, u->dtype) && t->bytes == u->bytes && !memcmp(x, y, t->bytes);
+}
+
+static bool come_apart(const cull_weights_work *w, const state *s)
+{
+    bool apart = false;
+    for (int m = 0; m < w->sources - w->first && s->tie.words >= 0; m++) {
+        const cull__peft_delta *a = s->delta[m] + s->tie.words, *b = s->delta[m] + s->tie.head;
+        apart |= (cull__peft_touched(a) || cull__peft_touched(b)) &&
+                 !one_for_both(w->source[w->first + m], a, b);
+    }
+    return apart;
+}
+
+/* Both get tensors of their own, made of the embedding. */
+static cull_status untie(cull_ctx *cx, cull_weights_work *w, const state *s)
+{
+    cull_weights_item head = {0}, *own = NULL;
+    for (int64_t i = 0; i < w->items; i++) {
+        cull_weights_item *it = w->item + i;
+        if (it->from == s->tie.words) head = *it;
+        if (it->from == s->tie.head) own = it;
+    }
+    head.t.name = s->tie.name;
+    head.part = HEAD;
+    head.opts = own ? own->opts : NULL;
+    if (own)
+        *own = head;
+    else
+        CULL_TRY(cull_weights_add(cx, w, &head));
+    if (!w->planning)
+        cull__log(cx, CULL_LOG_WARN,
+                  "%s ties its head to its embedding, and the adapter was trained with each for "
+                  "itself: both are written, and the config says tie_word_embeddings false",
+                  cull_checkpoint_path(w->source[0]));
+    return cull__config_deny(cx, cull_checkpoint_config(w->source[0]), "tie_word_embeddings",
+                             &w->config);
 }
 
 /* Tensors that no adapter touches are copied. */
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
     state *s;
-    cull__mark_t mark = cull__mark(cx);
     CULL_TRY(match(cx, w, &s));
+    if (come_apart(w, s)) CULL_TRY(untie(cx, w, s));
     for (int64_t i = 0; i < w->items; i++) {
         bool any = false;
         for (int m = 0; m < w->sources - w->first; m++)
-            any |= touched(&s->delta[m][w->item[i].from]);
+            any |= cull__peft_touched(delta_of(s, m, w->item + i));
         w->item[i].copy = !any;
     }
-    cull__release(cx, mark);
+    w->own = s;
     return CULL_OK;
-}
-
-static void tell_shared(cull_ctx *cx, const cull_weights_work *w, const state *s)
-{
-    for (int m = 0; m < w->sources - w->first; m++)
-        for (int64_t i = 0; i < cull_checkpoint_count(w->source[0]); i++)
-            if (s->delta[m][i].shared && s->delta[m][i].a >= 0)
-                cull__log(cx, CULL_LOG_WARN,
-                          "%s adds to the embedding, and %s ties its head to that: the head "
-                          "changes with it, as in PEFT's merge, though not while the adapter was "
-                          "trained",
-                          cull_checkpoint_path(w->source[w->first + m]),
-                          cull_checkpoint_path(w->source[0]));
 }
 
 static cull_status begin(cull_ctx *cx, const cull_weights_work *w, void **out)
 {
-    state *s;
-    CULL_TRY(match(cx, w, &s));
-    tell_shared(cx, w, s);
-    *out = s;
+    (void)cx;
+    *out = w->own;
     return CULL_OK;
 }
 
@@ -269,7 +314,7 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     CULL_TRY(CULL_TMP0(cx, c, models));
     for (int m = 0; m < models; m++) {
         const cull_checkpoint *ad = w->source[w->first + m];
-        const cull__peft_delta *d = s->delta[m] + it->from;
+        const cull__peft_delta *d = delta_of(s, m, it);
         const opts *o = it->opts[w->first + m];
         c[m].scale = (float)(d->scale * o->weight);
         if (d->a >= 0) CULL_TRY(load_pair(cx, ad, d, c + m));
@@ -332,7 +377,7 @@ const cull_method cull__method_lora_merge = {
     .paper = "Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,
