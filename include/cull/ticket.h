@@ -68,8 +68,8 @@ typedef struct {
 typedef struct {
     size_t size;
     /* Optimiser (made anew for each training), schedule, batch, shards, smoothing, augmentation, seed; its
-     * epochs, patience, average and soft_keep do not count. A killed search goes on behind the last step that it kept, or
-     * with the round that it was in where controls are trained beside. */
+     * epochs, patience, average and soft_keep do not count. A killed search goes on behind the last steps that it kept of
+     * each training. */
     cull_fit_opts fit;
     int rounds;         /* of pruning, after the whole network's training */
     double prune;       /* share of a layer's weights that goes in each */

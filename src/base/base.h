@@ -122,10 +122,15 @@ cull_status cull__spread(cull_ctx *cx, const char *what, int64_t n, int64_t grai
 typedef struct {
     const char *what;
     int number;
+    double last, took; /* of the last state that was kept: when, how many seconds */
 } cull__loop;
 cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64_t *step,
                             const cull__piece *piece, int pieces, bool *found);
-cull_status cull__loop_keep(cull_ctx *cx, const cull__loop *l, int64_t step, bool last,
+/* The same in two: a loop gets its number, and may then be found and kept from any thread. */
+void cull__loop_open(cull_ctx *cx, const char *what, cull__loop *l);
+cull_status cull__loop_read(cull_ctx *cx, cull__loop *l, int64_t *step, const cull__piece *piece,
+                            int pieces, bool *found);
+cull_status cull__loop_keep(cull_ctx *cx, cull__loop *l, int64_t step, bool last,
                             const cull__piece *piece, int pieces);
 /* Of loops within a loop, which keeps what came of each: a run that goes on behind n of them counts them as found,
  * and what one of them has kept is not wanted any more. */
@@ -141,7 +146,7 @@ typedef struct {
                          const cull__piece *piece, int pieces);
     cull_status (*find)(cull_ctx *cx, void *user, const cull__loop *l, int64_t *step,
                         const cull__piece *piece, int pieces, bool *found);
-    cull_status (*keep)(cull_ctx *cx, void *user, const cull__loop *l, int64_t step, bool last,
+    cull_status (*keep)(cull_ctx *cx, void *user, cull__loop *l, int64_t step, bool last,
                         const cull__piece *piece, int pieces);
     void (*drop)(cull_ctx *cx, void *user, const cull__loop *l);
 } cull__carrier;

@@ -191,19 +191,32 @@ static cull_status same_state(cull_ctx *cx, const cull__loop *l, int64_t step,
     return say(cx, STAGE, l->what, l->number, hash, s, &deeper);
 }
 
-cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64_t *step,
-                            const cull__piece *piece, int pieces, bool *found)
+void cull__loop_open(cull_ctx *cx, const char *what, cull__loop *l)
+{
+    const cull__carrier *c = cx->root->carrier;
+    *l = (cull__loop){.what = what, .number = -1};
+    if (cx->worker < 0 && c && c->find) l->number = number_of(cx, what, true);
+}
+
+cull_status cull__loop_read(cull_ctx *cx, cull__loop *l, int64_t *step, const cull__piece *piece,
+                            int pieces, bool *found)
 {
     const cull__carrier *c = cx->root->carrier;
     *found = false;
-    *l = (cull__loop){what, -1};
-    if (cx->worker >= 0 || !c || !c->find) return CULL_OK;
-    l->number = number_of(cx, what, true);
+    if (cx->worker >= 0 && cx->root->o.ranks) l->number = -1; /* processes do not meet in there */
+    if (l->number < 0) return CULL_OK;
     cull_status s = c->find(cx, c->user, l, step, piece, pieces, found);
     return same_state(cx, l, *step, piece, pieces, *found, s);
 }
 
-cull_status cull__loop_keep(cull_ctx *cx, const cull__loop *l, int64_t step, bool last,
+cull_status cull__loop_find(cull_ctx *cx, const char *what, cull__loop *l, int64_t *step,
+                            const cull__piece *piece, int pieces, bool *found)
+{
+    cull__loop_open(cx, what, l);
+    return cull__loop_read(cx, l, step, piece, pieces, found);
+}
+
+cull_status cull__loop_keep(cull_ctx *cx, cull__loop *l, int64_t step, bool last,
                             const cull__piece *piece, int pieces)
 {
     const cull__carrier *c = cx->root->carrier;

@@ -33,8 +33,7 @@ struct cull__parts {
     cull__parts_opts o;
     char *dir, *run_text;
     cull_hash128 run;
-    int shards;        /* to put together: as the files say; 0 = not known yet */
-    double took, last; /* of the last checkpoint: seconds, when */
+    int shards; /* to put together: as the files say; 0 = not known yet */
 };
 
 static const char magic[8] = "cullpart";
@@ -192,19 +191,19 @@ static cull_status find(cull_ctx *cx, void *user, const cull__loop *l, int64_t *
 }
 
 /* The last state of a loop is always written, others as long as writing is little beside the work. */
-static cull_status keep(cull_ctx *cx, void *user, const cull__loop *l, int64_t step, bool last,
+static cull_status keep(cull_ctx *cx, void *user, cull__loop *l, int64_t step, bool last,
                         const cull__piece *piece, int pieces)
 {
-    cull__parts *p = user;
+    const cull__parts *p = user;
     const char *at[PIECES];
     double now = cull__now();
-    if (cull__rank(cx) > 0 || (!last && now - p->last < AGAIN * p->took)) return CULL_OK;
+    if (cull__rank(cx) > 0 || (!last && now - l->last < AGAIN * l->took)) return CULL_OK;
     CULL_TRY(too_many(cx, pieces));
     head h = head_of(p, l->what, l->number, 0, 1, step, pieces);
     for (int i = 0; i < pieces; i++) at[i] = piece[i].at, h.bytes[i] = piece[i].total;
     CULL_TRY(write_part(cx, p, &h, at));
-    p->last = cull__now();
-    p->took = p->last - now;
+    l->last = cull__now();
+    l->took = l->last - now;
     return CULL_OK;
 }
 

@@ -1,8 +1,7 @@
 /* ticket.c - lottery tickets: rounds of training, pruning and rewinding; networks to hold them against.
  *
- * Checkpoints are of the rounds that are done, and of the steps of one that trains nothing but the ticket. What a
- * round begins with follows from the masks and weights that those before it have left, so that one whose controls
- * are trained beside it begins again, to the same bits. */
+ * Checkpoints are of the rounds that are done, and of the steps of each training in the one that is not. What a round
+ * begins with follows from the masks and weights that those before it have left. */
 #include "nn/ticket.h"
 #include "nn/fit.h"
 #include "nn/train.h"
@@ -24,6 +23,7 @@ struct cull_ticket {
 };
 
 enum { PIECES = 7 };
+static const char LOOP[] = "a ticket's training";
 
 /* What a search holds beside its result. */
 typedef struct {
@@ -227,9 +227,9 @@ static bool controlled(const cull_ticket_opts *o, int round)
     return round > 0 && in;
 }
 
-static bool alone(const cull_ticket_opts *o, int round)
+static bool trains(const search *g, int round, int way)
 {
-    return !controlled(o, round) || !(o->controls & ~(1u << CULL_TICKET_OWN));
+    return way == CULL_TICKET_OWN || (controlled(g->o, round) && g->o->controls >> way & 1);
 }
 
 static cull_status one_way(cull_ctx *cx, void *arg, int64_t i, int64_t lo, int64_t hi)
@@ -244,9 +244,9 @@ static cull_status train_all(cull_ctx *cx, search *g, int round)
 {
     g->ways = 0;
     for (int w = 0; w < CULL_TICKET_WAYS; w++) {
-        if (w != CULL_TICKET_OWN && (!controlled(g->o, round) || !(g->o->controls >> w & 1)))
-            continue;
+        if (!trains(g, round, w)) continue;
         CULL_TRY(start(cx, g, w, round));
+        cull__loop_open(cx, LOOP, &g->job[w].loop);
         g->way[g->ways++] = w;
     }
     if (g->ways == 1) return one_way(cx, g, 0, 0, 1);
@@ -380,7 +380,8 @@ static cull_status resume(cull_ctx *cx, search *g, int64_t *done)
     CULL_TRY(cull__loop_find(cx, "lottery tickets", &g->loop, done, g->piece, PIECES, &found));
     if (!found) return CULL_OK;
     if (g->kept != hash || *done < 1 || *done > g->t->count) return cull__ticket_of_another(cx);
-    for (int i = 0; i < *done; i++) cull__loop_skip(cx, CULL__TICKET_LOOP, alone(g->o, i));
+    for (int i = 0; i < *done; i++)
+        for (int w = 0; w < CULL_TICKET_WAYS; w++) cull__loop_skip(cx, LOOP, trains(g, i, w));
     unpack(mask_of(g->t, (int)*done - 1), g->t->size, g->mask);
     note(g, (int)*done - 1);
     return CULL_OK;

@@ -23,8 +23,7 @@ cull_status cull__mask_random(cull_ctx *cx, const cull_params *p, cull_rng *r, f
 /* What is left of n weights after `rounds` rounds of cull_mask_prune, no two of them alike. */
 int64_t cull__mask_after(int64_t n, double rate, int rounds, bool global);
 
-/* ---- ticket_train.c: its loops are of this name ---- */
-#define CULL__TICKET_LOOP "a ticket's training"
+/* ---- ticket_train.c ---- */
 typedef struct {
     cull_model *m; /* weights to begin with, under its mask; afterwards the last ones */
     const cull_ticket_data *d;
@@ -35,7 +34,7 @@ typedef struct {
     float *best;   /* NULL, or room for those of the early stop */
     uint64_t kept; /* what a checkpoint must be of */
     cull_ticket_run run;
-    cull__loop loop; /* to be dropped when what came of it is kept */
+    cull__loop loop; /* open; to be dropped when what came of it is kept */
 } cull__ticket_job;
 cull_status cull__ticket_train(cull_ctx *cx, cull__ticket_job *j);
 /* The refusal of a checkpoint (ticket.c). */

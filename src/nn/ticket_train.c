@@ -185,8 +185,7 @@ static cull_status resume(cull_ctx *cx, run *r)
         piece(r, cull_optim_array(r->optim, i, NULL), size, sizeof(float));
     piece(r, r->best, size, sizeof(float));
     if (j->rewind) piece(r, j->rewind, cull_params_size(j->m->params), sizeof(float));
-    CULL_TRY(
-        cull__loop_find(cx, CULL__TICKET_LOOP, &j->loop, &r->step, r->piece, r->pieces, &found));
+    CULL_TRY(cull__loop_read(cx, &j->loop, &r->step, r->piece, r->pieces, &found));
     if (!found) return CULL_OK;
     if (r->at.kept != j->kept) return cull__ticket_of_another(cx);
     cull_optim_set_steps(r->optim, r->at.optim_steps);

@@ -416,7 +416,7 @@ static cull_status find_fitted(cull_ctx *cx, cull_embed *e, cull__loop *l, bool 
                                "features; remove it");
 }
 
-static cull_status keep_fitted(cull_ctx *cx, cull_embed *e, const cull__loop *l)
+static cull_status keep_fitted(cull_ctx *cx, cull_embed *e, cull__loop *l)
 {
     shape is = {e->cols, e->sampled};
     const cull__piece size = {&is, 0, sizeof is};

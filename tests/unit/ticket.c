@@ -420,17 +420,36 @@ typedef struct {
     long ticks;
 } outcome;
 
-static cull_status kept(long stop_at, int threads, const cull_ticket_opts *o, outcome *out)
+typedef struct {
+    hooks h;
+    long fail_after; /* so many allocations of a search; 0 = never */
+    int resumed;     /* trainings that went on */
+} telling;
+
+static void count_resumed(void *user, cull_level level, const char *message)
 {
-    hooks h = {.stop_at = stop_at};
-    cull_ctx *cx = hooked_ctx(&h, threads);
+    telling *g = user;
+    (void)level;
+    g->resumed += !strncmp(message, "a ticket's training: goes on", 28);
+}
+
+static cull_status kept_by(telling *g, int threads, const cull_ticket_opts *o, outcome *out)
+{
+    cull_ctx_opts co = CULL_CTX_OPTS;
+    co.user = g;
+    co.alloc = hook_alloc, co.free = hook_free, co.tick = hook_tick;
+    co.log = count_resumed;
+    co.tick_ms = 0;
+    co.threads = threads;
+    cull_ctx *cx = cull_ctx_new(&co);
     cull_dataset *set = rows(cx);
     cull_model *m = make(cx, net);
     const cull_ticket_data d = data(&set);
     cull_ticket *t;
     memset(out, 0, sizeof *out);
+    if (g->fail_after) g->h.fail_at = g->h.calls + g->fail_after;
     cull_status s = cull_ticket_find(cx, m, &d, o, &t);
-    out->ticks = h.ticks;
+    out->ticks = g->h.ticks;
     for (int r = 0; s == CULL_OK && r < cull_ticket_count(t); r++) {
         out->round[r] = *cull_ticket_at(t, r);
         forget_time(out->round + r);
@@ -447,13 +466,19 @@ static cull_status kept(long stop_at, int threads, const cull_ticket_opts *o, ou
     cull_model_free(m);
     cull_dataset_free(set);
     cull_ctx_free(cx);
-    assert_int_equal(h.live, 0);
+    assert_int_equal(g->h.live, 0);
     return s;
+}
+
+static cull_status kept(long stop_at, int threads, const cull_ticket_opts *o, outcome *out)
+{
+    telling g = {.h.stop_at = stop_at};
+    return kept_by(&g, threads, o, out);
 }
 
 /* Stopped again and again, with other numbers of threads, a search goes on to the bits of one that was left alone:
  * rewound, of lists, with controls. Each process does a few steps, so that without checkpoints of them none would come
- * to an end; with controls they do more, since rounds are kept whole. A folder of other options is refused. */
+ * to an end; with controls, which do not say how far they are, they do more. A folder of other options is refused. */
 static void goes_on(void **state)
 {
     (void)state;
@@ -488,6 +513,39 @@ static void goes_on(void **state)
         assert_memory_equal(got.value, want.value, sizeof got.value);
         assert_int_not_equal(access(dir, F_OK), 0);
     }
+}
+
+static int files_of_trainings(const char *dir)
+{
+    int n = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) n += strstr(e->d_name, "training") != NULL;
+    if (d) closedir(d);
+    return n;
+}
+
+/* In a round whose controls are trained beside the ticket a search goes on inside each of the trainings. Processes end
+ * where memory does, until one has begun a second training. */
+static void goes_on_in_controls(void **state)
+{
+    (void)state;
+    static outcome want, got;
+    char dir[512];
+    cull_ticket_opts o = opts();
+    o.controls = 1 << CULL_TICKET_SIGNS | 1 << CULL_TICKET_RANDOM;
+    assert_int_equal(kept(0, 1, &o, &want), CULL_OK);
+    snprintf(dir, sizeof dir, "%s", in_dir("kept"));
+    o.fit.checkpoint = dir;
+    for (long fail = 20; files_of_trainings(dir) < 2; fail += 20) {
+        telling g = {.fail_after = fail};
+        assert_int_equal(kept_by(&g, 1, &o, &got), CULL_ENOMEM);
+    }
+    telling g = {0};
+    assert_int_equal(kept_by(&g, 3, &o, &got), CULL_OK);
+    assert_true(g.resumed >= 2);
+    assert_memory_equal(got.round, want.round, sizeof got.round);
+    assert_memory_equal(got.value, want.value, sizeof got.value);
+    assert_int_not_equal(access(dir, F_OK), 0);
 }
 
 /* ---- lists of the weights that are left: what dense products give, but for rounding ---- */
@@ -671,9 +729,11 @@ int main(void)
 {
     fill();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks),       cmocka_unit_test(together),  cmocka_unit_test(linear_model),
-        cmocka_unit_test(masked_step), cmocka_unit_test(rewinding), cmocka_unit_test(bits),
-        cmocka_unit_test(lists),       cmocka_unit_test(files),     cmocka_unit_test(refusals),
-        cmocka_unit_test(ends),        cmocka_unit_test(goes_on)};
+        cmocka_unit_test(ranks),        cmocka_unit_test(together),
+        cmocka_unit_test(linear_model), cmocka_unit_test(masked_step),
+        cmocka_unit_test(rewinding),    cmocka_unit_test(bits),
+        cmocka_unit_test(lists),        cmocka_unit_test(files),
+        cmocka_unit_test(refusals),     cmocka_unit_test(ends),
+        cmocka_unit_test(goes_on),      cmocka_unit_test(goes_on_in_controls)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
