@@ -57,8 +57,8 @@ static int make(const char *path, mode_t mode)
     if (!S_ISDIR(mode)) return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (mkdir(path, mode & 0777) != 0) return -1;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), e = errno;
-    if (fd < 0) rmdir(path);
-    errno = e == ENOENT ? EEXIST : e; /* swept already; another name will do */
+    if (fd < 0 && e != ENOENT) rmdir(path);
+    errno = e == ENOENT ? EEXIST : e; /* swept already, and the name may be another's by now */
     return fd;
 }
 

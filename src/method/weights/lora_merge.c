@@ -40,8 +40,8 @@ typedef struct {
 
 typedef struct {
     cull__peft_tie tie;
-    cull__peft_delta *
-        *delta; /* of each model: of each tensor of the base, and of a head without one */
+    /* each model's: of all tensors of the base, and of a head that has none */
+    cull__peft_delta **delta;
 } state;
 enum { HEAD = 1 }; /* part of an item: a head that is made of the embedding it was tied to */
 
