@@ -8,18 +8,16 @@ static cull_status read_several(cull_ctx *cx, const cull_weights_work *w,
                                 const cull_weights_item *it, const int *source, int sources,
                                 int64_t from, int64_t n, float *out)
 {
-    float base[CULL__DELTAS];
-    const cull__blend *k = cull__blend_of(cx);
-    for (int64_t at = 0; at < n; at += CULL__DELTAS) {
-        int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
-        CULL_TRY(cull_weights_read(cx, w, it, 0, from + at, m, base));
-        for (int s = 0; s < sources; s++) {
-            float *x = out + s * n + at;
-            CULL_TRY(cull_weights_read(cx, w, it, source[s], from + at, m, x));
-            k->subtract(x, base, m);
-        }
+    float *base;
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = CULL_TMP(cx, base, n);
+    if (s == CULL_OK) s = cull_weights_read(cx, w, it, 0, from, n, base);
+    for (int k = 0; s == CULL_OK && k < sources; k++) {
+        s = cull_weights_read(cx, w, it, source[k], from, n, out + k * n);
+        if (s == CULL_OK) cull__blend_of(cx)->subtract(out + k * n, base, n);
     }
-    return CULL_OK;
+    cull__release(cx, mark);
+    return s;
 }
 
 cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
@@ -173,45 +171,43 @@ cull_status cull__models_sum(cull_ctx *cx, const cull_weights_work *w, const cul
                              const float *weight, float by, int64_t from, int64_t n, float *out)
 {
     const cull__blend *k = cull__blend_of(cx);
-    float x[CULL__DELTAS];
-    for (int64_t at = 0; at < n; at += CULL__DELTAS) {
-        int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
-        zero(out + at, m);
-        for (int s = w->first; s < w->sources; s++) {
-            CULL_TRY(cull_weights_read(cx, w, it, s, from + at, m, x));
-            k->fma(out + at, x, weight[s], m);
-        }
-        if (by != 0) k->divide(out + at, by, m);
+    float *x;
+    CULL_TRY(CULL_TMP(cx, x, n));
+    zero(out, n);
+    for (int s = w->first; s < w->sources; s++) {
+        CULL_TRY(cull_weights_read(cx, w, it, s, from, n, x));
+        k->fma(out, x, weight[s], n);
     }
+    if (by != 0) k->divide(out, by, n);
     return CULL_OK;
 }
 
+/* What a block is made in, piece after piece. */
 typedef struct {
-    float base[CULL__DELTAS], sum[CULL__DELTAS], sign[CULL__DELTAS], counts[CULL__DELTAS];
-    float x[]; /* models x CULL__DELTAS, where signs are elected, else one */
+    float sum[CULL__DELTAS], sign[CULL__DELTAS], counts[CULL__DELTAS];
 } room;
 
-static cull_status weighed(cull_ctx *cx, const cull__deltas *d, const room *r, int s, int64_t from,
-                           int64_t n, float *x)
+/* x, of source s, becomes its weighted delta. */
+static cull_status weigh(cull_ctx *cx, const cull__deltas *d, const float *base, int s,
+                         int64_t from, int64_t n, float *x)
 {
     const cull__blend *k = cull__blend_of(cx);
-    CULL_TRY(cull_weights_read(cx, d->w, d->it, s, from, n, x));
-    k->subtract(x, r->base, n);
+    k->subtract(x, base, n);
     if (d->thin) CULL_TRY(d->thin(cx, d, s, from, n, x));
     if (d->weight[s] != 1) k->scale(x, d->weight[s], n);
     return CULL_OK;
 }
 
-/* r->sum = what of all models has the sign of their sum, divided by its weights. */
-static void elect(const cull__blend *k, const cull__deltas *d, room *r, int64_t n)
+/* r->sum = what of all models has the sign of their sum, divided by its weights; x: models, stride apart. */
+static void elect(const cull__blend *k, const cull__deltas *d, room *r, const float *x,
+                  int64_t stride, int64_t n)
 {
     int models = d->w->sources - d->w->first;
-    zero(r->sign, n), zero(r->sum, n), zero(r->counts, n);
-    for (int m = 0; m < models; m++) k->add(r->sign, r->x + (int64_t)m * CULL__DELTAS, n);
+    zero(r->sign, n), zero(r->counts, n);
+    for (int m = 0; m < models; m++) k->add(r->sign, x + m * stride, n);
     k->sign(r->sign, n);
     for (int m = 0; m < models; m++)
-        k->agree(r->sum, r->counts, r->x + (int64_t)m * CULL__DELTAS, r->sign,
-                 d->weight[d->w->first + m], n);
+        k->agree(r->sum, r->counts, x + m * stride, r->sign, d->weight[d->w->first + m], n);
     if (d->normalize) k->mean(r->sum, r->counts, n);
 }
 
@@ -222,37 +218,40 @@ static float total(const cull__deltas *d)
     return sum < 1e-8f && sum > -1e-8f ? 1 : sum;
 }
 
-static cull_status piece(cull_ctx *cx, const cull__deltas *d, room *r, int64_t from, int64_t n,
-                         float *out)
+/* out, which has the base's numbers, and x, which has those of the models, stride apart. */
+static cull_status piece(cull_ctx *cx, const cull__deltas *d, room *r, float *x, int64_t stride,
+                         int64_t from, int64_t n, float *out)
 {
     const cull__blend *k = cull__blend_of(cx);
-    CULL_TRY(cull_weights_read(cx, d->w, d->it, 0, from, n, r->base));
     zero(r->sum, n);
     for (int s = d->w->first; s < d->w->sources; s++) {
-        float *x = r->x + (d->elect ? (int64_t)(s - d->w->first) * CULL__DELTAS : 0);
-        CULL_TRY(weighed(cx, d, r, s, from, n, x));
-        if (!d->elect) k->add(r->sum, x, n);
+        float *own = x + (s - d->w->first) * stride;
+        CULL_TRY(weigh(cx, d, out, s, from, n, own));
+        if (!d->elect) k->add(r->sum, own, n);
     }
     if (d->elect)
-        elect(k, d, r, n);
+        elect(k, d, r, x, stride, n);
     else if (d->normalize)
         k->divide(r->sum, total(d), n);
     if (d->alpha != 1) k->scale(r->sum, d->alpha, n);
-    for (int64_t i = 0; i < n; i++) out[i] = r->base[i] + r->sum[i];
+    k->add(out, r->sum, n);
     return CULL_OK;
 }
 
 cull_status cull__deltas_block(cull_ctx *cx, const cull__deltas *d, int64_t from, int64_t n,
                                float *out)
 {
-    room *r;
-    int64_t models = d->elect ? d->w->sources - d->w->first : 1;
+    int first = d->w->first, models = d->w->sources - first;
+    room r;
+    float *x;
     cull__mark_t mark = cull__mark(cx);
-    cull_status s = cull__tmp(cx, (void **)&r, 1,
-                              sizeof *r + (size_t)models * CULL__DELTAS * sizeof(float), false);
+    cull_status s = CULL_TMP(cx, x, models * n);
+    if (s == CULL_OK) s = cull_weights_read(cx, d->w, d->it, 0, from, n, out);
+    for (int m = 0; s == CULL_OK && m < models; m++)
+        s = cull_weights_read(cx, d->w, d->it, first + m, from, n, x + m * n);
     for (int64_t at = 0; s == CULL_OK && at < n; at += CULL__DELTAS) {
         int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
-        s = piece(cx, d, r, from + at, m, out + at);
+        s = piece(cx, d, &r, x + at, n, from + at, m, out + at);
     }
     cull__release(cx, mark);
     return s;

@@ -5,7 +5,6 @@
 #include "num/blend.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { READS = 64, READ = 256, SAMPLE = READS * READ };
 
@@ -52,38 +51,69 @@ static int64_t size_of(const pass *p, int64_t b, int64_t *part, int64_t *from)
     return n < CULL__VALUES ? n : CULL__VALUES;
 }
 
-/* ---- the sample ---- */
-static int descending(const void *a, const void *b)
+/* ---- the largest of lists of keys ---- */
+/* List i: count[i * every] keys from key + i * stride on. */
+typedef struct {
+    const uint32_t *key;
+    const int32_t *count;
+    int64_t lists, stride, every;
+} keys;
+
+/* The rank-th largest of those that lie from lo to hi (rank >= 1); *rank becomes that among its equals. Each round counts in
+ * parts of that range and goes on in the one which has it. */
+static uint32_t nth_largest(const keys *l, uint32_t lo, uint32_t hi, int64_t *rank)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x < y) - (x > y);
+    enum { BITS = 11 };
+    int64_t count[1 << BITS];
+    while (lo < hi) {
+        uint32_t width = hi - lo, shift = 0;
+        while (width >> shift >> BITS) shift++;
+        memset(count, 0, sizeof count);
+        for (int64_t b = 0; b < l->lists; b++) {
+            const uint32_t *k = l->key + b * l->stride;
+            for (int32_t i = 0; i < l->count[b * l->every]; i++)
+                if (k[i] - lo <= width) count[(k[i] - lo) >> shift]++;
+        }
+        uint32_t d = width >> shift;
+        while (*rank > count[d]) *rank -= count[d--];
+        if (d < width >> shift) hi = lo + (d << shift) + ((1u << shift) - 1);
+        lo += d << shift;
+    }
+    return lo;
 }
 
-/* key: sources x SAMPLE, of each the largest first. */
-static cull_status draw(cull_ctx *cx, const pass *p, uint32_t *key)
+/* ---- the sample ---- */
+typedef struct {
+    const pass *p;
+    uint32_t *key; /* sources x SAMPLE */
+} sample;
+
+static cull_status draw(cull_ctx *cx, void *arg, int64_t i, int64_t lo, int64_t hi)
 {
+    const sample *d = arg;
+    const pass *p = d->p;
     float *x;
+    int64_t part, from, n = size_of(p, i * p->blocks / READS, &part, &from);
+    int64_t m = n < READ ? n : READ, at = (n - m) * (i % 7) / 7;
+    (void)lo, (void)hi;
     CULL_TRY(CULL_TMP(cx, x, p->from.sources * READ));
-    for (int64_t i = 0; i < READS; i++) {
-        int64_t part, from, n = size_of(p, i * p->blocks / READS, &part, &from);
-        int64_t m = n < READ ? n : READ, at = (n - m) * (i % 7) / 7;
-        CULL_TRY(read(cx, p, part, from + at, m, x));
-        for (int s = 0; s < p->from.sources; s++)
-            for (int64_t k = 0; k < READ; k++)
-                key[s * SAMPLE + i * READ + k] = cull__magnitude(x[s * m + k % m]);
-    }
+    CULL_TRY(read(cx, p, part, from + at, m, x));
     for (int s = 0; s < p->from.sources; s++)
-        qsort(key + s * SAMPLE, SAMPLE, sizeof *key, descending);
+        for (int64_t k = 0; k < READ; k++)
+            d->key[s * SAMPLE + i * READ + k] = cull__magnitude(x[s * m + k % m]);
     return CULL_OK;
 }
 
 /* Five deviations of an even sample to either side: rows may be alike. False where too much lies between. */
 static bool bracket(const uint32_t *key, double share, range *r)
 {
+    const int32_t all = SAMPLE;
+    const keys one = {key, &all, 1, 0, 0};
     double at = share * SAMPLE, off = 5 * sqrt(at * (1 - share)) + 8;
+    int64_t above = (int64_t)(at - off) + 1, below = (int64_t)(at + off) + 1;
     int within = 0;
-    r->hi = at - off < 0 ? INT32_MAX : key[(int)(at - off)];
-    r->lo = at + off >= SAMPLE ? 0 : key[(int)(at + off)];
+    r->hi = at - off < 0 ? INT32_MAX : nth_largest(&one, 0, INT32_MAX, &above);
+    r->lo = at + off >= SAMPLE ? 0 : nth_largest(&one, 0, INT32_MAX, &below);
     for (int i = 0; i < SAMPLE; i++) within += key[i] >= r->lo && key[i] <= r->hi;
     return r->lo == r->hi || (int64_t)within * CULL__VALUES * 10 < (int64_t)SAMPLE * CULL__SLOT * 9;
 }
@@ -125,26 +155,12 @@ static uint32_t const *slot_of(const pass *p, int64_t b, int c)
     return p->slot + (b * p->cuts + c) * CULL__SLOT;
 }
 
-/* The rank-th largest of what cut c holds (rank >= 1), by digits of 11, 10 and 10 bits; *rank becomes that among its equals. */
+/* The rank-th largest of what cut c holds. */
 static uint32_t select_held(const pass *p, int c, int64_t *rank)
 {
-    int64_t count[2048];
-    uint32_t key = 0, mask = 0;
-    if (p->range[c].lo == p->range[c].hi) return p->range[c].lo;
-    for (int shift = 20, bits = 11; shift >= 0; shift -= 10, bits = 10) {
-        uint32_t low = (1u << bits) - 1;
-        memset(count, 0, sizeof count);
-        for (int64_t b = 0; b < p->blocks; b++) {
-            const uint32_t *k = slot_of(p, b, c);
-            for (int32_t i = 0; i < p->held[b * p->cuts + c]; i++)
-                if ((k[i] & mask) == key) count[k[i] >> shift & low]++;
-        }
-        int64_t d = low;
-        while (*rank > count[d]) *rank -= count[d--];
-        key |= (uint32_t)d << shift;
-        mask |= low << shift;
-    }
-    return key;
+    const keys held = {slot_of(p, 0, c), p->held + c, p->blocks, (int64_t)p->cuts * CULL__SLOT,
+                       p->cuts};
+    return nth_largest(&held, p->range[c].lo, p->range[c].hi, rank);
 }
 
 static int64_t equals(const pass *p, int64_t b, int c, uint32_t key)
@@ -169,12 +185,22 @@ static cull_status place(cull_ctx *cx, const pass *p, int c, int64_t rest, cull_
     return CULL_OK;
 }
 
-static cull_status cut_of(cull_ctx *cx, const pass *p, int c, int64_t rank, cull__cut *cut)
+typedef struct {
+    const pass *p;
+    const int64_t *rank;
+    cull__cut *cut;
+} wanted;
+
+static cull_status cut_of(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
-    int64_t rest = rank - p->range[c].above, equal = 0;
-    *cut = (cull__cut){.key = select_held(p, c, &rest), .part = p->from.v->parts};
-    for (int64_t b = 0; b < p->blocks; b++) equal += equals(p, b, c, cut->key);
-    return rest == equal ? CULL_OK : place(cx, p, c, rest, cut);
+    const wanted *w = arg;
+    const pass *p = w->p;
+    int c = (int)chunk;
+    int64_t rest = w->rank[c] - p->range[c].above, equal = 0;
+    (void)lo, (void)hi;
+    w->cut[c] = (cull__cut){.key = select_held(p, c, &rest), .part = p->from.v->parts};
+    for (int64_t b = 0; b < p->blocks; b++) equal += equals(p, b, c, w->cut[c].key);
+    return rest == equal ? CULL_OK : place(cx, p, c, rest, &w->cut[c]);
 }
 
 /* Whether all cuts lie where they were looked for. */
@@ -197,7 +223,7 @@ uint64_t cull__cuts_sampled_bytes(int64_t blocks, int sources, int cuts, int wor
     uint64_t block = (uint64_t)sources * CULL__VALUES * sizeof(float);
     return (uint64_t)sources * (SAMPLE + READ) * sizeof(uint32_t) +
            (uint64_t)blocks * (uint64_t)cuts * (CULL__SLOT * sizeof(uint32_t) + 8) +
-           (uint64_t)workers * (block + (CULL__VALUES + CULL__SIFT) * sizeof(float)) + block;
+           (uint64_t)workers * (block + (CULL__VALUES + CULL__SIFT) * sizeof(float));
 }
 
 cull_status cull__cuts_sampled(cull_ctx *cx, const cull__sampled *from, int64_t total,
@@ -209,7 +235,8 @@ cull_status cull__cuts_sampled(cull_ctx *cx, const cull__sampled *from, int64_t 
     uint64_t bytes = cull__cuts_sampled_bytes(p.blocks, from->sources, ranks, cull__workers(cx));
     if (bytes > CULL__SAMPLED || bytes > cull__memory_left(cx) / 2) return CULL_OK;
     CULL_TRY(CULL_TMP(cx, key, from->sources * SAMPLE));
-    CULL_TRY(draw(cx, &p, key));
+    sample drawn = {&p, key};
+    CULL_TRY(cull__for(cx, READS, 1, draw, &drawn));
     for (int c = 0; c < ranks; c++)
         if (!bracket(key + source_of(&p, c) * SAMPLE, (double)rank[c] / (double)total, &p.range[c]))
             return CULL_OK;
@@ -218,7 +245,8 @@ cull_status cull__cuts_sampled(cull_ctx *cx, const cull__sampled *from, int64_t 
     CULL_TRY(CULL_TMP(cx, p.slot, p.blocks * ranks * CULL__SLOT));
     CULL_TRY(cull__for(cx, p.blocks, 1, look, &p));
     if (!hit(&p, rank)) return CULL_OK;
-    for (int c = 0; c < ranks; c++) CULL_TRY(cut_of(cx, &p, c, rank[c], &cut[c]));
+    wanted w = {&p, rank, cut};
+    CULL_TRY(cull__for(cx, ranks, 1, cut_of, &w));
     *found = true;
     return CULL_OK;
 }

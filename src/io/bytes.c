@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct owner {
     void *map;
     size_t map_n;
     void *block;
+    int fd; /* of a mapped file that stays open to be read; -1 = none */
 };
 
 bool cull__write_all(int fd, const void *p, size_t n)
@@ -78,7 +80,7 @@ static cull_status map(cull_ctx *cx, int fd, const char *name, size_t n, int pro
         cull__free(w);
         return cull__fail_errno(cx, name, "cannot map");
     }
-    *w = (struct owner){.map = p, .map_n = n};
+    *w = (struct owner){.map = p, .map_n = n, .fd = -1};
     *out = (cull__bytes){p, n, w};
     return CULL_OK;
 }
@@ -181,16 +183,32 @@ bool cull__regular(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-cull_status cull__bytes_open_regular(cull_ctx *cx, const char *path, cull__bytes *out)
+/* A file's descriptor, kept for reads from front to back, as long as half of those that a process may have are free. */
+static void keep(const cull__bytes *b, int fd)
 {
-    *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
-    if (!cull__regular(path) && access(path, F_OK) == 0)
-        return cull__fail(cx, CULL_EINPUT, "%s: is no regular file, as those of a checkpoint are",
-                          path);
-    return cull__bytes_open(cx, path, out);
+    struct owner *w = b->mem_;
+    struct rlimit most;
+    if (!w || getrlimit(RLIMIT_NOFILE, &most) != 0 || (rlim_t)fd >= most.rlim_cur / 2) {
+        close(fd);
+        return;
+    }
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    w->fd = fd;
 }
 
-cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
+static cull_status open_plain(cull_ctx *cx, const char *path, bool to_read, cull__bytes *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return cull__fail_errno(cx, path, "cannot open");
+    cull_status s = cull__bytes_map_fd(cx, fd, path, out);
+    if (s == CULL_OK && to_read)
+        keep(out, fd);
+    else
+        close(fd);
+    return s;
+}
+
+static cull_status open_any(cull_ctx *cx, const char *path, bool to_read, cull__bytes *out)
 {
     cull__reader *r;
     *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
@@ -202,13 +220,46 @@ cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
         s = expand(cx, r, out);
         cull__phase(cx, phase);
     } else {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        s = fd < 0 ? cull__fail_errno(cx, path, "cannot open")
-                   : cull__bytes_map_fd(cx, fd, path, out);
-        if (fd >= 0) close(fd);
+        s = open_plain(cx, path, to_read, out);
     }
     cull__reader_close(r);
     return s;
+}
+
+cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out)
+{
+    return open_any(cx, path, false, out);
+}
+
+cull_status cull__bytes_open_regular(cull_ctx *cx, const char *path, cull__bytes *out)
+{
+    *out = (cull__bytes){.at = (const unsigned char *)"", .n = 0};
+    if (!cull__regular(path) && access(path, F_OK) == 0)
+        return cull__fail(cx, CULL_EINPUT, "%s: is no regular file, as those of a checkpoint are",
+                          path);
+    return open_any(cx, path, true, out);
+}
+
+cull_status cull__bytes_read(cull_ctx *cx, const cull__bytes *b, const char *path, size_t at,
+                             size_t n, void *out)
+{
+    const struct owner *w = b->mem_;
+    char *to = out;
+    if (!w || w->fd < 0) {
+        memcpy(out, b->at + at, n);
+        return CULL_OK;
+    }
+    while (n) {
+        ssize_t k = pread(w->fd, to, n > 1 << 30 ? 1 << 30 : n, (off_t)at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return cull__fail_errno(cx, path, "cannot read");
+        if (k == 0)
+            return cull__fail(cx, CULL_EIO,
+                              "%s: it was cut to %zu bytes while it was read; it had %zu", path, at,
+                              b->n);
+        to += k, at += (size_t)k, n -= (size_t)k;
+    }
+    return CULL_OK;
 }
 
 cull_status cull__bytes_map_fd(cull_ctx *cx, int fd, const char *name, cull__bytes *out)
@@ -226,6 +277,7 @@ void cull__bytes_close(cull__bytes *b)
     *b = (cull__bytes){0};
     if (!w) return;
     if (w->map) munmap(w->map, w->map_n);
+    if (w->map && w->fd >= 0) close(w->fd);
     cull__free(w->block);
     cull__free(w);
 }
@@ -237,4 +289,17 @@ void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n)
     if (!w || !w->map) return; /* what is in memory cannot be read again */
     size_t lo = (at + page - 1) / page * page, hi = (at + n) / page * page;
     if (lo < hi) (void)madvise((char *)w->map + lo, hi - lo, MADV_DONTNEED);
+}
+
+void cull__bytes_ahead(const cull__bytes *b, size_t at, size_t n)
+{
+    enum {
+        PIECE = 128 << 10
+    }; /* of one call no more is heeded than the disk reads ahead by itself */
+    const struct owner *w = b->mem_;
+    if (!w || w->fd < 0) return;
+    for (size_t end = at + n, k; at < end; at += k) {
+        k = end - at < PIECE ? end - at : PIECE;
+        (void)posix_fadvise(w->fd, (off_t)at, (off_t)k, POSIX_FADV_WILLNEED);
+    }
 }

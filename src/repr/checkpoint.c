@@ -84,6 +84,37 @@ bool cull_checkpoint_meta_at(const cull_checkpoint *ck, int64_t i, const char **
     return true;
 }
 
+cull_status cull__checkpoint_fetch(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                   uint64_t from, uint64_t n, void *out)
+{
+    const cull__checkpoint_file *f = &ck->file[ck->t[i].file];
+    const unsigned char *at = ck->at[i], *end = f->bytes.at + f->bytes.n;
+    if (at < f->bytes.at || at >= end) { /* a member that was expanded */
+        memcpy(out, at + from, (size_t)n);
+        return CULL_OK;
+    }
+    return cull__bytes_read(cx, &f->bytes, f->path, (size_t)(at - f->bytes.at) + (size_t)from,
+                            (size_t)n, out);
+}
+
+/* The same as f32. */
+static cull_status widen(cull_ctx *cx, const cull_checkpoint *ck, int64_t i, int form, int size,
+                         int64_t from, int64_t n, float *out)
+{
+    enum { PIECE = 65536 };
+    unsigned char *raw;
+    cull__mark_t mark = cull__mark(cx);
+    cull_status s = CULL_TMP(cx, raw, (n < PIECE ? n : PIECE) * size);
+    for (int64_t k = 0, m; s == CULL_OK && k < n; k += m) {
+        m = n - k < PIECE ? n - k : PIECE;
+        s = cull__checkpoint_fetch(cx, ck, i, (uint64_t)(from + k) * (uint64_t)size,
+                                   (uint64_t)m * (uint64_t)size, raw);
+        if (s == CULL_OK) cull__widen(cx, form, raw, m, out + k);
+    }
+    cull__release(cx, mark);
+    return s;
+}
+
 cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_t i, int64_t from,
                                  int64_t n, float *out)
 {
@@ -102,8 +133,10 @@ cull_status cull_checkpoint_read(cull_ctx *cx, const cull_checkpoint *ck, int64_
                           " on are asked for, it has %" PRId64,
                           ck->file[t->file].path, t->name, n, from, t->n);
     if (n && !ck->at[i]) return cull__checkpoint_read_packed(cx, ck, i, form, from, n, out);
-    cull__widen(cx, form, ck->at[i] + (size_t)from * (size_t)size, n, out);
-    return CULL_OK;
+    if (form == CULL_F32)
+        return cull__checkpoint_fetch(cx, ck, i, (uint64_t)from * sizeof *out,
+                                      (uint64_t)n * sizeof *out, out);
+    return widen(cx, ck, i, form, size, from, n, out);
 }
 
 cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
@@ -118,23 +151,37 @@ cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, 
                       from + at, ck->t[i].name);
 }
 
-static void drop(const cull_checkpoint *ck, int file, const unsigned char *at, uint64_t n)
+typedef void advice(const cull__bytes *b, size_t at, size_t n);
+
+/* About n bytes of a file, at most the first `most` of them. */
+static void advise_part(const cull__bytes *b, const unsigned char *at, uint64_t n, uint64_t most,
+                        advice *give)
 {
-    const cull__bytes *b = &ck->file[file].bytes;
     if (at < b->at || at >= b->at + b->n) return; /* a member that was expanded */
-    cull__bytes_drop(b, (size_t)(at - b->at), (size_t)n);
+    give(b, (size_t)(at - b->at), (size_t)(n < most ? n : most));
+}
+
+static void advise(const cull_checkpoint *ck, int64_t i, uint64_t most, advice *give)
+{
+    const cull_tensor *t = ck->t + i;
+    const cull__checkpoint_packed *p = ck->packed ? ck->packed + i : NULL;
+    if (ck->at[i]) {
+        advise_part(&ck->file[t->file].bytes, ck->at[i], t->bytes, most, give);
+        return;
+    }
+    for (int k = 0; p && k < CULL__PACK_PARTS; k++)
+        if (p->p.part[k])
+            advise_part(&ck->file[p->file[k]].bytes, p->p.part[k], p->len[k], most, give);
 }
 
 void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i)
 {
-    const cull_tensor *t = ck->t + i;
-    if (ck->at[i]) {
-        drop(ck, t->file, ck->at[i], t->bytes);
-        return;
-    }
-    for (int k = 0; ck->packed && k < CULL__PACK_PARTS; k++)
-        if (ck->packed[i].p.part[k])
-            drop(ck, ck->packed[i].file[k], ck->packed[i].p.part[k], ck->packed[i].len[k]);
+    advise(ck, i, UINT64_MAX, cull__bytes_drop);
+}
+
+void cull_checkpoint_ahead(const cull_checkpoint *ck, int64_t i, uint64_t most)
+{
+    advise(ck, i, most, cull__bytes_ahead);
 }
 
 cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, const char **out)

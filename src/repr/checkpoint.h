@@ -45,6 +45,9 @@ cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, 
 cull_status cull__checkpoint_npz(cull_checkpoint *ck, const cull__checkpoint_file *f,
                                  cull__tensor **out, int64_t *n);
 void cull__checkpoint_drop_held(cull_checkpoint *ck);
+/* out = n bytes of a tensor that is not packed, from .. on of it. */
+cull_status cull__checkpoint_fetch(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
+                                   uint64_t from, uint64_t n, void *out);
 /* What a dtype of this form (cull__safetensors_form) can do. */
 void cull__checkpoint_kind(cull_tensor *t, int form);
 /* Packed tensors become tensors again, after all names are known and in order. Scratch stays in the arena. */

@@ -85,9 +85,6 @@ static cull_status add_file(opening *o, const char *path)
     CULL_TRY(cull__copy_text(ck->cx, path, strlen(path), &f->path));
     ck->files++;
     CULL_TRY(cull__bytes_open_regular(ck->cx, path, &f->bytes));
-    /* only advice: tensors are read from front to back, and the disk may work ahead */
-    if (f->bytes.n)
-        (void)posix_madvise((void *)(uintptr_t)f->bytes.at, f->bytes.n, POSIX_MADV_SEQUENTIAL);
     cull__mark_t mark = cull__mark(ck->cx);
     cull_status s = add_head(o, f);
     cull__release(ck->cx, mark);

@@ -163,8 +163,7 @@ cull_status cull_checkpoint_raw(cull_ctx *cx, const cull_checkpoint *ck, int64_t
                           " on are asked for; it has %" PRId64 " of %d bytes",
                           ck->file[t->file].path, t->name, n, from, t->n, width);
     if (n && !ck->at[i]) return cull__packed_read(cx, &ck->packed[i].p, from, n, out);
-    if (n) memcpy(out, ck->at[i] + from * width, (size_t)(n * width));
-    return CULL_OK;
+    return cull__checkpoint_fetch(cx, ck, i, (uint64_t)(from * width), (uint64_t)(n * width), out);
 }
 
 cull_status cull__checkpoint_read_packed(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,

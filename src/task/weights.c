@@ -15,8 +15,9 @@ typedef struct {
     cull_packer *packer;
     _Atomic int64_t zeroed; /* numbers that a method's keep left out */
     void *state;
-    int64_t cap; /* of items */
-    double done; /* bytes written so far */
+    int64_t cap;   /* of items */
+    double done;   /* bytes written so far */
+    double passes; /* over each item before the one that makes it */
     cull_weights_report report;
 } run;
 
@@ -245,6 +246,7 @@ static void expect(const cull_ctx *cx, run *r)
     bool sparse = r->w.problem->sparse; /* counted before it is packed */
     int threads = cull_ctx_threads(cx);
     if (r->fns->plan) r->fns->plan(&r->w, threads, &own, &passes);
+    r->passes = passes;
     p->tensors = r->w.items;
     for (int64_t i = 0; i < r->w.items; i++) {
         const cull_weights_item *it = &r->w.item[i];
@@ -413,10 +415,12 @@ static cull_status one(cull_ctx *cx, run *r, int64_t i)
 static cull_status all(cull_ctx *cx, run *r)
 {
     double total = (double)r->report.written;
+    cull__ahead next = {0};
     for (int64_t i = 0; i < r->w.items; i++) {
         const cull_weights_item *it = &r->w.item[i];
         cull__span(cx, r->done, r->done + (double)it->t.bytes, total);
         cull_status s = cull__tick(cx, 0, 1);
+        if (s == CULL_OK && r->passes > 0) s = cull__ahead_of(cx, &r->w, i, &next);
         if (s == CULL_OK) s = one(cx, r, i);
         cull__span(cx, 0, 0, 0);
         CULL_TRY(s);

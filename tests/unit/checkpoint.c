@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -79,6 +80,7 @@ static void same_as_specs(cull_ctx *cx, const char *path, int files)
         ok(cx, cull_checkpoint_read(cx, ck, i, 0, t->n, got));
         assert_memory_equal(got, ramp, (size_t)t->n * sizeof *got);
         cull_checkpoint_done(ck, i);
+        cull_checkpoint_ahead(ck, i, i % 2 ? 3 : UINT64_MAX);
         if (t->n > 3) {
             ok(cx, cull_checkpoint_read(cx, ck, i, 2, 2, got));
             assert_memory_equal(got, ramp + 2, 2 * sizeof *got);
@@ -155,6 +157,50 @@ static void a_folder(void **state)
     wipe("second");
     cull_ctx_free(cx);
     assert_int_equal(h.live, 0);
+}
+
+/* ---- how files are read ---- */
+/* A process may have few descriptors: then files are mapped, and give the same. */
+static void few_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit was, few;
+    const char *path = in_dir("few.safetensors");
+    cull_ctx *cx = cull_ctx_new(NULL);
+    ok(cx, write_specs(cx, path, NULL));
+    int next = dup(STDERR_FILENO);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    few = (struct rlimit){(rlim_t)next + 4, was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    same_as_specs(cx, path, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    cull_ctx_free(cx);
+}
+
+static void cut_while_open(void **state)
+{
+    (void)state;
+    const char *path = in_dir("cut.safetensors");
+    float x[12];
+    cull_checkpoint *ck;
+    struct stat st;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    ok(cx, write_specs(cx, path, NULL));
+    assert_int_equal(stat(path, &st), 0);
+    ok(cx, cull_checkpoint_open(cx, path, &ck));
+    assert_int_equal(truncate(path, st.st_size - 1), 0);
+    int gone = 0;
+    for (int i = 0; i < SPECS; i++) {
+        cull_status s = cull_checkpoint_read(cx, ck, i, 0, counts[i], x);
+        if (s == CULL_OK) continue;
+        gone++;
+        assert_int_equal(s, CULL_EIO);
+        assert_non_null(strstr(cull_error(cx), "cut.safetensors: it was cut to "));
+    }
+    assert_int_equal(gone, 1);
+    cull_checkpoint_free(ck);
+    cull_ctx_free(cx);
 }
 
 /* ---- files that are something else ---- */
@@ -620,12 +666,13 @@ static void large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_file),      cmocka_unit_test(a_folder),
-        cmocka_unit_test(foreign),       cmocka_unit_test(folders),
-        cmocka_unit_test(indices),       cmocka_unit_test(wrong_specs),
-        cmocka_unit_test(wrong_numbers), cmocka_unit_test(from_threads),
-        cmocka_unit_test(no_memory),     cmocka_unit_test(killed),
-        cmocka_unit_test(large),
+        cmocka_unit_test(one_file),       cmocka_unit_test(a_folder),
+        cmocka_unit_test(foreign),        cmocka_unit_test(folders),
+        cmocka_unit_test(indices),        cmocka_unit_test(wrong_specs),
+        cmocka_unit_test(wrong_numbers),  cmocka_unit_test(from_threads),
+        cmocka_unit_test(no_memory),      cmocka_unit_test(killed),
+        cmocka_unit_test(large),          cmocka_unit_test(few_descriptors),
+        cmocka_unit_test(cut_while_open),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -27,24 +27,24 @@ typedef struct {
     const cull_weights_item *it;
     double (*sum)[3]; /* of each chunk: squares of one, of the other, products */
 } sums;
-enum { PIECE = 4096, LANES = 8 };
+enum { LANES = 8 };
 
 static cull_status add(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const sums *p = arg;
-    float x[PIECE], y[PIECE];
     double sum[3][LANES] = {{0}};
-    for (int64_t at = lo; at < hi; at += PIECE) {
-        int64_t n = hi - at < PIECE ? hi - at : PIECE, pad = -n & (LANES - 1);
-        CULL_TRY(cull_weights_read(cx, p->w, p->it, 0, at, n, x));
-        CULL_TRY(cull_weights_read(cx, p->w, p->it, 1, at, n, y));
-        for (int64_t i = n; i < n + pad; i++) x[i] = y[i] = 0;
-        for (int64_t i = 0; i < n; i += LANES)
-            for (int k = 0; k < LANES; k++) {
-                double a = x[i + k], b = y[i + k];
-                sum[0][k] += a * a, sum[1][k] += b * b, sum[2][k] += a * b;
-            }
-    }
+    int64_t n = hi - lo, pad = -n & (LANES - 1);
+    float *x, *y;
+    CULL_TRY(CULL_TMP(cx, x, n + pad));
+    CULL_TRY(CULL_TMP(cx, y, n + pad));
+    CULL_TRY(cull_weights_read(cx, p->w, p->it, 0, lo, n, x));
+    CULL_TRY(cull_weights_read(cx, p->w, p->it, 1, lo, n, y));
+    for (int64_t i = n; i < n + pad; i++) x[i] = y[i] = 0;
+    for (int64_t i = 0; i < n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double a = x[i + k], b = y[i + k];
+            sum[0][k] += a * a, sum[1][k] += b * b, sum[2][k] += a * b;
+        }
     for (int j = 0; j < 3; j++) {
         p->sum[chunk][j] = 0;
         for (int k = 0; k < LANES; k++) p->sum[chunk][j] += sum[j][k];
@@ -85,14 +85,12 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
                          void *state, const void *own, int64_t from, int64_t n, float *out)
 {
     const double *by = own;
-    float y[PIECE];
+    float *y;
     (void)state;
-    for (int64_t at = 0; at < n; at += PIECE) {
-        int64_t m = n - at < PIECE ? n - at : PIECE;
-        CULL_TRY(cull_weights_read(cx, w, it, 0, from + at, m, out + at));
-        CULL_TRY(cull_weights_read(cx, w, it, 1, from + at, m, y));
-        cull__blend_of(cx)->mix(out + at, by[0], y, by[1], m);
-    }
+    CULL_TRY(CULL_TMP(cx, y, n));
+    CULL_TRY(cull_weights_read(cx, w, it, 0, from, n, out));
+    CULL_TRY(cull_weights_read(cx, w, it, 1, from, n, y));
+    cull__blend_of(cx)->mix(out, by[0], y, by[1], n);
     return CULL_OK;
 }
 
