@@ -420,8 +420,8 @@ static cull_status shelf_find(cull_ctx *cx, void *user, const cull__loop *l, int
     return CULL_OK;
 }
 
-static cull_status shelf_keep(cull_ctx *cx, void *user, const cull__loop *l, int64_t step,
-                              bool last, const cull__piece *p, int n)
+static cull_status shelf_keep(cull_ctx *cx, void *user, cull__loop *l, int64_t step, bool last,
+                              const cull__piece *p, int n)
 {
     shelf *s = user;
     (void)cx, (void)l, (void)last;
