@@ -3,6 +3,19 @@
 #include "choose/threshold_sample.h"
 #include "num/blend.h"
 
+#include <math.h>
+
+/* Where NaN is allowed, a difference that is NaN counts as 0 in what ranks and sums them, and base (or NULL) is NaN there, so
+ * that the result is. */
+static void set_aside(const cull_weights_work *w, float *base, float *x, int64_t n)
+{
+    for (int64_t i = 0; w->problem->allow_nan && i < n; i++) {
+        if (!isnan(x[i])) continue;
+        x[i] = 0;
+        if (base) base[i] = NAN;
+    }
+}
+
 /* Deltas of several sources side by side, of each n numbers. */
 static cull_status read_several(cull_ctx *cx, const cull_weights_work *w,
                                 const cull_weights_item *it, const int *source, int sources,
@@ -15,6 +28,7 @@ static cull_status read_several(cull_ctx *cx, const cull_weights_work *w,
     for (int k = 0; s == CULL_OK && k < sources; k++) {
         s = cull_weights_read(cx, w, it, source[k], from, n, out + k * n);
         if (s == CULL_OK) cull__blend_of(cx)->subtract(out + k * n, base, n);
+        if (s == CULL_OK) set_aside(w, NULL, out + k * n, n);
     }
     cull__release(cx, mark);
     return s;
@@ -188,11 +202,12 @@ typedef struct {
 } room;
 
 /* x, of source s, becomes its weighted delta. */
-static cull_status weigh(cull_ctx *cx, const cull__deltas *d, const float *base, int s,
-                         int64_t from, int64_t n, float *x)
+static cull_status weigh(cull_ctx *cx, const cull__deltas *d, float *base, int s, int64_t from,
+                         int64_t n, float *x)
 {
     const cull__blend *k = cull__blend_of(cx);
     k->subtract(x, base, n);
+    set_aside(d->w, base, x, n);
     if (d->thin) CULL_TRY(d->thin(cx, d, s, from, n, x));
     if (d->weight[s] != 1) k->scale(x, d->weight[s], n);
     return CULL_OK;

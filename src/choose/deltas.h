@@ -8,7 +8,7 @@ enum {
     CULL__DELTAS = 4096
 }; /* numbers that are worked on at a time; places begin at multiples of it */
 
-/* model s - base, numbers from .. from + n of the tensor; source 0 is the base. */
+/* model s - base, numbers from .. from + n of the tensor; source 0 is the base. A NaN, where the problem allows it, is 0. */
 cull_status cull__delta_read(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                              int s, int64_t from, int64_t n, float *out);
 
@@ -41,7 +41,8 @@ typedef struct cull__deltas {
 } cull__deltas;
 
 /* base + alpha * sum of weight * thinned delta, numbers from .. from + n. In f32, one operation after another in the
- * order of models, so that its bits are those of other programs that do the same. */
+ * order of models, so that its bits are those of other programs that do the same. Where NaN is allowed, a number is NaN if
+ * any of its differences is. */
 cull_status cull__deltas_block(cull_ctx *cx, const cull__deltas *d, int64_t from, int64_t n,
                                float *out);
 
