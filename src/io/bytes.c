@@ -94,6 +94,7 @@ cull_status cull__spill_new(cull_ctx *cx, uint64_t n, bool disk, cull__bytes *ou
     if (!disk) {
         struct owner *w;
         CULL_TRY(CULL_ALLOC(cx, w, 1));
+        w->fd = -1;
         cull_status s = cull__alloc(cx, &w->block, (int64_t)n, 1);
         if (s != CULL_OK) {
             cull__free(w);
@@ -169,6 +170,7 @@ static cull_status expand(cull_ctx *cx, cull__reader *r, cull__bytes *out)
     if (s == CULL_OK && k.fd < 0 && k.n) s = CULL_ALLOC(cx, w, 1);
     if (w) {
         w->block = k.block;
+        w->fd = -1;
         *out = (cull__bytes){w->block, (size_t)k.n, w};
     } else {
         cull__free(k.block);
@@ -277,7 +279,7 @@ void cull__bytes_close(cull__bytes *b)
     *b = (cull__bytes){0};
     if (!w) return;
     if (w->map) munmap(w->map, w->map_n);
-    if (w->map && w->fd >= 0) close(w->fd);
+    if (w->fd >= 0) close(w->fd);
     cull__free(w->block);
     cull__free(w);
 }

@@ -178,6 +178,21 @@ static void few_descriptors(void **state)
     cull_ctx_free(cx);
 }
 
+/* What was compressed has no file to read from: it lies in memory. */
+static void compressed(void **state)
+{
+    (void)state;
+    const char *plain = in_dir("plain.safetensors");
+    char path[300], cmd[700];
+    cull_ctx *cx = cull_ctx_new(NULL);
+    ok(cx, write_specs(cx, plain, NULL));
+    snprintf(path, sizeof path, "%s.gz", plain);
+    snprintf(cmd, sizeof cmd, "gzip -kf '%s'", plain);
+    assert_int_equal(system(cmd), 0);
+    same_as_specs(cx, path, 1);
+    cull_ctx_free(cx);
+}
+
 static void cut_while_open(void **state)
 {
     (void)state;
@@ -672,7 +687,7 @@ int main(void)
         cmocka_unit_test(wrong_numbers),  cmocka_unit_test(from_threads),
         cmocka_unit_test(no_memory),      cmocka_unit_test(killed),
         cmocka_unit_test(large),          cmocka_unit_test(few_descriptors),
-        cmocka_unit_test(cut_while_open),
+        cmocka_unit_test(cut_while_open), cmocka_unit_test(compressed),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
