@@ -273,20 +273,35 @@ static cull_status compare_named(making *m, const expr *e, const expr *a, const 
     return push(m, e, (cull__op){.kind = k});
 }
 
-/* p == e or p != e, p of numbers: where e is a number, it is one of them. */
-static cull_status check_number(making *m, const expr *e, const cull_space_param *p)
+/* The parameter of numbers that e is, or NULL. */
+static cull_status numeric(making *m, const expr *e, const cull_space_param **out)
 {
+    meaning w;
+    *out = NULL;
+    if (e->kind != CULL__EXPR_WORD) return CULL_OK;
+    CULL_TRY(resolve(m, e, &w));
+    if (w.i < 0 || w.item >= 0) return CULL_OK;
+    const cull_space_param *p = m->s->param + w.i;
+    if (p->kind == CULL_SPACE_INT || p->kind == CULL_SPACE_REAL || p->number) *out = p;
+    return CULL_OK;
+}
+
+/* a == e or a != e: where a is a parameter of numbers and e a number, it is one of them. */
+static cull_status check_number(making *m, const expr *a, const expr *e)
+{
+    const cull_space_param *p;
     char text[CULL__SPACE_NAME + 2];
     bool minus = e->kind == CULL__EXPR_NEG;
     const expr *of = minus ? e->a : e;
     meaning w;
     double v;
-    if (of->kind != CULL__EXPR_WORD || of->quoted) return CULL_OK;
+    CULL_TRY(numeric(m, a, &p));
+    if (!p || of->kind != CULL__EXPR_WORD || of->quoted) return CULL_OK;
     CULL_TRY(resolve(m, of, &w));
     snprintf(text, sizeof text, "%s%s", minus ? "-" : "", of->word);
     if (w.i >= 0 || !cull__parse_f64(text, strlen(text), &v)) return CULL_OK;
-    const expr word = {.kind = CULL__EXPR_WORD, .line = e->line, .word = text};
-    return value_of(p, &word) < 0 ? no_value(m, &word, p) : CULL_OK;
+    char why[300];
+    return cull__value_read(p, text, &v, why) ? CULL_OK : WRONG(m, e, "%.100s: %s", p->name, why);
 }
 
 static cull_status comparison(making *m, const expr *e)
@@ -306,8 +321,8 @@ static cull_status comparison(making *m, const expr *e)
     if (p && !p->number) return no_value(m, e->b, p);
     if (q && !q->number) return no_value(m, e->a, q);
     bool equal = e->kind == CULL__EXPR_EQ || e->kind == CULL__EXPR_NE;
-    if (p && equal) CULL_TRY(check_number(m, e->b, p));
-    if (q && equal) CULL_TRY(check_number(m, e->a, q));
+    if (equal) CULL_TRY(check_number(m, e->a, e->b));
+    if (equal) CULL_TRY(check_number(m, e->b, e->a));
     CULL_TRY(number_of(m, e->a));
     CULL_TRY(number_of(m, e->b));
     return push(m, e, (cull__op){.kind = ops[k]});
@@ -327,6 +342,7 @@ static cull_status membership(making *m, const expr *e)
         if (p && j < 0) return no_value(m, k, p);
         if (!p && (!cull__parse_f64(k->word, strlen(k->word), &v) || !isfinite(v)))
             return WRONG(m, k, "'%.80s' is no number; so are all in the braces", k->word);
+        if (!p) CULL_TRY(check_number(m, e->a, k));
         table[n++] = p ? (double)j : v;
     }
     CULL_TRY(p ? push_value(m, e->a, p) : number_of(m, e->a));
