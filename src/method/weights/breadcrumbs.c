@@ -83,10 +83,10 @@ static cull_status some_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo,
     int64_t n = p->b->row;
     float *x;
     (void)chunk;
-    CULL_TRY(CULL_TMP(cx, x, n));
-    for (int64_t r = lo; r < hi; r++) {
+    CULL_TRY(CULL_TMP(cx, x, (hi - lo) * n));
+    CULL_TRY(cull__delta_read(cx, p->w, p->it, p->s, lo * n, (hi - lo) * n, x));
+    for (int64_t r = lo; r < hi; r++, x += n) {
         cull__cut cut[2];
-        CULL_TRY(cull__delta_read(cx, p->w, p->it, p->s, r * n, n, x));
         for (int k = 0; k < 2; k++)
             if (cull__cut_row(x, n, 0, p->rank[k], &cut[k]) >= 0)
                 return cull__fail(cx, CULL_EINPUT,

@@ -64,12 +64,13 @@ static double magnitudes(const float *x, int64_t n)
 static cull_status add(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const sums *p = arg;
-    float x[CULL__DELTAS];
+    float *x;
     double density = ((const opts *)p->it->opts[p->s])->density;
     p->sum[chunk][0] = p->sum[chunk][1] = 0;
-    for (int64_t at = lo; at < hi; at += CULL__DELTAS) {
-        int64_t n = hi - at < CULL__DELTAS ? hi - at : CULL__DELTAS;
-        CULL_TRY(cull__delta_read(cx, p->w, p->it, p->s, at, n, x));
+    CULL_TRY(CULL_TMP(cx, x, hi - lo));
+    CULL_TRY(cull__delta_read(cx, p->w, p->it, p->s, lo, hi - lo, x));
+    for (int64_t at = lo, n; at < hi; at += n, x += n) {
+        n = hi - at < CULL__DELTAS ? hi - at : CULL__DELTAS;
         p->sum[chunk][0] += magnitudes(x, n);
         drop(cx, p->it, p->s - p->w->first, density, at, n, x);
         p->sum[chunk][1] += magnitudes(x, n);
