@@ -36,6 +36,9 @@ typedef struct {
     bool either; /* GP: one length or several, whichever is likelier for what it takes (BIC) */
     /* GP: d numbers that do not fall: features of one number share a length. NULL = each has its own */
     const int64_t *group;
+    /* GP: variance of a constant that all answers share, over the kernel's; 0 = none: far from all rows it says
+     * their mean */
+    double level;
     /* MLP: rows without answers but with `free_m` numbers that cost nothing (FLOPs, parameters), to learn the first
      * layers from (FBNetV3, Dai et al. 2021): free_x (free_n, d), free_y (free_n, free_m); 0 = none */
     const double *free_x, *free_y;

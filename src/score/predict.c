@@ -162,6 +162,7 @@ static cull_status check_opts(cull_ctx *cx, const cull_predict_opts *o)
              {"hidden", (double)o->hidden[2], 65536},
              {"epochs", (double)o->epochs, 1e6},
              {"members", (double)o->members, 1000},
+             {"level", o->level, INFINITY},
              {"folds", (double)o->folds, 1000}};
     if ((int)o->kind < 0 || o->kind >= CULL_PREDICTORS)
         return cull__fail(cx, CULL_EOPTION, "there is no kind %d of predictors", (int)o->kind);

@@ -55,11 +55,12 @@ cull_status cull__predict_choose(cull_ctx *cx, const double *x, const double *y,
 
 /* ---- Gaussian processes (predict_gp.c) ---- */
 /* Of the kernel in logarithms: variance, noise, then the lengths (1, of each group, or d), or with `sparse` SAAS's tau
- * and as many rho, which make lengths (tau rho)^(-1/2). */
+ * and as many rho, which make lengths (tau rho)^(-1/2). The kernel is variance (level + Matern). */
 typedef struct {
     bool isotropic, sparse;
     const int64_t *group; /* (d) 0 .. groups - 1; NULL = d of them */
     int64_t groups;
+    double level; /* not learnt */
 } cull__gp_form;
 int64_t cull__gp_size(const cull__gp_form *f, int64_t d); /* of theta */
 /* -log p(y | theta) and, with `prior`, - log p(theta); gradient (size). *loss = inf: the kernel is singular. */

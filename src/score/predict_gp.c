@@ -101,14 +101,16 @@ static cull_status work_room(cull_ctx *cx, work *w, bool slope)
 static void kernel(work *w)
 {
     int64_t n = w->t->n;
+    double level = w->f->level;
     distances(w->u, w->uu, n, w->u, w->uu, n, w->t->d, w->k);
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < i; j++) {
-            double s, v = w->variance * matern(w->k[i * n + j], &s);
+            double s, v = w->variance * (level + matern(w->k[i * n + j], &s));
             w->k[i * n + j] = v;
             if (w->slope) w->slope[i * n + j] = w->slope[j * n + i] = w->variance * s;
         }
-        w->k[i * n + i] = w->variance + w->noise / (w->t->weight ? w->t->weight[i] : 1);
+        w->k[i * n + i] =
+            w->variance * (level + 1) + w->noise / (w->t->weight ? w->t->weight[i] : 1);
         if (w->slope) w->slope[i * n + i] = w->variance * 5 / 3;
     }
 }
@@ -234,7 +236,7 @@ cull_status cull__gp_loss(cull_ctx *cx, const cull__samples *t, const cull__gp_f
 
 struct cull__gp {
     int64_t n, d;
-    double variance;
+    double variance, level;
     double *inverse, *u, *uu, *l, *alpha;
 };
 
@@ -260,7 +262,7 @@ static cull_status copy(cull_ctx *cx, double **to, const double *from, int64_t n
 static cull_status keep(cull_ctx *cx, struct cull__gp *g, const work *w)
 {
     int64_t n = w->t->n, d = w->t->d;
-    g->n = n, g->d = d, g->variance = w->variance;
+    g->n = n, g->d = d, g->variance = w->variance, g->level = w->f->level;
     CULL_TRY(copy(cx, &g->inverse, w->inverse, d));
     CULL_TRY(copy(cx, &g->u, w->u, n * d));
     CULL_TRY(copy(cx, &g->uu, w->uu, n));
@@ -318,7 +320,7 @@ static cull_status cross(cull_ctx *cx, const struct cull__gp *g, const double *x
     for (int64_t i = 0; i < m * g->n; i++) {
         double s, r2 = (*k)[i];
         if (!(r2 < 1e5)) r2 = 1e5; /* e^-700 */
-        (*k)[i] = g->variance * matern(r2, &s);
+        (*k)[i] = g->variance * (g->level + matern(r2, &s));
         if (slope) (*slope)[i] = g->variance * s;
     }
     if (u) *u = v;
@@ -340,7 +342,7 @@ static void doubts(const struct cull__gp *g, double *k, int64_t m, double *v)
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)m, (int)g->n,
                 1, g->l, (int)g->n, k, (int)g->n);
     for (int64_t i = 0; i < m; i++) {
-        double s = g->variance;
+        double s = g->variance * (g->level + 1);
         for (int64_t j = 0; j < g->n; j++) s -= k[i * g->n + j] * k[i * g->n + j];
         v[i] = s > 1e-14 * g->variance ? s : 1e-14 * g->variance;
     }

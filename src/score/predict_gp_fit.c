@@ -124,7 +124,8 @@ static cull_status gp_fit(cull_ctx *cx, const cull__samples *t, const cull_predi
     cull__gp_form f = {.isotropic = o->isotropic,
                        .sparse = o->sparse,
                        .group = t->group,
-                       .groups = t->group ? t->group[t->d - 1] + 1 : 0};
+                       .groups = t->group ? t->group[t->d - 1] + 1 : 0,
+                       .level = o->level};
     cull__samples few, some, most;
     double *theta, loss;
     CULL_TRY(cull__samples_draw(cx, t, FEW, stream + 100, &few));

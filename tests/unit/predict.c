@@ -286,8 +286,8 @@ static void likelihood(void **state)
     for (int i = 0; i < N; i++) r.y[i] -= 1000;
     cull__samples t = {.x = r.x, .y = r.y, .weight = r.weight, .n = N, .d = D};
     static const int64_t group[D] = {0, 1, 1, 1, 2};
-    for (int kind = 0; kind < 8; kind++) {
-        cull__gp_form f = {.isotropic = kind & 1, .sparse = kind & 2};
+    for (int kind = 0; kind < 16; kind++) {
+        cull__gp_form f = {.isotropic = kind & 1, .sparse = kind & 2, .level = kind & 8 ? 0.7 : 0};
         if (kind & 4) f.group = group, f.groups = 3;
         int64_t size = cull__gp_size(&f, D);
         double theta[2 + 1 + D], g[2 + 1 + D], none[2 + 1 + D], lo, hi, at;
@@ -404,6 +404,31 @@ static void spread_is_fair(void **state)
     }
     assert_true(in >= ROWS * 9 / 10);
     cull_predictor_free(p);
+    cull_ctx_free(cx);
+}
+
+/* Far from all rows a process says their mean; where it has a level to learn it says what each neighbourhood counts for
+ * once, not each row, and doubts it the more. */
+static void level(void **state)
+{
+    (void)state;
+    enum { ROWS = 41 };
+    cull_ctx *cx = hooked_ctx(&(hooks){0}, 1);
+    double x[ROWS], y[ROWS], mean[2], spread[2];
+    for (int i = 0; i < ROWS; i++) x[i] = i < ROWS - 1 ? 0.002 * i : 40, y[i] = sin(60 * x[i]);
+    y[ROWS - 1] = 3;
+    cull_predict_opts o = of(CULL_PREDICT_GP);
+    cull_predictor *p;
+    for (int k = 0; k < 2; k++) {
+        o.level = 4 * k;
+        ok(cx, cull_predictor_fit(cx, x, y, NULL, ROWS, 1, &o, 1, &p));
+        ok(cx, cull_predictor_say(cx, p, (double[]){-400}, 1, mean + k, spread + k));
+        cull_predictor_free(p);
+    }
+    double all = 0;
+    for (int i = 0; i < ROWS; i++) all += y[i] / ROWS;
+    assert_true(fabs(mean[0] - all) < 1e-3);
+    assert_true(mean[1] > mean[0] + 0.3 && mean[1] < 3 && spread[1] > spread[0]);
     cull_ctx_free(cx);
 }
 
@@ -615,7 +640,7 @@ int main(void)
         cmocka_unit_test(gradients), cmocka_unit_test(likelihood),     cmocka_unit_test(sparse),
         cmocka_unit_test(groups),    cmocka_unit_test(spread_is_fair), cmocka_unit_test(odd_inputs),
         cmocka_unit_test(drawing),   cmocka_unit_test(threads),        cmocka_unit_test(memory),
-        cmocka_unit_test(refusals),  cmocka_unit_test(choosing),
+        cmocka_unit_test(refusals),  cmocka_unit_test(choosing),       cmocka_unit_test(level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

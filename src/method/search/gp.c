@@ -1,5 +1,4 @@
-/* gp - Bayesian optimisation by Gaussian processes (Jones et al. 1998; of several objectives as in
- * Zhou et al. 2023, AutoPEFT)
+/* gp - Bayesian optimisation by Gaussian processes (Jones et al. 1998; of several objectives Zhou et al. 2023, AutoPEFT)
  *
  * Chooses   the design that promises the largest gain, where a Gaussian process knows what it does
  *           not know.
@@ -21,7 +20,10 @@
  *           worse than the worst. (h) The kernel has one length for all features, unless one for
  *           each parameter is so much likelier that it is worth their number (BIC); every third
  *           question has one for each feature, so that what one kernel holds for the best there is,
- *           another doubts.
+ *           another doubts. (i) Where parameters have an order, a constant that all values share is learnt too
+ *           (Rasmussen and Williams 2006, section 2.7). Else a place far from all trials has their mean, of
+ *           which ever more are good ones, and many questions went to corners. Categories have no corners:
+ *           of them alone it gains nothing.
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs, up to twice that where trials
  *           fail; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
@@ -53,10 +55,13 @@ static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, scale, CULL__TAMED, CULL__SCALES, "what is learnt of a value"),
     CULL_OPT_END};
 
+/* Variance of the constant that all values share, over the kernel's. */
+static const double LEVEL = 1;
 enum { POLISH = 24, ROUNDS = 12, LONG = 32, OTHERWISE = 3, FEW = 4 };
 typedef struct {
     opts o;
     bool numbers; /* there are reals, or ints of many values */
+    bool ordered; /* not all parameters are categories */
     cull__features f;
 } state;
 
@@ -68,6 +73,7 @@ static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *
     s->o = *(const opts *)o;
     for (int i = 0; i < cull_space_params(p->space); i++) {
         const cull_space_param *q = cull_space_at(p->space, i);
+        s->ordered |= q->kind != CULL_SPACE_CATEGORY;
         s->numbers |= q->kind == CULL_SPACE_REAL || q->kind == CULL_SPACE_SIMPLEX ||
                       (q->kind == CULL_SPACE_INT && q->n > LONG);
     }
@@ -380,6 +386,7 @@ static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, const 
     if (lengths == EITHER && number % OTHERWISE == 0) lengths = FEATURE;
     cull_predict_opts p = CULL_PREDICT_OPTS;
     p.kind = CULL_PREDICT_GP;
+    p.level = s->ordered ? LEVEL : 0;
     p.sparse = s->o.sparse;
     p.isotropic = lengths == ONE;
     p.either = lengths == EITHER;
@@ -438,7 +445,7 @@ const cull_method cull__method_gp = {
              "Black-Box Functions",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 4,
+    .rev = 5,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
