@@ -295,9 +295,7 @@ void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n)
 
 void cull__bytes_ahead(const cull__bytes *b, size_t at, size_t n)
 {
-    enum {
-        PIECE = 128 << 10
-    }; /* of one call no more is heeded than the disk reads ahead by itself */
+    enum { PIECE = 128 << 10 }; /* more at once is cut to the disk's own reading ahead */
     const struct owner *w = b->mem_;
     if (!w || w->fd < 0) return;
     for (size_t end = at + n, k; at < end; at += k) {

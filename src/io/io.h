@@ -40,8 +40,8 @@ typedef struct {
 } cull__bytes;
 cull_status cull__bytes_open(cull_ctx *cx, const char *path, cull__bytes *out);
 /* The same of a checkpoint's file, of which most is read from front to back: cull__bytes_read then reads the file and does not map
- * its pages, which takes half the time where none is in memory. EINPUT: a folder, or a pipe, which waits for a writer that may
- * never come. */
+ * its pages, which cost more where they are new. EINPUT: a folder, or a pipe, which waits for a writer that may never
+ * come. */
 cull_status cull__bytes_open_regular(cull_ctx *cx, const char *path, cull__bytes *out);
 /* out = bytes [at, at + n) of b, path being its name. Called by several workers at once. */
 cull_status cull__bytes_read(cull_ctx *cx, const cull__bytes *b, const char *path, size_t at,

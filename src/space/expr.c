@@ -208,16 +208,23 @@ static cull_status number_of(making *m, const expr *e)
     return push(m, e, (cull__op){.kind = ops[e->kind - CULL__EXPR_ADD]});
 }
 
-/* The parameter of named values that e is, or NULL. */
-static cull_status named(making *m, const expr *e, const cull_space_param **out)
+/* The parameter that e is by itself, or NULL. */
+static cull_status itself(making *m, const expr *e, const cull_space_param **out)
 {
     meaning w;
     *out = NULL;
     if (e->kind != CULL__EXPR_WORD) return CULL_OK;
     CULL_TRY(resolve(m, e, &w));
-    if (w.i < 0 || w.item >= 0) return CULL_OK;
-    const cull_space_param *p = m->s->param + w.i;
-    if (p->kind == CULL_SPACE_CATEGORY || p->kind == CULL_SPACE_ORDINAL) *out = p;
+    if (w.i >= 0 && w.item < 0) *out = m->s->param + w.i;
+    return CULL_OK;
+}
+
+/* If it has named values. */
+static cull_status named(making *m, const expr *e, const cull_space_param **out)
+{
+    CULL_TRY(itself(m, e, out));
+    const cull_space_param *p = *out;
+    if (p && p->kind != CULL_SPACE_CATEGORY && p->kind != CULL_SPACE_ORDINAL) *out = NULL;
     return CULL_OK;
 }
 
@@ -273,19 +280,6 @@ static cull_status compare_named(making *m, const expr *e, const expr *a, const 
     return push(m, e, (cull__op){.kind = k});
 }
 
-/* The parameter of numbers that e is, or NULL. */
-static cull_status numeric(making *m, const expr *e, const cull_space_param **out)
-{
-    meaning w;
-    *out = NULL;
-    if (e->kind != CULL__EXPR_WORD) return CULL_OK;
-    CULL_TRY(resolve(m, e, &w));
-    if (w.i < 0 || w.item >= 0) return CULL_OK;
-    const cull_space_param *p = m->s->param + w.i;
-    if (p->kind == CULL_SPACE_INT || p->kind == CULL_SPACE_REAL || p->number) *out = p;
-    return CULL_OK;
-}
-
 /* a == e or a != e: where a is a parameter of numbers and e a number, it is one of them. */
 static cull_status check_number(making *m, const expr *a, const expr *e)
 {
@@ -295,8 +289,10 @@ static cull_status check_number(making *m, const expr *a, const expr *e)
     const expr *of = minus ? e->a : e;
     meaning w;
     double v;
-    CULL_TRY(numeric(m, a, &p));
-    if (!p || of->kind != CULL__EXPR_WORD || of->quoted) return CULL_OK;
+    CULL_TRY(itself(m, a, &p));
+    if (!p || (p->kind != CULL_SPACE_INT && p->kind != CULL_SPACE_REAL && !p->number))
+        return CULL_OK;
+    if (of->kind != CULL__EXPR_WORD || of->quoted) return CULL_OK;
     CULL_TRY(resolve(m, of, &w));
     snprintf(text, sizeof text, "%s%s", minus ? "-" : "", of->word);
     if (w.i >= 0 || !cull__parse_f64(text, strlen(text), &v)) return CULL_OK;
