@@ -4,16 +4,18 @@
 #include "choose/choose.h"
 
 #include <math.h>
+#include <string.h>
 
-static const double AUGMENT = 0.05;
+static const double AUGMENT = 0.05, OPTIMISM = 2;
+
+static double normal_below(double u) { return 0.5 * erfc(-u * 0.7071067811865476); }
 
 double cull__gain_below(double best, double m, double s)
 {
     if (!(s > 0)) return fmax(best - m, 0);
     double u = (best - m) / s;
     double density = exp(-0.5 * u * u) * 0.3989422804014327;
-    double below = 0.5 * erfc(-u * 0.7071067811865476);
-    return s * (density + u * below);
+    return s * (density + u * normal_below(u));
 }
 
 /* The volume that y adds is the integral over what is not covered of whether y is below there: its
@@ -66,4 +68,46 @@ void cull__gain_scalar(const double *y, int64_t n, int m, const double *w, doubl
         }
         out[i] = most + AUGMENT * sum;
     }
+}
+
+/* ---- several gains ---- */
+void cull__gain_three(double best, double m, double s, double works, double *three)
+{
+    double up = best - m + OPTIMISM * s;
+    three[0] = works * cull__gain_below(best, m, s);
+    three[1] = works * (s > 0 ? normal_below((best - m) / s) : m < best);
+    three[2] = works * (up > 0 ? 1 + up : 1 / (1 - up));
+}
+
+cull_status cull__gain_several_open(cull_ctx *cx, int64_t width, cull__gain_several *g)
+{
+    *g = (cull__gain_several){.width = width};
+    return cull_front_new(cx, 3, NULL, &g->front);
+}
+
+cull_status cull__gain_several_add(cull_ctx *cx, cull__gain_several *g, const double *x,
+                                   const double *three)
+{
+    const double least[3] = {-three[0], -three[1], -three[2]};
+    bool joined;
+    CULL_TRY(cull_front_add(cx, g->front, least, g->n, &joined));
+    if (!joined) return CULL_OK;
+    CULL_TRY(CULL_GROW(cx, g->x, &g->cap, (g->n + 1) * g->width));
+    memcpy(g->x + g->n++ * g->width, x, (size_t)g->width * sizeof *x);
+    return CULL_OK;
+}
+
+bool cull__gain_several_draw(const cull__gain_several *g, cull_rng *r, double *x)
+{
+    int64_t id, n = cull_front_size(g->front);
+    if (n == 0) return false;
+    (void)cull_front_at(g->front, cull__rng_below(r, n), &id);
+    memcpy(x, g->x + id * g->width, (size_t)g->width * sizeof *x);
+    return true;
+}
+
+void cull__gain_several_close(cull__gain_several *g)
+{
+    cull_front_free(g->front);
+    cull__free(g->x);
 }

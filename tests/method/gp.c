@@ -67,6 +67,50 @@ static void gains(void **state)
     cull_ctx_free(cx);
 }
 
+/* What the three gains of normal values are, and of many points those that none is better than. */
+static void several(void **state)
+{
+    (void)state;
+    enum { POINTS = 500, DRAWS = 200 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_rng r = cull__rng(cx, 3);
+    cull__gain_several g;
+    double three[POINTS][3], x[POINTS], one;
+    int best[POINTS], on = 0, hit[POINTS] = {0};
+    cull__gain_three(1, 0.4, 0, 0.5, three[0]);
+    assert_true(three[0][0] == 0.3 && three[0][1] == 0.5 && three[0][2] == 0.8);
+    cull__gain_three(0, 3, 0.5, 1, three[0]);
+    assert_true(fabs(three[0][1] - 9.865876e-10) < 1e-15 && fabs(three[0][2] - 1. / 3) < 1e-15);
+    ok(cx, cull__gain_several_open(cx, 1, &g));
+    assert_false(cull__gain_several_draw(&g, &r, &one));
+    for (int i = 0; i < POINTS; i++) {
+        x[i] = i;
+        cull__gain_three(0, 2 * cull__rng_unit(&r), 2 * cull__rng_unit(&r), cull__rng_unit(&r),
+                         three[i]);
+        ok(cx, cull__gain_several_add(cx, &g, &x[i], three[i]));
+    }
+    for (int i = 0; i < POINTS; i++) {
+        int better = 0;
+        for (int j = 0; j < POINTS; j++)
+            better += j != i && three[j][0] >= three[i][0] && three[j][1] >= three[i][1] &&
+                      three[j][2] >= three[i][2];
+        if (better == 0) best[on++] = i;
+    }
+    assert_in_range(on, 2, DRAWS / 10);
+    for (int t = 0; t < DRAWS; t++) {
+        assert_true(cull__gain_several_draw(&g, &r, &one));
+        hit[(int)one]++;
+    }
+    int all = 0;
+    for (int i = 0; i < on; i++) {
+        assert_true(hit[best[i]] > 0);
+        all += hit[best[i]];
+    }
+    assert_int_equal(all, DRAWS);
+    cull__gain_several_close(&g);
+    cull_ctx_free(cx);
+}
+
 static bool bowl(const cull_space *s, const double *x, double *value, double *violation)
 {
     (void)s;
@@ -121,9 +165,40 @@ static void failures(void **state)
     assert_true(mean_best(&r, 2) == INFINITY);
 }
 
+/* auto is the ensemble where a parameter has an order, and the largest gain where none has. */
+static void acquisitions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *space, *automatic, *other;
+    } of[] = {{"a = int(1, 30)\nb = int(1, 30)\nc = one(p, q, r)\n", "ensemble", "improvement"},
+              {"a = one(p, q, r, s, t)\nb = one(p, q, r, s, t)\nc = one(p, q, r, s, t)\n",
+               "improvement", "ensemble"}};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    for (int k = 0; k < 2; k++) {
+        double x[3][24 * 3];
+        const char *name[] = {"auto", of[k].automatic, of[k].other};
+        for (int i = 0; i < 3; i++) {
+            char opts[64];
+            snprintf(opts, sizeof opts, "startup=4 looks=60 acquisition=%s", name[i]);
+            study_run r = {.space = of[k].space,
+                           .method = "gp",
+                           .opts = opts,
+                           .trials = 24,
+                           .fn = bowl,
+                           .x = x[i]};
+            ok(cx, run_study(cx, &r));
+        }
+        assert_memory_equal(x[0], x[1], sizeof x[0]);
+        assert_memory_not_equal(x[0], x[2], sizeof x[0]);
+    }
+    cull_ctx_free(cx);
+}
+
 static void holds(void **state)
 {
     (void)state;
+    holds_up("gp", "startup=4 looks=40 starts=2 rows=10 acquisition=ensemble", 1, 10);
     holds_up("gp", "startup=4 looks=40 starts=2 rows=10", 1, 13);
     holds_up("gp", "startup=6 looks=40 starts=2", 2, 10);
     holds_up("gp", "startup=6 looks=40 starts=2", 3, 10);
@@ -131,8 +206,9 @@ static void holds(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gains),
-                                       cmocka_unit_test(better_than_random),
-                                       cmocka_unit_test(failures), cmocka_unit_test(holds)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gains),        cmocka_unit_test(several),
+        cmocka_unit_test(acquisitions), cmocka_unit_test(better_than_random),
+        cmocka_unit_test(failures),     cmocka_unit_test(holds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

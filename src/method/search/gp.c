@@ -23,7 +23,9 @@
  *           another doubts. (i) Where parameters have an order, a constant that all values share is learnt too
  *           (Rasmussen and Williams 2006, section 2.7). Else a place far from all trials has their mean, of
  *           which ever more are good ones, and many questions went to corners. Categories have no corners:
- *           of them alone it gains nothing.
+ *           of them alone it gains nothing. (j) There, too, of one objective any design may be asked that none looked at
+ *           beats by expected improvement, its chance and an optimist's bound together (Lyu et al. 2018, whose front an
+ *           evolution finds): one gain alone asks too much near the best.
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs, up to twice that where trials
  *           fail; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
@@ -38,9 +40,10 @@
 typedef struct {
     int64_t startup, rows, looks, starts;
     bool even, sparse;
-    int lengths, scale;
+    int lengths, scale, acquisition;
 } opts;
 enum { EITHER, ONE, PARAMETER, FEATURE };
+enum { AUTO, IMPROVEMENT, ENSEMBLE };
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, startup, 10, 2, 100000, "trials told before anything is learnt"),
     CULL_OPT_BOOL(opts, even, 1, "spread first points evenly; else they are drawn"),
@@ -53,6 +56,11 @@ static const cull_opt table[] = {
         "of the kernel: one for all, for each parameter or for each of its features; "
         "either = one or for each parameter, by likelihood, every third time for each feature"),
     CULL_OPT_ENUM(opts, scale, CULL__TAMED, CULL__SCALES, "what is learnt of a value"),
+    CULL_OPT_ENUM(
+        opts, acquisition, AUTO, "auto|improvement|ensemble",
+        "of one objective: the largest expected improvement, or any design that none beats by it, "
+        "its "
+        "chance and an optimist's bound together; auto = ensemble where a parameter has an order"),
     CULL_OPT_END};
 
 /* Variance of the constant that all values share, over the kernel's. */
@@ -176,6 +184,7 @@ typedef struct {
     double best, ref[2]; /* one; two */
     double *front;
     int64_t fronts;
+    cull__gain_several *several; /* of one: what else may be asked; NULL = the largest gain alone */
 } gains;
 
 static cull_status open_gains(cull_ctx *cx, const cull__rows *r, gains *g)
@@ -220,12 +229,17 @@ static cull_status gains_of(cull_ctx *cx, const gains *g, const double *x, int64
     CULL_TRY(cull__surrogate_say(cx, g->m, x, n, mean, spread, violation, chance));
     for (int64_t i = 0; i < n; i++) {
         const double *mi = mean + m * i, *si = spread + m * i;
-        if (violation[i] > 0)
+        double three[3];
+        if (violation[i] > 0) {
             out[i] = -violation[i];
-        else if (m == 1)
-            out[i] = chance[i] * cull__gain_below(g->best, *mi, *si);
-        else
+        } else if (m == 2) {
             out[i] = chance[i] * cull__gain_volume(g->front, g->fronts, g->ref, mi, si);
+        } else {
+            cull__gain_three(g->best, *mi, *si, chance[i], three);
+            out[i] = three[0];
+            if (g->several)
+                CULL_TRY(cull__gain_several_add(cx, g->several, x + i * g->v->width, three));
+        }
     }
     return CULL_OK;
 }
@@ -359,7 +373,9 @@ static cull_status search(cull_ctx *cx, state *s, const gains *g, const cull__ro
         if (k < parents) memcpy(at, from + k * v->width, (size_t)v->width * sizeof *at);
     }
     *found = c.any;
-    return s->numbers ? polish(cx, &c, rng) : CULL_OK;
+    if (s->numbers) CULL_TRY(polish(cx, &c, rng));
+    if (g->several) (void)cull__gain_several_draw(g->several, rng, x);
+    return CULL_OK;
 }
 
 /* Features that are values of one category have one number. */
@@ -420,7 +436,14 @@ static cull_status propose(cull_ctx *cx, state *s, const cull_search_view *v, cu
     }
     gains g = {.v = v, .m = m};
     CULL_TRY(open_gains(cx, &all, &g));
-    return search(cx, s, &g, &told, r, x, found);
+    bool ensemble = s->o.acquisition == AUTO ? s->ordered : s->o.acquisition == ENSEMBLE;
+    if (!ensemble || v->objectives > 1) return search(cx, s, &g, &told, r, x, found);
+    cull__gain_several several;
+    CULL_TRY(cull__gain_several_open(cx, v->width, &several));
+    g.several = &several;
+    cull_status status = search(cx, s, &g, &told, r, x, found);
+    cull__gain_several_close(&several);
+    return status;
 }
 
 static cull_status ask(cull_ctx *cx, void *state_, const cull_search_view *v, int attempt,
@@ -445,7 +468,7 @@ const cull_method cull__method_gp = {
              "Black-Box Functions",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 5,
+    .rev = 6,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
