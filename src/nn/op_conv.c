@@ -2,7 +2,7 @@
  *
  * A filter for each channel: kern_dw.c. A kernel of one pixel: a matrix product. All channels to all: oneDNN on
  * AVX-512, where it runs near the processor's peak if channels fill its registers, else direct.c. Measured on Zen 4: 8
- * channels made from 16 at 78 GFLOP/s, oneDNN 55; 24 from 64 at 92 and 95; 64 from 64 at 103 and 128. On Zen 3 beside oneDNN 2.6, in
+ * channels made from 16 at 93 GFLOP/s, oneDNN 55; 24 from 64 at 100 and 95; 64 from 64 at 103 and 128. On Zen 3 beside oneDNN 2.6, in
  * turns: alike at 16 channels, 1.0 to 1.4 times its speed at 32, 1.3 to 1.5 at 64 or with strides; slower at
  * 3 (0.6 to 0.9), in the one layer of a net that has so few. Groups: oneDNN, and what it has only slow loops
  * for by patches (im2col) and matrix products. */
