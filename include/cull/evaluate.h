@@ -115,7 +115,8 @@ CULL_API cull_status cull_study_beat(cull_ctx *cx, cull_study *s, const int64_t 
 CULL_API cull_status cull_study_give_back(cull_study *s, int64_t number) CULL_CHECKED;
 
 /* ---- a study in a store, looked at from outside ---- */
-/* Space, objectives, method, options and seed are the store's; cx takes the seed. It may go on. */
+/* Space, objectives, method, options and seed are the store's; cx takes the seed. It may go on. Where the store cannot be
+ * written (no permission, a full disk) it is read all the same, and only calls that would write fail. */
 CULL_API cull_status cull_study_reopen(cull_ctx *cx, const char *store,
                                        cull_study **out) CULL_CHECKED;
 /* Of what the study is, as it was opened: method, its options, seed. Any of the two may be NULL. */

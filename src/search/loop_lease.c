@@ -166,6 +166,7 @@ cull_status cull_study_claim(cull_ctx *cx, cull_study *s)
     cull__run r = {.cx = cx, .s = s};
     if (!cull__study_store(s)) return CULL_OK;
     CULL_TRY(cull__study_read(s));
+    if (*s->unwritable) return CULL_OK; /* nothing can be taken over */
     cull__mark_t m = cull__mark(cx);
     cull__lease_name(&r);
     cull_status done = cull__lease_claim(&r);
@@ -178,7 +179,7 @@ cull_status cull_study_beat(cull_ctx *cx, cull_study *s, const int64_t *number, 
 {
     cull__run r = {.cx = cx, .s = s, .heartbeat = heartbeat > 0 ? heartbeat : 5};
     cull__store *store = cull__study_store(s);
-    if (!store) return CULL_OK;
+    if (!store || *s->unwritable) return CULL_OK;
     if (n) CULL_TRY(cull__store_beat(cx, store, number, n, s->worker));
     return silent(&r, store);
 }

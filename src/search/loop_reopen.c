@@ -138,14 +138,12 @@ static cull_status method_of(facts *f, const cull__study_facts *there)
 
 static cull_status open_it(facts *f, const cull__study_facts *there, cull_study **out)
 {
-    cull_study_opts o = CULL_STUDY_OPTS;
-    o.store = f->where;
     CULL_TRY(cull__json_parser_new(f->cx, &f->json));
     CULL_TRY(cull_space_from(f->cx, there->space, strlen(there->space), f->where, &f->space));
     CULL_TRY(problem_of(f, there->problem));
     CULL_TRY(method_of(f, there));
     cull_ctx_reseed(f->cx, there->seed);
-    CULL_TRY(cull_study_open(f->cx, &f->p, f->method, f->opts, &o, out));
+    CULL_TRY(cull__study_open_there(f->cx, &f->p, f->method, f->opts, f->where, out));
     (*out)->own_space = f->space;
     f->space = NULL;
     return CULL_OK;

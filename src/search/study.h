@@ -90,8 +90,9 @@ struct cull_study {
     cull__stops stops;
     cull__store *store; /* NULL = none */
     bool own_store;
-    int64_t seq;     /* of the last event applied */
-    char worker[96]; /* who writes events; "" = nobody says */
+    char unwritable[512]; /* why it is open for reading alone; "" = it is not */
+    int64_t seq;          /* of the last event applied */
+    char worker[96];      /* who writes events; "" = nobody says */
     cull__study_facts facts;
     char *facts_text[3];   /* space (cull_text_free), problem, options */
     cull_space *own_space; /* freed with the study; NULL = the caller's */
@@ -140,6 +141,10 @@ cull_status cull__study_outcome(cull_study *s, const cull_outcome *o, cull__even
 cull_status cull__study_open_in(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                                 const cull_opts *opts, const cull_study_opts *o,
                                 cull__store **store, cull_study **out);
+/* As cull_study_open, of a study in a store that is there; without permission to write it is read alone, and whoever writes
+ * is told why. */
+cull_status cull__study_open_there(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
+                                   const cull_opts *opts, const char *store, cull_study **out);
 cull_status cull__facts_make(cull_study *s); /* s->facts, whose text is the study's own */
 cull_status cull__study_check(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                               const cull_opts *opts);

@@ -369,6 +369,7 @@ cull_status cull__study_begin(cull_study *s)
 {
     CULL_TRY(cull__study_deliver(s));
     if (!s->store) return CULL_OK;
+    if (*s->unwritable) return cull__fail(s->cx, CULL_EIO, "%s", s->unwritable);
     CULL_TRY(cull__store_begin(s->cx, s->store));
     cull_status r = cull__study_read(s);
     if (r == CULL_OK) r = cull__study_deliver(s);

@@ -1,5 +1,6 @@
 /* study_open.c - a study is opened, and let go. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cull/report.h"
@@ -104,8 +105,20 @@ static cull_status catch_up(cull_study *s, const cull_study_opts *o, const cull_
     return s->from ? widen(s) : CULL_OK;
 }
 
+/* there: it is, and whoever cannot write it may read it. */
+static cull_status open_kept(cull_study *s, const cull_study_opts *o, bool there, bool *was,
+                             cull__study_facts *facts)
+{
+    cull_status r = cull__store_open(s->cx, o->store, !there && !o->resume, o->sync, &s->facts, was,
+                                     facts, &s->store);
+    if (r != CULL_EIO || !there) return r;
+    snprintf(s->unwritable, sizeof s->unwritable, "%s", cull_error(s->cx));
+    return cull__store_open(s->cx, o->store, false, false, NULL, was, facts, &s->store);
+}
+
 /* where NULL: no store. *given: one that outlives the study. */
-static cull_status open_store(cull_study *s, const cull_study_opts *o, cull__store **given)
+static cull_status open_store(cull_study *s, const cull_study_opts *o, bool is_there,
+                              cull__store **given)
 {
     bool was = false;
     cull__study_facts there;
@@ -119,10 +132,14 @@ static cull_status open_store(cull_study *s, const cull_study_opts *o, cull__sto
         there = *cull__store_memory_facts(s->store);
         return catch_up(s, o, &there);
     }
-    CULL_TRY(cull__store_open(s->cx, given ? "" : o->store, !o->resume, o->sync, &s->facts, &was,
-                              &there, &s->store));
-    s->own_store = !given;
-    if (given) *given = s->store;
+    if (given) {
+        CULL_TRY(
+            cull__store_open(s->cx, "", !o->resume, o->sync, &s->facts, &was, &there, &s->store));
+        *given = s->store;
+    } else {
+        CULL_TRY(open_kept(s, o, is_there, &was, &there));
+        s->own_store = true;
+    }
     return was ? catch_up(s, o, &there) : CULL_OK;
 }
 
@@ -137,8 +154,8 @@ static cull_status default_first(cull_study *s)
 }
 
 static cull_status open_study(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
-                              const cull_opts *opts, const cull_study_opts *o, cull__store **given,
-                              cull_study **out)
+                              const cull_opts *opts, const cull_study_opts *o, bool there,
+                              cull__store **given, cull_study **out)
 {
     const cull_study_opts none = CULL_STUDY_OPTS;
     cull_study *s;
@@ -151,7 +168,7 @@ static cull_status open_study(cull_ctx *cx, const cull_search_problem *p, const 
     s->began = cull__now();
     cull__mark_t mark = cull__mark(cx);
     cull_status r = set_up(s, p, opts);
-    if (r == CULL_OK) r = open_store(s, o ? o : &none, given);
+    if (r == CULL_OK) r = open_store(s, o ? o : &none, there, given);
     if (r == CULL_OK && o && o->default_first && !s->trials) r = default_first(s);
     cull__release(cx, mark);
     s->began = cull__now();
@@ -165,14 +182,22 @@ static cull_status open_study(cull_ctx *cx, const cull_search_problem *p, const 
 cull_status cull_study_open(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                             const cull_opts *opts, const cull_study_opts *o, cull_study **out)
 {
-    return open_study(cx, p, m, opts, o, NULL, out);
+    return open_study(cx, p, m, opts, o, false, NULL, out);
 }
 
 cull_status cull__study_open_in(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
                                 const cull_opts *opts, const cull_study_opts *o,
                                 cull__store **store, cull_study **out)
 {
-    return open_study(cx, p, m, opts, o, store, out);
+    return open_study(cx, p, m, opts, o, false, store, out);
+}
+
+cull_status cull__study_open_there(cull_ctx *cx, const cull_search_problem *p, const cull_method *m,
+                                   const cull_opts *opts, const char *store, cull_study **out)
+{
+    cull_study_opts o = CULL_STUDY_OPTS;
+    o.store = store;
+    return open_study(cx, p, m, opts, &o, true, NULL, out);
 }
 
 void cull_study_free(cull_study *s)

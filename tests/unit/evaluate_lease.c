@@ -2,6 +2,7 @@
 #include "cull/evaluate.h"
 #include "test.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -141,12 +142,60 @@ static void given_back(void **state)
     }
 }
 
+/* Root may write anything, so a child looks that is nobody. What it finds is its exit status; cmocka's assertions do not work
+ * in a child. */
+static void look_as_nobody(const char *store)
+{
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(2);
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_study *s;
+    cull_trial t;
+    cull_running r[4];
+    int64_t n;
+    if (cull_study_reopen(cx, store, &s) != CULL_OK || cull_study_trials(s) != 3) _exit(3);
+    if (cull_study_trial(s, 1, &t) != CULL_OK || t.state != CULL_TRIAL_DONE) _exit(4);
+    if (cull_study_running(cx, s, r, 4, &n) != CULL_OK || n != 1) _exit(5);
+    if (cull_study_claim(cx, s) != CULL_OK || cull_study_beat(cx, s, NULL, 0, 1) != CULL_OK)
+        _exit(6);
+    if (cull_study_stop(s) != CULL_EIO || !strstr(cull_error(cx), "no permission to write"))
+        _exit(7);
+    if (cull_study_ask(s, &t) != CULL_EIO || cull_study_trials(s) != 3) _exit(8);
+    cull_study_free(s);
+    cull_ctx_free(cx);
+    _exit(0);
+}
+
+/* Another person's study is looked at while it runs and when it is over. */
+static void reopened_without_permission(void **state)
+{
+    fixture *f = *state;
+    const double value[] = {0.5};
+    cull_trial t;
+    cull_study *s = open_study(f, f->store);
+    for (int i = 0; i < 3; i++) {
+        ok(f->cx, cull_study_ask(s, &t));
+        if (i < 2)
+            ok(f->cx, cull_study_tell(s, t.number,
+                                      &(cull_outcome){.state = CULL_TRIAL_DONE, .value = value}));
+    }
+    assert_int_equal(chmod(f->dir, 0755), 0);
+    for (int closed = 0; closed < 2; closed++) {
+        int status;
+        if (closed) cull_study_free(s);
+        pid_t child = fork();
+        if (child == 0) look_as_nobody(f->store);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(gone, setup, teardown),
         cmocka_unit_test_setup_teardown(silent, setup, teardown),
         cmocka_unit_test_setup_teardown(given_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(reopened_without_permission, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
