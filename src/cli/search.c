@@ -103,8 +103,12 @@ static void say_end(search *s)
     cli *c = s->c;
     double passed = seconds_now() - s->began;
     progress_end();
-    talk(c, "%" PRId64 " trials, %" PRId64 " of them failed; %" PRId64 " here in %.1f s", s->ended,
-         s->failed, s->here, passed);
+    int64_t others = 0;
+    char elsewhere[60] = "";
+    if (cull_study_running(c->cx, s->study, NULL, 0, &others) == CULL_OK && others)
+        snprintf(elsewhere, sizeof elsewhere, ", %" PRId64 " still run elsewhere", others);
+    talk(c, "%" PRId64 " trials, %" PRId64 " of them failed%s; %" PRId64 " here in %.1f s",
+         s->ended, s->failed, elsewhere, s->here, passed);
     if (s->store && cull_study_stopped(s->study))
         talk(c, "kept in %s: stop was asked for; with --resume the same command goes on", s->store);
     else if (s->store)
@@ -117,16 +121,14 @@ static void say_end(search *s)
 static int go(search *s, const cull_run_opts *o)
 {
     cli *c = s->c;
-    tally t;
-    TRY(search_tally(c, s->study, &t));
-    for (int k = CULL_TRIAL_DONE; k <= CULL_TRIAL_LOST; k++) s->ended += t.n[k];
-    s->failed = t.n[CULL_TRIAL_FAILED] + t.n[CULL_TRIAL_TIMEOUT] + t.n[CULL_TRIAL_LOST];
+    search_count(s);
     s->began = s->said = seconds_now();
     c->line = search_progress, c->line_user = s;
     cull_status st = cull_study_run(c->cx, s->study, s->evaluator, o);
     c->line = NULL;
     progress_end();
     if (st != CULL_OK && !(st == CULL_ECANCEL && stopped())) TRY(check(c, st));
+    search_count(s);
     TRY(c->json ? say_best_json(c, s->study) : say_best(c, s->study));
     TRY(write_outputs(c, s->study));
     TRY(flush_out(c));

@@ -21,8 +21,8 @@ typedef struct {
     const char *store; /* NULL = in memory */
     /* progress */
     double began, said; /* of this run; when a line was last left where there is no terminal */
-    int64_t ended, failed,
-        here; /* trials that came to an end, of them failures; ended in this run */
+    int64_t ended, failed, here;     /* trials that came to an end, of them failures; in this run */
+    int64_t settled, settled_failed; /* trials below are over, and so many of them failed */
     int workers;
     char best[80]; /* "" = nothing is known */
 } search;
@@ -42,6 +42,7 @@ int search_tally(cli *c, cull_study *st, tally *out);
 const char *search_span(double seconds, char buf[40]); /* "3:05", "12:05 h" */
 /* Trials of the best points; free(*idx). */
 int search_best(cli *c, cull_study *st, int64_t **idx, int64_t *n);
+void search_count(search *s); /* `ended` and `failed`, those of other processes among them */
 void search_progress(void *user, char *text, size_t size);               /* the line */
 void search_told(void *user, const cull_study *st, const cull_trial *t); /* after each trial */
 int say_best(cli *c, cull_study *st);                                    /* as text, on stdout */

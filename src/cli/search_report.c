@@ -63,9 +63,22 @@ static void time_left(const search *s, double passed, char buf[60])
     snprintf(buf, 60, ", %s left", search_span(left, span));
 }
 
+void search_count(search *s)
+{
+    cull_trial t;
+    int64_t ended = s->settled, failed = s->settled_failed, n = cull_study_trials(s->study);
+    for (int64_t i = s->settled; i < n && cull_study_trial(s->study, i, &t) == CULL_OK; i++) {
+        if (t.state == CULL_TRIAL_RUNNING) continue;
+        failed += t.state != CULL_TRIAL_DONE && t.state != CULL_TRIAL_STOPPED;
+        if (ended++ == i) s->settled = ended, s->settled_failed = failed;
+    }
+    s->ended = ended, s->failed = failed;
+}
+
 void search_progress(void *user, char *text, size_t size)
 {
-    const search *s = user;
+    search *s = user;
+    search_count(s);
     char left[60], of[32] = "", best[100] = "", failed[40] = "", rate[40] = "";
     double passed = seconds_now() - s->began;
     int64_t running = cull_study_trials(s->study) - s->ended;
@@ -77,8 +90,8 @@ void search_progress(void *user, char *text, size_t size)
         double r = (double)s->here / passed;
         snprintf(rate, sizeof rate, r >= 1 ? ", %.1f/s" : ", %.1f/min", r >= 1 ? r : 60 * r);
     }
-    snprintf(text, size, "%" PRId64 "%s trials, %" PRId64 " running%s%s%s%s", s->ended, of,
-             running < 0 ? 0 : running, failed, best, rate, left);
+    snprintf(text, size, "%" PRId64 "%s trials, %" PRId64 " running%s%s%s%s", s->ended, of, running,
+             failed, best, rate, left);
 }
 
 /* One objective: its best value. Several: how many are on the front. */

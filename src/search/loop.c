@@ -274,8 +274,11 @@ static cull_status loop(cull__run *r)
         CULL_TRY(cull__lease_beat(r));
         CULL_TRY(cull__run_fill(r));
         CULL_TRY(begin_all(r, &soon));
-        if (!under_way(r) && cull_study_done(r->s))
-            return r->failed && !r->good ? all_fail(r) : CULL_OK;
+        if (!under_way(r) && cull_study_done(r->s)) {
+            CULL_TRY(cull__lease_end(r));
+            if (cull_study_done(r->s)) return r->failed && !r->good ? all_fail(r) : CULL_OK;
+            continue;
+        }
         double wait = fmin(SLICE, fmax(0, soon - cull__now()));
         CULL_TRY(r->e->fns->wait(r->cx, r->e, wait, &ev));
         if (ev.kind == CULL__EVAL_NONE) continue;

@@ -87,6 +87,8 @@ void cull__lease_name(cull__run *r);
 /* At the start: what ran in processes of this machine that are gone is handed out again. In order: all others are waited
  * for. */
 cull_status cull__lease_claim(cull__run *r);
+/* At the end: what ran in processes that were killed since, for the budget is theirs too. */
+cull_status cull__lease_end(cull__run *r);
 /* Now and then: say that ours live, hand out again what others have lost. */
 cull_status cull__lease_beat(cull__run *r);
 #endif

@@ -159,6 +159,18 @@ cull_status cull__lease_claim(cull__run *r)
     return CULL_OK;
 }
 
+cull_status cull__lease_end(cull__run *r)
+{
+    cull__store *store = cull__study_store(r->s);
+    int64_t left;
+    if (!store) return CULL_OK;
+    CULL_TRY(cull__study_read(r->s));
+    cull__mark_t m = cull__mark(r->cx);
+    cull_status s = sweep(r, store, &left);
+    cull__release(r->cx, m);
+    return s;
+}
+
 /* ---- for loops of the caller's own ---- */
 
 cull_status cull_study_claim(cull_ctx *cx, cull_study *s)

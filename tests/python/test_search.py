@@ -669,6 +669,24 @@ def test_a_process_that_was_killed(tmp_path):
     assert [t.params for t in whole.trials] == mine
 
 
+def test_a_process_that_is_killed_beside_one_that_ends(tmp_path):
+    code = (
+        "import cull, os, signal, sys\n"
+        "study = cull.search.load(sys.argv[1])\n"
+        "study.ask()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    def fn(t):
+        if t.number == 0:
+            assert python(code, tmp_path / "s.db").returncode == -signal.SIGKILL
+        return t["a"]
+
+    with cull.search.create("a = int(0, 99)", store=tmp_path / "s.db", budget=4) as study:
+        study.optimize(fn)
+        assert [t.state for t in study.trials] == ["done"] * 4
+
+
 # ---- the study ----
 
 

@@ -2,6 +2,7 @@
 #include "cull/evaluate.h"
 #include "test.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +143,45 @@ static void given_back(void **state)
     }
 }
 
+/* A process asks for a trial and is killed while another searches: that one spends what is left of the budget. */
+static void killed_beside(void *user, cull_call *call, const cull_trial *t, cull_outcome *out,
+                          double *value, double *violation)
+{
+    fixture *f = user;
+    (void)call, (void)out, (void)violation;
+    if (t->number == 0) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            cull_ctx *cx = cull_ctx_new(NULL);
+            cull_study *s;
+            cull_trial asked;
+            if (cull_study_reopen(cx, f->store, &s) != CULL_OK ||
+                cull_study_claim(cx, s) != CULL_OK || cull_study_ask(s, &asked) != CULL_OK)
+                _exit(1);
+            kill(getpid(), SIGKILL);
+        }
+        waitpid(pid, NULL, 0);
+    }
+    value[0] = t->x[0];
+}
+
+static void spends_all(void **state)
+{
+    fixture *f = *state;
+    cull_evaluator *e;
+    cull_trial t;
+    cull_study *s = open_study(f, f->store);
+    ok(f->cx, cull_evaluate_function(f->cx, &f->p, killed_beside, f, &e));
+    ok(f->cx, cull_study_run(f->cx, s, e, NULL));
+    assert_int_equal(cull_study_trials(s), 3);
+    for (int i = 0; i < 3; i++) {
+        ok(f->cx, cull_study_trial(s, i, &t));
+        assert_int_equal(t.state, CULL_TRIAL_DONE);
+    }
+    cull_evaluator_free(e);
+    cull_study_free(s);
+}
+
 /* Root may write anything, so a child looks that is nobody. What it finds is its exit status; cmocka's assertions do not work
  * in a child. */
 static void look_as_nobody(const char *store)
@@ -195,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gone, setup, teardown),
         cmocka_unit_test_setup_teardown(silent, setup, teardown),
         cmocka_unit_test_setup_teardown(given_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(spends_all, setup, teardown),
         cmocka_unit_test_setup_teardown(reopened_without_permission, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

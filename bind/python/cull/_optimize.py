@@ -99,6 +99,12 @@ class Optimizer:
                     self.runs -= 1
                     self.turn.notify_all()
 
+    def done(self) -> bool:
+        """Whether the study is; also once what killed processes had under way was taken over."""
+        if self.study.shared and self.study.done:
+            self.study._take_over()
+        return self.study.done
+
     def next(self) -> Optional[Trial]:
         """A trial; None: there is nothing more to do. While a rung waits for trials that run, so does
         this thread."""
@@ -107,7 +113,7 @@ class Optimizer:
                 try:
                     trial = self.study.ask()
                 except NoTrial:
-                    if self.study.done or not (self.runs or self.study.shared):
+                    if self.done() or not (self.runs or self.study.shared):
                         return None
                     self.turn.wait(_LOOK)
                     continue
@@ -216,7 +222,7 @@ class Ordered(Optimizer):
                     first.begun = True
                     self.runs += 1
                     return first.trial
-                if not self.entries and (self.left == 0 or self.study.done or not self.study.shared):
+                if not self.entries and (self.left == 0 or self.done() or not self.study.shared):
                     return None
                 self.turn.wait(_LOOK)
         return None

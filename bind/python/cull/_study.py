@@ -558,11 +558,15 @@ class Study:
 
     def _claim(self) -> None:
         """Others that share the store see that this process is at work, and whether it still is."""
-        with self._locked() as at:
-            self._cx.check(lib.cull_study_claim(self._cx.at, at))
+        self._take_over()
         beat = Beat(self)
         beat.start()
         self._hush = beat.end
+
+    def _take_over(self) -> None:
+        """What ran in processes of this machine that are gone is asked again."""
+        with self._locked() as at:
+            self._cx.check(lib.cull_study_claim(self._cx.at, at))
 
     def _beat(self) -> None:
         with self._cx.lock:
