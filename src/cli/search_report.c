@@ -176,6 +176,15 @@ static int say_row(cli *c, cull_study *st, int64_t number)
     return DONE;
 }
 
+static bool keeps_all(cull_study *st, int64_t number)
+{
+    const cull_search_problem *p = cull_study_problem(st);
+    cull_trial t;
+    bool all = cull_study_trial(st, number, &t) == CULL_OK;
+    for (int i = 0; all && i < p->constraints; i++) all = t.violation[i] <= 0;
+    return all;
+}
+
 static int say_rows(cli *c, cull_study *st, int64_t *idx, int64_t n)
 {
     const cull_search_problem *p = cull_study_problem(st);
@@ -190,6 +199,8 @@ static int say_rows(cli *c, cull_study *st, int64_t *idx, int64_t n)
     puts("  point");
     for (int64_t i = 0; i < n && i < ROWS; i++) TRY(say_row(c, st, idx[i]));
     if (n > ROWS) printf("... and %" PRId64 " more; -o FILE has all\n", n - ROWS);
+    if (!keeps_all(st, idx[0]))
+        puts("no trial keeps all constraints; shown is what breaks them least");
     return DONE;
 }
 

@@ -111,6 +111,14 @@ def test_defaults():
     assert tied.default == {"n": 3, "n.w": 2, "k": []}
 
 
+def test_weights():
+    space = Space({"a": one("u", 3, None, weights=[6, 1, 1], default=3)})
+    assert str(space) == "a = one(u: 6, 3: 1, none: 1, default=3)\n"
+    drawn = [p["a"] for p in space.sample(800)]
+    assert 550 < drawn.count("u") < 650 and 70 < drawn.count(None) < 130
+    assert pickle.loads(pickle.dumps(space)).sample(9) == space.sample(9)
+
+
 def test_points_that_are_none():
     space = Space(PLAIN)
     for wrong, message in (
@@ -138,6 +146,8 @@ def test_spaces_that_are_none(tmp_path):
         ({"x": 3}, cull.InputError, "x is of type int; it takes a parameter"),
         ({"x": repeat(1, 2, {"y": "z"})}, cull.InputError, r"x\.y is of type str"),
         ({"x": one("a", "a")}, cull.InputError, "x"),
+        ({"x": one("a", "b", weights=[1])}, cull.InputError, "a number for each of its 2 values"),
+        ({"x": one("a", "b", weights=[0, 1])}, cull.InputError, "weights are above 0"),
         (tmp_path / "none.cull", cull.FileError, "none.cull"),
         (3, cull.InputError, "not int"),
     ):
@@ -146,6 +156,11 @@ def test_spaces_that_are_none(tmp_path):
     for form in (one, ordinal, subset, permutation, simplex):
         with pytest.raises(cull.OptionError, match=rf"{form.__name__}\(\*values\)"):
             form(["a", "b"])
+    for form in (lambda v: real(0, v), lambda v: one("a", "b", weights=[1, v])):
+        with pytest.raises(cull.OptionError, match="finite numbers, not (inf|nan)"):
+            form(math.inf)
+        with pytest.raises(cull.OptionError, match="finite numbers, not (inf|nan)"):
+            form(math.nan)
     with pytest.raises(cull.OptionError, match="of a dict"):
         Space(PLAIN, forbid="a == 1")
     with pytest.raises(cull.InputError, match="forbid|zz"):
@@ -506,9 +521,17 @@ def test_so_many_and_no_more(jobs):
     assert len(study) == 7
     study.optimize(error, n_jobs=jobs)
     assert len(study) == 30 and study.done
-    for wrong in ({"n_trials": -1}, {"n_jobs": 0}, {"n_jobs": "two"}):
+    for wrong in ({"n_trials": -1}, {"n_jobs": 0}, {"n_jobs": -2}, {"n_jobs": "two"}):
         with pytest.raises(cull.OptionError, match="n_"):
             study.optimize(error, **wrong)
+
+
+def test_a_job_for_each_cpu():
+    cpus = len(os.sched_getaffinity(0))
+    all_at_once = threading.Barrier(cpus, timeout=20)
+    study = cull.search.create(PLAIN, budget=cpus)
+    study.optimize(lambda t: all_at_once.wait(), n_jobs=-1)
+    assert [t.state for t in study.trials] == ["done"] * cpus
 
 
 def ordered(jobs, store=None, end=None, **more):

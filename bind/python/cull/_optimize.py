@@ -3,6 +3,7 @@ not depend on how many threads there are."""
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, Callable, List, Optional, Tuple, Type
 
@@ -28,8 +29,10 @@ class Optimizer:
         self.study, self.fn, self.catch = study, fn, catch
         self.left = None if n_trials is None else _whole("n_trials", n_trials)
         self.jobs = _whole("n_jobs", n_jobs)
+        if self.jobs == -1:
+            self.jobs = len(os.sched_getaffinity(0))
         if self.jobs < 1:
-            raise OptionError(f"n_jobs {n_jobs} is less than 1")
+            raise OptionError(f"n_jobs {n_jobs} is less than 1; -1 is one for each CPU")
         if self.left is not None and self.left < 0:
             raise OptionError(f"n_trials {n_trials} is less than 0")
         self.turn = threading.Condition()

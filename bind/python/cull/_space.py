@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import operator
 import os
 import re
@@ -80,9 +81,20 @@ def _counted(values: Tuple[Any, ...]) -> Union[int, List[str]]:
     return [_word(v) for v in values]
 
 
+def _finite(form: str, value: Any) -> float:
+    """A number that JSON has."""
+    found = float(value)
+    if not math.isfinite(found):
+        raise OptionError(f"{form}() takes finite numbers, not {value!r}")
+    return found
+
+
 def real(lo: float, hi: float, *, log: bool = False, default: Optional[float] = None) -> Parameter:
     """A number of lo to hi; log: equal ratios are equally far."""
-    return _made({"real": [float(lo), float(hi)], **({"log": True} if log else {})}, default)
+    facts: Dict[str, Any] = {"real": [_finite("real", lo), _finite("real", hi)]}
+    if log:
+        facts["log"] = True
+    return _made(facts, default)
 
 
 def integer(
@@ -100,9 +112,12 @@ def integer(
 _NONE: Any = object()  # a default may be the value None
 
 
-def one(*values: Any, default: Any = _NONE) -> Parameter:
-    """One of these, without an order. They come back as they were given."""
+def one(*values: Any, weights: Optional[Sequence[float]] = None, default: Any = _NONE) -> Parameter:
+    """One of these, without an order. They come back as they were given. weights: the chances at which
+    they are drawn, of any sum."""
     facts: Dict[str, Any] = {"one": [_word(v) for v in _each("one", values)]}
+    if weights is not None:
+        facts["weights"] = [_finite("one", w) for w in weights]
     if default is not _NONE:
         facts["default"] = _word(default)
     return Parameter(facts, values)

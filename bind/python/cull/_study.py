@@ -364,7 +364,7 @@ class Study:
         takes as value. One that raises what `catch` has is a trial that failed; any other exception ends
         the call, as do 10 failures before the first success; of fewer a warning says so.
 
-        n_jobs: threads, each with a trial of its own. Without a budget and n_trials it goes on until all
+        n_jobs: threads, each with a trial of its own; -1 = one for each CPU. Without a budget and n_trials it goes on until all
         points of the space were asked, or Ctrl-C. With n_jobs=1, Ctrl-C interrupts `fn`, and its trial is
         the next to be asked; with more, evaluations that run are waited for, and told.
 

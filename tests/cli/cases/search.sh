@@ -11,6 +11,7 @@ cull search space.cull --minimize error --budget 3 --method grid -- sh -c 'echo 
 cull search space.cull --minimize error --budget 2 --stay --method grid -- sh -c 'while read -r point; do echo 2; done'
 cull search space.cull --minimize error --budget 3 --dir runs -q --method grid -- sh -c 'cat $0/point.json; echo 1' {dir}
 cat runs/000001/out
+cull search space.cull --minimize error --constraint over --budget 3 -q --method grid -- sh -c 'echo error=$1 over=$1' x {width}
 # refusals
 cull search space.cull --minimize error --store none.db -- ./no-such {arch}
 [ -e none.db ] || echo nothing is stored
