@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "search/eval_rows.h"
 #include "search/study.h"
@@ -103,20 +104,35 @@ static cull_status number(cull_ctx *cx, const import *t, int i, double *v)
                       cull__quote(c->s, c->n, shown, sizeof shown));
 }
 
+/* What became of a trial, in cull's words and in those of Optuna's trials_dataframe; any other word says nothing. */
+static const struct {
+    const char *word;
+    cull_trial_state state; /* RUNNING: no outcome of a whole evaluation */
+} states[] = {{"running", CULL_TRIAL_RUNNING}, {"waiting", CULL_TRIAL_RUNNING},
+              {"stopped", CULL_TRIAL_RUNNING}, {"pruned", CULL_TRIAL_RUNNING},
+              {"failed", CULL_TRIAL_FAILED},   {"fail", CULL_TRIAL_FAILED},
+              {"lost", CULL_TRIAL_FAILED},     {"timeout", CULL_TRIAL_TIMEOUT}};
+
+static cull_trial_state state_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (!strcasecmp(states[i].word, word)) return states[i].state;
+    return CULL_TRIAL_DONE;
+}
+
 /* *whole = false: the row is of no whole evaluation, and is passed over. */
 static cull_status outcome(cull_ctx *cx, const import *t, double *value, double *violation,
                            cull_outcome *o, bool *whole)
 {
     const cull_search_problem *p = &t->s->p;
     int more = t->params + t->values;
-    const char *state = t->cell[more + STATE].s;
+    cull_trial_state state = state_of(t->cell[more + STATE].s);
     double budget;
     *o = (cull_outcome){.state = CULL_TRIAL_DONE, .value = value, .violation = violation};
     CULL_TRY(number(cx, t, more + COST, &o->cost));
     CULL_TRY(number(cx, t, more + BUDGET, &budget));
     if (!(o->cost >= 0 && isfinite(o->cost))) o->cost = 0;
-    *whole = strcmp(state, "running") && strcmp(state, "stopped") &&
-             !(budget > 0 && budget != (double)p->stop.last);
+    *whole = state != CULL_TRIAL_RUNNING && !(budget > 0 && budget != (double)p->stop.last);
     for (int j = 0; j < p->objectives; j++) {
         CULL_TRY(number(cx, t, t->params + j, &value[j]));
         if (!isfinite(value[j])) o->state = CULL_TRIAL_FAILED;
@@ -125,8 +141,7 @@ static cull_status outcome(cull_ctx *cx, const import *t, double *value, double 
         CULL_TRY(number(cx, t, t->params + p->objectives + j, &violation[j]));
         if (isnan(violation[j])) o->state = CULL_TRIAL_FAILED;
     }
-    if (!strcmp(state, "failed") || !strcmp(state, "lost")) o->state = CULL_TRIAL_FAILED;
-    if (!strcmp(state, "timeout")) o->state = CULL_TRIAL_TIMEOUT;
+    if (state != CULL_TRIAL_DONE) o->state = state;
     return CULL_OK;
 }
 

@@ -389,13 +389,19 @@ static void imports(void **state)
                     "p,fine,0.25,1.5,7,done,2\n"
                     "q,,,,8,failed,\n"
                     "q,,,0.5,9,running,\n"
+                    "q,,,,10,RUNNING,\n"
+                    "q,,,0.5,11,PRUNED,\n"
+                    "q,,,,12,waiting,\n"
+                    "q,,,0.5,13,FAIL,\n"
                     "q,,,-2,50,done,1\n");
     ok(f.cx, cull_study_import(s, csv, &n));
-    assert_true(n == 3 && cull_study_trials(s) == 3 && cull_study_paid(s) == 0);
+    assert_true(n == 4 && cull_study_trials(s) == 4 && cull_study_paid(s) == 0);
     ok(f.cx, cull_study_trial(s, 0, &t));
     assert_true(t.x[0] == 7 && t.x[1] == 0 && t.x[2] == 0.25 && t.value[0] == 1.5 && t.cost == 2);
     ok(f.cx, cull_study_trial(s, 1, &t));
     assert_true(t.state == CULL_TRIAL_FAILED && isnan(t.x[2]));
+    ok(f.cx, cull_study_trial(s, 2, &t));
+    assert_true(t.state == CULL_TRIAL_FAILED && t.x[0] == 13);
     static const struct {
         const char *text, *why;
     } bad[] = {{"a,b,b.p.c,error\n1,q,,1\n51,q,,1\n", ".csv:3: "},
@@ -407,12 +413,12 @@ static void imports(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_file(csv, bad[i].text);
         refused(f.cx, cull_study_import(s, csv, &n), CULL_EINPUT, bad[i].why);
-        assert_int_equal(cull_study_trials(s), 3);
+        assert_int_equal(cull_study_trials(s), 4);
     }
     write_file(jsonl, "{\"a\": 1, \"b\": \"q\", \"error\": 4}\n"
                       "{\"a\": 2, \"b\": \"p\", \"b.p.c\": 1, \"error\": 3.25}\n");
     ok(f.cx, cull_study_import(s, jsonl, NULL));
-    ok(f.cx, cull_study_trial(s, 4, &t));
+    ok(f.cx, cull_study_trial(s, 5, &t));
     assert_true(t.x[0] == 2 && t.x[2] == 1 && t.value[0] == 3.25);
     cull_study *u = open_(&f);
     same(f.cx, s, u);
