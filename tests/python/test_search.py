@@ -949,6 +949,78 @@ def test_optuna_spaces_that_change(optuna):
     assert len(copy._inner.study) == 34
 
 
+def branches(trial):
+    """Branches within branches, and as many as a number says; names sort so that parents stand last."""
+    layers = trial.suggest_int("z layers", 1, 4)
+    size = [trial.suggest_int(f"size{i}", 1, 50) for i in range(layers)]
+    opt = trial.suggest_categorical("y opt", ["sgd", "adam", None])
+    loss = sum(abs(s - 20) for s in size) / 20 + abs(layers - 2)
+    if opt == "sgd":
+        loss += trial.suggest_float("momentum", 0, 1)
+        if trial.suggest_categorical("x nesterov", [False, True]):
+            loss += (trial.suggest_float("ahead", 0, 1) - 0.3) ** 2 - 0.5
+    if opt == "adam":
+        loss += abs(math.log10(trial.suggest_float("eps", 1e-9, 1e-3, log=True)) + 6) - 0.2
+    return loss
+
+
+def test_optuna_branches(optuna):
+    from cull._optuna import _taken
+
+    sampler = cull.search.OptunaSampler("gp", seed=1)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(branches, n_trials=60)
+    space, when, whole = sampler._tree.found()
+    assert whole and set(space) == {n for t in study.trials for n in t.params}
+    assert {n: (w.parent, set(w.values)) for n, w in when.items()} == {
+        "size1": ("z layers", {2, 3, 4}),
+        "size2": ("z layers", {3, 4}),
+        "size3": ("z layers", {4}),
+        "momentum": ("y opt", {0}),
+        "x nesterov": ("y opt", {0}),
+        "ahead": ("x nesterov", {1}),
+        "eps": ("y opt", {1}),
+    }
+    here = [t for t in sampler._inner.study.trials if t.state == "done"]
+    assert sorted(t.value for t in here) == sorted(t.value for t in study.trials)
+    # what the last trials were is what the method proposed
+    names = sampler._inner.names
+    mine = [{names[p]: v for p, v in t.params.items()} for t in here]
+    theirs = [{n: _taken(space[n], v) for n, v in t.params.items()} for t in study.trials]
+    assert all(t in mine for t in theirs)
+
+
+def test_optuna_learns_in_branches(optuna):
+    def best(sampler):
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(branches, n_trials=80)
+        return study.best_value
+
+    mine = [best(cull.search.OptunaSampler("gp", seed=s)) for s in range(4)]
+    theirs = [best(optuna.samplers.TPESampler(seed=s)) for s in range(4)]
+    assert np.mean(mine) < np.mean(theirs)
+
+
+def test_optuna_branches_that_none_explains(optuna):
+    """A parameter that seems to hang on another one is known not to as soon as a trial shows it."""
+    seen = []
+    sampler = cull.search.OptunaSampler("tpe", seed=1)
+    study = optuna.create_study(sampler=sampler)
+
+    def fn(trial):
+        c = trial.suggest_categorical("c", [0, 1])
+        if trial.number > 0:
+            seen.append(dict(sampler._tree.found()[1]))
+        here = c if trial.number < 8 else trial.number % 3 == 0
+        return trial.suggest_float("y", 0, 1) + c if here else c
+
+    study.optimize(fn, n_trials=30)
+    assert "y" in seen[6] and seen[6]["y"].parent == "c" and not seen[-1]
+    assert len(study.trials) == 30 and sampler._tree.found()[2] is False
+    # c alone decides nothing then: its values are proposed again and again
+    assert len([t for t in sampler._inner.study.trials if t.state == "done"]) == 30
+
+
 def test_optuna_fronts_and_ends(optuna):
     study = optuna.create_study(
         directions=["minimize", "maximize"], sampler=cull.search.OptunaSampler(method="nsga2", population=8)

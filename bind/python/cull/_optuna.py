@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any, Dict, Optional, Sequence, Set, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
 try:
     import optuna
@@ -15,7 +16,6 @@ try:
         IntDistribution,
     )
     from optuna.samplers import BaseSampler, RandomSampler
-    from optuna.search_space import IntersectionSearchSpace
     from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as e:
@@ -32,6 +32,8 @@ from ._study import NoTrial, Study
 
 _OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _WHOLE = 1 << 53  # whole numbers beyond are none of a space's
+_MOST_BRANCHES = 64  # values of a parameter that others hang on
+_MOST_PARENTS = 100  # parameters that others are thought to hang on
 
 
 def _steps(d: FloatDistribution) -> int:
@@ -74,18 +76,153 @@ def _taken(d: BaseDistribution, value: Any) -> Any:
     return value
 
 
+# ---- which parameters hang on which ----
+
+
+def _branches(d: BaseDistribution) -> int:
+    """How many values a parameter has that others may hang on; 0 = it is none such."""
+    if isinstance(d, CategoricalDistribution):
+        n = len(d.choices)
+    else:
+        n = (d.high - d.low) // d.step + 1 if isinstance(d, IntDistribution) else 0
+    return n if 1 < n <= _MOST_BRANCHES else 0
+
+
+@dataclass(frozen=True)
+class _When:
+    """A parameter is there where `parent` is one of these values; of numbers those from the least to the largest."""
+
+    parent: str
+    values: FrozenSet[int]
+
+    def text(self, name: str, d: BaseDistribution) -> str:
+        if isinstance(d, CategoricalDistribution):
+            return f"{name} in {{{', '.join(map(str, sorted(self.values)))}}}"
+        return f"{name} >= {min(self.values)} and {name} <= {max(self.values)}"
+
+
+@dataclass
+class _Pair:
+    """What trials show of a parameter and one that it may hang on."""
+
+    with_it: Set[int]  # that one's values in trials that had both
+    without: Set[int]  # ... in trials that had it alone
+    against: bool  # a trial had the parameter, and not that one
+
+
+_Found = Tuple[Dict[str, BaseDistribution], Dict[str, _When], bool]
+
+
+class _Tree:
+    """What trials show of a space that Optuna never sees as a whole: its parameters, and of each that is not always there a
+    parameter whose value decides. What no value of one parameter explains is left out."""
+
+    def __init__(self) -> None:
+        self.trials: Set[int] = set()
+        self.of: Dict[str, BaseDistribution] = {}
+        self.times: Dict[str, int] = {}  # trials that had it
+        self.mixed: Set[str] = set()  # of several distributions
+        self.values: Dict[str, Set[int]] = {}  # of those that others may hang on: what they were so far
+        self.pairs: Dict[str, Dict[str, _Pair]] = {}  # of those that are not always there, by the other
+        self.space: Optional[_Found] = None  # None = not known since the last trial
+
+    def learn(self, trial: FrozenTrial) -> None:
+        if trial.number in self.trials:
+            return
+        for name in self.of:
+            if name not in trial.params and name not in self.pairs:  # all trials so far had it
+                self._part(name, True)
+        for name, d in trial.distributions.items():
+            if name not in self.of:
+                self._meet(name, d)
+            elif self.of[name] != d:
+                self.mixed.add(name)
+        here = {
+            p: int(self.of[p].to_internal_repr(trial.params[p]))
+            for p in self.values
+            if p in trial.params and p not in self.mixed
+        }
+        for child, pairs in self.pairs.items():
+            there = child in trial.params
+            for parent, pair in pairs.items():
+                if parent in here:
+                    (pair.with_it if there else pair.without).add(here[parent])
+                pair.against |= there and parent not in here
+        for parent, value in here.items():
+            self.values[parent].add(value)
+        for name in trial.params:
+            self.times[name] += 1
+        self.trials.add(trial.number)
+        self.space = None
+
+    def _meet(self, name: str, d: BaseDistribution) -> None:
+        self.of[name], self.times[name] = d, 0
+        if self.trials:
+            self._part(name, False)
+        if _branches(d) and len(self.values) < _MOST_PARENTS:
+            self.values[name] = set()
+            for child, pairs in self.pairs.items():
+                if child != name:
+                    pairs[name] = _Pair(set(), set(), self.times[child] > 0)
+
+    def _part(self, child: str, was: bool) -> None:
+        """It is one that is not always there: all trials so far had it, or none had."""
+        n = len(self.trials)
+        self.pairs[child] = {
+            p: _Pair(set(v) if was else set(), set() if was else set(v), was and self.times[p] < n)
+            for p, v in self.values.items()
+            if p != child
+        }
+
+    def _why(self, child: str, among: Iterable[str]) -> Optional[_When]:
+        """The parameter of the fewest values that explains it: such a one is soonest refuted if it does not."""
+        found: List[Tuple[int, str, _When]] = []
+        for parent in among:
+            pair = self.pairs[child].get(parent)
+            if pair is None or pair.against or not pair.with_it or not pair.without:
+                continue
+            values = pair.with_it
+            if isinstance(self.of[parent], IntDistribution):
+                values = set(range(min(values), max(values) + 1))
+            if not values & pair.without:
+                found.append((_branches(self.of[parent]), parent, _When(parent, frozenset(values))))
+        return min(found, key=lambda f: f[:2])[2] if found else None
+
+    def found(self) -> _Found:
+        """Parameters, on what some of them hang (those stand behind it), and whether these are all that there are."""
+        if self.space is not None:
+            return self.space
+        fit = [n for n, d in sorted(self.of.items()) if n not in self.mixed and not d.single() and _holds(d)]
+        inside, rest = [n for n in fit if n not in self.pairs], [n for n in fit if n in self.pairs]
+        when: Dict[str, _When] = {}
+        while True:
+            more = {n: why for n in rest if (why := self._why(n, inside))}
+            if not more:
+                break
+            when.update(more)
+            inside += more
+            rest = [n for n in rest if n not in more]
+        self.space = {n: self.of[n] for n in inside}, when, not rest
+        return self.space
+
+
 class _Inner:
     """A cull study over one search space of Optuna's."""
 
-    def __init__(
-        self, space: Dict[str, BaseDistribution], study: "optuna.Study", how: Dict[str, Any]
-    ) -> None:
+    def __init__(self, found: _Found, study: "optuna.Study", how: Dict[str, Any]) -> None:
+        self.found = found
+        space, when, whole = found
         self.space = space
         self.names = {f"p{i}": name for i, name in enumerate(space)}  # Optuna's hold any text
         self.upward = [d == StudyDirection.MAXIMIZE for d in study.directions]
         ways = {f"v{i}": "maximize" if up else "minimize" for i, up in enumerate(self.upward)}
         parameters = {p: _parameter(space[name]) for p, name in self.names.items()}
-        self.study: Study = create(Space(parameters), ways, **how)
+        of = {name: p for p, name in self.names.items()}
+        for name, w in when.items():
+            parameters[of[name]] = parameters[of[name]].when(w.text(of[w.parent], space[w.parent]))
+        # where others decide too, the same point is another trial
+        again = "never" if whole else "paid"
+        self.study: Study = create(Space(parameters), ways, again=again, **how)
         self.asked: Dict[int, Tuple[int, Dict[str, Any]]] = {}  # by number there: number here, proposed
         self.known: Set[int] = set()  # numbers there that were told
 
@@ -94,7 +231,7 @@ class _Inner:
             t = self.study.ask()
         except NoTrial:
             return {}
-        given = {name: _given(self.space[name], t[p]) for p, name in self.names.items()}
+        given = {name: _given(self.space[name], t[p]) for p, name in self.names.items() if p in t}
         self.asked[number] = t.number, given
         return given
 
@@ -115,12 +252,9 @@ class _Inner:
                 self.study.tell(here, told)
                 return
             self.study.give_back(here)  # Optuna took values of its own, as those that were enqueued
-        if not all(name in trial.params for name in self.space):
-            return
+        here_too = {p: n for p, n in self.names.items() if n in trial.params}
         try:
-            self.study.add(
-                {p: _taken(self.space[n], trial.params[n]) for p, n in self.names.items()}, told
-            )
+            self.study.add({p: _taken(self.space[n], trial.params[n]) for p, n in here_too.items()}, told)
         except (Error, ValueError):  # it lies outside: the space there was another one
             pass
 
@@ -131,8 +265,10 @@ class OptunaSampler(BaseSampler):
         optuna.create_study(sampler=cull.search.OptunaSampler("tpe", seed=1))
 
     method, seed and the method's options are those of cull.search.create. Parameters that all trials so
-    far have in common are proposed by the method; the first trial's, and those that come only in some
-    trials, are drawn at random; so are whole numbers beyond 2^53. Trials that the study has already count as
+    far have in common are proposed by the method, and so are those that come only in some where the trials
+    show why: one of a few values of another parameter decides, as in `if optimizer == "sgd"` or
+    `for i in range(layers)`. All others, and the first trial's, are drawn at random; so are whole numbers
+    beyond 2^53. Trials that the study has already count as
     results, and so do those that were enqueued. A pruned trial's value is its last report. For another study
     the sampler begins anew."""
 
@@ -146,7 +282,7 @@ class OptunaSampler(BaseSampler):
     def _forget(self) -> None:
         self._name: Optional[str] = None  # of the study that is sampled
         self._inner: Optional[_Inner] = None
-        self._common = IntersectionSearchSpace()
+        self._tree = _Tree()
 
     def __getstate__(self) -> Dict[str, Any]:
         return {"_how": self._how, "_random": self._random}
@@ -167,14 +303,15 @@ class OptunaSampler(BaseSampler):
             if study.study_name != self._name:
                 self._forget()
                 self._name = study.study_name
-            common = self._common.calculate(study)
-        return {name: d for name, d in sorted(common.items()) if not d.single() and _holds(d)}
+            for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+                self._tree.learn(t)
+            return dict(sorted(self._tree.found()[0].items()))
 
-    def _of(self, study: "optuna.Study", space: Dict[str, BaseDistribution]) -> _Inner:
-        """The study of this space, with all results so far."""
-        inner = self._inner
-        if inner is None or inner.space != space:
-            inner = self._inner = _Inner(space, study, self._how)
+    def _of(self, study: "optuna.Study") -> _Inner:
+        """The study of the space that is known, with all results so far."""
+        inner, found = self._inner, self._tree.found()
+        if inner is None or inner.found != found:
+            inner = self._inner = _Inner(found, study, self._how)
         for t in study.get_trials(deepcopy=False, states=_OVER):
             inner.tell(t, t.state, t.values)
         return inner
@@ -185,7 +322,8 @@ class OptunaSampler(BaseSampler):
         if not search_space:
             return {}
         with self._lock:
-            return self._of(study, search_space).propose(trial.number)
+            proposed = self._of(study).propose(trial.number)
+        return {name: v for name, v in proposed.items() if name in search_space}
 
     def sample_independent(
         self,
