@@ -56,6 +56,8 @@ cull_status cull__checkpoint_read_packed(cull_ctx *cx, const cull_checkpoint *ck
                                          int form, int64_t from, int64_t n, float *out);
 /* Role, layer, expert and side from the name (and the shape, where names are alike). */
 void cull__checkpoint_role(cull_tensor *t);
+/* Where the number of its layer stands in a name; NULL = it has none. */
+const char *cull__checkpoint_layer(const char *name);
 /* The embedding of words, or the head that gives them, by what they are most often called; -1 = none is. */
 int64_t cull__checkpoint_words(const cull_checkpoint *ck, bool head);
 /* name by the first rule "OLD=NEW" that it is an OLD of, or as it is; scratch of cx. */

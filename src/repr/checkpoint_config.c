@@ -95,6 +95,20 @@ const char *cull_checkpoint_network(cull_ctx *cx, const cull_checkpoint *ck, cha
     return memcpy(buf, s == CULL_OK ? c.network : "\0", s == CULL_OK ? sizeof c.network : 1);
 }
 
+bool cull__checkpoint_conv1d(const char *network, const char *name)
+{
+    static const char *const networks[] = {
+        "GPT2",       "gpt2",     "DoubleHeadsGPT2", "OpenAIGPT",
+        "openai-gpt", "ImageGPT", "imagegpt",        "DecisionTransformer"};
+    static const char *const leaves[] = {".c_attn.weight", ".c_proj.weight", ".c_fc.weight",
+                                         ".q_attn.weight"};
+    bool of = false, leaf = false;
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+        of |= !strncmp(network, networks[i], strlen(networks[i]));
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) leaf |= cull__ends(name, leaves[i]);
+    return of && leaf;
+}
+
 cull_status cull_checkpoint_config_rows(cull_ctx *cx, const cull_checkpoint *ck, int64_t i,
                                         int64_t rows, const char **out)
 {

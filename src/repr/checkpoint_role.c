@@ -99,17 +99,24 @@ static int number(const char *s)
     return digits && (!*s || *s == '.') ? v : -1;
 }
 
-/* The number behind the first part of the name that is one of `parts` and has one. */
-static int numbered(const char *name, const char *const *parts, int n)
+/* Where the number stands behind the first part of the name that is one of `parts` and has one; NULL = nowhere. */
+static const char *numbered(const char *name, const char *const *parts, int n)
 {
     for (const char *s = name; s; s = strchr(s, '.')) {
         s += *s == '.';
         for (int i = 0; i < n; i++) {
             size_t k = strlen(parts[i]);
-            if (!strncmp(s, parts[i], k) && number(s + k) >= 0) return number(s + k);
+            if (!strncmp(s, parts[i], k) && number(s + k) >= 0) return s + k;
         }
     }
-    return -1;
+    return NULL;
+}
+
+const char *cull__checkpoint_layer(const char *name)
+{
+    static const char *const layers[] = {"layers.", "h.",      "layer.",
+                                         "block.",  "blocks.", "resblocks."};
+    return numbered(name, layers, 6);
 }
 
 static bool has_part(const char *name, const char *part)
@@ -133,12 +140,11 @@ static cull_role role_of(const cull_tensor *t)
 
 void cull__checkpoint_role(cull_tensor *t)
 {
-    static const char *const layers[] = {"layers.", "h.",      "layer.",
-                                         "block.",  "blocks.", "resblocks."};
     static const char *const experts[] = {"experts.", "experts.expert_"};
+    const char *layer = cull__checkpoint_layer(t->name), *expert = numbered(t->name, experts, 2);
     t->role = role_of(t);
-    t->layer = numbered(t->name, layers, 6);
-    t->expert = numbered(t->name, experts, 2);
+    t->layer = layer ? number(layer) : -1;
+    t->expert = expert ? number(expert) : -1;
     t->lora = has_part(t->name, "lora_A") || has_part(t->name, "lora_embedding_A")   ? 'A'
               : has_part(t->name, "lora_B") || has_part(t->name, "lora_embedding_B") ? 'B'
                                                                                      : 0;

@@ -207,6 +207,22 @@ cull_status cull__config_list(cull_ctx *cx, const char *text, const char *key, c
     return finish(cx, &b, out);
 }
 
+cull_status cull__config_unlist(cull_ctx *cx, const char *text, const char *key, const char **out)
+{
+    cull_buf b = CULL_BUF(cx);
+    const char *p = text, *value;
+    for (; next_key(p, &key, 1, &value); p = value) {
+        cull__buf_add(&b, p, (size_t)(value - p));
+        const char *end = *value == '[' ? value + 1 : NULL;
+        while (end && *end && *end != ']') end = *end == '"' ? string_end(end) : end + 1;
+        if (!end || !*end) continue;
+        cull__buf_add(&b, "null", 4);
+        value = end + 1;
+    }
+    cull__buf_add(&b, p, strlen(p));
+    return finish(cx, &b, out);
+}
+
 /* The list at p, of places below n, to b, each as `number` says, without those that are -1; its end, or NULL where it is
  * another list. */
 static const char *write_places(cull_buf *b, const char *p, const int64_t *number, int64_t n)

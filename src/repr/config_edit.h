@@ -17,6 +17,8 @@ cull_status cull__config_add(cull_ctx *cx, const char *text, const char *key, in
                              const char *before, const char **out);
 /* The text with "key": false: where it is true, and in front of all others where it stands nowhere. */
 cull_status cull__config_deny(cull_ctx *cx, const char *text, const char *key, const char **out);
+/* The text with "key": null where a list stands under it. */
+cull_status cull__config_unlist(cull_ctx *cx, const char *text, const char *key, const char **out);
 /* The text with those elements of every list of n under `key` that keep says; elements are no lists or objects. */
 cull_status cull__config_list(cull_ctx *cx, const char *text, const char *key, const bool *keep,
                               int64_t n, const char **out);

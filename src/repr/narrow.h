@@ -8,17 +8,24 @@
 #include "cull/weights.h"
 
 typedef struct {
+    int64_t each; /* rows or columns of a unit, beside one another */
+    bool factor;  /* its size counts */
+} cull__narrow_run;
+enum { CULL__NARROW_RUNS = 3 };
+typedef struct {
     int64_t tensor, block;
     bool columns; /* else rows are cut */
-    bool factor;  /* its size counts */
-    int64_t each; /* rows or columns of a unit, beside one another */
+    bool reads;   /* what the units say is its input */
+    int runs;     /* 1; more where gate and up, or queries, keys and values are one matrix */
+    cull__narrow_run run[CULL__NARROW_RUNS];
 } cull__narrow_part;
 typedef struct {
-    const char *prefix; /* "model.layers.3.mlp" */
-    int64_t units, kept;
+    const char *prefix;  /* "model.layers.3.mlp" */
+    int64_t units, kept; /* kept: told before units are chosen */
     bool *keep;
-    int64_t *unit; /* those kept, ascending */
-    int in, out;   /* parts found of either side */
+    int64_t *unit;   /* those kept, ascending */
+    int in, out;     /* parts found of either side */
+    int64_t outputs; /* how many numbers the block adds */
     uint64_t hash;
 } cull__narrow_block;
 typedef struct {
@@ -29,16 +36,19 @@ typedef struct {
     cull__narrow_part *part;
 } cull__narrow;
 
-/* Feed-forward layers: gate and up (w1 w3, fc1, intermediate.dense), down. EINPUT: there is none, shapes disagree. */
+/* Feed-forward layers: gate and up (w1 w3, fc1, intermediate.dense, one fused matrix), down; blocks may be of several widths.
+ * EINPUT: there is none, shapes disagree, experts are one tensor. */
 cull_status cull__narrow_ffn(cull_ctx *cx, const cull_checkpoint *ck, cull__narrow **out);
 /* Attention by heads of `width` numbers, `heads` of queries over `groups` of keys and values. */
 cull_status cull__narrow_heads(cull_ctx *cx, const cull_checkpoint *ck, int64_t heads,
                                int64_t groups, int64_t width, cull__narrow **out);
+/* Rows or columns of a unit, of all runs. */
+int64_t cull__narrow_each(const cull__narrow_part *p);
 
 typedef enum { CULL__NARROW_L2, CULL__NARROW_L1, CULL__NARROW_RANDOM } cull__narrow_by;
 /* Of every block the `kept` units that matter most. Columns count as often as activations (norms of inputs under the
  * tensors' names; NULL = 1 each) say. planning: any will do. */
-cull_status cull__narrow_choose(cull_ctx *cx, cull__narrow *n, int64_t kept, cull__narrow_by by,
+cull_status cull__narrow_choose(cull_ctx *cx, cull__narrow *n, cull__narrow_by by,
                                 const cull_checkpoint *activations, bool planning);
 /* The items become as small, their `part` is 1 + the part of n; w->own = n. */
 cull_status cull__narrow_items(cull_ctx *cx, cull_weights_work *w, cull__narrow *n);
@@ -49,7 +59,7 @@ cull_status cull__narrow_read(cull_ctx *cx, const cull_weights_work *w, const cu
 /* ---- the manifest (narrow_manifest.c) ---- */
 cull_status cull__narrow_write(cull_ctx *cx, const cull__narrow *n, const char *slug,
                                const char **out);
-/* The choice of a manifest: all of n's blocks, of as many units, and as many kept of each. */
+/* The choice of a manifest: all of n's blocks, of as many units; those of one width keep as many. */
 cull_status cull__narrow_again(cull_ctx *cx, cull__narrow *n, const char *text);
 /* After keep was filled. */
 cull_status cull__narrow_list(cull_ctx *cx, cull__narrow *n);

@@ -257,22 +257,6 @@ bool cull__peft_touched(const cull__peft_delta *d)
     return d->a >= 0 || d->bias >= 0 || d->whole >= 0;
 }
 
-/* Weights of transformers' Conv1D, which are (inputs, outputs). An adapter's fan_in_fan_out is what PEFT made of it for
- * the last module, whose class may be another one. */
-static bool is_conv1d(const matching *m, const char *name)
-{
-    static const char *const networks[] = {
-        "GPT2",       "gpt2",     "DoubleHeadsGPT2", "OpenAIGPT",
-        "openai-gpt", "ImageGPT", "imagegpt",        "DecisionTransformer"};
-    static const char *const leaves[] = {".c_attn.weight", ".c_proj.weight", ".c_fc.weight",
-                                         ".q_attn.weight"};
-    bool network = false, leaf = false;
-    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
-        network |= !strncmp(m->model.network, networks[i], strlen(networks[i]));
-    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) leaf |= cull__ends(name, leaves[i]);
-    return network && leaf;
-}
-
 static bool is_head(const char *name)
 {
     return cull__ends(name, "lm_head.weight") || cull__ends(name, "embed_out.weight");
@@ -325,9 +309,11 @@ static cull_status place(const matching *m, int64_t i)
     *slot[side] = i;
     if (side == SIDE_A || side == SIDE_B || side == SIDE_BIAS)
         CULL_TRY(cull__peft_scale(m->cx, &m->config, module, &d->rank, &d->scale));
+    /* an adapter's fan_in_fan_out is what PEFT made of it for the last module, whose class may be another one */
     if (side == SIDE_A || side == SIDE_B)
-        d->transposed = embedding || (tensor_of(m, at)->ndim == 2 && !is_head(base) &&
-                                      (m->config.transposed || is_conv1d(m, base)));
+        d->transposed = embedding ||
+                        (tensor_of(m, at)->ndim == 2 && !is_head(base) &&
+                         (m->config.transposed || cull__checkpoint_conv1d(m->model.network, base)));
     return CULL_OK;
 }
 

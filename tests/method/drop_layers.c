@@ -51,13 +51,108 @@ static void kinds(void **state)
     cull_ctx_free(f.cx);
 }
 
+/* An encoder and a decoder: the layers of the one that is asked for go, and only its number in the config is another. */
+static void stacks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *opts, *rule, *config;
+        int encoder, decoder; /* layers that are left */
+    } c[] = {
+        {"stack=encoder", NULL, "{\"num_decoder_layers\": 3, \"num_layers\": 2}", 2, 3},
+        {"stack=decoder layers=2", NULL, "{\"num_decoder_layers\": 1, \"num_layers\": 3}", 3, 1},
+        {"stack=decoder", "layer=0: cut=yes", "{\"num_decoder_layers\": 2, \"num_layers\": 3}", 3,
+         2},
+        {"stack=decoder importance=l2", NULL, "{\"num_decoder_layers\": 2, \"num_layers\": 3}", 3,
+         2}};
+    fixture f;
+    cull_checkpoint *out;
+    memset(&f, 0, sizeof f);
+    f.cx = cull_ctx_new(NULL);
+    for (int l = 0; l < 2 * L; l++) {
+        char name[TENSOR_NAME];
+        const char *of = l < L ? "encoder" : "decoder";
+        snprintf(name, sizeof name, "%s.block.%d.layer.1.DenseReluDense.wi.weight", of, l % L);
+        tensors_add(&f.in, name, "F32", I, H);
+    }
+    tensors_add(&f.in, "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+                "F32", I, HEADS);
+    fill(&f, 3);
+    save(&f, "{\"num_layers\": 3}");
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+        int left[2] = {0};
+        ok(f.cx, run(&f, "drop-layers", c[k].opts, c[k].rule, &out));
+        for (int64_t i = 0; i < cull_checkpoint_count(out); i++) {
+            const cull_tensor *t = cull_checkpoint_at(out, i);
+            if (strstr(t->name, ".wi.")) left[*t->name == 'd']++;
+        }
+        assert_int_equal(left[0], c[k].encoder);
+        assert_int_equal(left[1], c[k].decoder);
+        assert_string_equal(cull_checkpoint_config(out), c[k].config);
+        again(&f, out);
+        cull_checkpoint_free(out);
+    }
+    static const refusal wrong[] = {
+        {"", NULL, "has layers of two stacks"},
+        {"stack=encoder", "layer=0: cut=yes", "layer 0 has the position biases of all"}};
+    refuses(&f, "drop-layers", wrong, 2);
+    end(&f);
+    begin(&f, f.cx);
+    save(&f, config);
+    refuses(&f, "drop-layers", &(refusal){"stack=encoder", NULL, "has 0 layers of an encoder"}, 1);
+    end(&f);
+    cull_ctx_free(f.cx);
+}
+
+/* What a backbone says of its stages is of those that are left; layers that no number of the config can say are not cut. */
+static void stages(void **state)
+{
+    (void)state;
+    fixture f;
+    cull_checkpoint *out;
+    begin(&f, cull_ctx_new(NULL));
+    save(&f,
+         "{\"num_hidden_layers\": 3, \"out_features\": [\"stage3\"], \"out_indices\": [0, 2, 3], "
+         "\"stage_names\": [\"stem\", \"stage1\", \"stage2\", \"stage3\"]}");
+    ok(f.cx, run(&f, "drop-layers", "", NULL, &out));
+    assert_string_equal(
+        cull_checkpoint_config(out),
+        "{\"num_hidden_layers\": 2, \"out_features\": null, \"out_indices\": [0, 2], "
+        "\"stage_names\": [\"stem\", \"stage1\", \"stage2\"]}");
+    cull_checkpoint_free(out);
+    other_config(&f, "{\"num_layers\": 3, \"attention_types\": [[[\"global\"], 3]]}");
+    refuses(&f, "drop-layers", &(refusal){"", NULL, "attention_types of its config"}, 1);
+    of(&f, 1, "mlp.up_proj.weight")[3] = NAN;
+    other_config(&f, config);
+    refuses(&f, "drop-layers",
+            &(refusal){"importance=l2", NULL,
+                       "'model.layers.1.mlp.up_proj.weight' has a number that is not finite"},
+            1);
+    end(&f);
+    static const struct {
+        const char *one, *two, *part;
+    } c[] = {{"encoder.layers.0.blocks.0.fc.weight", "encoder.layers.0.blocks.1.fc.weight",
+              "is of a stage, which has blocks of its own"},
+             {"encoder.stages.0.layers.0.fc.weight", "encoder.stages.1.layers.0.fc.weight",
+              "has layers of two stacks"}};
+    for (int k = 0; k < 2; k++) {
+        memset(&f.in, 0, sizeof f.in);
+        tensors_add(&f.in, c[k].one, "F32", 2, 3);
+        tensors_add(&f.in, c[k].two, "F32", 2, 3);
+        save(&f, NULL);
+        refuses(&f, "drop-layers", &(refusal){"", NULL, c[k].part}, 1);
+        end(&f);
+    }
+    cull_ctx_free(f.cx);
+}
+
 static void refusals(void **state)
 {
     (void)state;
     fixture f;
     static const refusal wrong[] = {
         {"layers=3", NULL, "3 layers are to go of 3; at least one must stay"},
-        {"", "*: cut=yes", "keeps 0 of its layers"},
+        {"", "*: cut=yes", "'model.layers' keeps none of its layers"},
     };
     begin(&f, cull_ctx_new(NULL));
     save(&f, config);
@@ -139,7 +234,8 @@ static void memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(layers), cmocka_unit_test(kinds),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layers),   cmocka_unit_test(kinds),
+                                       cmocka_unit_test(stacks),   cmocka_unit_test(stages),
                                        cmocka_unit_test(refusals), cmocka_unit_test(configs),
                                        cmocka_unit_test(memory)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);

@@ -99,6 +99,56 @@ static void beside(void **state)
     }
 }
 
+/* Queries, keys and values in one matrix: the same heads as of three. */
+static void fused(void **state)
+{
+    (void)state;
+    fixture f;
+    cull_checkpoint *one, *three;
+    const int q = HEADS * D * H, kv = GROUPS * D * H;
+    begin(&f, cull_ctx_new(NULL));
+    save(&f, config);
+    ok(f.cx, run(&f, "heads", "kv_heads=2", NULL, &three));
+    float *want[3] = {tensor_numbers(f.cx, three, "model.layers.0.self_attn.q_proj.weight"),
+                      tensor_numbers(f.cx, three, "model.layers.0.self_attn.k_proj.weight"),
+                      tensor_numbers(f.cx, three, "model.layers.0.self_attn.v_proj.weight")};
+    float *want_o = tensor_numbers(f.cx, three, "model.layers.0.self_attn.o_proj.weight");
+    cull_checkpoint_free(f.ck);
+    tensors parts = f.in;
+    memset(&f.in, 0, sizeof f.in);
+    float *x = put(&f, 0, "self_attn.qkv_proj.weight", (HEADS + 2 * GROUPS) * D, H);
+    float *o = put(&f, 0, "self_attn.o_proj.weight", H, HEADS * D);
+    for (int i = 0; i < parts.n; i++) {
+        const char *name = parts.name[i];
+        if (!strcmp(name, "model.layers.0.self_attn.q_proj.weight"))
+            memcpy(x, parts.x[i], (size_t)q * sizeof *x);
+        if (!strcmp(name, "model.layers.0.self_attn.k_proj.weight"))
+            memcpy(x + q, parts.x[i], (size_t)kv * sizeof *x);
+        if (!strcmp(name, "model.layers.0.self_attn.v_proj.weight"))
+            memcpy(x + q + kv, parts.x[i], (size_t)kv * sizeof *x);
+        if (!strcmp(name, "model.layers.0.self_attn.o_proj.weight"))
+            memcpy(o, parts.x[i], (size_t)q * sizeof *o);
+    }
+    save(&f, config);
+    ok(f.cx, run(&f, "heads", "kv_heads=2", NULL, &one));
+    float *got = tensor_numbers(f.cx, one, "model.layers.0.self_attn.qkv_proj.weight");
+    float *got_o = tensor_numbers(f.cx, one, "model.layers.0.self_attn.o_proj.weight");
+    int64_t at = cull_checkpoint_find(one, "model.layers.0.self_attn.qkv_proj.weight", NULL);
+    const size_t two = sizeof *got * 2 / 3;
+    assert_int_equal(cull_checkpoint_at(one, at)->shape[0], (HEADS + 2 * GROUPS) * D * 2 / 3);
+    assert_memory_equal(got, want[0], (size_t)q * two);
+    assert_memory_equal(got + q * 2 / 3, want[1], (size_t)kv * two);
+    assert_memory_equal(got + (q + kv) * 2 / 3, want[2], (size_t)kv * two);
+    assert_memory_equal(got_o, want_o, (size_t)q * two);
+    again(&f, one);
+    free(got), free(got_o), free(want_o);
+    for (int i = 0; i < 3; i++) free(want[i]);
+    tensors_clear(&parts);
+    cull_checkpoint_free(one), cull_checkpoint_free(three);
+    end(&f);
+    cull_ctx_free(f.cx);
+}
+
 /* The k-th allocation fails: nothing is left behind. */
 static void memory(void **state)
 {
@@ -108,7 +158,8 @@ static void memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(beside),
-                                       cmocka_unit_test(refusals), cmocka_unit_test(memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(fused),
+                                       cmocka_unit_test(beside), cmocka_unit_test(refusals),
+                                       cmocka_unit_test(memory)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -25,7 +25,38 @@ def bert():
     return transformers.BertForMaskedLM(config)
 
 
-FAMILIES = {"llama": (llama, transformers.AutoModelForCausalLM), "bert": (bert, transformers.AutoModelForMaskedLM)}
+def phi3():
+    config = transformers.Phi3Config(
+        vocab_size=WORDS, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=8,
+        num_key_value_heads=4, max_position_embeddings=64, pad_token_id=0)  # fmt: skip
+    return transformers.Phi3ForCausalLM(config)
+
+
+def gpt2():
+    config = transformers.GPT2Config(vocab_size=WORDS, n_embd=32, n_layer=2, n_head=4, n_positions=64)
+    return transformers.GPT2LMHeadModel(config)
+
+
+def t5():
+    config = transformers.T5Config(vocab_size=WORDS, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4)
+    return transformers.T5ForConditionalGeneration(config)
+
+
+def bart():
+    config = transformers.BartConfig(
+        vocab_size=WORDS, d_model=32, encoder_ffn_dim=48, decoder_ffn_dim=64, encoder_layers=2, decoder_layers=2,
+        encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=64)  # fmt: skip
+    return transformers.BartForConditionalGeneration(config)
+
+
+FAMILIES = {
+    "llama": (llama, transformers.AutoModelForCausalLM),
+    "bert": (bert, transformers.AutoModelForMaskedLM),
+    "phi3": (phi3, transformers.AutoModelForCausalLM),
+    "gpt2": (gpt2, transformers.AutoModelForCausalLM),
+    "t5": (t5, transformers.AutoModelForSeq2SeqLM),
+    "bart": (bart, transformers.AutoModelForSeq2SeqLM),
+}
 
 
 @pytest.fixture()
@@ -47,7 +78,7 @@ def network(tmp_path):
 def logits(model):
     ids = torch.arange(40).reshape(2, 20) * 7 % 50
     with torch.no_grad():
-        return model.double()(ids).logits.numpy()
+        return model.double()(ids, **({"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})).logits.numpy()
 
 
 def loaded(family, folder):
@@ -61,7 +92,8 @@ def same(family, model, folder):
     np.testing.assert_allclose(logits(loaded(family, folder)), logits(model), rtol=0, atol=1e-12)
 
 
-def test_heads(network, command, tmp_path):
+@pytest.mark.parametrize("family", ["llama", "phi3"])
+def test_heads(network, command, tmp_path, family):
     """Groups 1 and 3 of two heads each give values that nothing reads."""
 
     def change(model):
@@ -69,24 +101,27 @@ def test_heads(network, command, tmp_path):
             w = layer.self_attn.o_proj.weight.view(32, 4, 8)
             w[:, [1, 3]] = 0
 
-    folder, model = network("llama", change)
+    folder, model = network(family, change)
     command("weights", "heads", "-q", "--kv-heads", 2, folder, "-o", tmp_path / "out")
-    small = loaded("llama", tmp_path / "out")
+    small = loaded(family, tmp_path / "out")
     assert small.config.num_attention_heads == 4 and small.config.num_key_value_heads == 2
-    assert small.model.layers[0].self_attn.q_proj.weight.shape == (16, 32)
-    same("llama", model, tmp_path / "out")
+    assert small.model.layers[0].self_attn.o_proj.weight.shape == (32, 16)
+    same(family, model, tmp_path / "out")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_channels(network, command, tmp_path, family):
     def change(model):
         for name, p in model.named_parameters():
-            if name.endswith(("down_proj.weight", "output.dense.weight")) and p.shape == (32, 48):
+            if name.endswith(("down_proj.weight", "output.dense.weight", ".wo.weight", ".fc2.weight")) and p.shape[1] > 32:
                 p[:, ::2] = 0
+            if name.endswith("mlp.c_proj.weight"):  # a Conv1D
+                p[::2] = 0
 
     folder, model = network(family, change)
     command("weights", "ffn-channels", "-q", "--share", 0.5, folder, "-o", tmp_path / "out")
-    assert loaded(family, tmp_path / "out").config.intermediate_size == 24
+    small = loaded(family, tmp_path / "out")
+    assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in model.parameters())
     same(family, model, tmp_path / "out")
 
 
@@ -111,6 +146,17 @@ def test_layers_of_bert(network, command, tmp_path):
     del model.bert.encoder.layer[1]
     model.config.num_hidden_layers = 3
     same("bert", model, tmp_path / "out")
+
+
+@pytest.mark.parametrize("stack", ["encoder", "decoder"])
+@pytest.mark.parametrize("family", ["t5", "bart"])
+def test_layers_of_a_stack(network, command, tmp_path, family, stack):
+    """An encoder or decoder without its last layer is what transformers makes without it."""
+    folder, model = network(family)
+    command("weights", "drop-layers", "-q", "--stack", stack, "--rule", "layer=1: cut=yes", folder, "-o", tmp_path / "out")
+    part = getattr(getattr(model, "model", model), stack)
+    del getattr(part, "block" if family == "t5" else "layers")[1]
+    same(family, model, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@
  *           the smallest weights. The others are numbered anew, and the config says how many are left.
  * Idea      Residual layers add little to what goes through them, deep ones least, but for the last (Gromov et al. 2024; Men et al.
  *           2024 leave out layers by how little they turn their input, which wants data).
- * Reads     one model whose layers have numbers in their names. Where what a layer is goes by its number and no list of the config
- *           says it, whole periods go or none.
+ * Reads     one model whose layers have numbers in their names; of an encoder and a decoder (T5, BART, Whisper) those of the one
+ *           that is asked for. Where what a layer is goes by its number and no list of the config says it, whole periods go or none.
  * Deviates  Of "deep" always the same layers, those before the last; the papers measure angles over data. Sizes are means over a layer's
  *           weights, so that they compare.
  * Cost      A copy of what stays; by size one pass more.
@@ -13,6 +13,7 @@
  */
 #include "cull/checkpoint_look.h"
 #include "cull/weights.h"
+#include "repr/checkpoint.h"
 #include "repr/config_edit.h"
 #include "repr/narrow.h"
 
@@ -23,15 +24,18 @@
 #include <strings.h>
 
 enum { DEEP, L2, L1, MOST = 100000, ROWS = 1 << 16 };
+enum { ONE, ENCODER, DECODER };
 typedef struct {
     int64_t layers;
-    int importance;
+    int importance, stack;
     bool cut;
 } opts;
 static const cull_opt table[] = {
     CULL_OPT_I64(opts, layers, 1, 0, MOST, "how many go, unless rules say which"),
     CULL_OPT_ENUM(opts, importance, DEEP, "deep|l2|l1",
                   "which go: those before the last, or those of the smallest weights"),
+    CULL_OPT_ENUM(opts, stack, ONE, "one|encoder|decoder",
+                  "whose layers go; one: the model has one stack of layers"),
     CULL_OPT_BOOL(opts, cut, false, "of rules: the layer goes"), CULL_OPT_END};
 
 static const char *const keys[] = {"num_hidden_layers", "n_layer", "num_layers", "n_layers",
@@ -44,6 +48,10 @@ static const char *const places[] = {"mlp_only_layers", "moe_layers", "full_attn
 enum { PLACES = sizeof places / sizeof *places };
 enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
 
+/* Of a network with an encoder and a decoder. T5 has as many layers in its decoder as in its encoder unless the config says. */
+static const char *const encoder_keys[] = {"encoder_layers", "num_encoder_layers", "num_layers",
+                                           "num_hidden_layers"};
+static const char *const decoder_keys[] = {"decoder_layers", "num_decoder_layers"};
 /* Words of the config by which layers are of another kind at every so many-th place; the last three are said by layer_types
  * too, which then counts. */
 static const char *const periods[] = {"decoder_sparse_step",     "interleave_moe_layer_step",
@@ -60,56 +68,106 @@ enum { PERIODS = sizeof periods / sizeof *periods, TYPED = 3 };
 
 /* ---- names ---- */
 
-/* Where the number of its layer stands in a name: the first part that is one; NULL = none. *digits: how long it is. */
-static const char *number_in(const char *name, int *digits)
-{
-    for (const char *p = name; *p; p += *p == '.') {
-        size_t n = strcspn(p, ".");
-        if (n && strspn(p, "0123456789") == n) return *digits = (int)n, p;
-        p += n;
-    }
-    return NULL;
-}
-
 static cull_status renumber(cull_ctx *cx, cull_tensor *t, int64_t to)
 {
-    int digits = 0;
-    const char *at = number_in(t->name, &digits);
+    const char *at = cull__checkpoint_layer(t->name);
     size_t room = strlen(t->name) + 24;
     char *name;
     CULL_TRY(CULL_TMP(cx, name, (int64_t)room));
-    snprintf(name, room, "%.*s%" PRId64 "%s", (int)(at - t->name), t->name, to, at + digits);
+    snprintf(name, room, "%.*s%" PRId64 "%s", (int)(at - t->name), t->name, to,
+             at + strspn(at, "0123456789"));
     t->name = name;
     t->layer = (int)to;
     return CULL_OK;
 }
 
-/* All layers must be of one stack: of an encoder and a decoder nobody knows which is meant. */
-static cull_status one_stack(cull_ctx *cx, const cull_checkpoint *ck, int64_t *layers,
-                             const char **prefix)
+/* Of a name what stands before the number of its layer, without the dot. */
+typedef struct {
+    const char *at;
+    size_t n;
+} stem;
+
+static stem stem_of(const char *name)
 {
-    size_t length = 0;
+    const char *at = cull__checkpoint_layer(name);
+    return (stem){name, at ? (size_t)(at - name) - 1 : 0};
+}
+
+static bool is_of(const cull_tensor *t, const char *prefix)
+{
+    stem s = stem_of(t->name);
+    return t->layer >= 0 && s.n == strlen(prefix) && !memcmp(s.at, prefix, s.n);
+}
+
+static bool has(stem s, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= s.n; i++)
+        if (!memcmp(s.at + i, word, n)) return true;
+    return false;
+}
+
+/* Whether a manifest has a block that is called so. */
+static bool names(const char *manifest, stem s)
+{
+    for (const char *p = manifest; (p = strchr(p, '"')); p++)
+        if (!strncmp(p + 1, s.at, s.n) && p[1 + s.n] == '"') return true;
+    return false;
+}
+
+/* Stages of blocks, as Swin's, are no layers that others can stand in for. */
+static cull_status check_stages(cull_ctx *cx, const cull_checkpoint *ck, const cull_tensor *t)
+{
+    const char *at = cull__checkpoint_layer(t->name);
+    at += strspn(at, "0123456789");
+    if (strncmp(at, ".blocks.", 8)) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: '%.160s' is of a stage, which has blocks of its own; layers are wanted "
+                      "that are alike",
+                      cull_checkpoint_path(ck), t->name);
+}
+
+/* The layers of the stack that is asked for, or that a manifest is of; where none is, there must be one. *alone: there is no
+ * other. */
+static cull_status one_stack(cull_ctx *cx, const cull_checkpoint *ck, int stack,
+                             const char *manifest, int64_t *layers, const char **prefix,
+                             bool *alone)
+{
+    stem of = {NULL, 0};
     *layers = 0;
+    *alone = true;
     for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
         const cull_tensor *t = cull_checkpoint_at(ck, i);
-        int digits;
-        const char *at = t->layer >= 0 ? number_in(t->name, &digits) : NULL;
-        if (!at) continue;
-        if (!*layers) *prefix = t->name, length = (size_t)(at - t->name);
-        if ((size_t)(at - t->name) != length || memcmp(t->name, *prefix, length))
+        stem s = stem_of(t->name);
+        if (t->layer < 0) continue;
+        if ((stack == ENCODER && !has(s, "encoder")) || (stack == DECODER && !has(s, "decoder"))) {
+            *alone = false;
+            continue;
+        }
+        CULL_TRY(check_stages(cx, ck, t));
+        bool other = of.at && (s.n != of.n || memcmp(s.at, of.at, s.n));
+        *alone &= !other;
+        if (other && manifest && names(manifest, of)) continue;
+        if (other && !(manifest && names(manifest, s)))
             return cull__fail(cx, CULL_EINPUT,
-                              "%s has layers of two stacks, '%.160s' and '%.160s'; one is wanted",
-                              cull_checkpoint_path(ck), *prefix, t->name);
+                              "%s has layers of two stacks, '%.160s' and '%.160s'; one is wanted "
+                              "(stack=encoder, stack=decoder?)",
+                              cull_checkpoint_path(ck), of.at, t->name);
+        if (other || !of.at) of = s, *layers = 0;
         if (t->layer >= *layers) *layers = t->layer + 1;
     }
     if (*layers > MOST || !*layers)
         return cull__fail(cx, CULL_EINPUT,
-                          "%s has %" PRId64 " layers, told by numbers in names such as "
+                          "%s has %" PRId64 " layers%s, told by numbers in names such as "
                           "model.layers.3.mlp.up_proj.weight; 1 to %d are wanted",
-                          cull_checkpoint_path(ck), *layers, MOST);
+                          cull_checkpoint_path(ck), *layers,
+                          stack == ENCODER   ? " of an encoder"
+                          : stack == DECODER ? " of a decoder"
+                                             : "",
+                          MOST);
     char *copy;
-    CULL_TRY(CULL_TMP0(cx, copy, (int64_t)length + 1));
-    memcpy(copy, *prefix, length ? length - 1 : 0);
+    CULL_TRY(CULL_TMP0(cx, copy, (int64_t)of.n + 1));
+    memcpy(copy, of.at, of.n);
     *prefix = copy;
     return CULL_OK;
 }
@@ -123,7 +181,7 @@ static bool by_rules(const cull_weights_work *w, cull__narrow_block *b)
     for (int64_t i = 0; i < w->items; i++) {
         const opts *o = w->item[i].opts[w->first];
         int64_t layer = w->item[i].t.layer;
-        if (layer < 0 || !o->cut) continue;
+        if (!o->cut || !is_of(&w->item[i].t, b->prefix)) continue;
         b->keep[layer] = false;
         any = true;
     }
@@ -131,22 +189,26 @@ static bool by_rules(const cull_weights_work *w, cull__narrow_block *b)
 }
 
 /* The mean |w| of a layer's floating tensors, or the root of that of w^2. */
-static cull_status measure(cull_ctx *cx, const cull_checkpoint *ck, int64_t layers, bool squares,
-                           double *size)
+static cull_status measure(cull_ctx *cx, const cull_checkpoint *ck, const cull__narrow_block *b,
+                           bool squares, double *size)
 {
+    int64_t layers = b->units;
     double *count;
     float *x;
     CULL_TRY(CULL_TMP0(cx, count, layers));
     CULL_TRY(CULL_TMP(cx, x, ROWS));
     for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
         const cull_tensor *t = cull_checkpoint_at(ck, i);
-        if (t->layer < 0 || !t->floating || t->ndim < 2) continue;
+        if (!is_of(t, b->prefix) || !t->floating || t->ndim < 2) continue;
         for (int64_t at = 0; at < t->n; at += ROWS) {
             int64_t n = t->n - at < ROWS ? t->n - at : ROWS;
             CULL_TRY(cull_checkpoint_read(cx, ck, i, at, n, x));
             for (int64_t k = 0; k < n; k++)
                 size[t->layer] += squares ? (double)x[k] * (double)x[k] : fabs((double)x[k]);
         }
+        if (!isfinite(size[t->layer]))
+            return cull__fail(cx, CULL_EINPUT, "%s: '%.160s' has a number that is not finite",
+                              cull_checkpoint_path(ck), t->name);
         count[t->layer] += (double)t->n;
         cull_checkpoint_done(ck, i);
         CULL_TRY(cull__tick(cx, (double)i, (double)cull_checkpoint_count(ck)));
@@ -165,7 +227,7 @@ static cull_status by_options(cull_ctx *cx, const cull_weights_work *w, cull__na
                           o->layers, b->units);
     CULL_TRY(CULL_TMP0(cx, size, b->units));
     if (o->importance != DEEP && !w->planning)
-        CULL_TRY(measure(cx, w->source[w->first], b->units, o->importance == L2, size));
+        CULL_TRY(measure(cx, w->source[w->first], b, o->importance == L2, size));
     for (int64_t l = 0; o->importance == DEEP && l < b->units; l++)
         size[l] = l == b->units - 1 ? INFINITY : -(double)l;
     for (int64_t gone = 0; gone < o->layers; gone++) {
@@ -234,6 +296,74 @@ static cull_status numbers(cull_ctx *cx, const cull__narrow_block *b, int64_t **
     return CULL_OK;
 }
 
+/* Layers that have what others need, or that the config says in words that are not known how to cut. */
+static cull_status check_layers(cull_ctx *cx, const cull_checkpoint *ck,
+                                const cull__narrow_block *b)
+{
+    const char *text = cull_checkpoint_config(ck);
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
+        const cull_tensor *t = cull_checkpoint_at(ck, i);
+        cull_tensor first = *t;
+        if (!is_of(t, b->prefix) || b->keep[t->layer] ||
+            !strstr(t->name, "relative_attention_bias"))
+            continue;
+        CULL_TRY(renumber(cx, &first, b->unit[0]));
+        if (cull_checkpoint_find(ck, first.name, NULL) >= 0) continue; /* each has its own */
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: layer %d has the position biases of all ('%.160s'), and must stay",
+                          cull_checkpoint_path(ck), t->layer, t->name);
+    }
+    if (text && b->kept < b->units && strstr(text, "\"attention_types\""))
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: the attention_types of its config say what each layer is; they are "
+                          "not cut",
+                          cull_checkpoint_path(ck));
+    return CULL_OK;
+}
+
+/* Backbones (DINOv2) call what each layer gives a stage, behind the stem's. */
+static cull_status set_stages(cull_ctx *cx, const cull__narrow_block *b, const int64_t *number,
+                              const char **text)
+{
+    bool *keep;
+    int64_t *stage;
+    size_t was = strlen(*text);
+    CULL_TRY(CULL_TMP(cx, keep, b->units + 1));
+    CULL_TRY(CULL_TMP(cx, stage, b->units + 1));
+    for (int64_t i = 0; i <= b->units; i++) {
+        keep[i] = i <= b->kept;
+        stage[i] = i && number[i - 1] >= 0 ? number[i - 1] + 1
+                   : i && i < b->units     ? -1
+                   : i                     ? b->kept
+                                           : 0;
+    }
+    CULL_TRY(cull__config_list(cx, *text, "stage_names", keep, b->units + 1, text));
+    if (strlen(*text) == was) return CULL_OK;
+    CULL_TRY(cull__config_places(cx, *text, "out_indices", stage, b->units + 1, text));
+    return cull__config_unlist(cx, *text, "out_features", text); /* as out_indices say */
+}
+
+/* The config of an encoder and a decoder. */
+static cull_status set_stack(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
+{
+    const char *path = cull_checkpoint_path(w->source[w->first]);
+    const char *text = cull_checkpoint_config(w->source[w->first]);
+    bool decoder = strstr(b->prefix, "decoder");
+    int64_t encoder;
+    int times;
+    if (!text || b->kept == b->units) return CULL_OK;
+    CULL_TRY(cull__config_number(cx, path, text, encoder_keys + 2, 1, &encoder));
+    if (encoder >= 0)
+        CULL_TRY(cull__config_add(cx, text, decoder_keys[1], encoder, encoder_keys[2], &text));
+    CULL_TRY(cull__config_set(cx, text, decoder ? decoder_keys : encoder_keys, decoder ? 2 : 4,
+                              b->units, b->kept, &text, &times));
+    w->config = text;
+    if (times) return CULL_OK;
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s has %" PRId64 " layers in '%.160s', and no %s of the config is that",
+                      path, b->units, b->prefix, decoder ? decoder_keys[0] : encoder_keys[0]);
+}
+
 static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__narrow_block *b)
 {
     int64_t *number;
@@ -257,6 +387,7 @@ static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const cull__na
     CULL_TRY(numbers(cx, b, &number));
     for (int i = 0; i < PLACES; i++)
         CULL_TRY(cull__config_places(cx, text, places[i], number, b->units, &text));
+    CULL_TRY(set_stages(cx, b, number, &text));
     CULL_TRY(check_periods(cx, ck, typed, b));
     w->config = text;
     return CULL_OK;
@@ -268,7 +399,7 @@ static cull_status take(cull_ctx *cx, cull_weights_work *w, const cull__narrow_b
     CULL_TRY(numbers(cx, b, &number));
     for (int64_t i = 0; i < w->items; i++) {
         cull_weights_item it = w->item[i];
-        int64_t layer = it.t.layer;
+        int64_t layer = is_of(&it.t, b->prefix) ? it.t.layer : -1;
         if (layer >= 0 && !b->keep[layer]) continue;
         if (layer >= 0 && number[layer] != layer) CULL_TRY(renumber(cx, &it.t, number[layer]));
         it.copy = true;
@@ -280,12 +411,14 @@ static cull_status take(cull_ctx *cx, cull_weights_work *w, const cull__narrow_b
 
 static cull_status items(cull_ctx *cx, cull_weights_work *w)
 {
+    const opts *o = w->opts;
+    bool alone;
     cull__narrow *n;
     cull__narrow_block *b;
     CULL_TRY(CULL_TMP0(cx, n, 1));
     CULL_TRY(CULL_TMP0(cx, b, 1));
     *n = (cull__narrow){.ck = w->source[w->first], .what = "layers", .blocks = 1, .block = b};
-    CULL_TRY(one_stack(cx, n->ck, &b->units, &b->prefix));
+    CULL_TRY(one_stack(cx, n->ck, o->stack, w->problem->manifest, &b->units, &b->prefix, &alone));
     CULL_TRY(CULL_TMP0(cx, b->keep, b->units));
     CULL_TRY(CULL_TMP(cx, b->unit, b->units));
     if (w->problem->manifest) {
@@ -294,7 +427,8 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
         if (!by_rules(w, b)) CULL_TRY(by_options(cx, w, b));
         CULL_TRY(cull__narrow_list(cx, n));
     }
-    CULL_TRY(set_config(cx, w, b));
+    CULL_TRY(check_layers(cx, n->ck, b));
+    CULL_TRY(alone ? set_config(cx, w, b) : set_stack(cx, w, b));
     CULL_TRY(cull__narrow_write(cx, n, "drop-layers", &w->manifest));
     return take(cx, w, b);
 }

@@ -5,9 +5,9 @@
  * Idea      A head adds what its values and its part of the output projection say; where it looks says nothing of how much. So the
  *           product of those two sizes is a group's, and is 0 just where it adds nothing. With activations the columns of the
  *           output projection count by the norms of what they are multiplied with.
- * Reads     one model with config.json: LLaMA, Mistral, Qwen, Gemma, gpt-oss and others with q_proj, k_proj, v_proj and o_proj;
- *           sinks and norms by head are cut with them, a norm over all heads is refused; activations: for each output projection the
- *           norm of each input, under its name.
+ * Reads     one model with config.json: LLaMA, Mistral, Qwen, Gemma, gpt-oss, Phi and others with q_proj, k_proj, v_proj (or
+ *           one qkv_proj) and o_proj; sinks and norms by head are cut with them, a norm over all heads is refused; activations: for
+ *           each output projection the norm of each input, under its name.
  * Deviates  Michel et al. 2019 rank heads by gradients over data. Whole groups go, so that any kernel of grouped queries takes what
  *           is left; all layers keep as many. The width of a head stays, and is written into the config.
  * Cost      One pass over values and output projections to measure, one to write. A row and sums of columns are held.
@@ -34,7 +34,9 @@ static const cull_opt table[] = {
                   "sizes: of w^2, its root; of |w|; any"),
     CULL_OPT_END};
 
-static const char *const heads_key[] = {"num_attention_heads", "n_head", "num_heads"};
+static const char *const heads_key[] = {"num_attention_heads", "n_head", "num_heads",
+                                        "encoder_attention_heads", "attention_heads"};
+enum { HEADS_KEYS = sizeof heads_key / sizeof *heads_key };
 static const char *const groups_key[] = {"num_key_value_heads", "num_kv_heads"};
 static const char *const width_key[] = {"head_dim"};
 static const char *const hidden_key[] = {"hidden_size", "n_embd", "d_model"};
@@ -48,7 +50,7 @@ static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s
 {
     const char *path = cull_checkpoint_path(ck), *text = cull_checkpoint_config(ck);
     int64_t hidden;
-    CULL_TRY(cull__config_number(cx, path, text, heads_key, 3, &s->heads));
+    CULL_TRY(cull__config_number(cx, path, text, heads_key, HEADS_KEYS, &s->heads));
     CULL_TRY(cull__config_number(cx, path, text, groups_key, 2, &s->groups));
     CULL_TRY(cull__config_number(cx, path, text, width_key, 1, &s->width));
     CULL_TRY(cull__config_number(cx, path, text, hidden_key, 3, &hidden));
@@ -65,8 +67,12 @@ static cull_status read_config(cull_ctx *cx, const cull_checkpoint *ck, shape *s
 /* Networks whose code takes the width to be hidden_size / num_attention_heads, whatever head_dim says. */
 static cull_status check_network(cull_ctx *cx, const cull_checkpoint *ck)
 {
-    static const char *const divide[] = {"stablelm", "chameleon",  "blt",       "qwen2vl",
-                                         "qwen2_vl", "qwen2_5_vl", "qwen2_5_o", "mllama"};
+    static const char *const divide[] = {
+        "stablelm",    "chameleon", "blt",    "qwen2vl", "qwen2_vl",  "qwen2_5_vl",
+        "qwen2_5_o",   "mllama",    "bert",   "roberta", "electra",   "distilbert",
+        "deberta",     "albert",    "vit",    "deit",    "dinov2",    "gpt2",
+        "gptneox",     "gpt_neox",  "falcon", "bloom",   "persimmon", "gptbigcode",
+        "gpt_bigcode", "modernbert"};
     char buf[128];
     const char *network = cull_checkpoint_network(cx, ck, buf);
     for (size_t k = 0; k < sizeof divide / sizeof *divide; k++)
@@ -99,7 +105,8 @@ static cull_status set_config(cull_ctx *cx, cull_weights_work *w, const shape *s
     int64_t each = s->heads / s->groups;
     if (groups == s->groups) return CULL_OK;
     CULL_TRY(cull__config_add(cx, text, "head_dim", s->width, "num_attention_heads", &text));
-    CULL_TRY(cull__config_set(cx, text, heads_key, 3, s->heads, groups * each, &text, NULL));
+    CULL_TRY(
+        cull__config_set(cx, text, heads_key, HEADS_KEYS, s->heads, groups * each, &text, NULL));
     if (s->grouped)
         CULL_TRY(cull__config_set(cx, text, groups_key, 2, s->groups, groups, &text, NULL));
     w->config = text;
@@ -121,10 +128,11 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     CULL_TRY(check_width(cx, n, &s));
     int64_t kept = o->kv_heads >= 0 ? o->kv_heads : llround((double)s.groups * o->share);
     if (kept < 1 && o->kv_heads < 0 && o->share > 0) kept = 1;
+    for (int64_t b = 0; b < n->blocks; b++) n->block[b].kept = kept;
     if (p->manifest)
         CULL_TRY(cull__narrow_again(cx, n, p->manifest));
     else
-        CULL_TRY(cull__narrow_choose(cx, n, kept, (cull__narrow_by)o->importance, p->activations,
+        CULL_TRY(cull__narrow_choose(cx, n, (cull__narrow_by)o->importance, p->activations,
                                      w->planning));
     CULL_TRY(cull__narrow_items(cx, w, n));
     CULL_TRY(set_config(cx, w, &s, n->block[0].kept));
