@@ -299,7 +299,8 @@ static cull_status place(const matching *m, int64_t i)
     if (at < 0)
         return cull__fail(
             m->cx, CULL_EINPUT, "%s: '%.160s' belongs to '%.160s', which %s lacks%s%.160s%s", ad,
-            name, base, cull_checkpoint_path(m->base), near < 0 ? "" : "; the nearest is '",
+            name, base, cull_checkpoint_path(m->base),
+            near < 0 ? " (--rename OLD=NEW?)" : "; the nearest is '",
             near < 0 ? "" : cull_checkpoint_at(m->base, near)->name, near < 0 ? "" : "'");
     cull__peft_delta *d = m->delta + at;
     int64_t *slot[] = {&d->a, &d->b, &d->magnitude, &d->bias, &d->whole};
@@ -338,16 +339,28 @@ static bool beneath(const matching *m, int64_t i)
     return strstr(cull_checkpoint_at(m->ad, i)->name, ".base_layer.") != NULL;
 }
 
-/* Networks with a shared.weight (T5) scale a head that is tied, and read that embedding in two places. */
+static const cull__peft_delta untouched = {
+    .a = -1, .b = -1, .magnitude = -1, .bias = -1, .whole = -1};
+
+/* Networks with a shared.weight (T5) scale a head that is tied, and read that embedding in two places: it stays one tensor, and
+ * what an adapter adds to one is added to all, as PEFT merges it. */
 static cull_status check_tied(const matching *m)
 {
-    const cull__peft_tie *t = m->tie;
+    cull__peft_tie *t = m->tie;
     if (t->words < 0) return CULL_OK;
-    const cull__peft_delta *d = m->delta + t->words, *head = m->delta + t->head;
+    cull__peft_delta *d = m->delta + t->words, *head = m->delta + t->head;
     if (t->name && !cull__ends(cull_checkpoint_at(m->base, t->words)->name, "shared.weight"))
         return CULL_OK;
     if (!cull__peft_touched(d)) d = head;
     if (!cull__peft_touched(d)) return CULL_OK;
+    if (t->head == cull_checkpoint_count(m->base) && d->a >= 0 && d->bias < 0 &&
+        (d->whole < 0 || beneath(m, d->whole)) && (d == head || !cull__peft_touched(head))) {
+        cull__peft_delta one = *d;
+        *d = untouched;
+        m->delta[t->words] = one;
+        t->together = true;
+        return CULL_OK;
+    }
     return cull__fail(m->cx, CULL_EINPUT,
                       "%s: '%.160s' would set embedding and head apart, which %s ties to one "
                       "another; give a base that has both and says tie_word_embeddings false",
@@ -432,8 +445,7 @@ cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull
     CULL_TRY(cull__peft_config_read(cx, path, text, &m.config));
     CULL_TRY(cull__checkpoint_config_read(cx, base, &m.model));
     int64_t n = cull_checkpoint_count(base);
-    for (int64_t i = 0; i <= n; i++)
-        delta[i] = (cull__peft_delta){.a = -1, .b = -1, .magnitude = -1, .bias = -1, .whole = -1};
+    for (int64_t i = 0; i <= n; i++) delta[i] = untouched;
     for (int64_t i = 0; i < cull_checkpoint_count(ad); i++) CULL_TRY(place(&m, i));
     for (int64_t i = 0; i < n + (tie->head == n); i++)
         CULL_TRY(fits(&m, tensor_of(&m, i), delta + i));

@@ -35,6 +35,8 @@ typedef struct {
     int64_t words;    /* the embedding's tensor; -1 = nothing is tied */
     int64_t head;     /* the head's: a copy, or one behind all tensors where there is none */
     const char *name; /* what the head's is called; NULL = not known */
+    bool
+        together; /* they cannot come apart, and an adapter of one of them adds to the tensor of both */
 } cull__peft_tie;
 
 /* text: of adapter_config.json; path: for errors. What it has is in cx's scratch. */
@@ -48,8 +50,8 @@ cull_status cull__peft_scale(cull_ctx *cx, const cull__peft_config *c, const cha
 cull_status cull__peft_tied(cull_ctx *cx, const cull_checkpoint *base, cull__peft_tie *out);
 /* What adapter ad does to each tensor of base: delta (cull_checkpoint_count(base) + 1), the last one to a head that has
  * no tensor; an adapter may say what that is called. rename: "OLD=NEW", of what the adapter's names call tensors of the base.
- * EINPUT, by name: a tensor that belongs to none of the base, half a pair, shapes that do not fit, an embedding or head of
- * its own where the base has one for both and they cannot come apart. */
+ * EINPUT, by name: a tensor that belongs to none of the base, half a pair, shapes that do not fit, an embedding or head saved
+ * whole, or both, where the base has one for both and they cannot come apart. */
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
                              const char *const *rename, int renames, cull__peft_tie *tie,
                              cull__peft_delta *delta);

@@ -43,6 +43,27 @@ def logits(model):
         return model(torch.arange(24).reshape(2, 12)).logits
 
 
+@pytest.mark.parametrize("module", ["shared", "lm_head"])
+def test_one_tensor_for_all(tmp_path, command, module):
+    """T5's embedding is that of encoder, decoder and head: B A is added to it, whichever of them it was trained for."""
+    torch.manual_seed(5)
+    base = transformers.T5ForConditionalGeneration(
+        transformers.T5Config(vocab_size=WORDS, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4))  # fmt: skip
+    base.save_pretrained(tmp_path / "base")
+    model = peft.get_peft_model(base, peft.LoraConfig(r=3, lora_alpha=5, target_modules=[module, "q"]))
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.requires_grad:
+                p.add_(torch.randn_like(p) * 0.3)
+    model.save_pretrained(tmp_path / "adapter")
+    command("weights", "lora-merge", "-q", "--base", tmp_path / "base", tmp_path / "adapter", "-o", tmp_path / "merged")
+    model.merge_and_unload().save_pretrained(tmp_path / "theirs")
+    a, b = (st.load_file(tmp_path / folder / "model.safetensors") for folder in ("merged", "theirs"))
+    assert set(a) == set(b)
+    for name, x in a.items():
+        torch.testing.assert_close(x, b[name], atol=1e-6, rtol=1e-6)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_as_trained(tmp_path, command, case):
     make, options = CASES[case]

@@ -96,7 +96,7 @@ static bool one_for_both(const cull_checkpoint *ad, const cull__peft_delta *a,
 static bool come_apart(const cull_weights_work *w, const state *s)
 {
     bool apart = false;
-    for (int m = 0; m < w->sources - w->first && s->tie.words >= 0; m++) {
+    for (int m = 0; m < w->sources - w->first && s->tie.words >= 0 && !s->tie.together; m++) {
         const cull__peft_delta *a = s->delta[m] + s->tie.words, *b = s->delta[m] + s->tie.head;
         apart |= (cull__peft_touched(a) || cull__peft_touched(b)) &&
                  !one_for_both(w->source[w->first + m], a, b);
@@ -135,6 +135,12 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     state *s;
     CULL_TRY(match(cx, w, &s));
     if (come_apart(w, s)) CULL_TRY(untie(cx, w, s));
+    if (s->tie.together && !w->planning)
+        cull__log(cx, CULL_LOG_WARN,
+                  "%s has one tensor for embeddings and head, and what an adapter adds to one of "
+                  "them is added to all, as PEFT does: the result computes something else than "
+                  "network and adapter did",
+                  cull_checkpoint_path(w->source[0]));
     for (int64_t i = 0; i < w->items; i++) {
         bool any = false;
         for (int m = 0; m < w->sources - w->first; m++)
