@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAMES = 100000, PATH = 4096 };
+enum { NAMES = 100000, PATH = 4096, DEPTH = 1 };
 
 /* Another one whenever a machine is started; 0 = not known. */
 static uint32_t boot(void)
@@ -91,13 +91,17 @@ int cull__temporary(const char *target, mode_t mode, char *path)
 
 /* ---- removing ---- */
 
-/* The files of folder fd, and then itself, which is called `name` in `in`. */
-static void drop(int in, int fd, const char *name)
+/* The files of folder fd and of folders in it, down to `depth`, and then itself, which is called `name` in `in`. */
+static void drop(int in, int fd, const char *name, int depth)
 {
     DIR *d = fdopendir(fd);
     if (!d) close(fd);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) unlinkat(dirfd(d), e->d_name, 0);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
+        if (unlinkat(dirfd(d), e->d_name, 0) == 0 || !depth) continue;
+        int inner = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (inner >= 0) drop(dirfd(d), inner, e->d_name, depth - 1);
+    }
     unlinkat(in, name, AT_REMOVEDIR);
     if (d) closedir(d);
 }
@@ -105,7 +109,7 @@ static void drop(int in, int fd, const char *name)
 void cull__temporary_drop(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0) drop(AT_FDCWD, fd, path);
+    if (fd >= 0) drop(AT_FDCWD, fd, path, DEPTH);
 }
 
 static bool left(const char *name, uint32_t since)
@@ -131,7 +135,7 @@ static void sweep_one(int in, const char *name)
     bool ours = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &open) == 0 &&
                 fstatat(in, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && same(&open, &named);
     if (ours && S_ISDIR(open.st_mode)) {
-        drop(in, fd, name);
+        drop(in, fd, name, DEPTH);
         return;
     }
     if (ours) unlinkat(in, name, 0);

@@ -11,7 +11,7 @@
 int cull__temporary(const char *target, mode_t mode, char *path);
 enum { CULL__TEMPORARY = 64 };
 
-/* Removes a temporary folder and the files in it. */
+/* Removes a temporary folder, the files in it, and folders of files in it. */
 void cull__temporary_drop(const char *path);
 
 /* Removes temporaries in the folder of `target` that this user's processes made since the machine was started and that none

@@ -1,8 +1,8 @@
 /* weights_soup.c - the greedy soup: models join the mean one after another where it scores no worse. */
 #define _DEFAULT_SOURCE
+#include "io/temporary.h"
 #include "task/weights.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,25 +17,6 @@ typedef struct {
     void *user;
     char *path; /* of trials */
 } soup;
-
-/* A trial's file, or its folder with the files in it. */
-static void drop(const char *path)
-{
-    char file[4096];
-    struct stat st;
-    if (lstat(path, &st)) return;
-    DIR *d = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
-            (size_t)snprintf(file, sizeof file, "%s/%s", path, e->d_name) < sizeof file)
-            unlink(file);
-    if (d) {
-        closedir(d);
-        rmdir(path);
-    } else {
-        unlink(path);
-    }
-}
 
 static cull_status scored(cull_ctx *cx, const soup *s, const char *path, double *out)
 {
@@ -79,12 +60,33 @@ static cull_status grow(cull_ctx *cx, const soup *s, double *score, bool *kept, 
         in[n] = s->p->model[order[i]];
         CULL_TRY(mean(cx, s, in, n + 1, s->path, report));
         cull_status status = scored(cx, s, s->path, &with);
-        drop(s->path);
+        if (unlink(s->path) != 0) cull__temporary_drop(s->path);
         CULL_TRY(status);
         if (with < *best) continue;
         *best = with, kept[order[i]] = true, n++;
     }
     return mean(cx, s, in, n, out, report);
+}
+
+/* Trials lie in a folder beside the result that goes with this process, or else with the next one that writes there. */
+static cull_status grow_beside(cull_ctx *cx, soup *s, double *score, bool *kept, double *best,
+                               const char *out, cull_weights_report *report)
+{
+    size_t n = strlen(out);
+    bool file = n > 12 && !strcmp(out + n - 12, ".safetensors");
+    char *beside, *stage;
+    CULL_TRY(CULL_TMP(cx, beside, (int64_t)n + 1));
+    CULL_TRY(CULL_TMP(cx, stage, (int64_t)n + CULL__TEMPORARY));
+    CULL_TRY(CULL_TMP(cx, s->path, (int64_t)n + CULL__TEMPORARY + 24));
+    while (n > 1 && out[n - 1] == '/') n--;
+    snprintf(beside, n + 1, "%s", out);
+    int lock = cull__temporary(beside, S_IFDIR | 0777, stage);
+    if (lock < 0) return cull__fail_errno(cx, out, "cannot make a folder for trials beside it");
+    snprintf(s->path, n + CULL__TEMPORARY + 24, "%s/trial%s", stage, file ? ".safetensors" : "");
+    cull_status status = grow(cx, s, score, kept, best, out, report);
+    cull__temporary_drop(stage);
+    close(lock);
+    return status;
 }
 
 static cull_status check(cull_ctx *cx, const cull_weights_problem *p)
@@ -106,8 +108,6 @@ cull_status cull_weights_soup(cull_ctx *cx, const cull_opts *opts, const cull_we
 {
     double own[CULL_WEIGHTS_MODELS];
     soup s = {p, cull_method_find("soup", NULL), opts, score, user, NULL};
-    size_t n = strlen(out);
-    bool file = n > 12 && !strcmp(out + n - 12, ".safetensors");
     CULL_TRY(check(cx, p));
     CULL_TRY(cull__weights_apart(cx, p, out));
     memset(kept, 0, (size_t)p->models * sizeof *kept);
@@ -119,13 +119,7 @@ cull_status cull_weights_soup(cull_ctx *cx, const cull_opts *opts, const cull_we
         if (isnan(own[i])) return cull__fail(cx, CULL_EINPUT, "score %d is no number", i + 1);
     }
     cull__mark_t mark = cull__mark(cx);
-    cull_status status = CULL_TMP(cx, s.path, (int64_t)n + 24);
-    if (status == CULL_OK) {
-        while (!file && n > 1 && out[n - 1] == '/') n--;
-        snprintf(s.path, n + 24, "%.*s.trial%s", (int)n, out, file ? ".safetensors" : "");
-        drop(s.path); /* left by a run that was killed */
-        status = grow(cx, &s, own, kept, best, out, report);
-    }
+    cull_status status = grow_beside(cx, &s, own, kept, best, out, report);
     cull__release(cx, mark);
     return status;
 }
