@@ -112,10 +112,21 @@ void cull__printed_fill(cull__printed *s, int fd)
     s->hi += (size_t)got;
 }
 
+/* A progress bar writes over itself by '\r': as on a terminal the last of what stands in a line counts. */
+static void written_over(cull__printed *s, const char *end)
+{
+    const char *at = s->buf + s->lo;
+    while (end > at && end[-1] == '\r') end--;
+    const char *last = memrchr(at, '\r', (size_t)(end - at));
+    if (last) s->lo += (size_t)(last + 1 - at), s->passing = false;
+}
+
 bool cull__printed_line(cull__printed *s, const char **line, size_t *n)
 {
     while (s->lo < s->hi) {
-        const char *at = s->buf + s->lo, *end = memchr(at, '\n', s->hi - s->lo);
+        const char *end = memchr(s->buf + s->lo, '\n', s->hi - s->lo);
+        written_over(s, end ? end : s->buf + s->hi);
+        const char *at = s->buf + s->lo;
         if (!end && !s->ended) {
             if (!s->passing) return false;
             s->lo = s->hi; /* the middle of what is passed over */

@@ -202,10 +202,23 @@ static cull_status begin(cull_ctx *cx, cull__program *p, int worker, const cull_
     return CULL_OK;
 }
 
+/* What one that stays has printed since its result is of no trial. */
+static void pass_over(cull__runner *w)
+{
+    const char *line;
+    size_t n;
+    for (int i = 0; i < 2; i++) {
+        while (cull__printed_line(&w->out, &line, &n)) {}
+        if (i == 0) cull__printed_fill(&w->out, w->child.out);
+    }
+    w->out.lo = w->out.hi; /* a line that has begun, as a prompt */
+}
+
 cull_status cull__runner_begin(cull_ctx *cx, cull__program *p, int worker, const cull_trial *t)
 {
     cull__runner *w = &p->w[worker];
     cull_json point = {.b = CULL_BUF(cx)};
+    if (w->child.pid) pass_over(w);
     if (w->child.pid && (cull__child_look(&w->child) || w->out.ended)) cull__child_close(&w->child);
     bool fresh = !w->child.pid;
     w->trial = *t, w->trial.x = NULL;

@@ -174,6 +174,9 @@ static void results(void **state)
     is_done(run(f, "echo 0.25"), 0.25);
     is_done(run(f, "echo epoch 1; echo 3; printf '  -2.5e-3\\r\\n'"), -2.5e-3);
     is_done(run(f, "printf 0.125"), 0.125); /* no line's end */
+    is_done(run(f, "printf '10%% error=9\\r20%% error=8\\rerror=0.5\\r\\n\\r\\n'"), 0.5);
+    is_done(run(f, "printf '%070000d\\rstep 2\\r%070000d\\rerror=0.5\\n' 1 2"), 0.5); /* a bar */
+    is_failed(run(f, "printf '%070000d\\n' 1"), "too long");
     is_done(run(f, "echo 'loss=3, error=0.5'; echo bye"), 0.5);
     is_done(run(f, "echo '{\"error\": 0.5, \"more\": [1, {\"error\": 2}]}'"), 0.5);
     is_done(run(f, "echo 1; echo nonsense=7; echo 'x 3'"), 1.0);
@@ -593,6 +596,10 @@ static void stays(void **state)
     is_done(on(f, e, 3, true), 2.0);
     cull_evaluator_free(e);
     stays_with_rubbish(f);
+    e = stay(f, "printf 'error=8\\nerror=9\\n{}\\nerro'; continue;;", o);
+    is_done(on(f, e, 9, true), 8.0); /* what it adds is not the next one's */
+    is_done(on(f, e, 3, true), 2.0);
+    cull_evaluator_free(e);
     e = stay(f, "echo '{\"trial\": 8, \"error\": 5}'; echo log;;", o);
     is_done(on(f, e, 9, true), 1.0);
     cull_evaluator_free(e);
