@@ -72,7 +72,8 @@ typedef struct {
     int retries;    /* of a call that failed, before it counts as a wrong answer */
     const char *
         cache; /* an SQLite file of answers by prompt, for any number of processes; NULL = in memory */
-    const char *id; /* what answers depend on besides the prompt; NULL = the words of argv */
+    const char *
+        id; /* what answers depend on besides the prompt; NULL = the words of argv, which a function has not */
     /* a program that proposes instructions: it gets those tried and their scores on standard input, the best last, and some
      * rows; it prints one. NULL = none */
     const char *const *propose;
@@ -81,7 +82,8 @@ typedef struct {
 #define CULL_PROMPT_TASK_OPTS {.size = sizeof(cull_prompt_task_opts), .workers = 1, .retries = 2}
 /* clang-format on */
 typedef struct cull_prompt_task cull_prompt_task;
-/* EINPUT: no rows, a row without a target, a template without {input}, with an unknown {name}, no program; a cache of another kind. */
+/* EINPUT: no rows, a row without a target, a template without {input}, with an unknown {name}, no program; a cache of another
+ * kind, or of a function without an id. */
 CULL_API cull_status cull_prompt_task_open(cull_ctx *cx, const cull_prompt_task_opts *o,
                                            cull_prompt_task **out) CULL_CHECKED;
 CULL_API void cull_prompt_task_free(cull_prompt_task *t);

@@ -70,6 +70,11 @@ static cull_status take_programs(cull_ctx *cx, cull_prompt_task *t)
         return cull__fail(cx, CULL_EINPUT,
                           program ? "a program and a function are given; one of them is the model"
                                   : "there is no model: a program, or a function");
+    if (o->answer && o->cache && (!o->id || !*o->id))
+        return cull__fail(cx, CULL_EINPUT,
+                          "the model is a function, so that nothing tells its answers in %s from "
+                          "another one's; give an id that names it",
+                          o->cache);
     cull__calls_opts c = {.argv = o->argv,
                           .path = o->path,
                           .stay = o->stay,

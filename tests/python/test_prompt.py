@@ -89,7 +89,7 @@ def test_scores():
         cull.prompt.search(ROWS, model, score=lambda i, t, a: 2)
 
 
-def test_wrong():
+def test_wrong(tmp_path):
     class Down(Exception):
         pass
 
@@ -116,4 +116,20 @@ def test_wrong():
         cull.prompt.search(ROWS, model, k=0)
     with pytest.raises(cull.InputError, match="there is no such program"):
         cull.prompt.search(ROWS, ["/nowhere/llm"])
+    for name in ("test", "pool"):
+        with pytest.raises(cull.InputError, match=f"no {name} rows"):
+            cull.prompt.search(ROWS, model, **{name: []})
+    for given, said in (
+        ({"instructions": "Say yes."}, "instruction is one text, 'Say yes.'"),
+        ({"propose": "propose.sh"}, "propose is one text"),
+        ({"cache": tmp_path / "a.db"}, "give an id that names it"),
+    ):
+        with pytest.raises(cull.InputError, match=said):
+            cull.prompt.search(ROWS, model, **given)
+    with pytest.raises(cull.InputError, match="model is one text, './llm.sh'; it takes a list"):
+        cull.prompt.search(ROWS, "./llm.sh")
+    for given in ({"workers": 0}, {"workers": 1.5}, {"seed": -1}):
+        with pytest.raises(cull.OptionError, match=next(iter(given))):
+            cull.prompt.search(ROWS, model, **given)
+    assert not (tmp_path / "a.db").exists()
     assert cull.prompt.search(ROWS, model, budget=2).calls["made"] > 0  # all is as before

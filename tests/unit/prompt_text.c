@@ -668,13 +668,18 @@ static void wrong(void **state)
     o.val = &no_target;
     OPEN("validation, row 0 (from 0): there is no target");
     o.val = &n.val;
+    o.cache = in_dir("unnamed.db");
+    OPEN("give an id that names it");
+    o.id = "";
+    OPEN("give an id that names it");
+    o.id = "toy";
     o.cache =
         file("not.db", "this is a text, and no cache at all, of more than a hundred bytes, so "
                        "that its head is read as one of SQLite's would be");
     OPEN("no SQLite file");
     o.cache = dir;
     OPEN("no regular file");
-    o.cache = NULL;
+    o.cache = o.id = NULL;
     o.template_ = "{instruction} {input}";
     ok(cx, cull_prompt_task_open(cx, &o, &t));
     refused(cx, cull_prompt_task_search(cx, t, &so, &r), CULL_EINPUT, "no {exemplars}");

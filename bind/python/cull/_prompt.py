@@ -18,7 +18,7 @@ from ctypes import byref, c_char_p, c_int64, c_void_p
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-from . import _inputs, _lib
+from . import _catalogue, _inputs, _lib
 from ._lib import InputError, OptionError, lib
 
 __all__ = ["Prompt", "Score", "load", "search"]
@@ -28,6 +28,7 @@ Model = Union[Callable[[str], str], Callable[[List[str]], List[str]], Sequence[s
 _STRATEGIES = ("none", "random", "nearest", "diverse", "all", "search", "mutate")
 _RULES = ("auto", "whole", "halving")
 _SCORES = ("normal", "exact", "contains", "number")
+_ROWS = {"val": "validation", "test": "test", "pool": "pool"}
 _CANCEL = -4  # CULL_ECANCEL
 
 
@@ -133,6 +134,8 @@ def _words(words: Optional[Sequence[str]], name: str) -> Any:
     """A C array of strings that ends with NULL."""
     if words is None:
         return None
+    if isinstance(words, str):
+        raise InputError(f"{name} is one text, {words!r}; it takes a list of them")
     each = [_utf8(w, name) for w in words]
     return (c_char_p * (len(each) + 1))(*each, None)
 
@@ -154,6 +157,8 @@ class _Rows:
             self.mine = True
             return
         pairs = [self.pair(row, f"{name}[{i}]", fields) for i, row in enumerate(value)]  # type: ignore[arg-type]
+        if not pairs:
+            raise InputError(f"there are no {_ROWS[name]} rows")
         self.input = (c_char_p * (len(pairs) + 1))(*[p[0] for p in pairs])
         self.target = (c_char_p * (len(pairs) + 1))(*[p[1] for p in pairs])
         self.at.n = len(pairs)
@@ -309,6 +314,9 @@ def search(
     kept, and the same search goes on where it was stopped. docs/prompt.md has the rest."""
     if shows not in ("answers", "targets"):
         raise OptionError(f"shows '{shows}' is none of answers, targets")
+    workers = _catalogue._whole("workers", workers, 1024)
+    if not workers:
+        raise OptionError("workers 0 is less than 1")
     o = _lib.PromptOpts(
         size=ctypes.sizeof(_lib.PromptOpts),
         strategy=_number(strategy, _STRATEGIES, "strategy"),
@@ -323,7 +331,7 @@ def search(
         right=right,
         draws=1000,
     )
-    with _call(seed, threads, progress) as c:
+    with _call(_catalogue._whole("seed", seed, (1 << 64) - 1), threads, progress) as c:
         t = _lib.PromptTaskOpts(size=ctypes.sizeof(_lib.PromptTaskOpts), workers=workers)
         t.val = c.open(val, "val", fields)
         t.test = c.open(test, "test", fields)
