@@ -4,12 +4,14 @@
 #include "choose/choose.h"
 #include "num/num.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 enum { EVEN_ATTEMPTS = 4, PAIR_VALUES = 32, BLOCK = 1024, BATCHES = 0x62617463 };
-static const double WITHIN = 0.01; /* a predicted violation this small is none */
-static const double HARDLY = 0.01; /* the least chance that a point works */
+enum { SUMS = 1000, SQUARES = 300 }; /* of powers of 2: they are numbers up to there */
+static const double WITHIN = 0.01;   /* a predicted violation this small is none */
+static const double HARDLY = 0.01;   /* the least chance that a point works */
 
 /* ---- first points ---- */
 typedef struct {
@@ -147,16 +149,28 @@ static void fill_failed(const cull__rows *r)
     }
 }
 
-static void standardise(const double *v, int64_t n, int stride, double *out)
+/* Values near the ends of doubles, as a penalty of DBL_MAX, times a power of 2: the largest is then within 2^-most and 2^most. */
+static void bring_within(double *v, int64_t n, int most)
+{
+    double largest = 0;
+    int power;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(v[i]));
+    frexp(largest, &power);
+    int by = power > most ? most - power : power < -most ? -most - power : 0;
+    for (int64_t i = 0; i < n && by; i++) v[i] = ldexp(v[i], by);
+}
+
+static void standardise(double *v, int64_t n)
 {
     double mean = 0, var = 0;
-    for (int64_t i = 0; i < n; i++) mean += v[i * stride] / (double)n;
+    bring_within(v, n, SQUARES);
+    for (int64_t i = 0; i < n; i++) mean += v[i] / (double)n;
     for (int64_t i = 0; i < n; i++) {
-        double e = v[i * stride] - mean;
+        double e = v[i] - mean;
         var += e * e / (double)n;
     }
     double sd = var > 0 ? sqrt(var) : 1;
-    for (int64_t i = 0; i < n; i++) out[i] = (v[i * stride] - mean) / sd;
+    for (int64_t i = 0; i < n; i++) v[i] = (v[i] - mean) / sd;
 }
 
 /* Quantile of the normal distribution (Acklam's rational form, relative error 1e-9). */
@@ -183,18 +197,14 @@ static double normal_quantile(double p)
     return p <= 0.5 ? x : -x;
 }
 
-static cull_status tame(cull_ctx *cx, const double *v, int64_t n, int stride, double *out)
+static cull_status tame(cull_ctx *cx, double *v, int64_t n)
 {
     double middle, least = INFINITY;
-    for (int64_t i = 0; i < n; i++) {
-        out[i] = v[i * stride];
-        least = fmin(least, out[i]);
-    }
-    CULL_TRY(cull__quantile(cx, out, n, 0.5, &middle));
+    for (int64_t i = 0; i < n; i++) least = fmin(least, v[i]);
+    CULL_TRY(cull__quantile(cx, v, n, 0.5, &middle));
     double reach = middle - least;
     for (int64_t i = 0; i < n && reach > 0; i++)
-        if (out[i] > middle) out[i] = middle + reach * log1p((out[i] - middle) / reach);
-    standardise(out, n, 1, out);
+        if (v[i] > middle) v[i] = middle + reach * log1p(fmin((v[i] - middle) / reach, DBL_MAX));
     return CULL_OK;
 }
 
@@ -219,12 +229,14 @@ static cull_status scale_all(cull_ctx *cx, const cull__rows *r, cull__scale scal
 {
     for (int j = 0; j < r->m; j++) {
         double *value = r->value + j, *y = r->y + j * r->n;
-        if (scale == CULL__AS_TOLD)
-            standardise(value, r->n, r->m, y);
-        else if (scale == CULL__TAMED)
-            CULL_TRY(tame(cx, value, r->n, r->m, y));
-        else
+        if (scale == CULL__NORMAL_SCORES) {
             CULL_TRY(normal_scores(cx, value, r->n, r->m, y));
+            continue;
+        }
+        for (int64_t i = 0; i < r->n; i++) y[i] = value[i * r->m];
+        bring_within(y, r->n, SUMS);
+        if (scale == CULL__TAMED) CULL_TRY(tame(cx, y, r->n));
+        standardise(y, r->n);
     }
     return CULL_OK;
 }

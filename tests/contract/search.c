@@ -5,6 +5,8 @@
 #include "search/store.h"
 #include "search/study.h"
 
+#include <float.h>
+
 #define EACH(m) EACH_OF(CULL_TASK_SEARCH, m)
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -70,7 +72,8 @@ static double worth(const setting *f, const double *x, int which)
 typedef struct {
     int64_t running[4], n; /* asked and not told, in order */
     bool rough;            /* failures, timeouts, NaN */
-    uint64_t hash;         /* of all that was asked */
+    double far;    /* values reach from -far to far, some are the largest; 0 = from 0 to 1 */
+    uint64_t hash; /* of all that was asked */
     int64_t asked;
 } driver;
 
@@ -80,6 +83,8 @@ static cull_status tell_one(cull_study *s, const setting *f, const driver *d, in
     double value[2], violation[1];
     CULL_TRY(cull_study_trial(s, number, &t));
     for (int j = 0; j < 2; j++) value[j] = worth(f, t.x, j);
+    for (int j = 0; j < 2 && d->far > 0; j++)
+        value[j] = number % 5 == 2 ? DBL_MAX : (2 * value[j] - 1) * d->far;
     violation[0] = worth(f, t.x, 2) - 0.6;
     cull_outcome o = {.state = CULL_TRIAL_DONE, .value = value, .violation = violation};
     if (d->rough && number % 7 == 3) o.state = CULL_TRIAL_FAILED, o.note = "a crash";
@@ -351,6 +356,24 @@ static void constraints(void **state)
     }
 }
 
+/* Values whose squares, or differences, no double holds, and penalties of DBL_MAX. */
+static void ends_of_doubles(void **state)
+{
+    (void)state;
+    static const double far[] = {DBL_MAX, 1e-310, 1};
+    EACH(m) EACH_SETTING(m, f) for (int i = 0; i < 6; i++)
+    {
+        driver d = {.far = far[i % 3]};
+        f.p.objectives = i < 3 ? 1 : 2;
+        if (!fits(m, &f)) continue;
+        cull_study *s;
+        ok(f.home, open_by(f.home, m, &f, NULL, &s));
+        ok(f.home, drive(s, &f, &d, LONG, 2, CULL_OK));
+        CHECK(m, d.asked == LONG);
+        cull_study_free(s);
+    }
+}
+
 /* In every space that it takes, by one objective and by two. */
 static int places_of(cull_ctx *cx, const cull_method *m, const cull_opts *o, int objectives)
 {
@@ -455,10 +478,12 @@ int main(int argc, char **argv)
 {
     if (!contract_start(CULL_TASK_SEARCH, argc, argv)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(descriptor), cmocka_unit_test(results),     cmocka_unit_test(duplicates),
-        cmocka_unit_test(exhausted),  cmocka_unit_test(replay),      cmocka_unit_test(warm),
-        cmocka_unit_test(objectives), cmocka_unit_test(constraints), cmocka_unit_test(options),
-        cmocka_unit_test(cancels),    cmocka_unit_test(no_memory),
+        cmocka_unit_test(descriptor), cmocka_unit_test(results),
+        cmocka_unit_test(duplicates), cmocka_unit_test(exhausted),
+        cmocka_unit_test(replay),     cmocka_unit_test(warm),
+        cmocka_unit_test(objectives), cmocka_unit_test(constraints),
+        cmocka_unit_test(options),    cmocka_unit_test(cancels),
+        cmocka_unit_test(no_memory),  cmocka_unit_test(ends_of_doubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
