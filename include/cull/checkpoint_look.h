@@ -41,6 +41,8 @@ CULL_API double cull_tensor_diff_cosine(const cull_tensor_diff *d); /* NaN where
 /* What network the config names: "LlamaForCausalLM", "LORA of NAME", "" = it does not say. Returns buf. */
 CULL_API const char *cull_checkpoint_network(cull_ctx *cx, const cull_checkpoint *ck,
                                              char buf[128]);
+/* Whether in such a network a matrix of this name is a Conv1D of transformers (GPT-2), which is stored (inputs, outputs). */
+CULL_API bool cull_checkpoint_conv1d(const char *network, const char *name);
 
 /* What is wrong with a checkpoint that could be opened: its index and config against its tensors, numbers that are not
  * finite, names of shards, layers that are left out, a tie that does not hold. */

@@ -84,6 +84,7 @@ typedef struct cull_weights_item {
     cull_tensor t;           /* name, dtype, shape of the result */
     int64_t from;            /* which tensor of source[0] it is made of; -1 = of none */
     bool copy;               /* its bytes are those of `from` */
+    bool turned;             /* a matrix that its network stores (inputs, outputs) */
     int64_t part;            /* the method's own */
     const int64_t *at;       /* of each source: which tensor is its pair; -1 = none */
     const void *const *opts; /* of each source: the options in force */

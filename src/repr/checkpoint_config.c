@@ -95,7 +95,7 @@ const char *cull_checkpoint_network(cull_ctx *cx, const cull_checkpoint *ck, cha
     return memcpy(buf, s == CULL_OK ? c.network : "\0", s == CULL_OK ? sizeof c.network : 1);
 }
 
-bool cull__checkpoint_conv1d(const char *network, const char *name)
+bool cull_checkpoint_conv1d(const char *network, const char *name)
 {
     static const char *const networks[] = {
         "GPT2",       "gpt2",     "DoubleHeadsGPT2", "OpenAIGPT",

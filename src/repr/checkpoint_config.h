@@ -13,6 +13,4 @@ typedef struct {
 /* EINPUT: it is no JSON. Scratch of cx. */
 cull_status cull__checkpoint_config_read(cull_ctx *cx, const cull_checkpoint *ck,
                                          cull__checkpoint_config *out);
-/* The tensor is the weight of a Conv1D of transformers, which is (inputs, outputs). */
-bool cull__checkpoint_conv1d(const char *network, const char *name);
 #endif

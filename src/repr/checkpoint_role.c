@@ -69,6 +69,8 @@ static const struct {
     {".shared.*", CULL_ROLE_EMBEDDING},
     {"*.cls_token", CULL_ROLE_EMBEDDING},
     {"*.class_token", CULL_ROLE_EMBEDDING},
+    {"*relative_attention_bias*", CULL_ROLE_EMBEDDING},
+    {"*relative_position_bias*", CULL_ROLE_EMBEDDING},
     {"*attn*", CULL_ROLE_ATTENTION},
     {"*attention*", CULL_ROLE_ATTENTION},
     {"*Attention*", CULL_ROLE_ATTENTION},

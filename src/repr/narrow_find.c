@@ -162,7 +162,7 @@ static cull_status add_part(const finding *f, const known *k, int64_t i, bool bi
     CULL_TRY(each_of(f, k, t, &unit));
     if (!unit || t->ndim != (bias || k->flags & BARE ? 1 : 2)) return CULL_OK;
     *p = (cull__narrow_part){.tensor = i, .reads = reads};
-    p->columns = t->ndim == 2 && reads != cull__checkpoint_conv1d(f->network, t->name);
+    p->columns = t->ndim == 2 && reads != cull_checkpoint_conv1d(f->network, t->name);
     for (; p->runs < CULL__NARROW_RUNS && k->run[p->runs]; p->runs++)
         p->run[p->runs] = (cull__narrow_run){.each = p->runs ? f->each[k->run[p->runs]] : unit,
                                              .factor = !bias && k->factors >> p->runs & 1};

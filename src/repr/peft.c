@@ -1,5 +1,6 @@
 /* peft.c - low-rank adapters as the PEFT package saves them: see peft.h. */
 #include "repr/peft.h"
+#include "cull/checkpoint_look.h"
 #include "io/io.h"
 #include "repr/checkpoint.h"
 #include "repr/checkpoint_config.h"
@@ -312,9 +313,9 @@ static cull_status place(const matching *m, int64_t i)
         CULL_TRY(cull__peft_scale(m->cx, &m->config, module, &d->rank, &d->scale));
     /* an adapter's fan_in_fan_out is what PEFT made of it for the last module, whose class may be another one */
     if (side == SIDE_A || side == SIDE_B)
-        d->transposed = embedding ||
-                        (tensor_of(m, at)->ndim == 2 && !is_head(base) &&
-                         (m->config.transposed || cull__checkpoint_conv1d(m->model.network, base)));
+        d->transposed =
+            embedding || (tensor_of(m, at)->ndim == 2 && !is_head(base) &&
+                          (m->config.transposed || cull_checkpoint_conv1d(m->model.network, base)));
     return CULL_OK;
 }
 

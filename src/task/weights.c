@@ -1,5 +1,6 @@
 /* weights.c - the door to every method of task weights. */
 #include "task/weights.h"
+#include "cull/checkpoint_look.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -154,7 +155,13 @@ static cull_status first_items(cull_ctx *cx, run *r)
         CULL_TRY(CULL_TMP(cx, pair[s], r->w.items));
         CULL_TRY(cull_checkpoint_pair(cx, r->w.source[0], r->w.source[s], &o, pair[s]));
     }
-    for (int64_t i = 0; i < r->w.items; i++) CULL_TRY(first_item(cx, r, pair, i));
+    char buf[128];
+    const char *network = cull_checkpoint_network(cx, r->w.source[0], buf);
+    for (int64_t i = 0; i < r->w.items; i++) {
+        CULL_TRY(first_item(cx, r, pair, i));
+        cull_weights_item *it = r->w.item + i;
+        it->turned = it->t.ndim == 2 && cull_checkpoint_conv1d(network, it->t.name);
+    }
     return CULL_OK;
 }
 

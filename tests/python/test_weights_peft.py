@@ -43,6 +43,29 @@ def logits(model):
         return model(torch.arange(24).reshape(2, 12)).logits
 
 
+def bert():
+    return transformers.BertForMaskedLM(transformers.BertConfig(
+        vocab_size=WORDS, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=32))  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [llama, gpt2, bert])
+def test_extracted(tmp_path, command, make):
+    """PEFT takes an adapter of all ranks, and merges it to the tuned model but for what has no adapter."""
+    torch.manual_seed(5)
+    make().save_pretrained(tmp_path / "base")
+    tuned = make()
+    tuned.save_pretrained(tmp_path / "tuned")
+    command("weights", "lora-extract", "-q", "--rank", 64, "--base", tmp_path / "base", tmp_path / "tuned", "-o", tmp_path / "adapter")
+    base = type(tuned).from_pretrained(tmp_path / "base")
+    got = peft.PeftModel.from_pretrained(base, tmp_path / "adapter").merge_and_unload().state_dict()
+    names = st.load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    names = {n.removeprefix("base_model.model.").replace(".lora_A.", ".") for n in names if ".lora_A." in n}
+    assert len(names) >= 8
+    for name in names:
+        torch.testing.assert_close(got[name], tuned.state_dict()[name], atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("module", ["shared", "lm_head"])
 def test_one_tensor_for_all(tmp_path, command, module):
     """T5's embedding is that of encoder, decoder and head: B A is added to it, whichever of them it was trained for."""

@@ -184,6 +184,14 @@ def test_written_files_load(network, command, tmp_path, words):
     loaded("llama", tmp_path / "out")
 
 
+def test_turned(network, command, tmp_path):
+    """GPT-2's matrices are (inputs, outputs): two of four inputs stay for each output, nobody need say so."""
+    folder, model = network("gpt2")
+    command("weights", "magnitude", "-q", "--n", 2, "--m", 4, folder, "-o", tmp_path / "out")
+    w = loaded("gpt2", tmp_path / "out").transformer.h[0].mlp.c_fc.weight
+    assert ((w.reshape(8, 4, 128) != 0).sum(1) == 2).all()
+
+
 def test_words_of_two_sizes(network, command, tmp_path):
     """Common rows: the config says how many words are left."""
     folder, model = network("llama")

@@ -122,6 +122,8 @@ static const struct {
     {"lm_head.layer_norm.weight", CULL_ROLE_NORM, -1, -1, 0, 1},
     {"shared.weight", CULL_ROLE_EMBEDDING, -1, -1, 0, 2},
     {"encoder.block.3.layer.0.SelfAttention.q.weight", CULL_ROLE_ATTENTION, 3, -1, 0, 2},
+    {"encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", CULL_ROLE_EMBEDDING, 0,
+     -1, 0, 2},
     {"decoder.block.3.layer.1.EncDecAttention.o.weight", CULL_ROLE_ATTENTION, 3, -1, 0, 2},
     {"decoder.block.3.layer.2.DenseReluDense.wi_0.weight", CULL_ROLE_FFN, 3, -1, 0, 2},
     {"decoder.block.3.layer.2.layer_norm.weight", CULL_ROLE_NORM, 3, -1, 0, 1},

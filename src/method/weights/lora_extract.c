@@ -4,8 +4,8 @@
  * Idea      Of all matrices of a rank the truncated singular value decomposition is nearest to the change (Eckart and Young
  *           1936); fine-tuning changes weights mostly in few directions (Hu et al. 2022).
  * Reads     The base and one model of the same names and shapes; writes a folder of adapter_config.json and
- *           adapter_model.safetensors, as PEFT reads it. Of GPT-2 and other networks whose matrices are (inputs, outputs)
- *           transposed=yes is wanted.
+ *           adapter_model.safetensors, as PEFT reads it. Matrices of (inputs, outputs) are known of GPT-2 and its kin by config
+ *           and name; of others transposed=yes says so.
  * Deviates  A side above `exact` is decomposed in a random subspace (Halko et al. 2011), which depends on the seed; what it
  *           holds of the change is measured and told for each matrix. Embeddings, routers, norms and biases have no adapter:
  *           they are told, or saved whole. Singular values go to both factors alike, and lora_alpha = r.
@@ -13,6 +13,7 @@
  *           other methods. O(m n r) time, exact O(m n s); twice where the rank goes by energy.
  * Example   cull weights lora-extract --rank 32 --base base tuned -o adapter
  */
+#include "cull/checkpoint_look.h"
 #include "cull/weights.h"
 #include "repr/lowrank.h"
 
@@ -73,7 +74,7 @@ static int64_t most_rank(const cull_tensor *t, const opts *o)
 static bool transposed(const cull_weights_item *it)
 {
     const opts *o = it->opts[0];
-    return o->transposed;
+    return it->turned || o->transposed;
 }
 
 static cull__lowrank_opts ask(const cull_weights_item *it, int64_t rank)
@@ -177,9 +178,15 @@ static cull_status config_text(cull_ctx *cx, const cull_weights_work *w, config 
     CULL_TRY(c->modules.b.status);
     CULL_TRY(c->whole.b.status);
     bool any = c->whole.b.n > 2;
+    char buf[128];
+    const char *network = cull_checkpoint_network(cx, w->source[0], buf);
     cull__json_open(&j, '{');
     cull__json_key(&j, "peft_type"), cull__json_str(&j, "LORA");
-    cull__json_key(&j, "task_type"), cull__json_str(&j, "CAUSAL_LM");
+    cull__json_key(&j, "task_type");
+    if (strstr(network, "ForCausalLM") || strstr(network, "LMHeadModel"))
+        cull__json_str(&j, "CAUSAL_LM");
+    else /* a wrapper that suits any network */
+        cull__json_raw(&j, "null");
     cull__json_key(&j, "base_model_name_or_path");
     cull__json_str(&j, cull_checkpoint_path(w->source[0]));
     cull__json_key(&j, "r"), cull__json_i64(&j, c->rank);
@@ -276,7 +283,7 @@ static cull_status change_item(cull_ctx *cx, cull_weights_work *w, const cull_we
     snprintf(name, module + 1, "%s", it->t.name);
     cull__json_key(&c->ranks, name), cull__json_i64(&c->ranks, rank);
     if (rank > c->rank) c->rank = rank;
-    c->transposed |= o->transposed;
+    c->transposed |= transposed(it);
     CULL_TRY(add_side(cx, w, it, SIDE_A, module, rank));
     return add_side(cx, w, it, SIDE_B, module, rank);
 }
@@ -431,7 +438,7 @@ const cull_method cull__method_lora_extract = {
     .paper = "Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

@@ -164,7 +164,7 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     t->item = it - w->item;
     t->m = (members){w, &t->item};
     t->p.v = (cull__values){read_member, &t->m, 1, &it->t.n, &it->t.name};
-    t->p.grid = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+    t->p.grid = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->prune.transposed);
     t->p.n = (int)o->prune.n, t->p.m = (int)o->prune.m;
     t->p.one = &t->one;
     if (o->prune.m > 0) return CULL_OK;
@@ -200,7 +200,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->prune.transposed);
         bool rows = o->prune.m == 0 && o->scope == OUTPUT;
         uint64_t here = cull__prune_bytes(&g, (int)o->prune.m) * (uint64_t)threads;
         if (rows) here += (uint64_t)g.outs * sizeof(cull__cut);
@@ -230,7 +230,7 @@ const cull_method cull__method_magnitude = {
     .paper = "Han et al. 2015, Learning both Weights and Connections for Efficient Neural Networks",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

@@ -110,7 +110,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->prune.transposed);
         if (o->prune.m > 0 && g.inner > 1)
             return cull__fail(cx, CULL_EINPUT,
                               "'%s' is a kernel of %" PRId64
@@ -163,7 +163,7 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
                           void *state, void **own)
 {
     const opts *o = opts_of(w, it);
-    cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+    cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->prune.transposed);
     matrix *m;
     float *l;
     uint8_t *dead;
@@ -209,7 +209,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->prune.transposed);
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->prune.transposed);
         uint64_t d = (uint64_t)cull__grid_width(&g), outs = (uint64_t)g.outs;
         uint64_t factoring = d * d * sizeof(double) + d * sizeof(float);
         uint64_t pruning = cull__obs_bytes(g.outs, (int64_t)d, block_of(o), threads);
@@ -236,7 +236,7 @@ const cull_method cull__method_sparsegpt = {
              "Pruned in One-Shot",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

@@ -42,7 +42,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->transposed);
         CULL_TRY(cull__inputs_check(cx, w->problem->activations, it->t.name, g.ins,
                                     cull__grid_width(&g)));
     }
@@ -74,11 +74,12 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     CULL_TRY(CULL_TMP0(cx, t, 1));
     *own = t;
     t->w = w, t->it = it;
-    t->p = (cull__pruner){.v = {read, t, 1, &it->t.n, &it->t.name},
-                          .grid = cull__grid_of(it->t.shape, it->t.ndim, o->transposed),
-                          .later = true,
-                          .n = (int)o->n,
-                          .m = (int)o->m};
+    t->p =
+        (cull__pruner){.v = {read, t, 1, &it->t.n, &it->t.name},
+                       .grid = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->transposed),
+                       .later = true,
+                       .n = (int)o->n,
+                       .m = (int)o->m};
     CULL_TRY(CULL_TMP(cx, norm, cull__grid_width(&t->p.grid)));
     CULL_TRY(cull__inputs_norms(cx, w->problem->activations, it->t.name,
                                 cull__grid_width(&t->p.grid), norm));
@@ -105,7 +106,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
         const cull_weights_item *it = &w->item[i];
         const opts *o = opts_of(w, it);
         if (it->copy) continue;
-        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, o->transposed);
+        cull__grid g = cull__grid_of(it->t.shape, it->t.ndim, it->turned || o->transposed);
         uint64_t here = cull__prune_bytes(&g, (int)o->m) * (uint64_t)threads +
                         8 * (uint64_t)cull__grid_width(&g);
         if (o->m == 0) here += (uint64_t)g.outs * sizeof(cull__cut);
@@ -129,7 +130,7 @@ const cull_method cull__method_wanda = {
     .paper = "Sun et al. 2024, A Simple and Effective Pruning Approach for Large Language Models",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,
