@@ -208,7 +208,7 @@ typedef struct {
     uint64_t seed;
     void *study; /* for cull_search_seen */
 } cull_search_view;
-/* Whether x was asked before, done or running. */
+/* Whether x was asked before, done or running, and is not to be asked again: with CULL_AGAIN_PAID no point is such. */
 CULL_API bool cull_search_seen(const cull_search_view *v, const double *x);
 
 /* A method of task search. State changes in `asked` and `told` alone, which are called for every point once, in the order of

@@ -20,6 +20,7 @@ cull_rng cull__search_rng(const cull_search_view *v, int attempt)
 bool cull_search_seen(const cull_search_view *v, const double *x)
 {
     const cull_study *s = v->study;
+    if (s->p.again == CULL_AGAIN_PAID) return false;
     return cull__keys_find(s, cull_space_key(s->p.space, x)) >= 0;
 }
 

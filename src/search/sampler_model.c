@@ -86,6 +86,7 @@ cull_status cull__seen_open(cull_ctx *cx, const cull_search_view *v, int64_t kno
                             cull__seen *s)
 {
     int64_t size = 64;
+    if (v->problem->again == CULL_AGAIN_PAID) known = 0; /* they may be asked again */
     while (size < 2 * (known + more)) size *= 2;
     *s = (cull__seen){.space = v->space, .mask = size - 1};
     CULL_TRY(CULL_TMP0(cx, s->slot, size));

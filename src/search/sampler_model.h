@@ -19,7 +19,7 @@ typedef struct {
     cull_key *slot;
     int64_t mask, n;
 } cull__seen;
-/* The points of trials 0 .. known - 1, with room for `more`; scratch of cx. */
+/* The points of trials 0 .. known - 1, none of them where all may be asked again; with room for `more`; scratch of cx. */
 cull_status cull__seen_open(cull_ctx *cx, const cull_search_view *v, int64_t known, int64_t more,
                             cull__seen *s);
 bool cull__seen_has(const cull__seen *s, const double *x);

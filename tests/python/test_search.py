@@ -710,6 +710,16 @@ def test_a_process_that_is_killed_beside_one_that_ends(tmp_path):
         assert [t.state for t in study.trials] == ["done"] * 4
 
 
+@pytest.mark.parametrize("method", ["gp", "smbo", "tpe"])
+def test_noisy_points_are_paid_for_again(method):
+    """Of a few points the best one is asked again and again, not all in turn."""
+    noise = np.random.default_rng(5)
+    study = cull.search.create("n = int(1, 4)\nc = one(a, b, c)", again="paid", method=method, budget=80)
+    study.optimize(lambda t: t["n"] + (t["c"] != "a") + noise.random() / 2)
+    late = [t.params for t in study.trials[30:]]
+    assert late.count({"n": 1, "c": "a"}) > 20
+
+
 # ---- the study ----
 
 
@@ -1019,6 +1029,18 @@ def test_optuna_branches_that_none_explains(optuna):
     assert len(study.trials) == 30 and sampler._tree.found()[2] is False
     # c alone decides nothing then: its values are proposed again and again
     assert len([t for t in sampler._inner.study.trials if t.state == "done"]) == 30
+
+
+def test_optuna_ranges_that_change(optuna):
+    """What is asked of the rest comes again, as it does not decide alone."""
+    sampler = cull.search.OptunaSampler("tpe", seed=1)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(lambda t: t.suggest_float("x", 0, t.suggest_int("n", 1, 3)) + t.params["n"], n_trials=30)
+    space, when, whole = sampler._tree.found()
+    assert list(space) == ["n"] and not when and not whole
+    assert len(sampler._inner.study) == 30 and {t.state for t in sampler._inner.study.trials} == {"done"}
+    late = [t.params["n"] for t in study.trials[15:]]
+    assert late.count(1) > 9  # proposed, not drawn
 
 
 def test_optuna_fronts_and_ends(optuna):

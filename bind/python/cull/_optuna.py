@@ -202,7 +202,8 @@ class _Tree:
             when.update(more)
             inside += more
             rest = [n for n in rest if n not in more]
-        self.space = {n: self.of[n] for n in inside}, when, not rest
+        whole = all(n in inside or d.single() and n not in self.mixed for n, d in self.of.items())
+        self.space = {n: self.of[n] for n in inside}, when, whole
         return self.space
 
 

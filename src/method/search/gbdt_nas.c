@@ -166,7 +166,7 @@ const cull_method cull__method_gbdt_nas = {
              "Search",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 2,
+    .rev = 3,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME,
     .opts = table,
     .opts_size = sizeof(opts),

@@ -214,7 +214,7 @@ const cull_method cull__method_nars = {
              "Pretraining",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 2,
+    .rev = 3,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_READS_STATS,
     .opts = table,
     .opts_size = sizeof(opts),

@@ -111,7 +111,7 @@ const cull_method cull__method_smbo = {
              "Architectures",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 2,
+    .rev = 3,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME,
     .opts = table,
     .opts_size = sizeof(opts),

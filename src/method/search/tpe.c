@@ -14,8 +14,8 @@
  *           kernels of one width added up in bins. So a question takes the same time after a
  *           hundred trials and after a million. (d) First points are spread evenly. (e) Trials that
  *           run count as bad until they are told. (f) A simplex or a permutation comes from a good
- *           trial's, changed. (g) Points seen before are passed over; in the end good ones are
- *           changed.
+ *           trial's, changed. (g) Points seen before are passed over, unless they may be asked
+ *           again at a cost; in the end good ones are changed.
  * Cost      O(p draws (good + kernels)) a question for p parameters; 4 p + 48 bytes a trial. joint = no: O(p draws good) a question, O(p bins)
  *           an answer.
  * Example   cull search space.cull --method tpe --minimize error --budget 200 -- ./train {lr}
@@ -436,7 +436,7 @@ const cull_method cull__method_tpe = {
     .paper = "Bergstra et al. 2011, Algorithms for Hyper-Parameter Optimization",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 2,
+    .rev = 3,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
