@@ -319,6 +319,18 @@ static bool sound(const cull_study *s, const cull__event *e)
     return false;
 }
 
+/* A point of before the space was widened. */
+static cull_status point_mapped(cull_study *s, const cull__event *e)
+{
+    char why[400], which[40] = "a point that was to be asked";
+    cull_status r = cull__space_map(s->cx, s->from, e->x, s->p.space, s->mapped);
+    if (r != CULL_EINPUT) return r;
+    snprintf(why, sizeof why, "%s", cull_error(s->cx));
+    if (e->trial >= 0) snprintf(which, sizeof which, "trial %lld", (long long)e->trial);
+    return cull__fail(s->cx, CULL_EINPUT, "%s of the store is none of the space as it is now: %s",
+                      which, why);
+}
+
 static cull_status point_read(cull_study *s, const cull__event *e, cull__event *mine)
 {
     const cull_space *of = s->from ? s->from : s->p.space;
@@ -327,7 +339,7 @@ static cull_status point_read(cull_study *s, const cull__event *e, cull__event *
                           "event %lld of the store has a point of %lld numbers, not of %lld",
                           (long long)e->seq, (long long)e->width, (long long)cull_space_width(of));
     if (s->from) {
-        CULL_TRY(cull__space_map(s->cx, s->from, e->x, s->p.space, s->mapped));
+        CULL_TRY(point_mapped(s, e));
         mine->x = s->mapped;
         mine->width = s->v.width;
         return CULL_OK;

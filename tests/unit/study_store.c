@@ -217,7 +217,7 @@ static void widened(void **state)
                 "'must' is new"},
                {"a = int(-5, 2)\nb = or { r { } p { c = real(0, 2) } q { } }\n"
                 "new = optional { d = int(1, 2) }\n",
-                "a"},
+                "trial 0 of the store is none of the space as it is now: a: "},
                {"b = or { r { } p { c = real(0, 2) } q { } }\nnew = optional { d = int(1, 2) }\n",
                 "'a', which the space lacks"}};
     o.widen = true;
