@@ -1031,6 +1031,25 @@ def test_optuna_branches_that_none_explains(optuna):
     assert len([t for t in sampler._inner.study.trials if t.state == "done"]) == 30
 
 
+def test_optuna_branches_of_pruned_trials(optuna):
+    """What no whole trial has shown does not keep a pruned one from being told."""
+    sampler = cull.search.OptunaSampler("random-search", seed=1)
+    study = optuna.create_study(sampler=sampler)
+
+    def fn(trial):
+        c = trial.suggest_categorical("c", [0, 1, 2])
+        y = trial.suggest_float("y", 0, 1) if c else 0
+        if c == 2:
+            trial.report(y, 1)
+            raise optuna.TrialPruned
+        return y
+
+    study.optimize(fn, n_trials=40)
+    assert set(sampler._tree.found()[1]["y"].values) == {1}
+    known = [t.params["p0"] for t in sampler._inner.study.trials if t.state == "done"]
+    assert sorted(known) == sorted(t.params["c"] for t in study.trials) and known.count(2) > 1
+
+
 def test_optuna_ranges_that_change(optuna):
     """What is asked of the rest comes again, as it does not decide alone."""
     sampler = cull.search.OptunaSampler("tpe", seed=1)

@@ -236,6 +236,15 @@ class _Inner:
         self.asked[number] = t.number, given
         return given
 
+    def _active(self, name: str, trial: FrozenTrial) -> bool:
+        """Whether it is a part of the trial's point here; a pruned trial may have what no whole one had so far."""
+        when = self.found[1].get(name)
+        if name not in trial.params or when is None:
+            return name in trial.params
+        if not self._active(when.parent, trial):
+            return False
+        return _taken(self.space[when.parent], trial.params[when.parent]) in when.values
+
     def tell(
         self, trial: FrozenTrial, state: TrialState, values: Optional[Sequence[float]]
     ) -> None:
@@ -253,7 +262,7 @@ class _Inner:
                 self.study.tell(here, told)
                 return
             self.study.give_back(here)  # Optuna took values of its own, as those that were enqueued
-        here_too = {p: n for p, n in self.names.items() if n in trial.params}
+        here_too = {p: n for p, n in self.names.items() if self._active(n, trial)}
         try:
             self.study.add({p: _taken(self.space[n], trial.params[n]) for p, n in here_too.items()}, told)
         except (Error, ValueError):  # it lies outside: the space there was another one
