@@ -96,6 +96,11 @@ static void stacks(void **state)
         {"", NULL, "has layers of two stacks"},
         {"stack=encoder", "layer=0: cut=yes", "layer 0 has the position biases of all"}};
     refuses(&f, "drop-layers", wrong, 2);
+    other_config(&f, "{\"text_config\": {\"num_hidden_layers\": 3}, \"vision_config\": "
+                     "{\"num_hidden_layers\": 3}}");
+    refuses(&f, "drop-layers",
+            &(refusal){"stack=encoder", NULL, "2 parts of its config say that they have 3 layers"},
+            1);
     end(&f);
     begin(&f, f.cx);
     save(&f, config);

@@ -49,8 +49,9 @@ enum { PLACES = sizeof places / sizeof *places };
 enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
 
 /* Of a network with an encoder and a decoder. T5 has as many layers in its decoder as in its encoder unless the config says. */
-static const char *const encoder_keys[] = {"encoder_layers", "num_encoder_layers", "num_layers",
-                                           "num_hidden_layers"};
+static const char *const encoder_keys[] = {"encoder_layers", "num_encoder_layers", "num_layers"};
+static const char *const hidden_key[] = {
+    "num_hidden_layers"}; /* an encoder's, where both are said */
 static const char *const decoder_keys[] = {"decoder_layers", "num_decoder_layers"};
 /* Words of the config by which layers are of another kind at every so many-th place; the last three are said by layer_types
  * too, which then counts. */
@@ -350,15 +351,22 @@ static cull_status set_stack(cull_ctx *cx, cull_weights_work *w, const cull__nar
     const char *text = cull_checkpoint_config(w->source[w->first]);
     bool decoder = strstr(b->prefix, "decoder");
     int64_t encoder;
-    int times;
+    int times, hidden = 0;
     if (!text || b->kept == b->units) return CULL_OK;
     CULL_TRY(cull__config_number(cx, path, text, encoder_keys + 2, 1, &encoder));
     if (encoder >= 0)
         CULL_TRY(cull__config_add(cx, text, decoder_keys[1], encoder, encoder_keys[2], &text));
-    CULL_TRY(cull__config_set(cx, text, decoder ? decoder_keys : encoder_keys, decoder ? 2 : 4,
+    if (!decoder)
+        CULL_TRY(cull__config_set(cx, text, hidden_key, 1, b->units, b->kept, &text, &hidden));
+    if (hidden > 1)
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s: %d parts of its config say that they have %" PRId64
+                          " layers, and which of them is of '%.160s' is not known",
+                          path, hidden, b->units, b->prefix);
+    CULL_TRY(cull__config_set(cx, text, decoder ? decoder_keys : encoder_keys, decoder ? 2 : 3,
                               b->units, b->kept, &text, &times));
     w->config = text;
-    if (times) return CULL_OK;
+    if (times + hidden) return CULL_OK;
     return cull__fail(cx, CULL_EINPUT,
                       "%s has %" PRId64 " layers in '%.160s', and no %s of the config is that",
                       path, b->units, b->prefix, decoder ? decoder_keys[0] : encoder_keys[0]);
