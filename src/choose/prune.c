@@ -6,9 +6,11 @@
 
 enum { STRIP = 64 }; /* columns that are read together where outputs are columns */
 
+/* Biases are none of what is pruned, of all experts in one tensor neither, nor are masks that are called so (GPT-2's attn.bias). */
 static bool prunable(const cull_tensor *t, const cull__prune_opts *o)
 {
     if (!t->floating || t->ndim < 2 || t->n < o->min_elements || t->n == 0) return false;
+    if (cull__ends(t->name, "bias")) return false;
     switch (t->role) {
     case CULL_ROLE_ATTENTION:
     case CULL_ROLE_FFN:

@@ -274,11 +274,46 @@ static void memory(void **state)
     memory_of(true);
 }
 
+/* What is called a bias stays, whatever its dimensions: GPT-2's causal masks, biases of all experts in one tensor. */
+static void biases(void **state)
+{
+    (void)state;
+    enum { T = 3, MOST = 16 * 16 };
+    static const char *const names[T] = {"h.0.attn.bias", "h.0.attn.c_attn.weight",
+                                         "h.0.mlp.experts.gate_up_proj_bias"};
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_tensor t[T] = {{.ndim = 4, .shape = {1, 1, 16, 16}},
+                        {.ndim = 2, .shape = {8, 16}},
+                        {.ndim = 2, .shape = {4, 16}}};
+    cull_checkpoint_writer *w;
+    cull_checkpoint *ck;
+    cull_weights_report r;
+    float x[MOST];
+    for (int i = 0; i < MOST; i++) x[i] = (float)(i + 1);
+    for (int i = 0; i < T; i++) t[i].name = names[i], t[i].dtype = "F32";
+    ok(cx, cull_checkpoint_create(cx, in_dir("biases.safetensors"), t, T, NULL, &w));
+    for (int i = 0; i < T; i++) {
+        int64_t n = 1;
+        for (int d = 0; d < t[i].ndim; d++) n *= t[i].shape[d];
+        ok(cx, cull_checkpoint_put(cx, w, x, n));
+    }
+    ok(cx, cull_checkpoint_finish(cx, w, CULL_OK));
+    ok(cx, cull_checkpoint_open(cx, in_dir("biases.safetensors"), &ck));
+    cull_weights_problem p = {.model = (const cull_checkpoint *const *)&ck, .models = 1};
+    ok(cx, cull_weights_run(cx, cull_method_find("magnitude", NULL), NULL, &p,
+                            in_dir("pruned.safetensors"), &r));
+    assert_int_equal(r.pruned_of, 8 * 16);
+    assert_int_equal(r.zeroed, 8 * 16 / 2);
+    cull_checkpoint_free(ck);
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scopes),   cmocka_unit_test(roles_and_rules), cmocka_unit_test(n_of_m),
-        cmocka_unit_test(refusals), cmocka_unit_test(memory),          cmocka_unit_test(sparse),
+        cmocka_unit_test(scopes), cmocka_unit_test(roles_and_rules), cmocka_unit_test(n_of_m),
+        cmocka_unit_test(biases), cmocka_unit_test(refusals),        cmocka_unit_test(memory),
+        cmocka_unit_test(sparse),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
