@@ -115,9 +115,13 @@ typedef struct {
     bool extra;   /* b may have more of them */
     bool
         rows; /* embeddings and heads may differ in rows (in bias: numbers): the common ones count */
-    bool shapes;  /* shapes may differ */
-    bool buffers; /* what is not floating may be missing, and of any shape */
+    bool shapes; /* shapes may differ */
+    bool
+        buffers; /* what no training changes (cull_checkpoint_fixed) may be missing, and of any shape */
 } cull_checkpoint_pair_opts;
+/* What a network computes for itself, which some files have and others have not: numbers that are not floating, causal masks,
+ * frequencies of rotary embeddings. */
+CULL_API bool cull_checkpoint_fixed(const cull_tensor *t);
 /* clang-format off */
 #define CULL_CHECKPOINT_PAIR_OPTS {.size = sizeof(cull_checkpoint_pair_opts)}
 /* clang-format on */

@@ -249,7 +249,19 @@ static cull_status use_ties(pairing *p)
     return CULL_OK;
 }
 
-static bool counts(const pairing *p, int64_t i) { return !p->o.buffers || p->a->t[i].floating; }
+bool cull_checkpoint_fixed(const cull_tensor *t)
+{
+    static const char *const mask[] = {".attn.bias", ".attention.bias"};
+    bool fixed =
+        !t->floating || cull__ends(t->name, ".inv_freq") || cull__ends(t->name, ".masked_bias");
+    for (int k = 0; k < 2; k++) fixed |= t->ndim == 4 && cull__ends(t->name, mask[k]);
+    return fixed;
+}
+
+static bool counts(const pairing *p, int64_t i)
+{
+    return !p->o.buffers || !cull_checkpoint_fixed(p->a->t + i);
+}
 
 static cull_status pair(pairing *p)
 {

@@ -123,7 +123,7 @@ static cull_status first_item(cull_ctx *cx, run *r, int64_t *const *pair, int64_
     cull_weights_item *it = &r->w.item[i];
     int64_t *at;
     *it = (cull_weights_item){.t = *cull_checkpoint_at(r->w.source[0], i), .from = i};
-    it->copy = !it->t.floating;
+    it->copy = cull_checkpoint_fixed(&it->t);
     CULL_TRY(CULL_TMP(cx, at, r->w.sources));
     it->at = at;
     for (int s = 0; s < r->w.sources; s++) at[s] = s == 0 ? i : pair[s] ? pair[s][i] : -1;
@@ -187,7 +187,7 @@ static cull_status make_items(cull_ctx *cx, run *r)
     if (!(r->fns->needs & CULL_WEIGHTS_OWN_NAMES) && !r->w.planning) tell_extra(cx, r);
     CULL_TRY(cull__weights_words(cx, &r->w));
     for (int64_t i = 0; i < r->w.items; i++)
-        if (p->dtype && r->w.item[i].t.floating) r->w.item[i].t.dtype = p->dtype;
+        if (p->dtype && !r->w.item[i].copy) r->w.item[i].t.dtype = p->dtype;
     if (r->fns->items) CULL_TRY(r->fns->items(cx, &r->w));
     for (int64_t i = 0; i < r->w.items; i++) {
         cull_tensor *t = &r->w.item[i].t;

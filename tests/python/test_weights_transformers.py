@@ -192,6 +192,20 @@ def test_turned(network, command, tmp_path):
     assert ((w.reshape(8, 4, 128) != 0).sum(1) == 2).all()
 
 
+def test_masks(network, command, tmp_path):
+    """Older files hold causal masks, which newer ones lack: they are the base's, and nothing is asked of the others."""
+    folder, model = network("gpt2")
+    (tmp_path / "old").mkdir()
+    numbers = st.load_file(folder / "model.safetensors")
+    mask = torch.ones(64, 64).tril().reshape(1, 1, 64, 64)
+    st.save_file(numbers | {f"transformer.h.{k}.attn.bias": mask.clone() for k in range(2)}, tmp_path / "old" / "model.safetensors")
+    (tmp_path / "old" / "config.json").write_bytes((folder / "config.json").read_bytes())
+    command("weights", "ties", "-q", "--base", tmp_path / "old", "--dtype", "bf16", folder, folder, "-o", tmp_path / "out")
+    out = st.load_file(tmp_path / "out" / "model.safetensors")
+    assert torch.equal(out["transformer.h.1.attn.bias"], mask)
+    assert out["transformer.wte.weight"].dtype == torch.bfloat16
+
+
 def test_words_of_two_sizes(network, command, tmp_path):
     """Common rows: the config says how many words are left."""
     folder, model = network("llama")

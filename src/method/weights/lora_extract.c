@@ -241,7 +241,7 @@ static cull_status same(cull_ctx *cx, const cull_weights_work *w, const cull_wei
                         bool *out)
 {
     float *x, *y;
-    *out = it->at[1] < 0;
+    *out = it->at[1] < 0 || it->copy;
     if (*out || w->planning || !it->t.floating) return CULL_OK;
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, x, CULL_WEIGHTS_BLOCK));
