@@ -48,10 +48,10 @@ static const char *const places[] = {"mlp_only_layers", "moe_layers", "full_attn
 enum { PLACES = sizeof places / sizeof *places };
 enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
 
-/* Of a network with an encoder and a decoder. T5 has as many layers in its decoder as in its encoder unless the config says. */
+/* Of a network with an encoder and a decoder, where num_hidden_layers is the encoder's. T5 has as many layers in its decoder as
+ * in its encoder unless the config says. */
 static const char *const encoder_keys[] = {"encoder_layers", "num_encoder_layers", "num_layers"};
-static const char *const hidden_key[] = {
-    "num_hidden_layers"}; /* an encoder's, where both are said */
+static const char *const hidden_key[] = {"num_hidden_layers"};
 static const char *const decoder_keys[] = {"decoder_layers", "num_decoder_layers"};
 /* Words of the config by which layers are of another kind at every so many-th place; the last three are said by layer_types
  * too, which then counts. */
@@ -333,11 +333,9 @@ static cull_status set_stages(cull_ctx *cx, const cull__narrow_block *b, const i
     CULL_TRY(CULL_TMP(cx, stage, b->units + 1));
     for (int64_t i = 0; i <= b->units; i++) {
         keep[i] = i <= b->kept;
-        stage[i] = i && number[i - 1] >= 0 ? number[i - 1] + 1
-                   : i && i < b->units     ? -1
-                   : i                     ? b->kept
-                                           : 0;
+        stage[i] = i && number[i - 1] < 0 ? -1 : i ? number[i - 1] + 1 : 0;
     }
+    stage[b->units] = b->kept; /* what the last layer gives is what the last that is left gives */
     CULL_TRY(cull__config_list(cx, *text, "stage_names", keep, b->units + 1, text));
     if (strlen(*text) == was) return CULL_OK;
     CULL_TRY(cull__config_places(cx, *text, "out_indices", stage, b->units + 1, text));
