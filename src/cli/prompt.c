@@ -267,6 +267,19 @@ static void say_scores(const work *w)
     say_score("optimism", &r->optimism);
 }
 
+/* The prompt has no exemplars, and was to have some. */
+static const char *why_none(const cull_prompt_result *r)
+{
+    bool tried = false;
+    for (int64_t i = 0; i < r->tried; i++) tried |= r->trail[i].k > 0;
+    if (!r->candidates)
+        return "no answer was right, so that there are no exemplars; --shows targets has the "
+               "targets instead";
+    if (tried) return "no set of exemplars did better than none";
+    return r->val.mean >= 1 ? "all answers were right without exemplars"
+                            : "the budget lasted for no set of exemplars";
+}
+
 static void say_end(work *w)
 {
     cli *c = w->c;
@@ -276,19 +289,16 @@ static void say_end(work *w)
     char test[64] = "";
     if (r->test_calls) snprintf(test, sizeof test, "; the test took %" PRId64, r->test_calls);
     talk(c,
-         "%" PRId64 " prompts tried in %" PRId64 " calls, %" PRId64
+         "%" PRId64 " prompt%s tried in %" PRId64 " calls, %" PRId64
          " of them for the instruction%s",
-         r->tried, r->calls, r->instruction_calls, test);
+         r->tried, r->tried == 1 ? "" : "s", r->calls, r->instruction_calls, test);
     if (w->t.cache)
         talk(c, "%" PRId64 " calls were made, %" PRId64 " answers were in %s", n.made, n.cached,
              w->t.cache);
     if (n.failed)
         talk(c, "%" PRId64 " calls failed and count as wrong answers; the last: %s", n.failed,
              n.last);
-    if (!r->k && w->o.strategy != CULL_PROMPT_NONE)
-        talk(c, r->candidates ? "no set of exemplars did better than none"
-                              : "no answer was right, so that there are no exemplars; --shows "
-                                "targets has the targets instead");
+    if (!r->k && w->o.strategy != CULL_PROMPT_NONE) talk(c, "%s", why_none(r));
     if (!w->test.n)
         talk(c, "the choice was made on the validation rows, which is luck in part; --test FILE "
                 "says what it scores on others");

@@ -46,5 +46,13 @@ cull prompt search val.jsonl --k 25 --shows targets -- ./llm.sh
 cull prompt search val.jsonl --template told.txt -- ./llm.sh
 cull prompt search val.jsonl --cache val.jsonl -- ./llm.sh
 cull prompt search val.jsonl -o best.html -- ./llm.sh
+# a prompt without exemplars, and why
+printf '{"input":"a","target":"yes"}\n{"input":"b","target":"yes"}\n' >easy.jsonl
+printf '{"input":"a","target":"yes"}\n{"input":"b","target":"no"}\n' >half.jsonl
+cull prompt search easy.jsonl -- sh -c 'cat >/dev/null; echo yes'
+cull prompt search half.jsonl --budget 1 -- sh -c 'cat >/dev/null; echo yes'
+cull prompt search half.jsonl --budget 3 -- sh -c 'cat >/dev/null; echo yes'
+cull prompt search half.jsonl --budget 3 -- sh -c 'cat >/dev/null; echo maybe'
+# refusals of show
 cull prompt show best.json
 cull prompt show val.jsonl --input 3
