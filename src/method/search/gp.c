@@ -234,11 +234,12 @@ static cull_status gains_of(cull_ctx *cx, const gains *g, const double *x, int64
             out[i] = -violation[i];
         } else if (m == 2) {
             out[i] = chance[i] * cull__gain_volume(g->front, g->fronts, g->ref, mi, si);
+        } else if (!g->several) {
+            out[i] = chance[i] * cull__gain_below(g->best, *mi, *si);
         } else {
             cull__gain_three(g->best, *mi, *si, chance[i], three);
             out[i] = three[0];
-            if (g->several)
-                CULL_TRY(cull__gain_several_add(cx, g->several, x + i * g->v->width, three));
+            CULL_TRY(cull__gain_several_add(cx, g->several, x + i * g->v->width, three));
         }
     }
     return CULL_OK;

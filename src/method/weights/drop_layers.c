@@ -11,6 +11,7 @@
  * Cost      A copy of what stays; by size one pass more.
  * Example   cull weights drop-layers --layers 8 model/ -o shallower/
  */
+#define _GNU_SOURCE
 #include "cull/checkpoint_look.h"
 #include "cull/weights.h"
 #include "repr/checkpoint.h"
@@ -100,13 +101,7 @@ static bool is_of(const cull_tensor *t, const char *prefix)
     return t->layer >= 0 && s.n == strlen(prefix) && !memcmp(s.at, prefix, s.n);
 }
 
-static bool has(stem s, const char *word)
-{
-    size_t n = strlen(word);
-    for (size_t i = 0; i + n <= s.n; i++)
-        if (!memcmp(s.at + i, word, n)) return true;
-    return false;
-}
+static bool has(stem s, const char *word) { return memmem(s.at, s.n, word, strlen(word)); }
 
 /* Whether a manifest has a block that is called so. */
 static bool names(const char *manifest, stem s)
