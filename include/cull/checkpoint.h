@@ -98,8 +98,9 @@ CULL_API cull_status cull_checkpoint_raw(cull_ctx *cx, const cull_checkpoint *ck
                                          int64_t from, int64_t n, void *out) CULL_CHECKED;
 /* Its pages need not stay in this process's memory. They can be read again all the same. */
 CULL_API void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i);
-/* It is read soon: the disk may fetch its first `most` bytes while the caller works on another one. Only advice. */
-CULL_API void cull_checkpoint_ahead(const cull_checkpoint *ck, int64_t i, uint64_t most);
+/* The same, and the system's page cache need not keep them, unless it had most of the file when that was opened: for a pass over
+ * more than memory holds. */
+CULL_API void cull_checkpoint_forget(const cull_checkpoint *ck, int64_t i);
 
 /* ---- two of one network ---- */
 typedef struct {

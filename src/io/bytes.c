@@ -20,7 +20,8 @@ struct owner {
     void *map;
     size_t map_n;
     void *block;
-    int fd; /* of a mapped file that stays open to be read; -1 = none */
+    int fd;      /* of a mapped file that stays open to be read; -1 = none */
+    bool cached; /* most of that file was in the page cache when it was opened */
 };
 
 bool cull__write_all(int fd, const void *p, size_t n)
@@ -185,6 +186,19 @@ bool cull__regular(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Whether the page cache has more than half of a map, by pages that lie evenly. The system may say that it has all. */
+static bool is_cached(const void *at, size_t n)
+{
+    enum { LOOKS = 256 };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (n + page - 1) / page, cached = 0;
+    for (size_t i = 0; i < LOOKS; i++) {
+        unsigned char one = 0;
+        char *p = (char *)(uintptr_t)at + pages * i / LOOKS * page;
+        cached += mincore(p, page, &one) == 0 && (one & 1);
+    }
+    return cached > LOOKS / 2;
+}
+
 /* A file's descriptor, kept for reads from front to back, as long as half of those that a process may have are free. */
 static void keep(const cull__bytes *b, int fd)
 {
@@ -196,6 +210,7 @@ static void keep(const cull__bytes *b, int fd)
     }
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     w->fd = fd;
+    w->cached = is_cached(w->map, w->map_n);
 }
 
 static cull_status open_plain(cull_ctx *cx, const char *path, bool to_read, cull__bytes *out)
@@ -293,13 +308,10 @@ void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n)
     if (lo < hi) (void)madvise((char *)w->map + lo, hi - lo, MADV_DONTNEED);
 }
 
-void cull__bytes_ahead(const cull__bytes *b, size_t at, size_t n)
+void cull__bytes_forget(const cull__bytes *b, size_t at, size_t n)
 {
-    enum { PIECE = 128 << 10 }; /* more at once is cut to the disk's own reading ahead */
     const struct owner *w = b->mem_;
-    if (!w || w->fd < 0) return;
-    for (size_t end = at + n, k; at < end; at += k) {
-        k = end - at < PIECE ? end - at : PIECE;
-        (void)posix_fadvise(w->fd, (off_t)at, (off_t)k, POSIX_FADV_WILLNEED);
-    }
+    cull__bytes_drop(b, at, n);
+    if (w && w->fd >= 0 && !w->cached)
+        (void)posix_fadvise(w->fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
 }

@@ -49,8 +49,8 @@ cull_status cull__bytes_read(cull_ctx *cx, const cull__bytes *b, const char *pat
 void cull__bytes_close(cull__bytes *b);
 /* Bytes [at, at + n) need not stay in memory where they are mapped; they can be read again all the same. */
 void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n);
-/* They are read soon: the disk may fetch them meanwhile. Of what stays open to be read. */
-void cull__bytes_ahead(const cull__bytes *b, size_t at, size_t n);
+/* Nor in the page cache, where less than half of the file was when cull__bytes_open_regular opened it. */
+void cull__bytes_forget(const cull__bytes *b, size_t at, size_t n);
 /* An unlinked file in tmpdir, open for reading and writing; close(2) removes it. */
 cull_status cull__spool_new(cull_ctx *cx, int *fd);
 /* All of a file that is open, mapped. */

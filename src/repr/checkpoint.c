@@ -153,35 +153,30 @@ cull_status cull_checkpoint_read_sound(cull_ctx *cx, const cull_checkpoint *ck, 
 
 typedef void advice(const cull__bytes *b, size_t at, size_t n);
 
-/* About n bytes of a file, at most the first `most` of them. */
-static void advise_part(const cull__bytes *b, const unsigned char *at, uint64_t n, uint64_t most,
-                        advice *give)
+/* About n bytes of a file. */
+static void advise_part(const cull__bytes *b, const unsigned char *at, uint64_t n, advice *give)
 {
     if (at < b->at || at >= b->at + b->n) return; /* a member that was expanded */
-    give(b, (size_t)(at - b->at), (size_t)(n < most ? n : most));
+    give(b, (size_t)(at - b->at), (size_t)n);
 }
 
-static void advise(const cull_checkpoint *ck, int64_t i, uint64_t most, advice *give)
+static void advise(const cull_checkpoint *ck, int64_t i, advice *give)
 {
     const cull_tensor *t = ck->t + i;
     const cull__checkpoint_packed *p = ck->packed ? ck->packed + i : NULL;
     if (ck->at[i]) {
-        advise_part(&ck->file[t->file].bytes, ck->at[i], t->bytes, most, give);
+        advise_part(&ck->file[t->file].bytes, ck->at[i], t->bytes, give);
         return;
     }
     for (int k = 0; p && k < CULL__PACK_PARTS; k++)
-        if (p->p.part[k])
-            advise_part(&ck->file[p->file[k]].bytes, p->p.part[k], p->len[k], most, give);
+        if (p->p.part[k]) advise_part(&ck->file[p->file[k]].bytes, p->p.part[k], p->len[k], give);
 }
 
-void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i)
-{
-    advise(ck, i, UINT64_MAX, cull__bytes_drop);
-}
+void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i) { advise(ck, i, cull__bytes_drop); }
 
-void cull_checkpoint_ahead(const cull_checkpoint *ck, int64_t i, uint64_t most)
+void cull_checkpoint_forget(const cull_checkpoint *ck, int64_t i)
 {
-    advise(ck, i, most, cull__bytes_ahead);
+    advise(ck, i, cull__bytes_forget);
 }
 
 cull_status cull__checkpoint_keep(cull_checkpoint *ck, const char *s, size_t n, const char **out)

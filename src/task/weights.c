@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     cull_weights_work w;
@@ -16,9 +17,9 @@ typedef struct {
     cull_packer *packer;
     _Atomic int64_t zeroed; /* numbers that a method's keep left out */
     void *state;
-    int64_t cap;   /* of items */
-    double done;   /* bytes written so far */
-    double passes; /* over each item before the one that makes it */
+    int64_t cap; /* of items */
+    double done; /* bytes written so far */
+    bool forget; /* what is read and written is too much for the page cache to serve another run */
     cull_weights_report report;
 } run;
 
@@ -248,12 +249,11 @@ static void expect(const cull_ctx *cx, run *r)
 {
     cull_weights_report *p = &r->report;
     uint64_t own = 0;
-    double passes = 0;
+    double passes = 0, once = 0;
     int64_t most = 0;
     bool sparse = r->w.problem->sparse; /* counted before it is packed */
     int threads = cull_ctx_threads(cx);
     if (r->fns->plan) r->fns->plan(&r->w, threads, &own, &passes);
-    r->passes = passes;
     p->tensors = r->w.items;
     for (int64_t i = 0; i < r->w.items; i++) {
         const cull_weights_item *it = &r->w.item[i];
@@ -261,6 +261,7 @@ static void expect(const cull_ctx *cx, run *r)
         p->computed += !it->copy;
         if (r->fns->keep && !it->copy) p->pruned_of += it->t.n;
         p->written += it->t.bytes;
+        once += reads + (double)it->t.bytes;
         p->read += (uint64_t)(reads * (1 + sparse + (it->copy ? 0 : passes)));
         most = it->t.n > most ? it->t.n : most;
     }
@@ -268,6 +269,8 @@ static void expect(const cull_ctx *cx, run *r)
     uint64_t block = (uint64_t)CULL_WEIGHTS_BLOCK * sizeof(float) * (uint64_t)(r->w.sources + 3);
     p->held = cull_ctx_held(cx) + own + block * (uint64_t)threads;
     if (sparse) p->held += cull_packer_bytes(most, threads);
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    r->forget = !sparse && once > memory / 2; /* (packing reads again) */
 }
 
 /* ---- the run ---- */
@@ -419,20 +422,29 @@ static cull_status one(cull_ctx *cx, run *r, int64_t i)
     return s;
 }
 
+/* What an item was made of is not read again. */
+static void leave(const run *r, const cull_weights_item *it)
+{
+    for (int s = 0; s < r->w.sources; s++) {
+        if (!it->at || it->at[s] < 0) continue;
+        if (r->forget)
+            cull_checkpoint_forget(r->w.source[s], it->at[s]);
+        else
+            cull_checkpoint_done(r->w.source[s], it->at[s]);
+    }
+}
+
 static cull_status all(cull_ctx *cx, run *r)
 {
     double total = (double)r->report.written;
-    cull__ahead next = {0};
     for (int64_t i = 0; i < r->w.items; i++) {
         const cull_weights_item *it = &r->w.item[i];
         cull__span(cx, r->done, r->done + (double)it->t.bytes, total);
         cull_status s = cull__tick(cx, 0, 1);
-        if (s == CULL_OK && r->passes > 0) s = cull__ahead_of(cx, &r->w, i, &next);
         if (s == CULL_OK) s = one(cx, r, i);
         cull__span(cx, 0, 0, 0);
         CULL_TRY(s);
-        for (int k = 0; k < r->w.sources; k++)
-            if (it->at && it->at[k] >= 0) cull_checkpoint_done(r->w.source[k], it->at[k]);
+        leave(r, it);
         r->done += (double)it->t.bytes;
     }
     return r->fns->end ? r->fns->end(cx, &r->w, r->state) : CULL_OK;
@@ -449,7 +461,7 @@ static cull_status write_packed(cull_ctx *cx, run *r, const char *path,
     return s;
 }
 
-static cull_status write(cull_ctx *cx, run *r, const char *path)
+static cull_status write_out(cull_ctx *cx, run *r, const char *path)
 {
     char made[96];
     const char *format = cull_checkpoint_meta(r->w.source[0], "format");
@@ -491,7 +503,7 @@ static cull_status work(cull_ctx *cx, run *r, const char *path)
         CULL_TRY(s);
     }
     const char *was = cull__phase(cx, "writing");
-    cull_status s = write(cx, r, path);
+    cull_status s = write_out(cx, r, path);
     cull__phase(cx, was);
     r->report.zeroed = r->zeroed;
     return s;

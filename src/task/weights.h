@@ -23,15 +23,6 @@ cull_status cull__weights_made(cull_ctx *cx, const cull_weights_work *w,
                                const cull_weights_item *it, int64_t from, const float *x,
                                int64_t n);
 
-/* ---- reading ahead (weights_ahead.c) ---- */
-typedef struct {
-    int64_t next;     /* the first item that the disk was not told of; 0 at first */
-    uint64_t fetched; /* bytes of those before it that are not begun */
-} cull__ahead;
-/* Item i is begun: the disk may fetch what comes next. A method that reads an item once needs none of that: it reads from front to
- * back as the system foresees. */
-cull_status cull__ahead_of(cull_ctx *cx, const cull_weights_work *w, int64_t i, cull__ahead *a);
-
 /* ---- rules (weights_rules.c) ---- */
 typedef struct cull__rules cull__rules;
 /* The rules of p, read and checked; opts counts where none does. *out is freed whatever is returned. */
