@@ -40,13 +40,16 @@ typedef struct {
 } tally;
 int search_tally(cli *c, cull_study *st, tally *out);
 const char *search_span(double seconds, char buf[40]); /* "3:05", "12:05 h" */
-/* Trials of the best points; free(*idx). */
+/* Trials of the best points, in order of the first objective; free(*idx). */
 int search_best(cli *c, cull_study *st, int64_t **idx, int64_t *n);
 void search_count(search *s); /* `ended` and `failed`, those of other processes among them */
 void search_progress(void *user, char *text, size_t size);               /* the line */
 void search_told(void *user, const cull_study *st, const cull_trial *t); /* after each trial */
 int say_best(cli *c, cull_study *st);                                    /* as text, on stdout */
 int say_best_json(cli *c, cull_study *st);
+/* What an object of JSON about a study begins with, and what it ends with. */
+void say_tally_json(cull_study *st, const tally *t);
+int say_points_json(cli *c, cull_study *st, const int64_t *idx, int64_t n);
 /* Whether -o and --log can be written; and to write them. */
 int check_outputs(cli *c);
 int write_outputs(cli *c, cull_study *st);

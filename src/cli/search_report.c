@@ -27,12 +27,37 @@ int search_tally(cli *c, cull_study *st, tally *out)
     return DONE;
 }
 
+static int by_first(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return x[0] < y[0] ? -1 : x[0] > y[0] ? 1 : x[1] < y[1] ? -1 : x[1] > y[1];
+}
+
+static int sort_best(cli *c, cull_study *st, int64_t *idx, int64_t n)
+{
+    const cull_search_problem *p = cull_study_problem(st);
+    double(*key)[2] = calloc((size_t)n + 1, sizeof *key);
+    cull_trial t;
+    if (!key) return fail(c, FAILED, "out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        bool known = cull_study_trial(st, idx[i], &t) == CULL_OK;
+        double v = known ? t.mean[0] : 0;
+        key[i][0] = p->objective[0].maximize ? -v : v;
+        key[i][1] = (double)idx[i];
+    }
+    qsort(key, (size_t)n, sizeof *key, by_first);
+    for (int64_t i = 0; i < n; i++) idx[i] = (int64_t)key[i][1];
+    free(key);
+    return DONE;
+}
+
 int search_best(cli *c, cull_study *st, int64_t **idx, int64_t *n)
 {
     *n = 0;
     *idx = calloc((size_t)cull_study_trials(st) + 1, sizeof **idx);
     if (!*idx) return fail(c, FAILED, "out of memory");
     int rc = check(c, cull_study_best(st, *idx, n));
+    if (rc == DONE) rc = sort_best(c, st, *idx, *n);
     if (rc == DONE) return DONE;
     free(*idx);
     *idx = NULL;
@@ -135,31 +160,6 @@ static int point_text(cli *c, const cull_search_problem *p, const double *x, cha
     return check(c, cull_space_format(c->cx, p->space, x, out));
 }
 
-static int by_first(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return x[0] < y[0] ? -1 : x[0] > y[0] ? 1 : x[1] < y[1] ? -1 : x[1] > y[1];
-}
-
-/* In order of the first objective, best first. */
-static int sort_best(cli *c, cull_study *st, int64_t *idx, int64_t n)
-{
-    const cull_search_problem *p = cull_study_problem(st);
-    double(*key)[2] = calloc((size_t)n + 1, sizeof *key);
-    cull_trial t;
-    if (!key) return fail(c, FAILED, "out of memory");
-    for (int64_t i = 0; i < n; i++) {
-        bool known = cull_study_trial(st, idx[i], &t) == CULL_OK;
-        double v = known ? t.mean[0] : 0;
-        key[i][0] = p->objective[0].maximize ? -v : v;
-        key[i][1] = (double)idx[i];
-    }
-    qsort(key, (size_t)n, sizeof *key, by_first);
-    for (int64_t i = 0; i < n; i++) idx[i] = (int64_t)key[i][1];
-    free(key);
-    return DONE;
-}
-
 static int say_row(cli *c, cull_study *st, int64_t number)
 {
     const cull_search_problem *p = cull_study_problem(st);
@@ -192,7 +192,6 @@ static int say_rows(cli *c, cull_study *st, int64_t *idx, int64_t n)
         puts("no trial has a result yet");
         return DONE;
     }
-    TRY(sort_best(c, st, idx, n));
     printf("%6s", "trial");
     for (int i = 0; i < p->objectives; i++) printf("  %*.*s", WIDE, WIDE, p->objective[i].name);
     for (int i = 0; i < p->constraints; i++) printf("  %*.*s", WIDE, WIDE, p->constraint[i]);
@@ -260,23 +259,33 @@ static void json_trial(const cull_search_problem *p, const cull_trial *t, bool f
     fputs("}}", stdout);
 }
 
+void say_tally_json(cull_study *st, const tally *t)
+{
+    printf("{\"trials\":%" PRId64 ",\"paid\":%" PRId64, cull_study_trials(st), cull_study_paid(st));
+    for (int k = 0; k <= CULL_TRIAL_LOST; k++)
+        printf(",\"%s\":%" PRId64, cull_trial_state_name((cull_trial_state)k), t->n[k]);
+}
+
+int say_points_json(cli *c, cull_study *st, const int64_t *idx, int64_t n)
+{
+    cull_trial t;
+    fputs(",\"best\":[\n", stdout);
+    for (int64_t i = 0; i < n; i++) {
+        TRY(check(c, cull_study_trial(st, idx[i], &t)));
+        json_trial(cull_study_problem(st), &t, !i);
+    }
+    puts("]}");
+    return DONE;
+}
+
 int say_best_json(cli *c, cull_study *st)
 {
     int64_t *idx, n;
     tally all;
-    cull_trial t;
     TRY(search_tally(c, st, &all));
     TRY(search_best(c, st, &idx, &n));
-    int rc = sort_best(c, st, idx, n);
-    printf("{\"trials\":%" PRId64 ",\"paid\":%" PRId64, cull_study_trials(st), cull_study_paid(st));
-    for (int k = 0; k <= CULL_TRIAL_LOST; k++)
-        printf(",\"%s\":%" PRId64, cull_trial_state_name((cull_trial_state)k), all.n[k]);
-    fputs(",\"best\":[\n", stdout);
-    for (int64_t i = 0; rc == DONE && i < n; i++) {
-        rc = check(c, cull_study_trial(st, idx[i], &t));
-        if (rc == DONE) json_trial(cull_study_problem(st), &t, !i);
-    }
-    puts("]}");
+    say_tally_json(st, &all);
+    int rc = say_points_json(c, st, idx, n);
     free(idx);
     return rc;
 }
@@ -328,7 +337,7 @@ int write_outputs(cli *c, cull_study *st)
     const char *log = value_of(c, "log", NULL);
     if (c->outs) {
         TRY(search_best(c, st, &idx, &n));
-        int rc = sort_best(c, st, idx, n);
+        int rc = DONE;
         for (int i = 0; rc == DONE && i < c->outs; i++)
             rc = is_page(c->out[i]) ? write_page(c, st, c->out[i])
                                     : check(c, cull_study_write(c->cx, st, idx, n, c->out[i]));

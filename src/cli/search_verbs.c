@@ -23,13 +23,13 @@ static void say_running(const cull_running *r, int64_t n)
     if (n > SHOWN) printf("             ... and %" PRId64 " more\n", n - SHOWN);
 }
 
-static void say_status_json(cull_study *st, const tally *t, int64_t waiting, const cull_running *r,
-                            int64_t n)
+static int say_status_json(cli *c, cull_study *st, const tally *t, int64_t waiting,
+                           const cull_running *r, int64_t n)
 {
     const cull_search_problem *p = cull_study_problem(st);
-    printf("{\"trials\":%" PRId64 ",\"paid\":%" PRId64, cull_study_trials(st), cull_study_paid(st));
-    for (int k = 0; k <= CULL_TRIAL_LOST; k++)
-        printf(",\"%s\":%" PRId64, cull_trial_state_name((cull_trial_state)k), t->n[k]);
+    int64_t *idx, bests;
+    TRY(search_best(c, st, &idx, &bests));
+    say_tally_json(st, t);
     printf(",\"waiting\":%" PRId64 ",\"stop\":%s,\"seconds\":", waiting,
            cull_study_stopped(st) ? "true" : "false");
     say_json_number(stdout, t->last);
@@ -46,7 +46,10 @@ static void say_status_json(cull_study *st, const tally *t, int64_t waiting, con
         say_json_number(stdout, r[i].seconds);
         printf(",\"silent\":%s}", r[i].silent ? "true" : "false");
     }
-    puts("]}");
+    putchar(']');
+    int rc = say_points_json(c, st, idx, bests);
+    free(idx);
+    return rc;
 }
 
 /* A store keeps no budget: it is the command's, and may be another one each time. */
@@ -73,10 +76,7 @@ static int status(cli *c, cull_study *st)
     TRY(check(c, cull_study_running(c->cx, st, r, RUNNING, &n)));
     int64_t shown = n < RUNNING ? n : RUNNING, over = 0, waiting = t.n[CULL_TRIAL_RUNNING] - n;
     t.n[CULL_TRIAL_RUNNING] = n;
-    if (c->json) {
-        say_status_json(st, &t, waiting, r, shown);
-        return DONE;
-    }
+    if (c->json) return say_status_json(c, st, &t, waiting, r, shown);
     printf("trials       %" PRId64, cull_study_trials(st));
     for (int k = 0; k <= CULL_TRIAL_LOST; k++) {
         if (k) over += t.n[k];
