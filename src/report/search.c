@@ -38,6 +38,9 @@ static int64_t failures(const cull__search *v)
     return v->tally[CULL_TRIAL_FAILED] + v->tally[CULL_TRIAL_TIMEOUT] + v->tally[CULL_TRIAL_LOST];
 }
 
+/* One that keeps constraints is among the best if there is any. */
+static bool feasible(const cull__search *v) { return !(v->bad[v->best[0]] > 0); }
+
 static void head(cull_buf *b, const cull__search *v)
 {
     char n[32], of[64];
@@ -57,10 +60,12 @@ static void head(cull_buf *b, const cull__search *v)
     add(b, "</p>\n<div class=\"cards\">\n");
     if (v->bests && v->m == 1) {
         char name[80];
-        snprintf(name, sizeof name, "%.60s, the best", v->p->objective[0].name);
+        snprintf(name, sizeof name, "%.40s, %s", v->p->objective[0].name,
+                 feasible(v) ? "the best" : "constraints broken least");
         card(b, six(v->mean[v->best[0]], n), name);
     } else if (v->bests)
-        card(b, cull__count(v->bests, n), "trials that nothing dominates");
+        card(b, cull__count(v->bests, n),
+             feasible(v) ? "trials that nothing dominates" : "trials that break constraints least");
     card(b, cull__count(v->tally[CULL_TRIAL_DONE], n), "done");
     if (v->tally[CULL_TRIAL_STOPPED])
         card(b, cull__count(v->tally[CULL_TRIAL_STOPPED], n), "stopped on the way");
@@ -113,6 +118,25 @@ static void best_point(cull_buf *b, const cull__search *v)
     add(b, "</tbody></table>\n");
 }
 
+static cull_status say_broken(cull_ctx *cx, cull_buf *b, const cull__search *v)
+{
+    cull_trial t;
+    char by[32];
+    CULL_TRY(cull_study_trial(v->r->study, v->best[0], &t));
+    cull__buf_printf(b,
+                     "<p>No trial keeps all constraints; shown is what breaks them least: trial "
+                     "%" PRId64,
+                     t.number);
+    for (int k = 0; k < v->p->constraints; k++) {
+        if (t.violation[k] <= 0) continue;
+        add(b, ", ");
+        cull__add_html(b, v->p->constraint[k]);
+        cull__buf_printf(b, " by %s", six(t.violation[k], by));
+    }
+    add(b, ".</p>\n");
+    return CULL_OK;
+}
+
 static cull_status best(cull_ctx *cx, cull_buf *b, const cull__search *v)
 {
     char n[32];
@@ -122,6 +146,7 @@ static cull_status best(cull_ctx *cx, cull_buf *b, const cull__search *v)
             v->n ? "<p>No trial has come to a result.</p>\n" : "<p>There are no trials yet.</p>\n");
         return CULL_OK;
     }
+    if (!feasible(v)) CULL_TRY(say_broken(cx, b, v));
     add(b, "<div class=\"wide\"><table><thead><tr><th class=\"n\">trial</th>");
     for (int k = 0; k < v->m; k++) heading(b, v->p->objective[k].name);
     for (int k = 0; k < v->p->constraints; k++) heading(b, v->p->constraint[k]);

@@ -218,6 +218,52 @@ static void odd_studies(void **state)
     free(s);
 }
 
+static void told(fixture *f, double value, double size, double depth)
+{
+    cull_trial t;
+    const double v[2] = {value, value}, over[2] = {size, depth};
+    cull_outcome o = CULL_OUTCOME;
+    o.value = v, o.violation = over;
+    ok(f->cx, cull_study_ask(f->study, &t));
+    ok(f->cx, cull_study_tell(f->study, t.number, &o));
+}
+
+/* Where no trial keeps all constraints the page says so, and by how much the nearest breaks which. */
+static void constraints(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"size", "a<c"};
+    static const char sentence[] = "<p>No trial keeps all constraints; shown is what breaks them "
+                                   "least: trial 7, size by 0.25, a&lt;c by 0.125.</p>";
+    for (int m = 1; m <= 2; m++) {
+        fixture f;
+        size_t n;
+        cull_ctx *cx = cull_ctx_new(NULL);
+        ok(cx, begin(&f, cx, text, m));
+        cull_study_free(f.study);
+        f.p.constraint = names;
+        f.p.constraints = 2;
+        ok(cx, cull_study_open(cx, &f.p, cull_method_find("random-search", NULL), NULL, NULL,
+                               &f.study));
+        for (int i = 0; i < 30; i++) told(&f, i, i == 7 ? 0.25 : 1, i == 7 ? 0.125 : -1);
+        ok(cx, write_page(&f));
+        char *s = read_page(&n);
+        sound(s);
+        assert_non_null(strstr(s, sentence));
+        assert_non_null(
+            strstr(s, m > 1 ? "break constraints least<" : "constraints broken least<"));
+        free(s);
+        told(&f, 40, -1, 0);
+        ok(cx, write_page(&f));
+        s = read_page(&n);
+        assert_null(strstr(s, "No trial keeps"));
+        assert_null(strstr(s, "least<"));
+        free(s);
+        end(&f);
+        cull_ctx_free(cx);
+    }
+}
+
 static void stays_small(void **state)
 {
     (void)state;
@@ -268,8 +314,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_objective),  cmocka_unit_test(decided),
         cmocka_unit_test(two_objectives), cmocka_unit_test(odd_studies),
-        cmocka_unit_test(stays_small),    cmocka_unit_test(no_study),
-        cmocka_unit_test(allocations),
+        cmocka_unit_test(constraints),    cmocka_unit_test(stays_small),
+        cmocka_unit_test(no_study),       cmocka_unit_test(allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
