@@ -117,6 +117,8 @@ CULL_API cull_status cull_opts_new(cull_ctx *cx, const cull_method *m, cull_opts
 CULL_API cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name, const char *value);
 /* The value in force, as text that cull_opts_set reads back; NULL when there is no such option. */
 CULL_API const char *cull_opts_get(const cull_opts *o, const char *name, char *buf, size_t size);
+/* Whether it was set, be it to what it is by default; false when there is no such option. */
+CULL_API bool cull_opts_given(const cull_opts *o, const char *name);
 CULL_API const void *cull_opts_raw(const cull_opts *o); /* the method's private struct */
 CULL_API const cull_method *cull_opts_method(const cull_opts *o);
 CULL_API void cull_opts_free(cull_opts *o);

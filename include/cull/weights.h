@@ -126,6 +126,9 @@ typedef struct cull_weights_fns {
     int least, most; /* models beside the base */
     /* Other tensors than those of source[0] as they are: changes, drops, adds items. Called for a plan, too. NULL = no */
     cull_status (*items)(cull_ctx *cx, cull_weights_work *w);
+    /* Why option `name` counts for nothing where these are in force, "N:M is ..."; NULL = it counts. Where it was set, that is
+     * refused. NULL = all always count */
+    const char *(*idle)(const void *opts, const char *name);
     /* Passes over whole models; NULL = none */
     cull_status (*begin)(cull_ctx *cx, const cull_weights_work *w, void **state);
     /* Passes over a tensor; NULL = none */

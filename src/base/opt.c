@@ -8,6 +8,7 @@
 
 struct cull_opts {
     const cull_method *method;
+    uint64_t given; /* bit i: the method's option i was set; no method has 64 */
     _Alignas(16) char raw[];
 };
 
@@ -85,6 +86,12 @@ static cull_status unknown(cull_ctx *cx, const cull_method *m, const char *name)
                       n ? "; its first is " : "; it has none", n ? names[0] : "");
 }
 
+static void take(cull_opts *o, const cull_opt *r, double v)
+{
+    put(o, r, v);
+    o->given |= (uint64_t)1 << (r - o->method->opts);
+}
+
 cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name, const char *value)
 {
     const cull_opt *r = row(o->method, name);
@@ -97,7 +104,7 @@ cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name, const ch
         char c[64];
         for (int i = 0; choice(r->choices, i, c, sizeof c); i++) {
             if (!cull__same_name(c, value)) continue;
-            put(o, r, i);
+            take(o, r, i);
             return CULL_OK;
         }
         return cull__fail(cx, CULL_EOPTION, "%s: %s '%s' is none of %s", slug, r->name, q,
@@ -111,7 +118,7 @@ cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name, const ch
         if (!yes && !no)
             return cull__fail(cx, CULL_EOPTION, "%s: %s '%s' is neither true nor false", slug,
                               r->name, q);
-        put(o, r, yes);
+        take(o, r, yes);
         return CULL_OK;
     }
     char lo[32], hi[32];
@@ -124,8 +131,14 @@ cull_status cull_opts_set(cull_ctx *cx, cull_opts *o, const char *name, const ch
     if (v < r->lo || v > r->hi)
         return cull__fail(cx, CULL_EOPTION, "%s: %s %s is outside %s to %s", slug, r->name, q, lo,
                           hi);
-    put(o, r, v);
+    take(o, r, v);
     return CULL_OK;
+}
+
+bool cull_opts_given(const cull_opts *o, const char *name)
+{
+    const cull_opt *r = row(o->method, name);
+    return r && (o->given >> (r - o->method->opts) & 1);
 }
 
 const char *cull_opts_get(const cull_opts *o, const char *name, char *buf, size_t size)

@@ -42,6 +42,13 @@ static cull_status nm_check(cull_ctx *cx, const char *method, int64_t n, int64_t
                       method, (long long)n, (long long)m, CULL__NM);
 }
 
+const char *cull__prune_idle(const void *opts, const char *name)
+{
+    const cull__prune_opts *o = opts;
+    if (o->m == 0 || !cull__same_name(name, "sparsity")) return NULL;
+    return "n of each m stay, whatever the share; n=0 and m=0 prune by sparsity";
+}
+
 cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method)
 {
     int64_t pruned = 0;

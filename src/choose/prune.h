@@ -24,6 +24,8 @@ typedef struct {
     CULL_OPT_BOOL(cull__prune_opts, with_heads, false, "layers that give the outputs too"), \
     CULL_OPT_BOOL(cull__prune_opts, with_others, false, "tensors whose names say nothing, and routers, too")
 /* clang-format on */
+/* idle of cull_weights_fns: with N:M no share counts. */
+const char *cull__prune_idle(const void *opts, const char *name);
 /* Items that are not pruned become copies. EOPTION: n of m cannot be; EINPUT: nothing is pruned. */
 cull_status cull__prune_items(cull_ctx *cx, cull_weights_work *w, const char *method);
 

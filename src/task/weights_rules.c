@@ -152,6 +152,26 @@ static cull_status read_rule(cull_ctx *cx, rule *r, int models, cull_opts *try, 
     return CULL_OK;
 }
 
+/* ---- what counts for nothing ---- */
+
+/* An option that was set here, in a rule (NULL = for all tensors), beside what is in force now. */
+static cull_status counts_at_all(cull_ctx *cx, const cull_opts *o, const rule *r, const char *name)
+{
+    const cull_method *m = cull_opts_method(o);
+    const cull_weights_fns *f = m->run.weights;
+    const char *why = f->idle ? f->idle(cull_opts_raw(o), name) : NULL;
+    if (!why) return CULL_OK;
+    return cull__fail(cx, CULL_EOPTION, "%s%s%s %s counts for nothing: %s", r ? "rule '" : m->slug,
+                      r ? r->text : "", r ? "':" : ":", name, why);
+}
+
+static cull_status given_count(cull_ctx *cx, const cull_opts *o)
+{
+    for (const cull_opt *k = o ? cull_opts_method(o)->opts : NULL; k && k->name; k++)
+        if (cull_opts_given(o, k->name)) CULL_TRY(counts_at_all(cx, o, NULL, k->name));
+    return CULL_OK;
+}
+
 /* ---- all of them ---- */
 cull_status cull__rules_new(cull_ctx *cx, const cull_method *m, const cull_opts *opts,
                             const cull_weights_problem *p, cull__rules **out)
@@ -168,6 +188,7 @@ cull_status cull__rules_new(cull_ctx *cx, const cull_method *m, const cull_opts 
     for (int i = 0; i < p->rules; i++) bytes += strlen(p->rule[i]) + 1;
     CULL_TRY(CULL_ALLOC(cx, r->rule, p->rules + 1));
     CULL_TRY(CULL_ALLOC(cx, r->text, (int64_t)bytes));
+    CULL_TRY(given_count(cx, opts));
     CULL_TRY(cull_opts_new(cx, m, &try));
     cull_status s = CULL_OK;
     char *at = r->text;
@@ -205,6 +226,13 @@ static bool counts(const rule *r, const cull_tensor *t, int model)
     return true;
 }
 
+static cull_status apply(cull_ctx *cx, const rule *r, cull_opts *o)
+{
+    for (int k = 0; k < r->options; k++) CULL_TRY(cull_opts_set(cx, o, r->name[k], r->value[k]));
+    for (int k = 0; k < r->options; k++) CULL_TRY(counts_at_all(cx, o, r, r->name[k]));
+    return CULL_OK;
+}
+
 /* The options as they were given, then those of the rules in their order. */
 static cull_status make(cull_ctx *cx, cull__rules *r, uint64_t mask, cull_opts **out)
 {
@@ -214,8 +242,7 @@ static cull_status make(cull_ctx *cx, cull__rules *r, uint64_t mask, cull_opts *
         CULL_TRY(cull_opts_set(cx, *out, o->name,
                                cull_opts_get(r->given, o->name, value, sizeof value)));
     for (int i = 0; i < r->rules; i++)
-        for (int k = 0; (mask >> i & 1) && k < r->rule[i].options; k++)
-            CULL_TRY(cull_opts_set(cx, *out, r->rule[i].name[k], r->rule[i].value[k]));
+        if (mask >> i & 1) CULL_TRY(apply(cx, &r->rule[i], *out));
     return CULL_OK;
 }
 

@@ -184,6 +184,18 @@ static void refusals(void **state)
          "n = 4 of m = 4; n of each m stay"},
         {{"magnitude", {"n", "2"}, {0}, NULL}, CULL_EOPTION, "n = 2 of m = 0"},
         {{"magnitude", {"sparsity", "1.5"}, {0}, NULL}, CULL_EOPTION, "sparsity"},
+        {{"magnitude", {"n", "2", "m", "4", "sparsity", ".5"}, {0}, NULL},
+         CULL_EOPTION,
+         "magnitude: sparsity counts for nothing: n of each m stay"},
+        {{"magnitude", {"scope", "global", "n", "2", "m", "4"}, {0}, NULL},
+         CULL_EOPTION,
+         "magnitude: scope counts for nothing"},
+        {{"magnitude", {"n", "2", "m", "4"}, {"role=ffn: sparsity=0"}, NULL},
+         CULL_EOPTION,
+         "rule 'role=ffn: sparsity=0': sparsity counts for nothing"},
+        {{"magnitude", {0}, {"role=ffn: n=2, m=4", "layer=0: sparsity=.3"}, NULL},
+         CULL_EOPTION,
+         "rule 'layer=0: sparsity=.3': sparsity counts for nothing"},
         {{"magnitude", {"min-elements", "100000"}, {0}, NULL}, CULL_EINPUT, "no tensor is pruned"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)

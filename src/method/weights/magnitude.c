@@ -43,6 +43,14 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
     return cull__prune_items(cx, w, "magnitude");
 }
 
+static const char *idle(const void *raw, const char *name)
+{
+    const opts *o = raw;
+    if (o->prune.m > 0 && cull__same_name(name, "scope"))
+        return "n of each m stay, in every output; n=0 and m=0 prune by sparsity";
+    return cull__prune_idle(raw, name);
+}
+
 /* ---- several tensors in one order ---- */
 
 typedef struct {
@@ -219,6 +227,7 @@ static const cull_weights_fns fns = {
     .least = 1,
     .most = 1,
     .items = items,
+    .idle = idle,
     .begin = begin,
     .tensor = tensor,
     .keep = keep,

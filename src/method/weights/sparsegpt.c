@@ -225,6 +225,7 @@ static const cull_weights_fns fns = {
     .least = 1,
     .most = 1,
     .items = items,
+    .idle = cull__prune_idle,
     .tensor = tensor,
     .block = block,
     .plan = plan,
