@@ -154,8 +154,8 @@ static cull_status open_all(cull_ctx *cx, const double *place, cull__density *d)
     return open_side(cx, d, &d->side[CULL__BAD]);
 }
 
-cull_status cull__density_open(cull_ctx *cx, int64_t values, const double *place, double prior,
-                               cull__density **out)
+cull_status cull__density_open(cull_ctx *cx, int64_t values, const double *place,
+                               const double *chance, double prior, cull__density **out)
 {
     cull__density *d;
     *out = NULL;
@@ -163,6 +163,7 @@ cull_status cull__density_open(cull_ctx *cx, int64_t values, const double *place
     d->values = values;
     d->cells = values ? values : BINS;
     d->prior = prior;
+    d->chance = chance;
     cull_status s = open_all(cx, place, d);
     if (s != CULL_OK) {
         cull__density_close(d);
@@ -220,12 +221,19 @@ void cull__density_drop(cull__density *d, cull__side side, double u)
     change(d, side, u, -1);
 }
 
+/* Of a table without an order; prior counts each value as so many trials, on average. */
+static double share_at(const cull__density *d, const cull__density_side *s, int64_t v)
+{
+    double values = (double)d->values, prior = d->prior;
+    if (d->chance) prior *= values * d->chance[v];
+    return (s->count[v] + prior) / ((double)s->n + d->prior * values);
+}
+
 double cull__density_at(cull__density *d, cull__side side, double u)
 {
     const cull__density_side *s = &d->side[side];
     if (!d->values && side == CULL__GOOD) return good_at(d, u);
-    if (d->values && !d->place)
-        return (s->count[(int64_t)u] + d->prior) / ((double)s->n + d->prior * (double)d->values);
+    if (d->values && !d->place) return share_at(d, s, (int64_t)u);
     if (d->values)
         return (fmax(0, s->sum[(int64_t)u]) + d->prior / (double)d->values) /
                ((double)s->n + d->prior);

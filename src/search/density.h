@@ -10,7 +10,7 @@ typedef enum { CULL__GOOD, CULL__BAD, CULL__SIDES } cull__side;
 
 /* Of one parameter: a table over its values, or a line 0..1. Each trial is a kernel, and a flat
  * density beside them counts as `prior` trials.
- * Table: without an order each value has prior 1 / values; with one, kernels are as wide as n^-1/5
+ * Table: without an order each value has prior 1 / values, or its own chance; with one, kernels are as wide as n^-1/5
  * / 5 of the range. Line: kernels of GOOD, of which there are few, reach as far as the farther
  * neighbour (as in Bergstra et al. 2011); those of BAD are of one width that falls with their
  * number to 1/100 of the range, added up in bins. */
@@ -26,6 +26,8 @@ typedef struct {
     int64_t values; /* of a table; 0 = a line */
     int64_t cells;  /* values, or bins */
     double *place;  /* table with an order: values in 0..1, ascending; NULL = without */
+    const double
+        *chance; /* table without one: of each value by itself, of sum 1; NULL = the same */
     double prior;
     cull__density_side side[CULL__SIDES];
     double *at, *width, *height; /* line: GOOD, ascending; its kernels */
@@ -34,10 +36,10 @@ typedef struct {
     double bell[CULL__DENSITY_BELL + 2];
 } cull__density;
 
-/* place (values; copied): where values with an order are; NULL = they have none. values 0: a line.
- * */
-cull_status cull__density_open(cull_ctx *cx, int64_t values, const double *place, double prior,
-                               cull__density **out);
+/* place (values; copied): where values with an order are; NULL = they have none, and each has its `chance` (values; the
+ * caller's) to begin with; NULL = the same. values 0: a line. */
+cull_status cull__density_open(cull_ctx *cx, int64_t values, const double *place,
+                               const double *chance, double prior, cull__density **out);
 void cull__density_close(cull__density *d);
 /* One more trial at u (a place on the line, or a value), or one fewer: by its bits the same u. */
 cull_status cull__density_add(cull_ctx *cx, cull__density *d, cull__side s, double u);

@@ -7,9 +7,11 @@
 enum { VALUES = 32, PLACES = 64 };
 static const double LEAST = 0.01, ROOT_2PI = 2.5066282746310002, FLIP = 0.1;
 
-/* A category's kernel: what its own value has, and each other; logarithms too. values = 0: the parameter is none. */
+/* A category's kernel: what its own value has, and each other; logarithms too. Where values have weights, what its own has
+ * before all share the rest by them. values = 0: the parameter is none. */
 typedef struct {
     int64_t values;
+    const cull_space_param *weighed; /* NULL = all values have the same chance */
     double own, other;
     float log_own, log_other, log_flat;
 } category;
@@ -23,7 +25,7 @@ struct cull__joint {
         table; /* params: logarithms (values + 1, values) of a table's kernels, the flat one last */
     double **chance;          /* and sums of their weights, to draw by */
     category *category;       /* params */
-    double *flat;             /* params: the logarithm of the flat density */
+    double *flat;             /* params: the logarithm of the flat density, weights apart */
     int64_t *values;          /* params: of a table, how many */
     bool *line;               /* params */
     double *span;             /* params: of their scale */
@@ -63,6 +65,8 @@ static bool is_line(const cull_space_param *p) { return p->width == 1 && !cull__
 static double below(double z) { return 0.5 * erfc(-z * 0.70710678118654752); }
 
 /* ---- kernels ---- */
+static float log_of(double density) { return (float)log(fmax(density, 1e-37)); }
+
 static void table_kernel(cull__joint *j, const cull_space_param *p, int i)
 {
     int64_t n = p->n;
@@ -75,7 +79,7 @@ static void table_kernel(cull__joint *j, const cull_space_param *p, int i)
         }
         for (int64_t b = 0; b < n; b++) {
             double w = chance[b] / sum;
-            j->table[i][a * n + b] = (float)log(fmax(w, 1e-37));
+            j->table[i][a * n + b] = log_of(w);
             chance[b] = w + (b ? chance[b - 1] : 0);
         }
     }
@@ -84,10 +88,21 @@ static void table_kernel(cull__joint *j, const cull_space_param *p, int i)
 static void category_kernel(category *c, double prior, double trials)
 {
     double extra = prior / (trials + prior), sum = 1 + (double)c->values * extra;
-    c->own = (1 + extra) / sum;
+    c->own = (c->weighed ? 1 : 1 + extra) / sum;
     c->other = extra / sum;
-    c->log_own = (float)log(fmax(c->own, 1e-37));
-    c->log_other = (float)log(fmax(c->other, 1e-37));
+    c->log_own = log_of(c->own);
+    c->log_other = log_of(c->other);
+}
+
+/* The same with what its weights make of value u. */
+static category weighed_at(const category *c, int64_t u)
+{
+    category at = *c;
+    double flat = c->weighed->weight[u], rest = (1 - c->own) * flat;
+    at.log_own = log_of(c->own + rest);
+    at.log_other = log_of(rest);
+    at.log_flat = log_of(flat);
+    return at;
 }
 
 /* The width goes by n in steps of a quarter, lest every trial change all kernels. */
@@ -130,7 +145,8 @@ static cull_status open_all(cull_ctx *cx, cull__joint *j)
     for (int i = 0; i < j->params; i++) {
         const cull_space_param *p = cull_space_at(j->space, i);
         if (p->kind == CULL_SPACE_CATEGORY)
-            j->category[i] = (category){.values = p->n, .log_flat = (float)j->flat[i]};
+            j->category[i] = (category){
+                .values = p->n, .weighed = p->weight ? p : NULL, .log_flat = (float)j->flat[i]};
         if (p->kind == CULL_SPACE_CATEGORY || !cull__density_table(p)) continue;
         CULL_TRY(CULL_ALLOC(cx, j->table[i], (p->n + 1) * p->n));
         CULL_TRY(CULL_ALLOC(cx, j->chance[i], p->n * p->n));
@@ -264,6 +280,8 @@ void cull__joint_change(const cull_space_param *p, const double *x, cull_rng *r,
 static int64_t draw_category(const category *c, int64_t own, cull_rng *r)
 {
     double u = cull__rng_unit(r), before = (double)own * c->other;
+    if (c->weighed && u < c->own) return own;
+    if (c->weighed) return (int64_t)cull__space_by_chance(c->weighed, (u - c->own) / (1 - c->own));
     if (u < before) return (int64_t)(u / c->other);
     if (u < before + c->own) return own;
     int64_t v = own + 1 + (int64_t)((u - before - c->own) / c->other);
@@ -335,11 +353,12 @@ bool cull__joint_draw(cull__joint *j, cull_rng *r, double *x)
 /* Of each kernel what it has at value u of parameter i, a table or a category. */
 static void look_up(const cull__joint *j, int i, int64_t u, float *restrict out)
 {
-    const category *c = &j->category[i];
+    category c = j->category[i];
     const float *restrict mid = j->unit + i * j->wide, *restrict scale = j->scale + i * j->wide;
-    if (c->values) {
+    if (c.values) {
+        if (c.weighed) c = weighed_at(&c, u);
         for (int64_t t = 0; t < j->n; t++)
-            out[t] = scale[t] == 0 ? c->log_flat : mid[t] == (float)u ? c->log_own : c->log_other;
+            out[t] = scale[t] == 0 ? c.log_flat : mid[t] == (float)u ? c.log_own : c.log_other;
         return;
     }
     const int32_t *restrict cell = j->cell + i * j->wide;
@@ -388,6 +407,12 @@ static void add_param(const cull__joint *j, int i, const double *x, const float 
             if (!isnan(at[k])) add_subset(j, i, x + k * width, j->term + k * j->wide);
 }
 
+static double flat_at(const cull__joint *j, int i, float at)
+{
+    const cull_space_param *p = j->category[i].weighed;
+    return p ? log_of(p->weight[(int64_t)at]) : j->flat[i];
+}
+
 void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t n, double *out)
 {
     int64_t wide = j->wide;
@@ -398,7 +423,7 @@ void cull__joint_log(cull__joint *j, const double *x, const float *unit, int64_t
         float at[CULL__JOINT_BATCH];
         for (int64_t k = 0; k < n; k++) {
             at[k] = unit[k * j->params + i];
-            flat[k] += isnan(at[k]) ? 0 : j->flat[i];
+            flat[k] += isnan(at[k]) ? 0 : flat_at(j, i, at[k]);
         }
         add_param(j, i, x, at, n, rows);
     }

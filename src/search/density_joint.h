@@ -6,8 +6,8 @@
 
 /* A kernel is a product over the parameters that are active: numbers and values with an order have
  * normal kernels of sd n^(-1/(d+4)) / 5 of the range for d parameters, categories stay with most of
- * the weight. A parameter that the trial has not is flat. A flat density counts as `prior` trials.
- * */
+ * the weight, and the rest goes by their chances. A parameter that the trial has not is flat. A flat density counts
+ * as `prior` trials. */
 typedef struct cull__joint cull__joint;
 cull_status cull__joint_open(cull_ctx *cx, const cull_space *space, double prior,
                              cull__joint **out);

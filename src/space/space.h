@@ -31,7 +31,7 @@ cull_status cull__space_draw(cull_ctx *cx, const cull_space *s, cull_rng *r, dou
 bool cull__space_mend(const cull_space *s, cull_rng *r, double *x);
 
 /* y = x with one parameter or more changed: each active one by chance `rate` (0 = 1 / active ones), one at least.
- * Discrete ones take another value, uniformly (ordinals and ints with `near`: a neighbour half the time); reals move by
+ * Discrete ones take another value, uniformly or by weights (ordinals and ints with `near`: a neighbour half the time); reals move by
  * a normal step of `sd` of their range, reflected; subsets exchange an item, or grow or shrink; permutations exchange two
  * places or move one; simplexes are shifted towards a random point. Falls back to a random point after 1000
  * failures of the constraints. */

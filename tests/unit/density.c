@@ -21,7 +21,7 @@ static void lines(void **state)
     cull__density *d;
     enum { N = 301 };
     double at[N];
-    ok(cx, cull__density_open(cx, 0, NULL, 1.5, &d));
+    ok(cx, cull__density_open(cx, 0, NULL, NULL, 1.5, &d));
     for (int i = 0; i < N; i++) {
         at[i] = pow(cull__rng_unit(&r), 3);
         ok(cx, cull__density_add(cx, d, CULL__BAD, at[i]));
@@ -51,7 +51,7 @@ static void good_line(void **state)
     cull__density *d;
     const double at[4] = {0.1, 0.15, 0.45, 0.9}; /* widths: the farther neighbour, 0.5 being one */
     const double width[4] = {1.0 / 6, 0.3, 0.3, 0.4};
-    ok(cx, cull__density_open(cx, 0, NULL, 1, &d));
+    ok(cx, cull__density_open(cx, 0, NULL, NULL, 1, &d));
     for (int i = 3; i >= 0; i--) ok(cx, cull__density_add(cx, d, CULL__GOOD, at[i]));
     ok(cx, cull__density_add(cx, d, CULL__GOOD, 0.7));
     cull__density_drop(d, CULL__GOOD, 0.7);
@@ -79,8 +79,8 @@ static void tables(void **state)
     cull__density *d, *flat;
     const double place[5] = {0.1, 0.3, 0.5, 0.7, 0.9};
     const int value[8] = {4, 4, 3, 4, 2, 4, 3, 1};
-    ok(cx, cull__density_open(cx, 5, place, 2, &d));
-    ok(cx, cull__density_open(cx, 5, NULL, 2, &flat));
+    ok(cx, cull__density_open(cx, 5, place, NULL, 2, &d));
+    ok(cx, cull__density_open(cx, 5, NULL, NULL, 2, &flat));
     for (int i = 0; i < 8; i++) {
         ok(cx, cull__density_add(cx, d, CULL__GOOD, value[i]));
         ok(cx, cull__density_add(cx, flat, CULL__GOOD, value[i]));
@@ -291,6 +291,64 @@ static void joint(void **state)
     cull_ctx_free(cx);
 }
 
+/* Values with weights: the flat density has them, and what a kernel gives away goes by them; so do draws. */
+static void weights(void **state)
+{
+    (void)state;
+    enum { DRAWS = 20000 };
+    cull_ctx *cx = cull_ctx_new(NULL);
+    cull_space *sp;
+    const double w[3] = {0.7, 0.2, 0.1};
+    const char text[] = "b = or { p { c = one(x: 7, y: 2, z: 1) } q }\n";
+    ok(cx, cull_space_from(cx, text, strlen(text), "space", &sp));
+    const double x[3 * 2] = {0, 1, 0, 2, 1, NAN};
+    const int64_t who[3] = {0, 1, 2};
+    float unit[3 * 2], at[2];
+    cull__joint *j;
+    ok(cx, cull__joint_open(cx, sp, 2, &j));
+    for (int t = 0; t < 3; t++) cull__joint_unit(j, x + 2 * t, unit + 2 * t);
+    ok(cx, cull__joint_set(cx, j, x, unit, who, 3, 10));
+    double extra = 2 / (floor(pow(1.25, floor(log(3) / log(1.25)))) + 2), p[3], all = 0;
+    for (int v = 0; v < 3; v++) {
+        const double y[2] = {0, v};
+        double got, sum = 2 * w[v] / 2;
+        for (int t = 0; t < 3; t++) {
+            double b = ((x[2 * t] == 0) + extra) / (1 + 2 * extra);
+            double c = ((x[2 * t + 1] == v) + 3 * extra * w[v]) / (1 + 3 * extra);
+            sum += b * (t == 2 ? w[v] : c);
+        }
+        cull__joint_unit(j, y, at);
+        cull__joint_log(j, y, at, 1, &got);
+        assert_true(fabs(got - log(sum / 5)) < 1e-5);
+        all += p[v] = sum / 5;
+    }
+    cull_rng r = cull__rng(cx, 1);
+    int drawn[3] = {0}, q = 0;
+    for (int t = 0; t < DRAWS; t++) {
+        double y[2];
+        assert_true(cull__joint_draw(j, &r, y));
+        if (y[0] == 0)
+            drawn[(int)y[1]]++;
+        else
+            q++;
+    }
+    for (int v = 0; v < 3; v++) /* 4 standard errors */
+        assert_true(fabs(drawn[v] / (double)DRAWS - p[v]) < 4 * sqrt(p[v] * (1 - p[v]) / DRAWS));
+    assert_true(fabs(q / (double)DRAWS - (1 - all)) < 0.015);
+    cull__joint_close(j);
+
+    cull__density *d; /* and by itself */
+    ok(cx, cull__density_open(cx, 3, NULL, w, 2, &d));
+    for (int v = 0; v < 3; v++)
+        assert_true(fabs(cull__density_at(d, CULL__GOOD, v) - w[v]) < 1e-12);
+    ok(cx, cull__density_add(cx, d, CULL__GOOD, 2));
+    for (int v = 0; v < 3; v++)
+        assert_true(fabs(cull__density_at(d, CULL__GOOD, v) - (6 * w[v] + (v == 2)) / 7) < 1e-12);
+    cull__density_close(d);
+    cull_space_free(sp);
+    cull_ctx_free(cx);
+}
+
 /* A category of many values takes no square of them. */
 static void many_values(void **state)
 {
@@ -340,6 +398,7 @@ int main(void)
                                        cmocka_unit_test(one_objective),
                                        cmocka_unit_test(several_objectives),
                                        cmocka_unit_test(joint),
+                                       cmocka_unit_test(weights),
                                        cmocka_unit_test(many_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,8 @@
  * Chooses   designs like those that turned out well and unlike the others.
  * Idea      The best trials are good, the rest is bad. A density of each, kernels on whole points
  *           over the tree; some points are drawn from the good one's, from the top of the tree
- *           down, and the one with the largest good / bad is asked. joint = no is the paper's:
+ *           down, and the one with the largest good / bad is asked. Under both lies a flat density,
+ *           of categories with weights by these. joint = no is the paper's:
  *           densities of each parameter by itself over the trials in which it is active, and each
  *           value the best of some.
  * Reads     values, violations and states of all trials told; points of those that run.
@@ -86,7 +87,7 @@ static cull_status open_columns(cull_ctx *cx, state *s, int i)
         place[j] = cull__space_to_unit(p, cull__density_value(p, j));
     int64_t values = line ? 0 : p->kind == CULL_SPACE_SUBSET ? 2 : p->n;
     for (int64_t j = 0; j < columns_of(p); j++)
-        CULL_TRY(cull__density_open(cx, values, ordered ? place : NULL, s->o.prior,
+        CULL_TRY(cull__density_open(cx, values, ordered ? place : NULL, p->weight, s->o.prior,
                                     &s->column[s->first[i] + j]));
     return CULL_OK;
 }
@@ -436,7 +437,7 @@ const cull_method cull__method_tpe = {
     .paper = "Bergstra et al. 2011, Algorithms for Hyper-Parameter Optimization",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 3,
+    .rev = 4,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
