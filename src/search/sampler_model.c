@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { EVEN_ATTEMPTS = 4, PAIR_VALUES = 32, BLOCK = 1024, BATCHES = 0x62617463 };
+/* BLOCK: a multiple of every predictor's grain, on which alone its answers depend. */
+enum { EVEN_ATTEMPTS = 4, PAIR_VALUES = 32, BLOCK = 512, BATCHES = 0x62617463 };
 enum { SUMS = 1000, SQUARES = 300 }; /* of powers of 2: they are numbers up to there */
 static const double WITHIN = 0.01;   /* a predicted violation this small is none */
 static const double HARDLY = 0.01;   /* the least chance that a point works */

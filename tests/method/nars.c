@@ -146,11 +146,46 @@ static void one_objective_only(void **state)
     cull_ctx_free(cx);
 }
 
+/* Two categories of 10,000 values each: a number for each value of every design that costs nothing would be 320 MB. */
+static bool digits(const cull_space *s, const double *x, double *value, double *violation)
+{
+    (void)s, (void)violation;
+    value[0] = fmod(x[0], 10) + fmod(x[1], 10);
+    return true;
+}
+
+static void many_values(void **state)
+{
+    (void)state;
+    enum { VALUES = 10000, LIMIT = 192 };
+    char *text = malloc(2 * 8 * VALUES + 64);
+    size_t n = 0;
+    assert_non_null(text);
+    for (int p = 0; p < 2; p++) {
+        n += (size_t)sprintf(text + n, "%c = one(v0", 'a' + p);
+        for (int i = 1; i < VALUES; i++) n += (size_t)sprintf(text + n, ", v%d", i);
+        n += (size_t)sprintf(text + n, ")\n");
+    }
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.memory = (uint64_t)LIMIT << 20;
+    cull_ctx *cx = cull_ctx_new(&o);
+    study_run r = {.space = text,
+                   .method = "nars",
+                   .opts = "pool=600 epochs=1",
+                   .trials = 41,
+                   .seed = 1,
+                   .fn = digits};
+    ok(cx, run_study(cx, &r));
+    cull_ctx_free(cx);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(better_than_random), cmocka_unit_test(limits),
         cmocka_unit_test(one_objective_only), cmocka_unit_test(holds),
-        cmocka_unit_test(learns_statistics),  cmocka_unit_test(holds_with_statistics)};
+        cmocka_unit_test(learns_statistics),  cmocka_unit_test(holds_with_statistics),
+        cmocka_unit_test(many_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

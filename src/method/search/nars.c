@@ -11,8 +11,9 @@
  *           architecture are not told apart. (c) All its layers learn on from the first batch: to
  *           freeze some was slightly worse. (d) Batches of 20, not 48, and the spread over costs is
  *           left to the limits. (e) Evaluations are not cut short here: `stop` of the study does
- *           that.
- * Cost      one fit and pool predictions a batch.
+ *           that. (f) Designs that are learnt first have 2^23 numbers at most, one for each value
+ *           of the space: of more than some 4000 values there are fewer than `pretrain`.
+ * Cost      one fit and pool predictions a batch; 8 bytes a value and trial.
  * Example   cull search space.cull --method nars --stats costs.csv --stats-columns flops,params
  *           --minimize error --budget 200 -- ./train {lr}
  */
@@ -40,7 +41,7 @@ static const cull_opt table[] = {
     CULL_OPT_ENUM(opts, scale, CULL__NORMAL_SCORES, CULL__SCALES, "what is learnt of a value"),
     CULL_OPT_BOOL(opts, even, 1, "spread the first batch evenly; else it is drawn"),
     CULL_OPT_END};
-enum { COUNTS = 32, PARENTS = 20 };
+enum { COUNTS = 32, PARENTS = 20, FREE_NUMBERS = 1 << 23 };
 
 typedef struct {
     cull__batch batch; /* first: close and asked are its own */
@@ -63,11 +64,18 @@ static cull_status open(cull_ctx *cx, const cull_search_problem *p, const void *
 }
 
 /* ---- what costs nothing ---- */
+/* A row has a number for each value of the space. */
+static int64_t free_most(const state *s)
+{
+    int64_t most = FREE_NUMBERS / (s->f.d + 1);
+    return s->o.pretrain < most ? s->o.pretrain : most;
+}
+
 /* Statistics of `pretrain` designs, drawn where more are given. */
 static cull_status stats_rows(cull_ctx *cx, const state *s, const cull_search_stats *t, cull_rng *r,
                               cull_predict_opts *p)
 {
-    int64_t d = s->f.d, width = cull_space_width(s->f.space), n = s->o.pretrain, m = 0;
+    int64_t d = s->f.d, width = cull_space_width(s->f.space), n = free_most(s), m = 0;
     double *x, *y;
     if (n > t->n) n = t->n;
     CULL_TRY(CULL_TMP(cx, x, n * d));
@@ -97,7 +105,7 @@ static int64_t count_of(const cull__features *f, int64_t j)
 static cull_status free_rows(cull_ctx *cx, const state *s, const cull_search_view *v, cull_rng *r,
                              cull_predict_opts *p)
 {
-    int64_t n = s->o.pretrain, d = s->f.d, used[COUNTS] = {0}, m = 0;
+    int64_t n = free_most(s), d = s->f.d, used[COUNTS] = {0}, m = 0;
     double *point, *x, *y;
     if (n < 2) return CULL_OK;
     if (v->problem->stats) return stats_rows(cx, s, v->problem->stats, r, p);
@@ -214,7 +222,7 @@ const cull_method cull__method_nars = {
              "Pretraining",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 3,
+    .rev = 4,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_READS_STATS,
     .opts = table,
     .opts_size = sizeof(opts),
