@@ -119,6 +119,9 @@ typedef struct {
     bool shapes; /* shapes may differ */
     bool
         buffers; /* what no training changes (cull_checkpoint_fixed) may be missing, and of any shape */
+    /* A mark for each rename, then for each tie: becomes true where one met a tensor, for a caller that pairs several. NULL:
+     * that none met any is EOPTION */
+    bool *used;
 } cull_checkpoint_pair_opts;
 /* What a network computes for itself, which some files have and others have not: numbers that are not floating, causal masks,
  * frequencies of rotary embeddings. */
@@ -133,6 +136,10 @@ CULL_API cull_status cull_checkpoint_pair(cull_ctx *cx, const cull_checkpoint *a
                                           const cull_checkpoint *b,
                                           const cull_checkpoint_pair_opts *opts,
                                           int64_t *of) CULL_CHECKED;
+/* EOPTION: a rule of opts that is not marked in opts->used; the nearest name is one that in[1 .. n) or, of a tie, in[0] has. */
+CULL_API cull_status cull_checkpoint_pair_used(cull_ctx *cx, const cull_checkpoint_pair_opts *opts,
+                                               const cull_checkpoint *const *in,
+                                               int n) CULL_CHECKED;
 
 /* ---- writing ---- */
 typedef struct cull_checkpoint_writer cull_checkpoint_writer;

@@ -60,7 +60,7 @@ void cull__checkpoint_role(cull_tensor *t);
 const char *cull__checkpoint_layer(const char *name);
 /* The embedding of words, or the head that gives them, by what they are most often called; -1 = none is. */
 int64_t cull__checkpoint_words(const cull_checkpoint *ck, bool head);
-/* name by the first rule "OLD=NEW" that it is an OLD of, or as it is; scratch of cx. */
-cull_status cull__renamed(cull_ctx *cx, const char *const *rename, int renames, const char *name,
+/* name by the first of o->rename that it is an OLD of, which is marked in o->used, or as it is; scratch of cx. */
+cull_status cull__renamed(cull_ctx *cx, const cull_checkpoint_pair_opts *o, const char *name,
                           const char **out);
 #endif

@@ -70,42 +70,69 @@ static cull_status renamed(cull_ctx *cx, const rule *r, const char *name, char *
     return CULL_OK;
 }
 
-/* name by the first of the rules that it is one of the names of; itself where there is none. */
+/* name by the first of the rules that it is one of the names of, which is marked; itself where there is none. */
 static cull_status by_rules(cull_ctx *cx, const rule *r, int rules, const char *name,
-                            const char **out)
+                            const char **out, bool *used)
 {
     char *s = NULL;
-    for (int i = 0; i < rules && !s; i++) CULL_TRY(renamed(cx, r + i, name, &s));
+    for (int i = 0; i < rules && !s; i++) {
+        CULL_TRY(renamed(cx, r + i, name, &s));
+        used[i] |= s != NULL;
+    }
     *out = s ? s : name;
     return CULL_OK;
 }
 
-cull_status cull__renamed(cull_ctx *cx, const char *const *rename, int renames, const char *name,
+cull_status cull__renamed(cull_ctx *cx, const cull_checkpoint_pair_opts *o, const char *name,
                           const char **out)
 {
     rule *r;
-    CULL_TRY(read_rules(cx, rename, renames, true, &r));
-    return by_rules(cx, r, renames, name, out);
+    CULL_TRY(read_rules(cx, o->rename, o->renames, true, &r));
+    return by_rules(cx, r, o->renames, name, out, o->used);
 }
 
 /* What a calls b's tensor k. */
 static cull_status name_in_a(pairing *p, int64_t k, const char **out)
 {
-    return by_rules(p->cx, p->rename, p->o.renames, p->b->name[k], out);
+    return by_rules(p->cx, p->rename, p->o.renames, p->b->name[k], out, p->o.used);
 }
 
 /* ---- ties ---- */
+
+static bool is_left(const rule *t, const char *name)
+{
+    return strlen(name) == t->left && !memcmp(name, t->rule, t->left);
+}
 
 /* The tie that makes ck's `name` another of its tensors: which; -1 = none does. */
 static int64_t tied(const pairing *p, const cull_checkpoint *ck, const char *name)
 {
     for (int r = 0; r < p->o.ties; r++) {
         const rule *t = p->tie + r;
-        if (strlen(name) != t->left || memcmp(name, t->rule, t->left)) continue;
+        if (!is_left(t, name)) continue;
         int64_t i = cull_checkpoint_find(ck, t->eq + 1, NULL);
         if (i >= 0) return i;
     }
     return -1;
+}
+
+/* Ties of which one of the two has what is absent elsewhere, and one what stands for it. */
+static cull_status mark_ties(pairing *p)
+{
+    const char *name;
+    for (int r = 0; r < p->o.ties; r++) {
+        const rule *t = p->tie + r;
+        bool left = false;
+        for (int64_t i = 0; i < p->a->n && !left; i++) left = is_left(t, p->a->name[i]);
+        for (int64_t k = 0; k < p->b->n && !left; k++) {
+            CULL_TRY(name_in_a(p, k, &name));
+            left = is_left(t, name);
+        }
+        bool right = cull_checkpoint_find(p->a, t->eq + 1, NULL) >= 0 ||
+                     cull_checkpoint_find(p->b, t->eq + 1, NULL) >= 0;
+        p->o.used[p->o.renames + r] |= left && right;
+    }
+    return CULL_OK;
 }
 
 /* b has a tensor that a ties to another: it has to be a copy of that, or a result would lose it. */
@@ -213,6 +240,41 @@ static cull_status check_shape(pairing *p, int64_t i)
                       shape_text(x, here), p->a->path, shape_text(y, there), p->b->path);
 }
 
+/* ---- rules that met nothing ---- */
+
+/* Whether one of in[from .. n) has `name`; else *near is the nearest that one has, or NULL. */
+static bool known(const cull_checkpoint *const *in, int from, int n, const char *name,
+                  const char **near)
+{
+    *near = NULL;
+    for (int c = from; c < n; c++) {
+        int64_t at;
+        if (cull_checkpoint_find(in[c], name, &at) >= 0) return true;
+        if (at >= 0 && !*near) *near = in[c]->name[at];
+    }
+    return false;
+}
+
+cull_status cull_checkpoint_pair_used(cull_ctx *cx, const cull_checkpoint_pair_opts *o,
+                                      const cull_checkpoint *const *in, int n)
+{
+    int i = 0, all = o->renames + o->ties;
+    while (i < all && o->used[i]) i++;
+    if (i == all) return CULL_OK;
+    bool tie = i >= o->renames;
+    const char *text = tie ? o->tie[i - o->renames] : o->rename[i], *right = strchr(text, '=') + 1;
+    const char *near, *name;
+    char *left;
+    CULL_TRY(CULL_TMP(cx, left, right - text));
+    snprintf(left, (size_t)(right - text), "%s", text);
+    name = left;
+    /* the first one's names are what others are renamed to */
+    if (known(in, !tie, n, left, &near) && tie) known(in, 0, n, name = right, &near);
+    return cull__fail(cx, CULL_EOPTION, "%s '%.160s': no tensor%s is called '%.100s'%s%.100s%s",
+                      tie ? "tied" : "rename", text, tie ? "" : " that could be renamed", name,
+                      near ? "; the nearest is '" : "", near ? near : "", near ? "'" : "");
+}
+
 /* ---- all of them ---- */
 
 static cull_status match(pairing *p)
@@ -268,13 +330,17 @@ static cull_status pair(pairing *p)
     CULL_TRY(read_rules(p->cx, p->o.rename, p->o.renames, true, &p->rename));
     CULL_TRY(read_rules(p->cx, p->o.tie, p->o.ties, false, &p->tie));
     CULL_TRY(CULL_TMP(p->cx, p->by, p->b->n));
+    bool alone = !p->o.used;
+    if (alone) CULL_TRY(CULL_TMP0(p->cx, p->o.used, p->o.renames + p->o.ties));
     CULL_TRY(match(p));
     for (int64_t i = 0; !p->o.missing && i < p->a->n; i++)
         if (p->of[i] < 0 && counts(p, i) && tied(p, p->b, p->a->name[i]) < 0) return lacks(p, i);
     CULL_TRY(use_ties(p));
     for (int64_t i = 0; i < p->a->n; i++)
         if (p->of[i] >= 0 && counts(p, i)) CULL_TRY(check_shape(p, i));
-    return CULL_OK;
+    CULL_TRY(mark_ties(p));
+    const cull_checkpoint *const in[] = {p->a, p->b};
+    return alone ? cull_checkpoint_pair_used(p->cx, &p->o, in, 2) : CULL_OK;
 }
 
 cull_status cull_checkpoint_pair(cull_ctx *cx, const cull_checkpoint *a, const cull_checkpoint *b,

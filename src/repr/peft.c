@@ -245,8 +245,7 @@ static cull_status base_name(cull_ctx *cx, const char *name, int *side, bool *em
 typedef struct {
     cull_ctx *cx;
     const cull_checkpoint *ad, *base;
-    const char *const *rename;
-    int renames;
+    const cull_checkpoint_pair_opts *names; /* rename, used */
     cull__peft_config config;
     cull__checkpoint_config model; /* the base's */
     cull__peft_tie *tie;
@@ -291,7 +290,7 @@ static cull_status place(const matching *m, int64_t i)
     bool embedding;
     int64_t near, at;
     CULL_TRY(base_name(m->cx, name, &side, &embedding, &own, &module));
-    CULL_TRY(cull__renamed(m->cx, m->rename, m->renames, own, &base));
+    CULL_TRY(cull__renamed(m->cx, m->names, own, &base));
     at = cull_checkpoint_find(m->base, base, &near);
     if (at < 0 && m->tie->head == cull_checkpoint_count(m->base) && is_head(base)) {
         at = m->tie->head;
@@ -423,16 +422,10 @@ static cull_status fits(const matching *m, const cull_tensor *t, cull__peft_delt
 }
 
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
-                             const char *const *rename, int renames, cull__peft_tie *tie,
+                             const cull_checkpoint_pair_opts *names, cull__peft_tie *tie,
                              cull__peft_delta *delta)
 {
-    matching m = {.cx = cx,
-                  .ad = ad,
-                  .base = base,
-                  .rename = rename,
-                  .renames = renames,
-                  .tie = tie,
-                  .delta = delta};
+    matching m = {.cx = cx, .ad = ad, .base = base, .names = names, .tie = tie, .delta = delta};
     const char *text = cull_checkpoint_config(ad);
     if (!text)
         return cull__fail(cx, CULL_EINPUT,

@@ -49,11 +49,11 @@ cull_status cull__peft_scale(cull_ctx *cx, const cull__peft_config *c, const cha
 /* EINPUT: its config is no JSON. */
 cull_status cull__peft_tied(cull_ctx *cx, const cull_checkpoint *base, cull__peft_tie *out);
 /* What adapter ad does to each tensor of base: delta (cull_checkpoint_count(base) + 1), the last one to a head that has
- * no tensor; an adapter may say what that is called. rename: "OLD=NEW", of what the adapter's names call tensors of the base.
+ * no tensor; an adapter may say what that is called. names->rename: "OLD=NEW", of what the adapter's names call tensors of the base; used[] becomes true where one fits.
  * EINPUT, by name: a tensor that belongs to none of the base, half a pair, shapes that do not fit, an embedding or head saved
  * whole, or both, where the base has one for both and they cannot come apart. */
 cull_status cull__peft_match(cull_ctx *cx, const cull_checkpoint *ad, const cull_checkpoint *base,
-                             const char *const *rename, int renames, cull__peft_tie *tie,
+                             const cull_checkpoint_pair_opts *names, cull__peft_tie *tie,
                              cull__peft_delta *delta);
 /* Whether anything is done. */
 bool cull__peft_touched(const cull__peft_delta *d);

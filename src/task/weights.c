@@ -135,14 +135,6 @@ static cull_status first_item(cull_ctx *cx, run *r, int64_t *const *pair, int64_
 static cull_status first_items(cull_ctx *cx, run *r)
 {
     const cull_weights_problem *p = r->w.problem;
-    const cull_checkpoint_pair_opts o = {.size = sizeof o,
-                                         .rename = p->rename,
-                                         .tie = p->tied,
-                                         .renames = p->renames,
-                                         .ties = p->ties,
-                                         .extra = true,
-                                         .rows = p->common_rows,
-                                         .buffers = true};
     int64_t **pair;
     bool pairs = r->w.sources > 1 && !(r->fns->needs & CULL_WEIGHTS_OWN_NAMES);
     bool renames = pairs || (r->fns->needs & CULL_WEIGHTS_RENAMES);
@@ -152,10 +144,7 @@ static cull_status first_items(cull_ctx *cx, run *r)
                           "or tie",
                           r->m->slug);
     CULL_TRY(CULL_TMP0(cx, pair, r->w.sources));
-    for (int s = 1; s < r->w.sources && pairs; s++) {
-        CULL_TRY(CULL_TMP(cx, pair[s], r->w.items));
-        CULL_TRY(cull_checkpoint_pair(cx, r->w.source[0], r->w.source[s], &o, pair[s]));
-    }
+    if (pairs) CULL_TRY(cull__weights_pair(cx, &r->w, pair));
     char buf[128];
     const char *network = cull_checkpoint_network(cx, r->w.source[0], buf);
     for (int64_t i = 0; i < r->w.items; i++) {

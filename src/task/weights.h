@@ -7,6 +7,8 @@
 /* ---- what is given (weights_given.c) ---- */
 /* EINPUT: a result at `out` would replace a checkpoint that p reads. */
 cull_status cull__weights_apart(cull_ctx *cx, const cull_weights_problem *p, const char *out);
+/* pair[s] (items), scratch: of source s > 0 the tensors that are those of the first one, by p's rules, each of which must meet one. */
+cull_status cull__weights_pair(cull_ctx *cx, const cull_weights_work *w, int64_t **pair);
 /* Whether tensor i of a and tensor k of b have the same bytes; either may be packed. */
 cull_status cull__weights_same(cull_ctx *cx, const cull_checkpoint *a, int64_t i,
                                const cull_checkpoint *b, int64_t k, bool *same);

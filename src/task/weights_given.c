@@ -39,6 +39,25 @@ cull_status cull__weights_same(cull_ctx *cx, const cull_checkpoint *a, int64_t i
     return CULL_OK;
 }
 
+cull_status cull__weights_pair(cull_ctx *cx, const cull_weights_work *w, int64_t **pair)
+{
+    const cull_weights_problem *p = w->problem;
+    cull_checkpoint_pair_opts o = {.size = sizeof o,
+                                   .rename = p->rename,
+                                   .tie = p->tied,
+                                   .renames = p->renames,
+                                   .ties = p->ties,
+                                   .extra = true,
+                                   .rows = p->common_rows,
+                                   .buffers = true};
+    CULL_TRY(CULL_TMP0(cx, o.used, o.renames + o.ties));
+    for (int s = 1; s < w->sources; s++) {
+        CULL_TRY(CULL_TMP(cx, pair[s], w->items));
+        CULL_TRY(cull_checkpoint_pair(cx, w->source[0], w->source[s], &o, pair[s]));
+    }
+    return cull_checkpoint_pair_used(cx, &o, w->source, w->sources);
+}
+
 /* Both have bytes in the file: what cull cannot read is not packed. */
 static cull_status unknown(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it)
 {

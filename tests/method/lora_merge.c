@@ -128,6 +128,10 @@ static void linear(void **state)
         write_adapter(&f, 0,
                       "{\"r\": 5, \"lora_alpha\": 7, \"rank_pattern\": {\"wide\": 2}, "
                       "\"alpha_pattern\": {\"model.wide\": 3}}");
+        f.rename = "*.p.weight=*.q.weight";
+        refused(f.cx, merge(f.cx, &f, 1, NULL), CULL_EOPTION,
+                "no tensor that could be renamed is called '*.p.weight'");
+        f.rename = NULL;
         cull_checkpoint *out = merged(&f, 1, NULL);
         float *q = tensor_numbers(f.cx, out, "model.q.weight");
         float *wide = tensor_numbers(f.cx, out, "model.wide.weight");

@@ -208,6 +208,34 @@ static const spec base[] = {{"model.embed_tokens.weight", 5, 2, 0},
                             {"model.layers.0.mlp.up_proj.bias", 3, 0, 2},
                             {"lm_head.weight", 5, 2, 0}};
 
+/* Rules of which one meets no tensor of b, of whose names all but the head's come right. */
+static void idle_rules(cull_ctx *cx, const cull_checkpoint *a, const cull_checkpoint *b)
+{
+    static const char *const rename[] = {"module.*=*", "module.haed=lm_head.weight"};
+    static const char *const tie[] = {"lm_head.weight=model.embed_tokens.weight",
+                                      "lm_haed.weight=model.embed_tokens.weight",
+                                      "lm_head.weight=model.embed_tokens.weigth"};
+    int64_t of[4];
+    bool used[3] = {false};
+    cull_checkpoint_pair_opts o = {.size = sizeof o, .rename = rename, .renames = 2};
+    o.missing = o.extra = true;
+    refused(cx, cull_checkpoint_pair(cx, a, b, &o, of), CULL_EOPTION,
+            "rename 'module.haed=lm_head.weight': no tensor that could be renamed is called "
+            "'module.haed'; the nearest is 'module.head'");
+    o.renames = 1, o.tie = tie, o.ties = 1;
+    ok(cx, cull_checkpoint_pair(cx, a, b, &o, of));
+    o.ties = 2;
+    refused(cx, cull_checkpoint_pair(cx, a, b, &o, of), CULL_EOPTION,
+            "no tensor is called 'lm_haed.weight'; the nearest is 'lm_head.weight'");
+    o.tie = tie + 2, o.ties = 1;
+    refused(cx, cull_checkpoint_pair(cx, a, b, &o, of), CULL_EOPTION,
+            "no tensor is called 'model.embed_tokens.weigth'; the nearest is "
+            "'model.embed_tokens.weight'");
+    o.tie = tie, o.ties = 2, o.used = used;
+    ok(cx, cull_checkpoint_pair(cx, a, b, &o, of));
+    assert_true(used[0] && used[1] && !used[2]);
+}
+
 /* The same in another order, with a name in front, renamed by one rule or two. */
 static void pairs(void **state)
 {
@@ -236,6 +264,7 @@ static void pairs(void **state)
     o.rename = rename, o.renames = 2;
     ok(cx, cull_checkpoint_pair(cx, a, b, &o, of));
     assert_true(of[0] == 2 && of[1] == 3 && of[2] == 1 && of[3] == 0);
+    idle_rules(cx, a, b);
     static const char *const same[] = {"module.h*=lm_head.weight*", "*=lm_head.weight"};
     o.rename = same, o.renames = 1;
     refused(cx, cull_checkpoint_pair(cx, a, b, &o, of), CULL_EINPUT,

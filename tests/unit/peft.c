@@ -65,6 +65,7 @@ static void scales(void **state)
     cull_ctx_free(cx);
 }
 
+static const cull_checkpoint_pair_opts as_named = CULL_CHECKPOINT_PAIR_OPTS;
 static cull__peft_tie untied = {.words = -1, .head = -1};
 
 static void write_adapter(cull_ctx *cx, tensors *s, const char *config, cull_checkpoint **ck)
@@ -105,7 +106,7 @@ static void matches(void **state)
     tensors_add(&s, "base_model.model.model.embed.lora_embedding_B", "F32", 5, 2);
     tensors_add(&s, "base_model.model.lm_head.modules_to_save.default.weight", "F32", 7, 5);
     write_adapter(cx, &s, plain, &ad);
-    ok(cx, cull__peft_match(cx, ad, base, NULL, 0, &untied, d));
+    ok(cx, cull__peft_match(cx, ad, base, &as_named, &untied, d));
     cull__peft_delta *embed = d + 0, *q = d + 1, *bias = d + 2, *head = d + 3;
     assert_true(q->a >= 0 && q->b >= 0 && q->magnitude >= 0 && q->whole < 0 && !q->transposed);
     assert_true(q->rank == 2 && q->rows == 5 && q->cols == 3 && q->scale == 3);
@@ -128,7 +129,7 @@ static void bad(cull_ctx *cx, const cull_checkpoint *base, const char *config, c
     tensors_add(&s, a, "F32", a0, a1);
     if (b) tensors_add(&s, b, "F32", b0, b1);
     write_adapter(cx, &s, config, &ad);
-    refused(cx, cull__peft_match(cx, ad, base, NULL, 0, &untied, d), CULL_EINPUT, part);
+    refused(cx, cull__peft_match(cx, ad, base, &as_named, &untied, d), CULL_EINPUT, part);
     cull_checkpoint_free(ad);
 }
 
@@ -157,7 +158,7 @@ static void refusals(void **state)
     bad(cx, base, "{\"r\": 2, \"lora_alpha\": 6, \"fan_in_fan_out\": true}", qa, 2, 3, qb, 4, 2,
         "B A is 3 by 4, that is 5 by 3");
     ok(cx, cull_checkpoint_open(cx, in_dir("base.safetensors"), &ad));
-    refused(cx, cull__peft_match(cx, ad, base, NULL, 0, &untied, d), CULL_EINPUT,
+    refused(cx, cull__peft_match(cx, ad, base, &as_named, &untied, d), CULL_EINPUT,
             "adapter_config.json");
     cull_checkpoint_free(ad);
     cull_checkpoint_free(base);
@@ -181,7 +182,7 @@ static void no_memory(void **state)
         hooks h = {.fail_at = at};
         cull_ctx *small = hooked_ctx(&h, 1);
         if (!small) continue;
-        cull_status st = cull__peft_match(small, ad, base, NULL, 0, &untied, d);
+        cull_status st = cull__peft_match(small, ad, base, &as_named, &untied, d);
         assert_true(st == CULL_OK || st == CULL_ENOMEM);
         failed += st == CULL_ENOMEM;
         cull_ctx_free(small);

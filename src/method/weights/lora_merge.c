@@ -16,6 +16,7 @@
  */
 #include "cull/weights.h"
 #include "num/num.h"
+#include "repr/checkpoint.h"
 #include "repr/config_edit.h"
 #include "repr/peft.h"
 
@@ -70,15 +71,17 @@ static cull_status match(cull_ctx *cx, const cull_weights_work *w, state **out)
     CULL_TRY(CULL_TMP(cx, s, 1));
     CULL_TRY(CULL_TMP0(cx, s->delta, models));
     CULL_TRY(cull__peft_tied(cx, base, &s->tie));
+    cull_checkpoint_pair_opts o = {
+        .size = sizeof o, .rename = w->problem->rename, .renames = w->problem->renames};
+    CULL_TRY(CULL_TMP0(cx, o.used, o.renames));
     for (int m = 0; m < models; m++) {
         const cull_checkpoint *ad = w->source[w->first + m];
         CULL_TRY(CULL_TMP(cx, s->delta[m], n));
-        CULL_TRY(cull__peft_match(cx, ad, base, w->problem->rename, w->problem->renames, &s->tie,
-                                  s->delta[m]));
+        CULL_TRY(cull__peft_match(cx, ad, base, &o, &s->tie, s->delta[m]));
         for (int64_t i = 0; i < n && models > 1; i++) CULL_TRY(alone(cx, ad, s->delta[m] + i));
     }
     *out = s;
-    return CULL_OK;
+    return cull_checkpoint_pair_used(cx, &o, NULL, 0);
 }
 
 /* ---- a head that is its base's embedding ---- */

@@ -17,7 +17,8 @@ cull weights diff a.safetensors b.safetensors; echo $?
 cull weights diff --json a.safetensors c.safetensors; echo $?
 cull weights diff --tsv a.safetensors d.safetensors; echo $?
 cull weights diff --tolerance 1 a.safetensors b.safetensors; echo $?
-cull weights diff --rename 'x*=model.layers.1.mlp.up_proj.weight*' --json d.safetensors a.safetensors; echo $?
+cull weights diff --rename 'x*=model.layers.1.mlp.up_proj.weight*' --json a.safetensors d.safetensors; echo $?
+cull weights diff --rename 'y*=x*' a.safetensors d.safetensors; echo $?
 cull weights verify a.safetensors; echo $?
 cull weights verify c.safetensors; echo $?
 cull weights verify --quick c.safetensors; echo $?
