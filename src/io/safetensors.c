@@ -120,9 +120,13 @@ cull_status cull__safetensors_json(cull_ctx *cx, const char *path, cull__json_pa
 
 /* ---- one tensor's entry ---- */
 
+/* 2.0 is none: other readers refuse it. */
 static bool whole(cull__json_value v, int64_t *out)
 {
-    return cull__json_kind(v) == CULL__JSON_NUMBER && cull__json_integer(v, out) && *out >= 0;
+    uint64_t u;
+    if (cull__json_kind(v) != CULL__JSON_NUMBER || !cull__json_unsigned(v, &u)) return false;
+    *out = (int64_t)u;
+    return u <= INT64_MAX;
 }
 
 static bool on_length(void *arg, const char *key, size_t key_n, cull__json_value v)
@@ -185,13 +189,17 @@ static bool on_member(void *arg, const char *key, size_t key_n, cull__json_value
 
 static cull_status check_size(reading *r, const tensor *t)
 {
-    cull_array a = {.dtype = CULL_U8, .ndim = t->ndim};
+    cull_array a = {.ndim = t->ndim};
     char shape[208];
-    uint64_t n;
+    uint64_t n = 1;
+    bool fits = true; /* also where a 0 comes later: who multiplies from the left cannot know */
     memcpy(a.shape, t->shape, sizeof a.shape);
+    for (int d = 0; d < t->ndim; d++) fits &= !__builtin_mul_overflow(n, (uint64_t)t->shape[d], &n);
+    if (!fits)
+        return cull__fail(r->cx, CULL_EIO, "%s: tensor '%.70s': shape %s has too many numbers",
+                          r->path, t->name, cull__shape_text(&a, shape));
     if (t->type < 0) return CULL_OK; /* its size is not known */
-    if (!cull__array_bytes(&a, &n) ||
-        __builtin_mul_overflow(n, (uint64_t)types[t->type].size, &n) || n != t->hi - t->lo)
+    if (__builtin_mul_overflow(n, (uint64_t)types[t->type].size, &n) || n != t->hi - t->lo)
         return cull__fail(r->cx, CULL_EIO,
                           "%s: tensor '%.70s': shape %s of %s does not take the %" PRIu64
                           " bytes of its data_offsets",
@@ -224,13 +232,25 @@ static cull_status on_tensor(reading *r, const char *name, size_t name_n, cull__
     return CULL_OK;
 }
 
-/* Values that are no strings, or hold a NUL, are passed over: nobody's business but their writer's. */
+static bool bad_meta(reading *r, const char *what)
+{
+    r->status = cull__fail(r->cx, CULL_EIO, "%s: its __metadata__ %s", r->path, what);
+    return false;
+}
+
+/* Those that hold a NUL are passed over: nobody's business but their writer's. */
 static bool on_meta(void *arg, const char *key, size_t key_n, cull__json_value v)
 {
     reading *r = arg;
-    size_t n = 0;
-    const char *s = cull__json_kind(v) == CULL__JSON_STRING ? cull__json_string(v, &n) : NULL;
-    if (!s || memchr(s, 0, n) || memchr(key, 0, key_n)) return true;
+    char shown[80], what[128];
+    if (cull__json_kind(v) != CULL__JSON_STRING) {
+        snprintf(what, sizeof what, "says '%s', which is no string",
+                 cull__quote(key, key_n, shown, sizeof shown));
+        return bad_meta(r, what);
+    }
+    size_t n;
+    const char *s = cull__json_string(v, &n);
+    if (!r->metas || memchr(s, 0, n) || memchr(key, 0, key_n)) return true;
     r->status = cull__safetensors_keep(r->cx, key, key_n, &r->meta[*r->metas]);
     if (r->status == CULL_OK)
         r->status = cull__safetensors_keep(r->cx, s, n, &r->meta[*r->metas + 1]);
@@ -240,8 +260,9 @@ static bool on_meta(void *arg, const char *key, size_t key_n, cull__json_value v
 
 static bool on_metadata(reading *r, cull__json_value v)
 {
-    if (!r->metas || cull__json_kind(v) != CULL__JSON_OBJECT) return true;
-    r->status = CULL_TMP(r->cx, r->meta, 2 * cull__json_count(v));
+    if (cull__json_kind(v) == CULL__JSON_NULL) return true;
+    if (cull__json_kind(v) != CULL__JSON_OBJECT) return bad_meta(r, "is no object of strings");
+    if (r->metas) r->status = CULL_TMP(r->cx, r->meta, 2 * cull__json_count(v));
     return r->status == CULL_OK && cull__json_each(v, on_meta, r);
 }
 

@@ -59,12 +59,15 @@ static void check_places(cull__verifying *v)
         uint64_t at = (uint64_t)(v->ck->at[i] - v->ck->file[t->file].bytes.at);
         if (size > 1 && t->bytes && at % (uint64_t)size && !odd++) first = i;
     }
+    char others[64] = "";
+    if (odd > 1)
+        snprintf(others, sizeof others, ", nor do those of %" PRId64 " more tensor%s", odd - 1,
+                 odd > 2 ? "s" : "");
     if (odd)
-        cull__verify_tell(
-            v, false, v->ck->name[first],
-            "its numbers do not lie at a multiple of their size, nor do those of %" PRId64
-            " more tensors; some readers must copy them",
-            odd - 1);
+        cull__verify_tell(v, false, v->ck->name[first],
+                          "its numbers do not lie at a multiple of their size%s; some readers must "
+                          "copy them",
+                          others);
 }
 
 /* ---- what the config says ---- */

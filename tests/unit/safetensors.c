@@ -89,11 +89,24 @@ static void refusals(void **state)
         {"{" T("a", "F32", "[3]", 0, 8) "}", "shape (3,) of F32 does not take the 8 bytes", 8},
         {"{" T("a", "F16", "[2,1]", 0, 8) "}", "shape (2, 1) of F16 does not take the 8 bytes", 8},
         {"{" T("a", "F8_E5M2", "[7]", 0, 8) "}", "does not take the 8 bytes", 8},
-        {"{" T("a", "F32", "[4294967296,4294967296,4294967296]", 0, 8) "}", "does not take", 8},
+        {"{" T("a", "F32", "[4294967296,4294967296,4294967296]", 0, 8) "}",
+         "'a': shape (4294967296, 4294967296, 4294967296) has too many numbers", 8},
+        {"{" T("a", "F32", "[4294967296,4294967296,0]", 0, 0) "}",
+         "'a': shape (4294967296, 4294967296, 0) has too many numbers", 0},
+        {"{" T("a", "Q9", "[4294967296,4294967296,0]", 0, 0) "}", "has too many numbers", 0},
         {"{" T("a", "F64", "[2305843009213693952,2]", 0, 0) "}", "does not take the 0 bytes", 0},
         {"{" T("a", "F32", "[2]", 8, 0) "}", "'a' ends before it begins", 8},
         {"{" T("a", "F32", "[-2]", 0, 8) "}", "'a' has a length that is no whole number", 8},
         {"{" T("a", "F32", "[2.5]", 0, 8) "}", "'a' has a length that is no whole number", 8},
+        {"{" T("a", "F32", "[2.0]", 0, 8) "}", "'a' has a length that is no whole number", 8},
+        {"{" T("a", "F32", "[2e0]", 0, 8) "}", "'a' has a length that is no whole number", 8},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8.0]}}", "no two", 8},
+        {"{\"__metadata__\":{\"k\":1}," T("a", "F32", "[2]", 0, 8) "}",
+         "its __metadata__ says 'k', which is no string", 8},
+        {"{" T("a", "F32", "[2]", 0, 8) ",\"__metadata__\":{\"b\":\"v\",\"k\":null}}",
+         "its __metadata__ says 'k', which is no string", 8},
+        {"{\"__metadata__\":[]," T("a", "F32", "[2]", 0, 8) "}",
+         "its __metadata__ is no object of strings", 8},
         {"{" T("a", "F32", "[\"2\"]", 0, 8) "}", "'a' has a length that is no whole number", 8},
         {"{" T("a", "F32", "2", 0, 8) "}", "'a' has a shape or data_offsets that are no array", 8},
         {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,2]", 0, 8) "}", "more than 8 dimensions", 8},
@@ -270,7 +283,7 @@ static void writes_all(void **state)
     assert_int_equal(h.live, 0);
 }
 
-/* Metadata that is no text is passed over; dtypes that are not read are named, not refused. */
+/* Metadata with a NUL is passed over; dtypes that are not read are named, not refused. */
 static void reads_all(void **state)
 {
     (void)state;
@@ -280,7 +293,7 @@ static void reads_all(void **state)
     const char **notes;
     int64_t n, metas;
     file(&b,
-         "{\"__metadata__\":{\"n\":3,\"k\":\"v\"}," T("x", "F8_E4M3", "[2]", 0,
+         "{\"__metadata__\":{\"n\":\"3\\u0000\",\"k\":\"v\"}," T("x", "F8_E4M3", "[2]", 0,
                                                       2) "," T("y", "F16", "[1]", 2, 4) "}",
          4);
     ok(cx, cull__safetensors_all(cx, "p", b.at, b.n, &got, &n, &notes, &metas));
