@@ -342,8 +342,14 @@ static bool beneath(const matching *m, int64_t i)
 static const cull__peft_delta untouched = {
     .a = -1, .b = -1, .magnitude = -1, .bias = -1, .whole = -1};
 
+/* B A and no more: beside a copy of the base's, or alone. */
+static bool adds(const matching *m, const cull__peft_delta *d)
+{
+    return d->a >= 0 && d->bias < 0 && (d->whole < 0 || beneath(m, d->whole));
+}
+
 /* Networks with a shared.weight (T5) scale a head that is tied, and read that embedding in two places: it stays one tensor, and
- * what an adapter adds to one is added to all, as PEFT merges it. */
+ * what an adapter adds to one is added to all, as PEFT merges it; what it adds to both, twice. DoRA's lengths are of one. */
 static cull_status check_tied(const matching *m)
 {
     cull__peft_tie *t = m->tie;
@@ -351,16 +357,16 @@ static cull_status check_tied(const matching *m)
     cull__peft_delta *d = m->delta + t->words, *head = m->delta + t->head;
     if (t->name && !cull__ends(cull_checkpoint_at(m->base, t->words)->name, "shared.weight"))
         return CULL_OK;
-    if (!cull__peft_touched(d)) d = head;
-    if (!cull__peft_touched(d)) return CULL_OK;
-    if (t->head == cull_checkpoint_count(m->base) && d->a >= 0 && d->bias < 0 &&
-        (d->whole < 0 || beneath(m, d->whole)) && (d == head || !cull__peft_touched(head))) {
-        cull__peft_delta one = *d;
-        *d = untouched;
-        m->delta[t->words] = one;
+    bool both = cull__peft_touched(d) && cull__peft_touched(head);
+    bool add = both ? adds(m, d) && adds(m, head) && d->magnitude < 0 && head->magnitude < 0
+                    : adds(m, cull__peft_touched(d) ? d : head);
+    if (!cull__peft_touched(d) && !cull__peft_touched(head)) return CULL_OK;
+    if (t->head == cull_checkpoint_count(m->base) && add) {
+        if (!cull__peft_touched(d)) *d = *head, *head = untouched;
         t->together = true;
         return CULL_OK;
     }
+    if (!cull__peft_touched(d)) d = head;
     return cull__fail(m->cx, CULL_EINPUT,
                       "%s: '%.160s' would set embedding and head apart, which %s ties to one "
                       "another; give a base that has both and says tie_word_embeddings false",

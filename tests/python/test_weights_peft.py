@@ -66,14 +66,14 @@ def test_extracted(tmp_path, command, make):
         torch.testing.assert_close(got[name], tuned.state_dict()[name], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("module", ["shared", "lm_head"])
-def test_one_tensor_for_all(tmp_path, command, module):
-    """T5's embedding is that of encoder, decoder and head: B A is added to it, whichever of them it was trained for."""
+@pytest.mark.parametrize("modules", [["shared"], ["lm_head"], ["shared", "lm_head"]], ids="+".join)
+def test_one_tensor_for_all(tmp_path, command, modules):
+    """T5's embedding is that of encoder, decoder and head: B A is added to it, whichever of them it was trained for, and for both twice."""
     torch.manual_seed(5)
     base = transformers.T5ForConditionalGeneration(
         transformers.T5Config(vocab_size=WORDS, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4))  # fmt: skip
     base.save_pretrained(tmp_path / "base")
-    model = peft.get_peft_model(base, peft.LoraConfig(r=3, lora_alpha=5, target_modules=[module, "q"]))
+    model = peft.get_peft_model(base, peft.LoraConfig(r=3, lora_alpha=5, target_modules=[*modules, "q"]))
     with torch.no_grad():
         for p in model.parameters():
             if p.requires_grad:

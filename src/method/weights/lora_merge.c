@@ -38,6 +38,10 @@ typedef struct {
     const float *length; /* of DoRA: what rows, or columns, are multiplied by */
     bool columns;
 } change;
+typedef struct {
+    change *c;
+    int n;
+} changes;
 
 typedef struct {
     cull__peft_tie tie;
@@ -49,6 +53,12 @@ enum { HEAD = 1 }; /* part of an item: a head that is made of the embedding it w
 static const cull__peft_delta *delta_of(const state *s, int m, const cull_weights_item *it)
 {
     return s->delta[m] + (it->part == HEAD ? s->tie.head : it->from);
+}
+
+/* What an adapter adds to the head of a network that has one tensor for embeddings and head; NULL = the item is not that. */
+static const cull__peft_delta *second(const state *s, int m, const cull_weights_item *it)
+{
+    return s->tie.together && it->from == s->tie.words ? s->delta[m] + s->tie.head : NULL;
 }
 
 /* What sets a tensor, whole or by its lengths, is of one adapter alone. */
@@ -314,39 +324,48 @@ static cull_status load_pair(cull_ctx *cx, const cull_checkpoint *ad, const cull
     return CULL_OK;
 }
 
+static cull_status add_change(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
+                              int m, const cull__peft_delta *d, changes *all)
+{
+    const cull_checkpoint *ad = w->source[w->first + m];
+    const opts *o = it->opts[w->first + m];
+    change *c = all->c + all->n++;
+    c->scale = (float)(d->scale * o->weight);
+    if (d->a >= 0) CULL_TRY(load_pair(cx, ad, d, c));
+    if (d->bias >= 0) CULL_TRY(load(cx, ad, d->bias, &c->plus));
+    c->whole = d->whole;
+    return d->magnitude >= 0 ? dora(cx, w, it, ad, d, c) : CULL_OK;
+}
+
 static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                           void *st, void **own)
 {
     const state *s = st;
     int models = w->sources - w->first;
-    change *c;
-    CULL_TRY(CULL_TMP0(cx, c, models));
+    changes *all;
+    CULL_TRY(CULL_TMP0(cx, all, 1));
+    CULL_TRY(CULL_TMP0(cx, all->c, 2 * models));
     for (int m = 0; m < models; m++) {
-        const cull_checkpoint *ad = w->source[w->first + m];
-        const cull__peft_delta *d = delta_of(s, m, it);
-        const opts *o = it->opts[w->first + m];
-        c[m].scale = (float)(d->scale * o->weight);
-        if (d->a >= 0) CULL_TRY(load_pair(cx, ad, d, c + m));
-        if (d->bias >= 0) CULL_TRY(load(cx, ad, d->bias, &c[m].plus));
-        c[m].whole = d->whole;
-        if (d->magnitude >= 0) CULL_TRY(dora(cx, w, it, ad, d, c + m));
+        const cull__peft_delta *head = second(s, m, it);
+        CULL_TRY(add_change(cx, w, it, m, delta_of(s, m, it), all));
+        if (head) CULL_TRY(add_change(cx, w, it, m, head, all));
     }
-    *own = c;
+    *own = all;
     return CULL_OK;
 }
 
 static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                          void *st, const void *own, int64_t from, int64_t n, float *out)
 {
-    const change *c = own;
+    const changes *all = own;
     int64_t cols = it->t.shape[0] ? it->t.n / it->t.shape[0] : 1;
     (void)st;
-    CULL_TRY(read_weight(cx, w, it, w->source[w->first], c, from, n, out));
-    for (int m = 0; m < w->sources - w->first; m++) {
-        if (c[m].plus) cull__kernels(cx)->axpy(out, c[m].scale, c[m].plus + from, n);
-        if (c[m].left) CULL_TRY(add_product(cx, c + m, cols, from, n, out));
-        for (int64_t i = 0; i < n && c[m].length; i++)
-            out[i] *= c[m].length[c[m].columns ? (from + i) % cols : (from + i) / cols];
+    CULL_TRY(read_weight(cx, w, it, w->source[w->first], all->c, from, n, out));
+    for (const change *c = all->c; c < all->c + all->n; c++) {
+        if (c->plus) cull__kernels(cx)->axpy(out, c->scale, c->plus + from, n);
+        if (c->left) CULL_TRY(add_product(cx, c, cols, from, n, out));
+        for (int64_t i = 0; i < n && c->length; i++)
+            out[i] *= c->length[c->columns ? (from + i) % cols : (from + i) / cols];
     }
     return CULL_OK;
 }
@@ -355,7 +374,8 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
  * of columns. */
 static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, double *passes)
 {
-    uint64_t most = 0;
+    const state *s = w->own;
+    uint64_t most = 0, times = s->tie.together ? 2 : 1;
     for (int m = w->first; m < w->sources; m++) {
         uint64_t here = 0, lengths = 0;
         for (int64_t i = 0; i < cull_checkpoint_count(w->source[m]); i++) {
@@ -364,7 +384,7 @@ static void plan(const cull_weights_work *w, int threads, uint64_t *bytes, doubl
             here = n > here ? n : here;
             if (strstr(t->name, ".lora_magnitude_vector") && n > lengths) lengths = n;
         }
-        most += here * 4 * 3 + lengths * 8 * (WAVE + 1 + (uint64_t)threads);
+        most += times * here * 4 * 3 + lengths * 8 * (WAVE + 1 + (uint64_t)threads);
         most += (uint64_t)cull_checkpoint_count(w->source[0]) * sizeof(cull__peft_delta);
     }
     *bytes = most, *passes = 0;
