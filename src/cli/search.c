@@ -106,7 +106,8 @@ static void say_end(search *s)
     int64_t others = 0;
     char elsewhere[60] = "";
     if (cull_study_running(c->cx, s->study, NULL, 0, &others) == CULL_OK && others)
-        snprintf(elsewhere, sizeof elsewhere, ", %" PRId64 " still run elsewhere", others);
+        snprintf(elsewhere, sizeof elsewhere, ", %" PRId64 " still run%s elsewhere", others,
+                 others == 1 ? "s" : "");
     talk(c, "%" PRId64 " trials, %" PRId64 " of them failed%s; %" PRId64 " here in %.1f s",
          s->ended, s->failed, elsewhere, s->here, passed);
     if (s->store && cull_study_stopped(s->study))

@@ -168,6 +168,7 @@ cull_status cull__lease_end(cull__run *r)
     cull__mark_t m = cull__mark(r->cx);
     cull_status s = sweep(r, store, &left);
     cull__release(r->cx, m);
+    if (s == CULL_OK && left && cull__now() >= r->patient) s = silent(r, store);
     return s;
 }
 

@@ -28,6 +28,15 @@ log shared.db >shared.csv
 [ "$(cut -d, -f1 shared.csv | sort -u | wc -l)" = 61 ] || wrong "shared: numbers"
 [ "$("$CULL" search export shared.db -q | awk -F, 'NR > 1 { print $12 }' | sort -u | wc -l)" -ge 1 ] || wrong "workers"
 
+# who comes to the end of the budget says what still runs in other processes
+last() { "$CULL" search space.cull --minimize error --budget 2 --store end.db -- sh -c '[ $0 = 0 ] && sleep 1.5; echo error=1' {trial} {lr} >out 2>"$1"; }
+last first &
+sleep 0.5
+last second || wrong "the end beside another"
+grep -q ', 1 still runs elsewhere; 1 here' second || wrong "no word on what still runs: $(cat second)"
+wait $! || wrong "the other at the end"
+grep -q '2 trials, 0 of them failed; 1 here' first || wrong "and when nothing does: $(cat first)"
+
 # stop, from another process
 "$CULL" search space.cull --minimize error,ms --budget 6000 --workers 2 --store stop.db -q -- ./train {lr} {width} >out &
 run=$!

@@ -355,6 +355,38 @@ static void silent_worker(void **state)
     cull_evaluator_free(e);
 }
 
+/* One that has been silent for too long since the last heartbeat before the end is run again too. */
+static void evaluate_slowly(void *user, cull_call *call, const cull_trial *t, cull_outcome *out,
+                            double *value, double *violation)
+{
+    atomic_int *calls = user;
+    (void)call, (void)out, (void)violation;
+    usleep(60000);
+    value[0] = t->x[0];
+    ++*calls;
+}
+
+static void silent_at_the_end(void **state)
+{
+    fixture *f = *state;
+    atomic_int calls = 0;
+    cull_trial t;
+    cull_evaluator *e;
+    f->p.trials = 2;
+    cull_study *s = open_study(f, "random-search", f->store);
+    cull__study_worker(s, "elsewhere:1:1");
+    ok(f->cx, cull_study_ask(s, &t));
+    cull_study_free(s);
+    usleep(960000); /* it may be silent for a second */
+    s = open_study(f, "random-search", f->store);
+    cull_run_opts o = {.workers = 1, .heartbeat = 0.1};
+    ok(f->cx, cull_evaluate_function(f->cx, &f->p, evaluate_slowly, &calls, &e));
+    ok(f->cx, cull_study_run(f->cx, s, e, &o));
+    assert_int_equal(calls, 2);
+    cull_study_free(s);
+    cull_evaluator_free(e);
+}
+
 /* The first call is taken for lost by another process while it runs: its report, or its result, is passed over, and the search
  * goes on. */
 typedef struct {
@@ -724,6 +756,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rule_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_worker, setup, teardown),
+        cmocka_unit_test_setup_teardown(silent_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(taken_for_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(reopened, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_fails, setup, teardown),
