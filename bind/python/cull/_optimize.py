@@ -210,8 +210,8 @@ class Ordered(Optimizer):
                 trial = self.study.ask()
             except NoTrial:
                 return
-            whole = trial.budget is None or not self.last
-            self.entries.append(_Entry(trial, self.now + (1 if whole else trial.budget / self.last)))
+            share = trial.budget / self.last if trial.budget and self.last else 1
+            self.entries.append(_Entry(trial, self.now + share))
             if self.left is not None:
                 self.left -= 1
 

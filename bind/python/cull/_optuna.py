@@ -269,7 +269,7 @@ class _Inner:
             pass
 
 
-class OptunaSampler(BaseSampler):
+class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any where Optuna is not there
     """Optuna's trials by a method of cull:
 
         optuna.create_study(sampler=cull.search.OptunaSampler("tpe", seed=1))
