@@ -280,19 +280,25 @@ static bool has_value(const cull_space_param *p, const char *word)
     return false;
 }
 
+/* What of the parameter's values a cell's true or false is, a JSON's or one that Python wrote; else the cell's text. */
+static const char *word_of(const cull_space_param *p, const cull__cell *c)
+{
+    bool python = !strcmp(c->s, "True") || !strcmp(c->s, "False");
+    bool of_words = p->kind == CULL_SPACE_CATEGORY || p->kind == CULL_SPACE_ORDINAL;
+    if (!of_words || !(c->truth || python) || (python && has_value(p, c->s))) return c->s;
+    bool yes = *c->s == '1' || *c->s == 'T';
+    const char *truth = p->role == CULL_SPACE_OPTIONAL ? yes ? "yes" : "no"
+                        : yes                          ? "true"
+                                                       : "false";
+    return has_value(p, truth) ? truth : c->s;
+}
+
 cull_status cull__rows_set(cull_ctx *cx, const cull_space *space, int param, const cull__cell *c,
                            double *x)
 {
     const cull_space_param *p = cull_space_at(space, param);
-    const char *word = c->s;
+    const char *word = word_of(p, c);
     char *copy;
-    if (c->truth && (p->kind == CULL_SPACE_CATEGORY || p->kind == CULL_SPACE_ORDINAL)) {
-        bool yes = *c->s == '1';
-        const char *truth = p->role == CULL_SPACE_OPTIONAL ? yes ? "yes" : "no"
-                            : yes                          ? "true"
-                                                           : "false";
-        if (has_value(p, truth)) word = truth;
-    }
     char sign = p->kind == CULL_SPACE_SUBSET        ? '+'
                 : p->kind == CULL_SPACE_PERMUTATION ? '>'
                 : p->kind == CULL_SPACE_SIMPLEX     ? '/'

@@ -19,7 +19,8 @@ cull_status cull__rows_read(cull_ctx *cx, const char *path, const char *const *c
 /* there[i]: column i is in the header; of a jsonl all are, as each row may have any. EINPUT: it is empty, two are called so. */
 cull_status cull__rows_have(cull_ctx *cx, const char *path, const char *const *column, int columns,
                             bool *there);
-/* A parameter's value from a cell, written as a point is, or as the JSON of one that programs are given: lists, true, false. */
+/* A parameter's value from a cell, written as a point is, as the JSON of one that programs are given (lists, true, false), or as
+ * Python writes the latter (True, False). */
 cull_status cull__rows_set(cull_ctx *cx, const cull_space *space, int param, const cull__cell *c,
                            double *x);
 bool cull__rows_are_text(const char *path); /* by its name; else it is an array */

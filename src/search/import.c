@@ -1,5 +1,6 @@
 /* import.c - rows of a table of an earlier study, added as results. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +41,49 @@ static const char *name_of(const import *t, int i)
     return i < t->values ? p->constraint[i - p->objectives] : more_name[i - t->values];
 }
 
+/* What Optuna's trials_dataframe calls it; NULL = nothing else. */
+static cull_status optuna_name(cull_ctx *cx, const import *t, int i, const char **out)
+{
+    int objectives = t->s->p.objectives;
+    char *name;
+    *out = NULL;
+    if (i >= t->params + objectives) return CULL_OK;
+    const char *plain = name_of(t, i);
+    int64_t size = (int64_t)strlen(plain) + 16;
+    CULL_TRY(CULL_TMP(cx, name, size));
+    if (i < t->params)
+        snprintf(name, (size_t)size, "params_%s", plain);
+    else if (objectives == 1)
+        snprintf(name, (size_t)size, "value");
+    else
+        snprintf(name, (size_t)size, "values_%d", i - t->params);
+    *out = name;
+    return CULL_OK;
+}
+
+/* name[i]: what i is called in the table; there[i]: whether it has it. */
+static cull_status name_columns(cull_ctx *cx, const import *t, int all, const char **name,
+                                bool *there)
+{
+    const char **other;
+    bool *has;
+    CULL_TRY(CULL_TMP(cx, other, all));
+    CULL_TRY(CULL_TMP(cx, has, all));
+    for (int i = 0; i < all; i++) {
+        name[i] = name_of(t, i);
+        CULL_TRY(optuna_name(cx, t, i, &other[i]));
+        if (!other[i]) other[i] = name[i];
+    }
+    CULL_TRY(cull__rows_have(cx, t->path, name, all, there));
+    CULL_TRY(cull__rows_have(cx, t->path, other, all, has));
+    for (int i = 0; i < all; i++) {
+        if (there[i] || !has[i]) continue;
+        name[i] = other[i];
+        there[i] = true;
+    }
+    return CULL_OK;
+}
+
 /* Objectives and constraints must be there; the rest may be. */
 static cull_status find_columns(cull_ctx *cx, import *t)
 {
@@ -52,8 +96,7 @@ static cull_status find_columns(cull_ctx *cx, import *t)
     CULL_TRY(CULL_TMP(cx, t->x, t->s->v.width));
     CULL_TRY(CULL_TMP(cx, name, all));
     CULL_TRY(CULL_TMP(cx, there, all));
-    for (int i = 0; i < all; i++) name[i] = name_of(t, i);
-    CULL_TRY(cull__rows_have(cx, t->path, name, all, there));
+    CULL_TRY(name_columns(cx, t, all, name, there));
     for (int i = 0; i < all; i++) {
         bool value = i >= t->params && i < t->params + t->values;
         t->cell[i] = (cull__cell){.s = ""};
@@ -64,7 +107,9 @@ static cull_status find_columns(cull_ctx *cx, import *t)
         t->what[t->columns++] = i;
     }
     if (found) return CULL_OK;
-    return cull__fail(cx, CULL_EINPUT, "%s: none of its columns is called as a parameter", t->path);
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: none of its columns is called as a parameter, as '%.60s'", t->path,
+                      name_of(t, 0));
 }
 
 /* The sentence of the failure with the place before it. */
