@@ -266,7 +266,7 @@ void cull__joint_change(const cull_space_param *p, const double *x, cull_rng *r,
     if (p->kind == CULL_SPACE_SIMPLEX) {
         double away = cull__rng_unit(r), total = 0, share = 0.3 * away * away;
         for (int64_t i = 0; i < n; i++) total += y[i] = -log(cull__rng_unit(r));
-        for (int64_t i = 0; i < n; i++) y[i] = (1 - share) * x[i] + share * y[i] / total;
+        for (int64_t i = 0; i < n; i++) y[i] = fmin(1, (1 - share) * x[i] + share * y[i] / total);
         return;
     }
     int64_t a = cull__rng_below(r, n), b = cull__rng_below(r, n - 1);

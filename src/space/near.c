@@ -108,8 +108,9 @@ static void change_shares(const beside *b, const cull_space_param *p, int64_t k,
     for (; k >= (p->n - 1) * (each = count_share(b, v[from])); from++) k -= (p->n - 1) * each;
     int64_t to = k / each;
     double some = fmin(v[from], (double)(k % each + 1) * STEP);
+    to += to >= from;
     v[from] -= some;
-    v[to + (to >= from)] += some;
+    v[to] = fmin(1, v[to] + some); /* the sum is 1 but for rounding */
 }
 
 static void change(const beside *b, int64_t k)

@@ -511,6 +511,7 @@ static void test_neighbours(void **state)
         {"k = subset(2 of 4)", "k=1+2", 4},
         {"o = permutation(4)", "o=1>2>3>4", 6},
         {"m = simplex(2)", "m=0.5/0.5", 4},
+        {"m = simplex(3)", "m=0.9375000000000002/0.0625/0", 6}, /* no share is above 1 */
         {"a = or { x { b = int(1, 3) } y { c = int(1, 5) } }", "a=x a.x.b=2", 1 + 2},
         {"a = int(1, 3) b = int(1, 3) forbid a == b", "a=1 b=2", 1 + 1},
     };
