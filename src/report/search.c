@@ -118,7 +118,7 @@ static void best_point(cull_buf *b, const cull__search *v)
     add(b, "</tbody></table>\n");
 }
 
-static cull_status say_broken(cull_ctx *cx, cull_buf *b, const cull__search *v)
+static cull_status say_broken(cull_buf *b, const cull__search *v)
 {
     cull_trial t;
     char by[32];
@@ -146,7 +146,7 @@ static cull_status best(cull_ctx *cx, cull_buf *b, const cull__search *v)
             v->n ? "<p>No trial has come to a result.</p>\n" : "<p>There are no trials yet.</p>\n");
         return CULL_OK;
     }
-    if (!feasible(v)) CULL_TRY(say_broken(cx, b, v));
+    if (!feasible(v)) CULL_TRY(say_broken(b, v));
     add(b, "<div class=\"wide\"><table><thead><tr><th class=\"n\">trial</th>");
     for (int k = 0; k < v->m; k++) heading(b, v->p->objective[k].name);
     for (int k = 0; k < v->p->constraints; k++) heading(b, v->p->constraint[k]);
