@@ -1075,6 +1075,40 @@ def test_optuna_fronts_and_ends(optuna):
     assert len(small.trials) == 20 and small.best_value == 0
 
 
+@pytest.mark.parametrize("by_func", [True, False])
+def test_optuna_constraints(optuna, by_func):
+    """x >= 1 is learnt as a constraint: what breaks it is not the best, and is rarely asked."""
+    if not by_func and not hasattr(optuna.Trial, "set_constraint"):
+        pytest.skip("this Optuna's trials have no set_constraint")
+
+    def fn(trial):
+        x, y = trial.suggest_float("x", -3, 3), trial.suggest_float("y", -3, 3)
+        if not by_func:
+            trial.set_constraint("low", 1 - x)
+        elif trial.number == 3:
+            raise optuna.TrialPruned
+        return x**2 + y**2
+
+    limits = (lambda t: [1 - t.params["x"]]) if by_func else None
+    study = optuna.create_study(sampler=cull.search.OptunaSampler("gp", seed=1, constraints_func=limits))
+    study.optimize(fn, n_trials=40)
+    inner = study.sampler._inner.study
+    assert len(inner.constraints) == 1 and len(inner) == 40
+    for mine, theirs in zip(inner.trials, study.trials):
+        if mine.state == "done":
+            assert mine.constraints == {"c0": 1 - theirs.params["x"]}
+    assert 1 <= study.best_value < 1.2 and study.best_params["x"] >= 1
+    assert sum(t.params["x"] >= 1 for t in study.trials) >= 12  # without the constraint hardly any
+
+
+def test_optuna_constraints_that_are_none(optuna):
+    study = optuna.create_study(
+        sampler=cull.search.OptunaSampler("tpe", constraints_func=lambda t: [float("nan")])
+    )
+    with pytest.raises(ValueError, match="never NaN"):
+        study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=2)
+
+
 def test_optuna_values_of_its_own(optuna):
     """What Optuna takes instead of what was proposed is what the method learns, and that is asked later."""
     sampler = cull.search.OptunaSampler("local-search", seed=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
-from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
 try:
     import optuna
@@ -76,6 +76,14 @@ def _taken(d: BaseDistribution, value: Any) -> Any:
     return value
 
 
+def _limits(trial: FrozenTrial) -> Dict[str, float]:
+    """Constraints, by name from Optuna 5 on, before that by place."""
+    said: Optional[Dict[str, float]] = getattr(trial, "constraints", None)
+    if said is None:
+        said = {str(i): v for i, v in enumerate(trial.system_attrs.get("constraints") or ())}
+    return said
+
+
 # ---- which parameters hang on which ----
 
 
@@ -125,10 +133,12 @@ class _Tree:
         self.values: Dict[str, Set[int]] = {}  # of those that others may hang on: what they were so far
         self.pairs: Dict[str, Dict[str, _Pair]] = {}  # of those that are not always there, by the other
         self.space: Optional[_Found] = None  # None = not known since the last trial
+        self.limits: Set[str] = set()  # constraints that any trial had
 
     def learn(self, trial: FrozenTrial) -> None:
         if trial.number in self.trials:
             return
+        self.limits.update(_limits(trial))
         for name in self.of:
             if name not in trial.params and name not in self.pairs:  # all trials so far had it
                 self._part(name, True)
@@ -210,8 +220,11 @@ class _Tree:
 class _Inner:
     """A cull study over one search space of Optuna's."""
 
-    def __init__(self, found: _Found, study: "optuna.Study", how: Dict[str, Any]) -> None:
+    def __init__(
+        self, found: _Found, limits: Sequence[str], study: "optuna.Study", how: Dict[str, Any]
+    ) -> None:
         self.found = found
+        self.limits = {name: f"c{i}" for i, name in enumerate(limits)}
         space, when, whole = found
         self.space = space
         self.names = {f"p{i}": name for i, name in enumerate(space)}  # Optuna's hold any text
@@ -223,7 +236,8 @@ class _Inner:
             parameters[of[name]] = parameters[of[name]].when(w.text(of[w.parent], space[w.parent]))
         # where others decide too, the same point is another trial
         again = "never" if whole else "paid"
-        self.study: Study = create(Space(parameters), ways, again=again, **how)
+        beside = list(self.limits.values())
+        self.study: Study = create(Space(parameters), ways, constraints=beside, again=again, **how)
         self.asked: Dict[int, Tuple[int, Dict[str, Any]]] = {}  # by number there: number here, proposed
         self.known: Set[int] = set()  # numbers there that were told
 
@@ -245,6 +259,16 @@ class _Inner:
             return False
         return _taken(self.space[when.parent], trial.params[when.parent]) in when.values
 
+    def _told(
+        self, values: Optional[Sequence[float]], said: Dict[str, float]
+    ) -> Optional[Dict[str, float]]:
+        """None: it failed, as one does that says nothing of a constraint."""
+        if values is None or not all(map(math.isfinite, values)) or not said.keys() >= self.limits.keys():
+            return None
+        told = {f"v{i}": v for i, v in enumerate(values)}
+        told.update((name, said[limit]) for limit, name in self.limits.items())
+        return told
+
     def tell(
         self, trial: FrozenTrial, state: TrialState, values: Optional[Sequence[float]]
     ) -> None:
@@ -255,7 +279,7 @@ class _Inner:
             values = [trial.intermediate_values[max(trial.intermediate_values)]]
         elif state != TrialState.COMPLETE:
             values = None
-        told = None if values is None or not all(map(math.isfinite, values)) else list(values)
+        told = self._told(values, _limits(trial))
         here, given = self.asked.pop(trial.number, (None, {}))
         if here is not None:
             if all(trial.params.get(name, v) is v or trial.params[name] == v for name, v in given.items()):
@@ -279,10 +303,19 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
     show why: one of a few values of another parameter decides, as in `if optimizer == "sgd"` or
     `for i in range(layers)`. All others, and the first trial's, are drawn at random; so are whole numbers
     beyond 2^53. Trials that the study has already count as
-    results, and so do those that were enqueued. A pruned trial's value is its last report. For another study
-    the sampler begins anew."""
+    results, and so do those that were enqueued. A pruned trial's value is its last report. Constraints are what
+    trials set by set_constraint, or what constraints_func(trial) gives back, fulfilled at 0 or below. For another
+    study the sampler begins anew."""
 
-    def __init__(self, method: Optional[str] = None, seed: int = 1, **options: Any) -> None:
+    def __init__(
+        self,
+        method: Optional[str] = None,
+        seed: int = 1,
+        *,
+        constraints_func: Optional[Callable[[FrozenTrial], Sequence[float]]] = None,
+        **options: Any,
+    ) -> None:
+        self._limits = constraints_func
         self._how = {"method": method, "seed": _catalogue._whole("seed", seed, (1 << 64) - 1), **options}
         _catalogue.refuse("OptunaSampler", options, list(_method(method, 0).options))
         self._random = RandomSampler(seed=seed % (1 << 32))
@@ -295,7 +328,7 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
         self._tree = _Tree()
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {"_how": self._how, "_random": self._random}
+        return {"_how": self._how, "_random": self._random, "_limits": self._limits}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -319,9 +352,9 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
 
     def _of(self, study: "optuna.Study") -> _Inner:
         """The study of the space that is known, with all results so far."""
-        inner, found = self._inner, self._tree.found()
-        if inner is None or inner.found != found:
-            inner = self._inner = _Inner(found, study, self._how)
+        inner, found, limits = self._inner, self._tree.found(), sorted(self._tree.limits)
+        if inner is None or inner.found != found or list(inner.limits) != limits:
+            inner = self._inner = _Inner(found, limits, study, self._how)
         for t in study.get_trials(deepcopy=False, states=_OVER):
             inner.tell(t, t.state, t.values)
         return inner
@@ -351,6 +384,12 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
         state: TrialState,
         values: Optional[Sequence[float]],
     ) -> None:
+        if self._limits is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
+            said = tuple(float(v) for v in self._limits(trial))
+            if any(map(math.isnan, said)):
+                raise ValueError(f"constraints_func gave {said}; a constraint is never NaN")
+            study._storage.set_trial_system_attr(trial._trial_id, "constraints", said)
+            trial = study._storage.get_trial(trial._trial_id)
         with self._lock:
             if self._inner is not None:
                 self._inner.tell(trial, state, values)
