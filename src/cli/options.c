@@ -80,8 +80,9 @@ static int add_setting(cli *c, const char *name, const char *value, const cull_i
     return DONE;
 }
 
-/* argv[*at] is "--name" or "--name=value"; takes the next word too when it is the value. */
-static int long_option(cli *c, int argc, char **argv, int *at)
+/* argv[*at] is "--name" or "--name=value"; takes the next word too when it is the value. An option of the method m, which may
+ * be NULL, goes before what the command's other verbs call so. */
+static int long_option(cli *c, const cull_method *m, int argc, char **argv, int *at)
 {
     char name[64];
     const char *s = argv[*at] + 2, *eq = strchr(s, '='), *value = eq ? eq + 1 : NULL;
@@ -90,8 +91,9 @@ static int long_option(cli *c, int argc, char **argv, int *at)
     memcpy(name, s, n);
     name[n] = 0;
     const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
-    const cull_input *row = row_of(c->cmd, name);
-    const cull_opt *opt = row ? NULL : any_method_row(c->cmd, name);
+    const cull_opt *opt = m ? method_row(m, name) : NULL;
+    const cull_input *row = opt ? NULL : row_of(c->cmd, name);
+    if (!row && !opt) opt = any_method_row(c->cmd, name);
     if (!row && !opt) return unknown_option(c, name);
     if (row && !row->arg) {
         if (eq) return fail(c, USAGE, "--%s takes no value", row->name);
@@ -186,6 +188,16 @@ static int take_task(cli *c)
                 task_names(names));
 }
 
+/* What stands before the method's name was taken for the command's own. */
+static int behind_method(cli *c)
+{
+    for (int i = 0; i < c->sets; i++)
+        if (c->set[i].row && method_row(c->method, c->set[i].name))
+            return fail(c, USAGE, "--%s is an option of %s: write it behind that name",
+                        c->set[i].name, c->method->slug);
+    return only_options_of(c, c->method);
+}
+
 static int check_words(cli *c)
 {
     const command *k = c->cmd;
@@ -197,7 +209,7 @@ static int check_words(cli *c)
                     k->usage);
     if (k->most >= 0 && c->inputs > k->most)
         return fail(c, USAGE, "%s cannot use '%s': %s", k->name, c->input[k->most], k->usage);
-    return c->method ? only_options_of(c, c->method) : DONE;
+    return c->method ? behind_method(c) : DONE;
 }
 
 int only_options_of(cli *c, const cull_method *own)
@@ -222,6 +234,8 @@ int parse(cli *c, int argc, char **argv)
     c->out = calloc((size_t)argc + 1, sizeof *c->out);
     if (!c->set || !c->input || !c->out) return fail(c, FAILED, "out of memory");
     bool plain = false;
+    const cull_method *m =
+        argc > 1 && c->cmd->word == WORD_METHOD ? cull_method_find(argv[1], NULL) : NULL;
     c->task = c->cmd->task;
     c->rest = -1;
     for (int i = 1; i < argc; i++) {
@@ -229,7 +243,7 @@ int parse(cli *c, int argc, char **argv)
         if (!plain && !strcmp(s, "--"))
             plain = true, c->rest = c->inputs;
         else if (!plain && !strncmp(s, "--", 2))
-            TRY(long_option(c, argc, argv, &i));
+            TRY(long_option(c, m, argc, argv, &i));
         else if (!plain && s[0] == '-' && s[1])
             TRY(short_option(c, argc, argv, &i));
         else if (!*s && !(plain && c->cmd->word == WORD_OPTION)) /* a program's own may be */
