@@ -5,14 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "P.experts.": how long P is, and where the rest begins; false when the name has no experts. */
-static bool split(const char *name, size_t *prefix, const char **rest)
+/* "P.experts.", or a tensor of all experts without that word (GraniteMoE): how long P is, and where the rest begins; false
+ * when the name has no experts. */
+static bool split(const cull_tensor *t, size_t *prefix, const char **rest)
 {
     static const char *const word = ".experts.";
-    const char *at = strstr(name, word);
-    if (!at || at == name) return false;
-    *prefix = (size_t)(at - name);
-    *rest = at + strlen(word);
+    static const char *const plain[] = {".input_linear.weight", ".output_linear.weight"};
+    const char *at = strstr(t->name, word);
+    size_t n = strlen(word);
+    for (size_t i = 0; i < sizeof plain / sizeof *plain && !at && t->ndim == 3; i++)
+        if (cull__ends(t->name, plain[i])) n = 1, at = t->name + strlen(t->name) - strlen(plain[i]);
+    if (!at || at == t->name) return false;
+    *prefix = (size_t)(at - t->name);
+    *rest = at + n;
     return true;
 }
 
@@ -51,10 +56,14 @@ static cull__ffn_part part_of(const char *rest)
     return CULL__FFN_OTHER;
 }
 
-/* What stands behind "P." is a router's. */
+/* What stands behind "P." is a router's, a number or row for each expert: not what Gemma 4's multiplies its inputs with. */
 static bool routes(const char *rest)
 {
-    return !strncmp(rest, "gate.", 5) || !strncmp(rest, "router.", 7);
+    static const char *const begin[] = {"gate.", "router.", "moe_statics."};
+    bool is = false;
+    for (size_t i = 0; i < sizeof begin / sizeof *begin; i++)
+        is |= !strncmp(rest, begin[i], strlen(begin[i]));
+    return is && strcmp(rest, "router.scale") != 0;
 }
 
 static int32_t block_of(const cull__moe *m, const char *name, size_t prefix)
@@ -105,7 +114,7 @@ static cull_status place_experts(cull_ctx *cx, const cull_checkpoint *ck, cull__
         size_t prefix;
         const char *rest;
         *p = (struct cull__moe_place){.block = -1, .expert = -1, .rest = ""};
-        if (!split(t->name, &prefix, &rest)) continue;
+        if (!split(t, &prefix, &rest)) continue;
         p->block = block_of(m, t->name, prefix);
         if (p->block < 0) {
             p->block = (int32_t)m->blocks;
@@ -122,6 +131,11 @@ static cull_status place_experts(cull_ctx *cx, const cull_checkpoint *ck, cull__
     return CULL_OK;
 }
 
+int cull__moe_axis(const cull_tensor *t, int64_t experts)
+{
+    return t->ndim == 2 && t->shape[0] == 1 && t->shape[1] == experts && experts != 1;
+}
+
 static cull_status place_routers(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *m)
 {
     for (int64_t i = 0; i < cull_checkpoint_count(ck); i++) {
@@ -130,14 +144,15 @@ static cull_status place_routers(cull_ctx *cx, const cull_checkpoint *ck, cull__
             size_t n = strlen(m->block[b].prefix);
             if (strncmp(t->name, m->block[b].prefix, n) || t->name[n] != '.') continue;
             if (!routes(t->name + n + 1)) continue;
-            if (t->ndim < 1 || t->shape[0] != m->block[b].experts)
+            int axis = cull__moe_axis(t, m->block[b].experts);
+            if (t->ndim < 1 || t->shape[axis] != m->block[b].experts)
                 return cull__fail(cx, CULL_EINPUT,
                                   "the router '%.160s' has %" PRId64 " rows; there are %" PRId64
                                   " experts",
-                                  t->name, t->ndim ? t->shape[0] : 0, m->block[b].experts);
+                                  t->name, t->ndim ? t->shape[axis] : 0, m->block[b].experts);
             m->place[i].kind = CULL__MOE_ROUTER;
             m->place[i].block = (int32_t)b;
-            if (t->ndim == 2) m->block[b].router = i;
+            if (t->ndim == 2 && axis == 0) m->block[b].router = i;
         }
     }
     for (int64_t b = 0; b < m->blocks; b++)

@@ -8,8 +8,8 @@
 typedef enum {
     CULL__MOE_NONE,
     CULL__MOE_EXPERT, /* of one expert: "P.experts.3.w1.weight", "P.experts.expert_3.wi.weight" */
-    CULL__MOE_FUSED,  /* of all, expert by expert: "P.experts.down_proj" (experts, ..) */
-    CULL__MOE_ROUTER  /* a row for each expert: "P.gate.weight", "P.router.weight", "P.gate.bias" */
+    CULL__MOE_FUSED,  /* of all, (experts, ..): "P.experts.down_proj", "P.input_linear.weight" */
+    CULL__MOE_ROUTER /* a row or number for each: "P.gate.weight", "P.router.bias", "P.moe_statics.x" */
 } cull__moe_kind;
 
 /* What a tensor of one expert is: units are its hidden neurons. */
@@ -47,6 +47,8 @@ typedef struct {
 /* Scratch of cx. EINPUT, by name: no block at all, an expert that is missing, a router with other rows than there are
  * experts. */
 cull_status cull__moe_find(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *out);
+/* The axis along which a tensor of a router, or of all experts, has its experts: the first, of (1, experts) the second. */
+int cull__moe_axis(const cull_tensor *t, int64_t experts);
 /* The tensor of an expert's part, or -1. O(tensors). */
 int64_t cull__moe_part(const cull_checkpoint *ck, const cull__moe *m, int64_t block, int64_t expert,
                        cull__ffn_part part);

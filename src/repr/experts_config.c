@@ -13,7 +13,8 @@ static const char *const tops[] = {"num_experts_per_tok",
                                    "moe_top_k",
                                    "moe_k",
                                    "num_selected_experts",
-                                   "moe_topk"};
+                                   "moe_topk",
+                                   "top_k_experts"};
 static const char *const acts[] = {"hidden_act", "hidden_activation", "activation_function",
                                    "dense_act_fn"};
 enum { COUNTS = sizeof counts / sizeof *counts };

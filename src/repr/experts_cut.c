@@ -90,7 +90,7 @@ static cull_status cut_rows(cull_ctx *cx, cull_weights_item *it, const cull__moe
     if (c->kept == experts && !merged) return CULL_OK;
     if (t->n) t->bytes = t->bytes / (uint64_t)t->n * (uint64_t)(t->n / experts * c->kept);
     t->n = t->n / experts * c->kept;
-    t->shape[0] = c->kept;
+    t->shape[cull__moe_axis(t, experts)] = c->kept;
     it->copy = false;
     return CULL_OK;
 }

@@ -51,6 +51,8 @@ static void names(void **state)
     tensors_add(&s, "enc.11.mlp.gate.weight", "F32", 2, 3);
     tensors_add(&s, "enc.11.mlp.gate.e_score_correction_bias", "F32", 2, 0);
     tensors_add(&s, "enc.11.mlp.experts.down_proj", "F32", 2, 7);
+    tensors_add(&s, "enc.11.mlp.moe_statics.e_score_correction_bias", "F32", 1, 2);
+    tensors_add(&s, "enc.11.mlp.router.scale", "F32", 3, 0); /* of the inputs */
     tensors_write(cx, &s, in_dir("names.safetensors"), NULL);
     ok(cx, cull_checkpoint_open(cx, in_dir("names.safetensors"), &ck));
     ok(cx, cull__moe_find(cx, ck, &m));
@@ -66,6 +68,10 @@ static void names(void **state)
     assert_string_equal(m.place[i].rest, "wo.bias");
     i = cull_checkpoint_find(ck, "enc.11.mlp.gate.e_score_correction_bias", NULL);
     assert_true(m.place[i].kind == CULL__MOE_ROUTER && m.place[i].block == fused);
+    i = cull_checkpoint_find(ck, "enc.11.mlp.moe_statics.e_score_correction_bias", NULL);
+    assert_true(m.place[i].kind == CULL__MOE_ROUTER && m.place[i].block == fused);
+    i = cull_checkpoint_find(ck, "enc.11.mlp.router.scale", NULL);
+    assert_true(m.place[i].kind == CULL__MOE_NONE);
     i = cull_checkpoint_find(ck, "enc.11.mlp.gate.weight", NULL);
     assert_int_equal(m.block[fused].router, i);
     i = cull_checkpoint_find(ck, "lm.norm", NULL);
