@@ -11,6 +11,8 @@ set_tests_properties(cli.bad_inputs cli.docs PROPERTIES LABELS quick TIMEOUT 300
 if(NOT CULL_SANITIZE) # what they hold is in the contracts, unit.stage and unit.parts; here time and memory are real
   add_test(NAME cli.plan_holds COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/plan.sh $<TARGET_FILE:cull_cli>)
   set_tests_properties(cli.plan_holds PROPERTIES LABELS full TIMEOUT 600)
+  add_test(NAME cli.address_space COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/address_space.sh $<TARGET_FILE:cull_cli>)
+  set_tests_properties(cli.address_space PROPERTIES LABELS quick TIMEOUT 300)
   add_test(NAME cli.kill COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/kill.sh $<TARGET_FILE:cull_cli>)
   add_test(NAME cli.search_kill COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/search_kill.sh $<TARGET_FILE:cull_cli>)
   add_test(NAME cli.search_processes COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/search_processes.sh $<TARGET_FILE:cull_cli>)
