@@ -152,6 +152,7 @@ CASES = [  # name, mergekit's method, its parameters, models, cull's words, rank
      ["breadcrumbs", *BASE, "--density", "0.4", "--gamma", "0.05", "--alpha", "1", "--granularity", "tensor",
       "--elect", "yes"], [(0.05,), (0.4, 0.05)]),
     ("dare", "dare_linear", {"density": 0.3}, W, ["dare", *BASE, "--density", "0.3", "--rescale", "l1"], []),
+    ("dare-f64", "dare_linear", {"density": 0.3}, W, ["dare", *BASE, "--density", "0.3", "--rescale", "l1"], []),
     ("dare-no", "dare_linear", {"density": 0.3, "rescale": False}, W,
      ["dare", *BASE, "--density", "0.3", "--rescale", "no"], []),
     ("dare-ties", "dare_ties", {"density": 0.3, "rescale": False}, W,
@@ -179,6 +180,7 @@ class Drawn:
     def __init__(self, where, masks, dtype):
         self.real = torch.bernoulli
         self.masks = masks
+        self.wide = False  # the two sums of l1 in f64, whatever their order
         self.known = {}
         load = {m: load_file(os.path.join(where, m, "model.safetensors")) for m in ("base", "a", "b")}
         for i, m in enumerate(("a", "b")):
@@ -189,7 +191,11 @@ class Drawn:
     def sparsify(self, tensor, density, rescale_norm=None):
         import mergekit.sparsify as s
 
-        return s.rescaled_masked_tensor(tensor, self.known[tensor.numpy().tobytes()].reshape(tensor.shape), rescale_norm)
+        mask = self.known[tensor.numpy().tobytes()].reshape(tensor.shape)
+        if not self.wide:
+            return s.rescaled_masked_tensor(tensor, mask, rescale_norm)
+        masked = tensor * mask
+        return masked * (tensor.abs().double().sum() / masked.abs().double().sum()).float()
 
 
 def equal(program, where):
@@ -204,6 +210,7 @@ def equal(program, where):
         mergekit.sparsify.bernoulli = drawn.sparsify
         for name, method, parameters, models, words, ranks in CASES:
             base = "a" if method == "slerp" else method != "linear"
+            drawn.wide = name == "dare-f64"
             want = mergekit_once(method, there, name, parameters, models, dtype, base)
             words = [w.replace("{base}", os.path.join(there, "base")) for w in words]
             got = cull(program, [*words, *(os.path.join(there, m) for m in models)],

@@ -96,6 +96,9 @@ static const struct {
     {"breadcrumbs",
      "density=0.4 gamma=0.05 alpha=1 granularity=tensor elect=yes",
      {{0x9cc940747438c054u, 0x1fffff}, {0x58ee770ad2e0f916u, 0xfffff}}},
+    {"dare", /* with mergekit's two sums in f64 */
+     "density=0.3 rescale=l1",
+     {{0x1f8a70aea4355b79u, 0x1fffff}, {0x134e3072f7f4b752u, 0x1fffff}}},
     {"dare",
      "density=0.3 rescale=no",
      {{0x455cf9821ce6bf08u, 0x1fffff}, {0x7f8d54f50c21aefcu, 0x1fffff}}},
