@@ -98,6 +98,16 @@ static int say_stopped(search *s)
                 s->ended);
 }
 
+/* Whether --stop waited in vain for a report. */
+static bool silent(search *s)
+{
+    cull_trial t;
+    if (s->p.stop.kind == CULL_STOP_NONE || s->p.stop.anew || !s->ended) return false;
+    for (int64_t i = 0; i < cull_study_trials(s->study); i++)
+        if (cull_study_trial(s->study, i, &t) == CULL_OK && t.steps > 0) return false;
+    return true;
+}
+
 static void say_end(search *s)
 {
     cli *c = s->c;
@@ -110,6 +120,9 @@ static void say_end(search *s)
                  others == 1 ? "s" : "");
     talk(c, "%" PRId64 " trials, %" PRId64 " of them failed%s; %" PRId64 " here in %.1f s",
          s->ended, s->failed, elsewhere, s->here, passed);
+    if (silent(s))
+        talk(c, "no trial reported on its way, so --stop had nothing to go by: a line with "
+                "\"step\" and all objectives, flushed, is a report");
     if (s->store && cull_study_stopped(s->study))
         talk(c, "kept in %s: stop was asked for; with --resume the same command goes on", s->store);
     else if (s->store)

@@ -68,7 +68,8 @@ static cull_status unknown(cull_ctx *cx, const cull__words *w, const char *word,
                       name);
 }
 
-static cull_status check_word(cull_ctx *cx, cull__words *w, const char *word)
+/* *budget: it says how many steps there are, itself or by the point.json in its folder. */
+static cull_status check_word(cull_ctx *cx, cull__words *w, const char *word, bool *budget)
 {
     char shown[80];
     const char *s = word;
@@ -84,21 +85,27 @@ static cull_status check_word(cull_ctx *cx, cull__words *w, const char *word)
                               "the word '%s' asks for a trial's folder, and no folder was given",
                               cull__quote(word, strlen(word), shown, sizeof shown));
         w->points |= p.param >= 0;
+        *budget |= p.fact == BUDGET || p.fact == DIR;
     }
     return CULL_OK;
 }
 
 cull_status cull__words_check(cull_ctx *cx, cull__words *w)
 {
+    bool budget = false;
     w->points = false;
     if (!w->argv || !w->argv[0] || !*w->argv[0])
         return cull__fail(cx, CULL_EINPUT, "there is no program to run");
     for (int i = 0; w->argv[i]; i++) {
         cull__mark_t m = cull__mark(cx);
-        cull_status s = check_word(cx, w, w->argv[i]);
+        cull_status s = check_word(cx, w, w->argv[i], &budget);
         cull__release(cx, m);
         CULL_TRY(s);
     }
+    if (w->problem->stop.anew && w->points && !budget)
+        return cull__fail(cx, CULL_EINPUT,
+                          "evaluations begin anew with more steps each, and no word tells the "
+                          "program how many: {budget} would");
     return CULL_OK;
 }
 

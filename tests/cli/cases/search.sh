@@ -12,6 +12,8 @@ cull search space.cull --minimize error --budget 2 --stay --method grid -- sh -c
 cull search space.cull --minimize error --budget 3 --dir runs -q --method grid -- sh -c 'cat $0/point.json; echo 1' {dir}
 cat runs/000001/out
 cull search space.cull --minimize error --constraint over --budget 3 -q --method grid -- sh -c 'echo error=$1 over=$1' x {width}
+# a rule to stop by, and nobody reports
+cull search space.cull --minimize error --budget 2 --method grid --stop median --rungs 1..9 -- echo error={width}
 # refusals
 cull search space.cull --minimize error --store none.db -- ./no-such {arch}
 [ -e none.db ] || echo nothing is stored
