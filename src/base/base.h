@@ -195,8 +195,11 @@ size_t cull__format_u64(uint64_t v, char buf[24]);        /* how many digits */
 const char *cull__format_bytes(uint64_t b, char buf[32]); /* "1.5 GiB" */
 
 /* ---- strings ---- */
-/* The candidate nearest to s by edit distance when that is at most a third of its length and one, else NULL. */
+/* The candidate nearest to s by edit distance when that is at most a third of its length and one,
+   and less than its length, else NULL. */
 const char *cull__nearest(const char *s, const char *const *cand, int n);
+bool cull__listed(const char *list, const char *s,
+                  size_t n);                        /* s[0..n) among comma-separated names */
 bool cull__same_name(const char *a, const char *b); /* '_' and '-' are one */
 bool cull__ends(const char *s, const char *tail);
 /* A copy of s[0 .. n) with a NUL behind it, for cull__free. */

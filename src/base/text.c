@@ -70,6 +70,15 @@ bool cull__same_name(const char *a, const char *b)
     return *a == *b;
 }
 
+bool cull__listed(const char *list, const char *s, size_t n)
+{
+    for (size_t k; *list; list += k + (list[k] == ',')) {
+        k = strcspn(list, ",");
+        if (k == n && !memcmp(list, s, n)) return true;
+    }
+    return false;
+}
+
 /* Edit distance with swaps of neighbours; names are short, and longer ones are far from all. */
 static int distance(const char *a, const char *b)
 {
@@ -96,10 +105,10 @@ static int distance(const char *a, const char *b)
 const char *cull__nearest(const char *s, const char *const *cand, int n)
 {
     const char *best = NULL;
-    int least = (int)strlen(s) / 3 + 1;
+    int length = (int)strlen(s), least = length / 3 + 1;
     for (int i = 0; i < n; i++) {
         int d = distance(s, cand[i]);
-        if (d <= least && (!best || d < least)) best = cand[i], least = d;
+        if (d < length && d <= least && (!best || d < least)) best = cand[i], least = d;
     }
     return best;
 }

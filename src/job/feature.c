@@ -304,7 +304,7 @@ static cull_status pass_over_names(cull_job *j)
     int64_t found = 0, first = -1;
     for (int64_t c = 0; f->p.levels && c < f->p.d; c++) {
         if (f->p.levels[c] <= FEW || 2 * (int64_t)f->p.levels[c] <= f->p.n) continue;
-        if (strstr(named, column_name(j, c))) continue;
+        if (cull__listed(named, column_name(j, c), strlen(column_name(j, c)))) continue;
         if (!f->avoid) CULL_TRY(CULL_ALLOC(j->cx, f->avoid, f->p.d));
         if (first < 0) first = c;
         f->avoid[c] = 1;
@@ -316,6 +316,18 @@ static cull_status pass_over_names(cull_job *j)
                  "%.60s%s; --categorical keeps such a column.",
                  found, found > 1 ? "s" : "", column_name(j, first), found > 1 ? ", ..." : "");
     return CULL_OK;
+}
+
+static cull_status refuse_none(cull_job *j)
+{
+    const struct feature *f = j->feature;
+    for (int64_t c = 0; c < f->p.d; c++)
+        if (!(f->have && f->have[c]) && !(f->avoid && f->avoid[c])) return CULL_OK;
+    return cull__fail(
+        j->cx, CULL_EINPUT,
+        "%s: no column is left to choose from: every one is held, to be avoided, or text "
+        "of which most rows have one of their own",
+        table_name(j));
 }
 
 cull_status feature_open(cull_job *j, bool own_number)
@@ -342,6 +354,7 @@ cull_status feature_open(cull_job *j, bool own_number)
     CULL_TRY(mark_all(j, "have", &f->have));
     CULL_TRY(mark_all(j, "avoid", &f->avoid));
     CULL_TRY(pass_over_names(j));
+    CULL_TRY(refuse_none(j));
     CULL_TRY(set_costs(j));
     CULL_TRY(set_budget(j));
     f->p.have = f->have, f->p.avoid = f->avoid, f->p.cost = f->cost;

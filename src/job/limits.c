@@ -167,6 +167,8 @@ static cull_status named_quota(cull_job *j, const char *s, size_t n)
         return cull__fail(j->cx, CULL_EOPTION,
                           "--quota %s: %s is more than all; write 0.25 or 25%%", part, eq);
     CULL_TRY(code_find(j, GROUP, part, "--quota: no record is of group", &code));
+    if (!isnan(j->quota[code]))
+        return cull__fail(j->cx, CULL_EOPTION, "--quota: group '%s' is given twice", part);
     j->quota[code] = share * j->p.budget;
     if (!j->cost) j->quota[code] = floor(j->quota[code] + 1e-9);
     return CULL_OK;
@@ -174,13 +176,16 @@ static cull_status named_quota(cull_job *j, const char *s, size_t n)
 
 static cull_status named_quotas(cull_job *j, const char *s)
 {
-    for (int32_t g = 0; g < j->codes[GROUP].count; g++) j->quota[g] = j->p.budget;
+    int32_t groups = j->codes[GROUP].count;
+    for (int32_t g = 0; g < groups; g++) j->quota[g] = NAN;
     for (bool more = true; more;) {
         size_t n = strcspn(s, ",");
         CULL_TRY(named_quota(j, s, n));
         more = s[n] == ',';
         s += n + more;
     }
+    for (int32_t g = 0; g < groups; g++)
+        if (isnan(j->quota[g])) j->quota[g] = j->p.budget;
     return CULL_OK;
 }
 

@@ -27,21 +27,12 @@ cull_status cull__no_column(cull_ctx *cx, const char *path, const char *name,
     return cull__fail(cx, CULL_EINPUT, "%s: no column '%s'; it has %s", path, want, all);
 }
 
-static bool listed(const char *list, const char *s, size_t n)
-{
-    for (size_t k; *list; list += k + (list[k] == ',')) {
-        k = strcspn(list, ",");
-        if (k == n && !memcmp(list, s, n)) return true;
-    }
-    return false;
-}
-
 static cull_status text_cell(cull__cells *r, int64_t column, const char *s, size_t n)
 {
     cull__cell c = {.s = s, .n = n};
     while (c.n && (*c.s == ' ' || *c.s == '\t')) c.s++, c.n--;
     while (c.n && (c.s[c.n - 1] == ' ' || c.s[c.n - 1] == '\t')) c.n--;
-    if (!c.n || listed(r->missing, c.s, c.n))
+    if (!c.n || cull__listed(r->missing, c.s, c.n))
         c.kind = CULL__CELL_NONE;
     else if (cull__parse_f64(c.s, c.n, &c.v))
         c.kind = isnan(c.v) ? CULL__CELL_NONE : CULL__CELL_NUMBER;
@@ -150,7 +141,7 @@ static bool on_member(void *arg, const char *key, size_t n, cull__json_value v)
         break;
     case CULL__JSON_STRING:
         c.s = cull__json_string(v, &c.n);
-        c.kind = !c.n || listed(r->missing, c.s, c.n) ? CULL__CELL_NONE : CULL__CELL_TEXT;
+        c.kind = !c.n || cull__listed(r->missing, c.s, c.n) ? CULL__CELL_NONE : CULL__CELL_TEXT;
         break;
     default:
         m->s = cull__fail(r->cx, CULL_EINPUT,

@@ -352,6 +352,47 @@ def test_the_pick(study):
     same(pickle.loads(pickle.dumps(pick)), pick)
 
 
+def test_a_table_is_taken_from_by_name(study):
+    pick = cull.feature.f_test(study.numbers, study.y, 2, names=NAMES[:4])
+    other = {n: i for i, n in enumerate([*reversed(NAMES[:4]), "more"])}
+    assert list(pick.take(other)) == pick.names
+    assert list(pick.take(other, order="table")) == sorted(pick.names, key=other.get)
+    rows = np.zeros(3, [(n, "f4") for n in other])
+    assert list(pick.take(rows).dtype.names) == pick.names
+    with pytest.raises(cull.InputError, match=f"take: X has no column '{pick.names[0]}'"):
+        pick.take({n: 0 for n in NAMES[:4] if n != pick.names[0]})
+    plain = cull.feature.f_test(study.numbers, study.y, 2)  # of columns that had no names
+    assert list(plain.take({n: 0 for n in NAMES[:4]})) == [NAMES[i] for i in plain.indices]
+
+
+def test_a_mask_hides_values(study):
+    hide = np.random.default_rng(3).random(study.numbers.shape) < 0.2
+    masked = np.ma.masked_array(study.numbers, hide)
+    gaps = np.where(hide, np.nan, study.numbers)
+    same(cull.feature.mrmr(masked, study.y, 2), cull.feature.mrmr(gaps, study.y, 2))
+    whole = np.ma.masked_array((study.numbers * 9).astype(int), hide)
+    gaps = np.where(hide, np.nan, (study.numbers * 9).astype(int))
+    same(cull.feature.mrmr(whole, study.y, 2), cull.feature.mrmr(gaps, study.y, 2))
+    kinds = np.ma.masked_array(np.array(["a", "b"] * (N // 2)), hide[:, 0])
+    told = [None if gone else v for v, gone in zip(kinds.data.tolist(), hide[:, 0])]
+    table = {"x": study.numbers[:, 1]}
+    same(
+        cull.feature.mrmr({**table, "k": kinds}, study.y, 1),
+        cull.feature.mrmr({**table, "k": told}, study.y, 1),
+    )
+    with pytest.raises(cull.InputError, match="the target of row 2 is missing"):
+        cull.feature.mrmr(study.numbers, np.ma.masked_array(np.arange(N), np.arange(N) == 2), 2)
+
+
+def test_no_column_is_left(study):
+    names = [f"{v:.4f}" for v in study.numbers[:, 0]]
+    for given in ({"avoid": [0, 1]}, {"have": [0], "avoid": [1]}):
+        with pytest.raises(cull.InputError, match="no column is left to choose from"):
+            cull.feature.mrmr(study.numbers[:, :2], study.y, 1, **given)
+    with pytest.raises(cull.InputError, match="no column is left to choose from"):
+        cull.feature.mrmr({"a": names, "b": names}, study.y, 1)
+
+
 def test_a_call_can_be_stopped(study):
     def stop(what, done, total):
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ import inspect
 import json
 import operator
 from ctypes import byref, c_void_p, create_string_buffer
+from numbers import Real
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _inputs, _lib
@@ -268,6 +269,8 @@ def function(facts: Dict[str, Any]) -> Callable[..., Pick]:
     def call(pool: Any, target: Any = None, budget: Any = None, **given: Any) -> Pick:
         if not m_known.issuperset(given):
             refuse(call.__name__, given, known)
+        if budget is None and isinstance(target, Real):
+            raise OptionError(f"target is the number {target}; if that is the budget: budget={target}")
         return run(m, {"pool": pool, "target": target, "budget": budget, **given})
 
     m_known = frozenset(known)

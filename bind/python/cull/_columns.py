@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _inputs
-from ._inputs import _as_array, _kind, _name_of
+from ._inputs import _as_array, _kind, _name_of, is_missing
 from ._lib import InputError, OptionError, number_text
 
 FEW, MANY = 20, 1000  # different numbers: classes by themselves; classes at all
@@ -43,15 +43,6 @@ class Target:
 
 
 # ---- one column ----
-
-
-def is_missing(v: Any) -> bool:
-    """None, NaN, and what pandas has for them."""
-    return v is None or type(v).__name__ in ("NAType", "NaTType") or (v != v) is True or _nan(v)
-
-
-def _nan(v: Any) -> bool:
-    return isinstance(v, (np.floating, Decimal)) and bool(v != v)
 
 
 def codes(values: Sequence[Any]) -> Tuple[npt.NDArray[np.float64], List[Any]]:
@@ -110,16 +101,22 @@ def read(what: str, column: Any) -> Tuple[npt.NDArray[np.float64], Optional[List
 
 def _parts(X: Any) -> Optional[Tuple[List[str], List[Any]]]:
     """Names and columns of what has them, else None."""
+    found = keys(X)
+    return None if found is None else ([str(k) for k in found], [X[k] for k in found])
+
+
+def keys(X: Any) -> Optional[List[Any]]:
+    """What X calls its columns, else None."""
     if isinstance(X, Mapping):
-        return [str(k) for k in X], list(X.values())
+        return list(X)
     fields = getattr(getattr(X, "dtype", None), "names", None)
     if fields:
-        return list(fields), [X[k] for k in fields]
+        return list(fields)
     found = getattr(X, "column_names", None)  # pyarrow
     found = getattr(X, "columns", None) if found is None else found
     if found is None or callable(found) or not hasattr(X, "__getitem__"):
         return None
-    return [str(k) for k in found], [X[k] for k in found]
+    return list(found)
 
 
 def _array_of(X: Any) -> npt.NDArray[Any]:
@@ -245,6 +242,15 @@ def _place(what: str, v: Any, names: List[str]) -> int:
     near = difflib.get_close_matches(v, names, 1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise InputError(f"{what}: X has no column '{v}'{hint}")
+
+
+def places(names: List[str], found: List[Any]) -> List[int]:
+    """Where a table that calls its columns `found` has these."""
+    called = [str(k) for k in found]
+    for name in names:
+        if called.count(name) > 1:
+            raise InputError(f"take: X has two columns '{name}'")
+    return [_place("take", name, called) for name in names]
 
 
 def costs(value: Any, c: Columns) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from ctypes import byref, c_char_p, c_void_p
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -109,24 +110,31 @@ class FeaturePick:
         return iter(self.indices.tolist())
 
     def take(self, X: Any, order: str = "pick") -> Any:
-        """The kept columns of X: an array, a dict of columns or a data frame. order: "pick" = as
-        chosen, "table" = as they lie."""
+        """The kept columns of X: of an array by their numbers; of a dict of columns or a data frame by
+        their names, whatever else it has. order: "pick" = as chosen, "table" = as they lie in X."""
         if order not in ("pick", "table"):
             raise _lib.OptionError(f"order '{order}' is neither pick nor table")
-        idx = np.sort(self.indices) if order == "table" else self.indices
-        if isinstance(X, dict):
-            self._same_width(len(X))
-            keys = list(X)
-            return {keys[i]: X[keys[i]] for i in idx.tolist()}
+        keys = _columns.keys(X)
+        if keys is None:
+            a = np.asanyarray(X)
+            self._same_width(a.shape[1] if a.ndim == 2 else 0)
+            return a[:, np.sort(self.indices) if order == "table" else self.indices]
+        if self._nameless() and not {str(k) for k in keys}.issuperset(self.names):
+            self._same_width(len(keys))
+            at = self.indices.tolist()
+        else:
+            at = _columns.places(self.names, keys)
+        at = sorted(at) if order == "table" else at
         if hasattr(X, "iloc"):
-            self._same_width(X.shape[1])
-            return X.iloc[:, idx]
-        if hasattr(X, "select") and hasattr(X, "columns"):  # polars, pyarrow
-            self._same_width(X.shape[1])
-            return X.select([self.columns[i] for i in idx.tolist()])
-        a = np.asarray(X)
-        self._same_width(a.shape[1] if a.ndim == 2 else 0)
-        return a[:, idx]
+            return X.iloc[:, at]
+        wanted = [keys[i] for i in at]
+        if isinstance(X, Mapping):
+            return {k: X[k] for k in wanted}
+        return X.select(wanted) if hasattr(X, "select") else X[wanted]
+
+    def _nameless(self) -> bool:
+        """Whether the columns are called what an array's are, here or in cull.sklearn."""
+        return any(self.columns == [f"{c}{i}" for i in range(len(self.columns))] for c in "cx")
 
     def _same_width(self, d: int) -> None:
         if d != len(self.columns):
@@ -187,6 +195,7 @@ class Problem:
         self.avoid = self._marks("avoid", given, c)
         self.remark = self.target.remark
         self._pass_over(c, kinds)
+        self._refuse_none(d)
         self.cost = _columns.costs(given["cost"], c) if "cost" in given else None
         self.budget = _columns.budget(given.get("budget"), facts["own_number"], self.cost, d)
         self.group: Optional[npt.NDArray[np.int32]] = None
@@ -213,6 +222,16 @@ class Problem:
             f"of their own: {first}{more}; `categorical` keeps such a column."
         )
         self.remark = f"{self.remark} {said}".strip()
+
+    def _refuse_none(self, d: int) -> None:
+        gone = np.zeros(d, np.uint8)
+        for marks in (self.have, self.avoid):
+            gone |= gone if marks is None else marks
+        if gone.all():
+            raise InputError(
+                "X: no column is left to choose from: every one is held, to be avoided, or text of "
+                "which most rows have one of their own"
+            )
 
     def select(self, cx: Context, m: Method, opts: Optional[int], seed: int) -> FeaturePick:
         c, t = self.columns, self.target

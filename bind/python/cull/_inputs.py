@@ -28,6 +28,15 @@ def _kind(value: object) -> str:
     return t.__qualname__ if t.__module__ == "builtins" else f"{t.__module__}.{t.__qualname__}"
 
 
+def is_missing(v: Any) -> bool:
+    """None, NaN, and what pandas has for them."""
+    return v is None or type(v).__name__ in ("NAType", "NaTType") or (v != v) is True or _nan(v)
+
+
+def _nan(v: Any) -> bool:
+    return isinstance(v, (np.floating, Decimal)) and bool(v != v)
+
+
 def path_of(value: object) -> Optional[str]:
     return os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else None
 
@@ -82,8 +91,18 @@ _DTYPES[np.dtype("V2")] = _lib.DTYPES["bfloat16"]  # as numpy reads what ml_dtyp
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        return _gaps(value)
     has = [hasattr(value, f"__{n}__") for n in ("dlpack", "array", "array_interface")]
     return np.from_dlpack(value) if has == [True, False, False] else np.asarray(value)
+
+
+def _gaps(a: Any) -> npt.NDArray[Any]:
+    """What a mask hides is missing: NaN among numbers, None among others."""
+    kind = a.dtype.kind
+    dtype: Any = a.dtype if kind == "f" else np.float64 if kind in "biu" else object
+    out: npt.NDArray[Any] = a.astype(dtype).filled(None if dtype is object else np.nan)
+    return out
 
 
 def array(name: str, value: Any) -> npt.NDArray[Any]:
@@ -237,6 +256,14 @@ def _name_of(value: Any) -> str:
     return str(value)
 
 
+def _rows_of(pool: Any) -> int:
+    """Of what is in memory; 0 = not known before it is read."""
+    if isinstance(pool, (list, tuple)):
+        return 0 if pool and isinstance(pool[0], os.PathLike) else len(pool)
+    shape = getattr(pool, "shape", ())
+    return int(shape[0]) if isinstance(shape, tuple) and shape else 0
+
+
 class Giver:
     """Puts what a call was given into a job."""
 
@@ -323,10 +350,23 @@ class Giver:
                 f"have is an array of {a.dtype} of {a.ndim} dimensions; "
                 "it takes rows, a mask of booleans, a pick or a file of one"
             )
+        self._refuse_rows(name, a)
         folder = self._folder(name, "give a mask or a pick's file")
         path = os.path.join(folder, name + ".npy")
         np.save(path, a)
         self.set(name, path)
+
+    def _refuse_rows(self, name: str, a: npt.NDArray[Any]) -> None:
+        """Said here of what was given, as its file would be none of the caller's."""
+        if (a < 0).any():
+            i = int(np.argmax(a < 0))
+            raise InputError(f"{name}[{i}] is row {a[i]}; the first row is 0")
+        rows, count = np.unique(a, return_counts=True)
+        if (count > 1).any():
+            raise InputError(f"{name} has row {rows[int(np.argmax(count > 1))]} twice")
+        n = _rows_of(self.given.get("pool"))
+        if n and len(a) and rows[-1] >= n:
+            raise InputError(f"{name} has row {rows[-1]}; the pool has rows 0 to {n - 1}")
 
     def _spool(self, name: str, records: Iterable[Any]) -> None:
         """Records in memory go the way of a file, so that fields by path mean the same."""
@@ -467,7 +507,7 @@ class Giver:
         values = value.tolist() if hasattr(value, "tolist") else list(value)
         seen: Dict[Any, int] = {}
         for i, v in enumerate(values):
-            if v is None or v != v or isinstance(v, (list, dict)):
+            if is_missing(v) or isinstance(v, (list, dict)):
                 raise InputError(f"{name}[{i}] is {v}; it takes a name or a number a row")
             seen.setdefault(v, len(seen))
         codes = np.fromiter((seen[v] for v in values), np.int32, len(values))
@@ -506,6 +546,8 @@ class Giver:
 
 
 def _line(record: Any) -> str:
+    if not isinstance(record, Mapping):
+        raise InputError(f"a record is of type {_kind(record)}; all must be dict")
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
     except (TypeError, ValueError) as e:

@@ -112,6 +112,10 @@ class Pick:
     def __iter__(self) -> Iterator[int]:
         return iter(self.idx.tolist())
 
+    def __getitem__(self, i: Union[int, slice]) -> Any:
+        """The row chosen i-th, or a list of them."""
+        return self.idx[i].tolist()
+
     def mask(self, n: Optional[int] = None) -> npt.NDArray[np.bool_]:
         """(n,) bool, true where a row was kept; n = rows of the pool, where that is known."""
         n = self.n if n is None else n
