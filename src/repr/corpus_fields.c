@@ -538,7 +538,7 @@ cull_status cull__guess_text(cull_ctx *cx, cull_corpus *c, const cull__raw *raw,
         cull__json_each(root, add_key, &l);
         s = cull__fail(cx, CULL_EINPUT,
                        "%s:%" PRId64 ": which field is the text? the record has %s; none of the "
-                       "usual names, such as text, content or messages[].content",
+                       "usual names, such as text, content or messages[].content, holds text",
                        f->path, raw->line, l.n ? l.at : "no field");
     }
     if (s == CULL_OK && *paths) s = cull__fields_parse(cx, paths, &c->want.text, &c->want.ntext);

@@ -329,11 +329,17 @@ static cull_status check_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     float sum = 0;
     for (int64_t i = 0; i < len; i++) sum += x[i] * 0; /* NaN if any is not finite */
     if (sum == 0) return CULL_OK;
-    for (int64_t i = 0; i < len; i++)
-        if (!isfinite(x[i]))
-            return cull__fail(cx, CULL_EINPUT,
-                              "%s[%" PRId64 ", %" PRId64 "] is %s; embeddings must be finite",
-                              p->name, lo + i / p->d, i % p->d, isnan(x[i]) ? "nan" : "infinite");
+    for (int64_t i = 0; i < len; i++) {
+        if (isfinite(x[i])) continue;
+        double as_given;
+        cull_array_f64(&p->a, lo * p->d + i, 1, &as_given);
+        return cull__fail(cx, CULL_EINPUT,
+                          "%s[%" PRId64 ", %" PRId64 "] is %s; embeddings must be finite", p->name,
+                          lo + i / p->d, i % p->d,
+                          isnan(x[i])       ? "nan"
+                          : isinf(as_given) ? "infinite"
+                                            : "too large for f32");
+    }
     return CULL_OK;
 }
 
