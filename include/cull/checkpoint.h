@@ -102,6 +102,10 @@ CULL_API void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i);
  * more than memory holds. */
 CULL_API void cull_checkpoint_forget(const cull_checkpoint *ck, int64_t i);
 
+/* Bytes [from, from + n) of it, where it is not packed, are read soon: the disk may begin. May wait for the disk. */
+CULL_API void cull_checkpoint_ahead(const cull_checkpoint *ck, int64_t i, uint64_t from,
+                                    uint64_t n);
+
 /* ---- two of one network ---- */
 typedef struct {
     size_t size;

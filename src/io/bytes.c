@@ -315,3 +315,13 @@ void cull__bytes_forget(const cull__bytes *b, size_t at, size_t n)
     if (w && w->fd >= 0 && !w->cached)
         (void)posix_fadvise(w->fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
 }
+
+void cull__bytes_ahead(const cull__bytes *b, size_t at, size_t n)
+{
+    enum { EACH = 1 << 20 };
+    const struct owner *w = b->mem_;
+    char one;
+    if (!w || w->fd < 0) return;
+    for (size_t i = (at + EACH - 1) / EACH * EACH; i < at + n; i += EACH)
+        if (pread(w->fd, &one, 1, (off_t)i) != 1) return;
+}

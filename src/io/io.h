@@ -51,6 +51,9 @@ void cull__bytes_close(cull__bytes *b);
 void cull__bytes_drop(const cull__bytes *b, size_t at, size_t n);
 /* Nor in the page cache, where less than half of the file was when cull__bytes_open_regular opened it. */
 void cull__bytes_forget(const cull__bytes *b, size_t at, size_t n);
+/* They are read soon. A byte of each MiB of them is read, from which the system reads on, in larger pieces of the page cache and of
+ * the disk than it does when it is advised. Of what stays open to be read. */
+void cull__bytes_ahead(const cull__bytes *b, size_t at, size_t n);
 /* An unlinked file in tmpdir, open for reading and writing; close(2) removes it. */
 cull_status cull__spool_new(cull_ctx *cx, int *fd);
 /* All of a file that is open, mapped. */

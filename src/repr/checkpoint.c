@@ -174,6 +174,15 @@ static void advise(const cull_checkpoint *ck, int64_t i, advice *give)
 
 void cull_checkpoint_done(const cull_checkpoint *ck, int64_t i) { advise(ck, i, cull__bytes_drop); }
 
+void cull_checkpoint_ahead(const cull_checkpoint *ck, int64_t i, uint64_t from, uint64_t n)
+{
+    const cull_tensor *t = ck->t + i;
+    const cull__bytes *b = &ck->file[t->file].bytes;
+    if (!ck->at[i] || ck->at[i] < b->at || ck->at[i] >= b->at + b->n || from >= t->bytes) return;
+    cull__bytes_ahead(b, (size_t)(ck->at[i] - b->at) + from,
+                      n < t->bytes - from ? n : t->bytes - from);
+}
+
 void cull_checkpoint_forget(const cull_checkpoint *ck, int64_t i)
 {
     advise(ck, i, cull__bytes_forget);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const double AHEAD = 32 << 20; /* bytes of a tensor of each source */
+
 typedef struct {
     cull_weights_work w;
     const cull_method *m;
@@ -17,8 +19,9 @@ typedef struct {
     cull_packer *packer;
     _Atomic int64_t zeroed; /* numbers that a method's keep left out */
     void *state;
-    int64_t cap; /* of items */
-    double done; /* bytes written so far */
+    int64_t cap;   /* of items */
+    double done;   /* bytes written so far */
+    double passes; /* over each item before the one that makes it */
     bool forget; /* what is read and written is too much for the page cache to serve another run */
     cull_weights_report report;
 } run;
@@ -243,6 +246,7 @@ static void expect(const cull_ctx *cx, run *r)
     bool sparse = r->w.problem->sparse; /* counted before it is packed */
     int threads = cull_ctx_threads(cx);
     if (r->fns->plan) r->fns->plan(&r->w, threads, &own, &passes);
+    r->passes = passes;
     p->tensors = r->w.items;
     for (int64_t i = 0; i < r->w.items; i++) {
         const cull_weights_item *it = &r->w.item[i];
@@ -329,6 +333,18 @@ static cull_status make(cull_ctx *cx, const pass *p, int64_t lo, int64_t hi, boo
     return cull__weights_made(cx, &r->w, p->it, lo, (const float *)*out, hi - lo);
 }
 
+/* While an item is made the disk reads the beginning of the next one, for which a method that passes over it first would wait. */
+static void ahead(const pass *p, int64_t lo, int64_t hi)
+{
+    const cull_weights_work *w = &p->r->w;
+    const cull_weights_item *next = p->it + 1;
+    if (p->r->passes == 0 || p->at + 1 == w->items || !next->at) return;
+    double each = AHEAD / (double)p->it->t.n;
+    uint64_t from = (uint64_t)((double)lo * each), to = (uint64_t)((double)hi * each);
+    for (int s = 0; s < w->sources; s++)
+        if (next->at[s] >= 0) cull_checkpoint_ahead(w->source[s], next->at[s], from, to - from);
+}
+
 static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
 {
     const pass *p = arg;
@@ -336,6 +352,7 @@ static cull_status block(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int
     unsigned char *out;
     bool f32;
     (void)chunk;
+    ahead(p, lo, hi);
     CULL_TRY(make(cx, p, lo, hi, false, &out, &f32));
     if (f32) return cull_checkpoint_write(cx, p->r->out, p->at, lo, (const float *)out, hi - lo);
     uint64_t size = t->bytes / (uint64_t)t->n;

@@ -81,6 +81,8 @@ static void same_as_specs(cull_ctx *cx, const char *path, int files)
         assert_memory_equal(got, ramp, (size_t)t->n * sizeof *got);
         cull_checkpoint_done(ck, i);
         cull_checkpoint_forget(ck, i);
+        cull_checkpoint_ahead(ck, i, 0, UINT64_MAX);
+        cull_checkpoint_ahead(ck, i, UINT64_MAX, 1);
         if (t->n > 3) {
             ok(cx, cull_checkpoint_read(cx, ck, i, 2, 2, got));
             assert_memory_equal(got, ramp + 2, 2 * sizeof *got);
