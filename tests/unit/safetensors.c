@@ -293,8 +293,8 @@ static void reads_all(void **state)
     const char **notes;
     int64_t n, metas;
     file(&b,
-         "{\"__metadata__\":{\"n\":\"3\\u0000\",\"k\":\"v\"}," T("x", "F8_E4M3", "[2]", 0,
-                                                      2) "," T("y", "F16", "[1]", 2, 4) "}",
+         "{\"__metadata__\":{\"n\":\"3\\u0000\",\"k\":\"v\"}," T("x", "F8_E4M3", "[2]", 0, 2) "," T(
+             "y", "F16", "[1]", 2, 4) "}",
          4);
     ok(cx, cull__safetensors_all(cx, "p", b.at, b.n, &got, &n, &notes, &metas));
     assert_int_equal(n, 2);
