@@ -196,11 +196,6 @@ cull_status cull__models_sum(cull_ctx *cx, const cull_weights_work *w, const cul
     return CULL_OK;
 }
 
-/* What a block is made in, piece after piece. */
-typedef struct {
-    float sum[CULL__DELTAS], sign[CULL__DELTAS], counts[CULL__DELTAS];
-} room;
-
 /* x, of source s, becomes its weighted delta. */
 static cull_status weigh(cull_ctx *cx, const cull__deltas *d, float *base, int s, int64_t from,
                          int64_t n, float *x)
@@ -213,19 +208,6 @@ static cull_status weigh(cull_ctx *cx, const cull__deltas *d, float *base, int s
     return CULL_OK;
 }
 
-/* r->sum = what of all models has the sign of their sum, divided by its weights; x: models, stride apart. */
-static void elect(const cull__blend *k, const cull__deltas *d, room *r, const float *x,
-                  int64_t stride, int64_t n)
-{
-    int models = d->w->sources - d->w->first;
-    zero(r->sign, n), zero(r->counts, n);
-    for (int m = 0; m < models; m++) k->add(r->sign, x + m * stride, n);
-    k->sign(r->sign, n);
-    for (int m = 0; m < models; m++)
-        k->agree(r->sum, r->counts, x + m * stride, r->sign, d->weight[d->w->first + m], n);
-    if (d->normalize) k->mean(r->sum, r->counts, n);
-}
-
 static float total(const cull__deltas *d)
 {
     float sum = 0;
@@ -234,22 +216,23 @@ static float total(const cull__deltas *d)
 }
 
 /* out, which has the base's numbers, and x, which has those of the models, stride apart. */
-static cull_status piece(cull_ctx *cx, const cull__deltas *d, room *r, float *x, int64_t stride,
+static cull_status piece(cull_ctx *cx, const cull__deltas *d, float *x, int64_t stride,
                          int64_t from, int64_t n, float *out)
 {
     const cull__blend *k = cull__blend_of(cx);
-    zero(r->sum, n);
-    for (int s = d->w->first; s < d->w->sources; s++) {
-        float *own = x + (s - d->w->first) * stride;
-        CULL_TRY(weigh(cx, d, out, s, from, n, own));
-        if (!d->elect) k->add(r->sum, own, n);
+    int first = d->w->first, models = d->w->sources - first;
+    float sum[CULL__DELTAS];
+    for (int m = 0; m < models; m++)
+        CULL_TRY(weigh(cx, d, out, first + m, from, n, x + m * stride));
+    if (d->elect) {
+        k->elect(sum, x, stride, d->weight + first, models, d->normalize, n);
+    } else {
+        zero(sum, n);
+        for (int m = 0; m < models; m++) k->add(sum, x + m * stride, n);
+        if (d->normalize) k->divide(sum, total(d), n);
     }
-    if (d->elect)
-        elect(k, d, r, x, stride, n);
-    else if (d->normalize)
-        k->divide(r->sum, total(d), n);
-    if (d->alpha != 1) k->scale(r->sum, d->alpha, n);
-    k->add(out, r->sum, n);
+    if (d->alpha != 1) k->scale(sum, d->alpha, n);
+    k->add(out, sum, n);
     return CULL_OK;
 }
 
@@ -257,7 +240,6 @@ cull_status cull__deltas_block(cull_ctx *cx, const cull__deltas *d, int64_t from
                                float *out)
 {
     int first = d->w->first, models = d->w->sources - first;
-    room r;
     float *x;
     cull__mark_t mark = cull__mark(cx);
     cull_status s = CULL_TMP(cx, x, models * n);
@@ -266,7 +248,7 @@ cull_status cull__deltas_block(cull_ctx *cx, const cull__deltas *d, int64_t from
         s = cull_weights_read(cx, d->w, d->it, first + m, from, n, x + m * n);
     for (int64_t at = 0; s == CULL_OK && at < n; at += CULL__DELTAS) {
         int64_t m = n - at < CULL__DELTAS ? n - at : CULL__DELTAS;
-        s = piece(cx, d, &r, x + at, n, from + at, m, out + at);
+        s = piece(cx, d, x + at, n, from + at, m, out + at);
     }
     cull__release(cx, mark);
     return s;

@@ -11,6 +11,7 @@ enum { READS = 64, READ = 256, SAMPLE = READS * READ };
 typedef struct {
     uint32_t lo, hi; /* magnitudes from lo to hi are looked at */
     int64_t above, held;
+    bool wide; /* too much lies between */
 } range;
 typedef struct {
     cull__sampled from;
@@ -60,22 +61,28 @@ typedef struct {
 } keys;
 
 /* The rank-th largest of those that lie from lo to hi (rank >= 1); *rank becomes that among its equals. Each round counts in
- * parts of that range and goes on in the one which has it. */
+ * parts of that range and goes on in the one which has it. Neighbours are often equal: two tables, or one count would wait
+ * for the other. */
 static uint32_t nth_largest(const keys *l, uint32_t lo, uint32_t hi, int64_t *rank)
 {
     enum { BITS = 11 };
-    int64_t count[1 << BITS];
+    int32_t count[1 << BITS], odd[1 << BITS];
     while (lo < hi) {
         uint32_t width = hi - lo, shift = 0;
         while (width >> shift >> BITS) shift++;
         memset(count, 0, sizeof count);
+        memset(odd, 0, sizeof odd);
         for (int64_t b = 0; b < l->lists; b++) {
             const uint32_t *k = l->key + b * l->stride;
-            for (int32_t i = 0; i < l->count[b * l->every]; i++)
+            int32_t n = l->count[b * l->every], i = 0;
+            for (; i + 1 < n; i += 2) {
                 if (k[i] - lo <= width) count[(k[i] - lo) >> shift]++;
+                if (k[i + 1] - lo <= width) odd[(k[i + 1] - lo) >> shift]++;
+            }
+            if (i < n && k[i] - lo <= width) count[(k[i] - lo) >> shift]++;
         }
         uint32_t d = width >> shift;
-        while (*rank > count[d]) *rank -= count[d--];
+        for (int64_t c; *rank > (c = (int64_t)count[d] + odd[d]); d--) *rank -= c;
         if (d < width >> shift) hi = lo + (d << shift) + ((1u << shift) - 1);
         lo += d << shift;
     }
@@ -85,7 +92,9 @@ static uint32_t nth_largest(const keys *l, uint32_t lo, uint32_t hi, int64_t *ra
 /* ---- the sample ---- */
 typedef struct {
     const pass *p;
-    uint32_t *key; /* sources x SAMPLE */
+    uint32_t *key;       /* sources x SAMPLE */
+    const double *share; /* of the values, above each cut */
+    range *range;        /* of each cut */
 } sample;
 
 static cull_status draw(cull_ctx *cx, void *arg, int64_t i, int64_t lo, int64_t hi)
@@ -104,8 +113,8 @@ static cull_status draw(cull_ctx *cx, void *arg, int64_t i, int64_t lo, int64_t 
     return CULL_OK;
 }
 
-/* Five deviations of an even sample to either side: rows may be alike. False where too much lies between. */
-static bool bracket(const uint32_t *key, double share, range *r)
+/* Five deviations of an even sample to either side: rows may be alike. */
+static void bracket(const uint32_t *key, double share, range *r)
 {
     const int32_t all = SAMPLE;
     const keys one = {key, &all, 1, 0, 0};
@@ -115,7 +124,16 @@ static bool bracket(const uint32_t *key, double share, range *r)
     r->hi = at - off < 0 ? INT32_MAX : nth_largest(&one, 0, INT32_MAX, &above);
     r->lo = at + off >= SAMPLE ? 0 : nth_largest(&one, 0, INT32_MAX, &below);
     for (int i = 0; i < SAMPLE; i++) within += key[i] >= r->lo && key[i] <= r->hi;
-    return r->lo == r->hi || (int64_t)within * CULL__VALUES * 10 < (int64_t)SAMPLE * CULL__SLOT * 9;
+    r->wide =
+        r->lo < r->hi && (int64_t)within * CULL__VALUES * 10 >= (int64_t)SAMPLE * CULL__SLOT * 9;
+}
+
+static cull_status bracket_of(cull_ctx *cx, void *arg, int64_t c, int64_t lo, int64_t hi)
+{
+    const sample *d = arg;
+    (void)cx, (void)lo, (void)hi;
+    bracket(d->key + source_of(d->p, (int)c) * SAMPLE, d->share[c], &d->range[c]);
+    return CULL_OK;
 }
 
 /* ---- the pass ---- */
@@ -230,16 +248,18 @@ cull_status cull__cuts_sampled(cull_ctx *cx, const cull__sampled *from, int64_t 
                                const int64_t *rank, int ranks, cull__cut *cut, bool *found)
 {
     pass p = {.from = *from, .blocks = from->first[from->v->parts], .cuts = ranks};
+    double share[CULL__CUTS];
     uint32_t *key;
     *found = false;
     uint64_t bytes = cull__cuts_sampled_bytes(p.blocks, from->sources, ranks, cull__workers(cx));
     if (bytes > CULL__SAMPLED || bytes > cull__memory_left(cx) / 2) return CULL_OK;
     CULL_TRY(CULL_TMP(cx, key, from->sources * SAMPLE));
-    sample drawn = {&p, key};
+    for (int c = 0; c < ranks; c++) share[c] = (double)rank[c] / (double)total;
+    sample drawn = {&p, key, share, p.range};
     CULL_TRY(cull__for(cx, READS, 1, draw, &drawn));
+    CULL_TRY(cull__for(cx, ranks, 1, bracket_of, &drawn));
     for (int c = 0; c < ranks; c++)
-        if (!bracket(key + source_of(&p, c) * SAMPLE, (double)rank[c] / (double)total, &p.range[c]))
-            return CULL_OK;
+        if (p.range[c].wide) return CULL_OK;
     CULL_TRY(CULL_TMP(cx, p.above, p.blocks * ranks));
     CULL_TRY(CULL_TMP(cx, p.held, p.blocks * ranks));
     CULL_TRY(CULL_TMP(cx, p.slot, p.blocks * ranks * CULL__SLOT));

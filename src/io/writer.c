@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #include <zstd.h>
 
 enum { OUT = 64 * 1024 };
+/* The disk begins to write after so many bytes: at the end fsync waits for the last of them only. */
+enum { EARLY = 64 << 20 };
 
 struct cull__writer {
     int fd;
@@ -30,6 +33,7 @@ struct cull__writer {
     mode_t mode;      /* of the file that is there already; 0 = none is */
     char *buf;        /* (OUT) what is to be written */
     size_t n;
+    _Atomic uint64_t placed; /* bytes of cull__write_at */
     z_stream z;
     ZSTD_CCtx *zstd;
     cull_status status; /* the first failure */
@@ -212,8 +216,10 @@ cull_status cull__write_at(cull_ctx *cx, cull__writer *w, const void *p, size_t 
 {
     if (!w->own || w->z_live || w->zstd)
         return cull__fail(cx, CULL_EINTERNAL, "%s: no file to write at any place", w->path);
-    if (cull__write_all_at(w->fd, p, n, at)) return CULL_OK;
-    return cull__fail_errno(cx, w->path, "cannot write");
+    if (!cull__write_all_at(w->fd, p, n, at)) return cull__fail_errno(cx, w->path, "cannot write");
+    uint64_t was = atomic_fetch_add(&w->placed, n);
+    if (was / EARLY != (was + n) / EARLY) (void)sync_file_range(w->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return CULL_OK;
 }
 
 /* The descriptor of a temporary is open until it has its name: until then it says that it is in use. After fsync

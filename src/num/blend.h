@@ -17,12 +17,11 @@ typedef struct {
     void (*above)(float *x, uint32_t key, int64_t n); /* the same where |x|'s bits are below key */
     void (*below)(float *x, uint32_t key, int64_t n); /* and where they are above it */
     void (*draw)(float *x, const uint32_t *u, uint32_t limit,
-                 int64_t n);           /* and where u is not below the limit */
-    void (*sign)(float *x, int64_t n); /* 1 where x >= 0, else -1 */
-    /* where x has that sign: sum + x, counts + w */
-    void (*agree)(float *sum, float *counts, const float *x, const float *sign, float w, int64_t n);
-    void (*mean)(float *sum, const float *counts,
-                 int64_t n); /* sum / counts where they are not 0 */
+                 int64_t n); /* and where u is not below the limit */
+    /* Of the models' x, stride apart, what has the sign of their sum (+ where that is 0) added up, and divided by the sum of those
+     * models' w where that is not 0 */
+    void (*elect)(float *sum, const float *x, int64_t stride, const float *w, int models,
+                  bool normalize, int64_t n);
     void (*mix)(float *x, double a, const float *y, double b,
                 int64_t n); /* a x + b y in f64, rounded to f32 once */
     /* Of the bits of |x|: how many are above hi, and those from lo to hi, in order, into some, which has room for

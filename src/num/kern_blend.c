@@ -1,5 +1,6 @@
 /* kern_blend.c - loops of merges, compiled once for each instruction set. */
 #include "num/blend.h"
+#include "num/vectors.h"
 
 #if CULL_ISA_LEVEL >= 3
 #include <immintrin.h>
@@ -84,24 +85,29 @@ static void draw(float *restrict x, const uint32_t *restrict u, uint32_t limit, 
     for (int64_t i = 0; i < n; i++) x[i] = held(x[i], u[i] < limit);
 }
 
-static void sign(float *x, int64_t n)
+/* n <= W of them. */
+static inline void elect_some(float *sum, const float *x, int64_t stride, const float *w,
+                              int models, bool normalize, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] >= 0 ? 1 : -1;
-}
-
-static void agree(float *restrict sum, float *restrict counts, const float *restrict x,
-                  const float *restrict sign_, float w, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        bool with = x[i] * sign_[i] > 0;
-        sum[i] += with ? x[i] : 0;
-        counts[i] += with ? w : 0;
+    const vf zero = vf_set(0), one = vf_set(1), less = vf_set(-0x1p-149f);
+    vf all = zero, with = zero, counts = zero;
+    for (int m = 0; m < models; m++) all = vf_add(all, vf_some(x + m * stride, n));
+    vf sign = vf_pick(all, less, one, vf_set(-1)); /* 0 counts as +, NaN as - */
+    for (int m = 0; m < models; m++) {
+        vf v = vf_some(x + m * stride, n), same = vf_mul(v, sign);
+        with = vf_add(with, vf_pick(same, zero, v, zero));
+        counts = vf_add(counts, vf_pick(same, zero, vf_set(w[m]), zero));
     }
+    vf by = vf_pick(counts, zero, counts, vf_pick(zero, counts, counts, one));
+    vf_store_some(sum, normalize ? vf_div(with, by) : with, n);
 }
 
-static void mean(float *restrict sum, const float *restrict counts, int64_t n)
+static void elect(float *restrict sum, const float *restrict x, int64_t stride,
+                  const float *restrict w, int models, bool normalize, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) sum[i] /= counts[i] == 0 ? 1 : counts[i];
+    int64_t i = 0;
+    for (; i + W <= n; i += W) elect_some(sum + i, x + i, stride, w, models, normalize, W);
+    if (i < n) elect_some(sum + i, x + i, stride, w, models, normalize, n - i);
 }
 
 static void mix(float *restrict x, double a, const float *restrict y, double b, int64_t n)
@@ -186,8 +192,6 @@ const cull__blend PASTE(CULL_ISA) = {.nan = nan_,
                                      .above = above,
                                      .below = below,
                                      .draw = draw,
-                                     .sign = sign,
-                                     .agree = agree,
-                                     .mean = mean,
+                                     .elect = elect,
                                      .mix = mix,
                                      .sift = sift};

@@ -3,6 +3,7 @@
  * stay as they are. */
 #ifndef CULL__NUM_VECTORS_H
 #define CULL__NUM_VECTORS_H
+#include <stdint.h>
 #include <string.h>
 
 #if CULL_ISA_LEVEL >= 4 && defined(__AVX512F__)
@@ -16,6 +17,7 @@ static inline void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
@@ -46,6 +48,7 @@ static inline void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b)
@@ -79,6 +82,7 @@ static inline void vf_store(float *p, vf a) { _mm_storeu_ps(p, a); }
 static inline vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 static inline vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
 static inline vf vf_mul(vf a, vf b) { return _mm_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm_div_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
 static inline vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 static inline unsigned vf_above(vf a, vf b)
@@ -137,4 +141,19 @@ static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
 #endif
 enum { D = 16 / VM }; /* doubles in a register */
+
+/* n <= W numbers; the rest of the register is 0 */
+static inline vf vf_some(const float *p, int64_t n)
+{
+    float x[W] = {0};
+    if (n == W) return vf_load(p);
+    memcpy(x, p, (size_t)n * sizeof *x);
+    return vf_load(x);
+}
+static inline void vf_store_some(float *p, vf a, int64_t n)
+{
+    float x[W];
+    vf_store(x, a);
+    memcpy(p, x, (size_t)n * sizeof *x);
+}
 #endif

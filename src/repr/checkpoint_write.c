@@ -15,7 +15,9 @@
 #include "repr/checkpoint.h"
 #include "repr/checkpoint_place.h"
 
-enum { BUFFER = 64 * 1024, COPY = 4 << 20 };
+enum { COPY = 4 << 20 };
+/* Numbers that are written at once: a block of a merge, since workers that write by turns wait for each other each time. */
+enum { NARROWED = 65536 };
 
 typedef struct {
     const char *name, *dtype;
@@ -271,15 +273,19 @@ cull_status cull_checkpoint_write(cull_ctx *cx, cull_checkpoint_writer *w, int64
     if (from < 0 || n < 0 || from > t->n || n > t->n - from) return past_end(cx, t);
     if (t->form == CULL_F32)
         return cull_checkpoint_write_bytes(cx, w, i, (uint64_t)from * size, x, (uint64_t)n * size);
-    unsigned char some[BUFFER];
-    int64_t step = BUFFER / t->size;
-    for (int64_t k = 0; k < n; k += step) {
+    cull__mark_t mark = cull__mark(cx);
+    int64_t step = n < NARROWED ? n : NARROWED;
+    unsigned char *some;
+    cull_status s = CULL_TMP(cx, some, step * t->size);
+    for (int64_t k = 0; s == CULL_OK && k < n; k += step) {
         int64_t m = n - k < step ? n - k : step;
-        CULL_TRY(cull_checkpoint_narrow(cx, t->name, t->dtype, from + k, x + k, m, some));
-        CULL_TRY(cull_checkpoint_write_bytes(cx, w, i, (uint64_t)(from + k) * size, some,
-                                             (uint64_t)m * size));
+        s = cull_checkpoint_narrow(cx, t->name, t->dtype, from + k, x + k, m, some);
+        if (s == CULL_OK)
+            s = cull_checkpoint_write_bytes(cx, w, i, (uint64_t)(from + k) * size, some,
+                                            (uint64_t)m * size);
     }
-    return CULL_OK;
+    cull__release(cx, mark);
+    return s;
 }
 
 /* The tensor whose turn it is, and how many of its bytes are there. */
