@@ -2,7 +2,6 @@
 #include "test.h"
 
 #include "choose/threshold_sample.h"
-#include "num/blend.h"
 
 enum { PARTS = 3 };
 static const int64_t SIZE[PARTS] = {700001, 0, 300007};
@@ -159,44 +158,6 @@ static void bounded(void **state)
         assert_true(cull__cuts_bytes(400, n, 2, 2) < (uint64_t)CULL__SAMPLED + (24 << 20));
 }
 
-/* On every instruction set what lies within is what a plain loop finds, at every length and for bounds of all kinds. */
-static void sifts(void **state)
-{
-    (void)state;
-    enum { MOST = 70 };
-    static const char *const isas[] = {"v2", "v3", "v4"};
-    static const uint32_t bound[][2] = {{0, 0},
-                                        {0, INT32_MAX},
-                                        {0x3F000000, 0x3F800000},
-                                        {0x3F800000, 0x3F800000},
-                                        {0x7F800000, INT32_MAX}};
-    static const float odd[] = {0, -0.0f, 1, -1, INFINITY, -INFINITY, NAN, 0.5f, 2};
-    cull_rng r = cull__rng_seeded(7, 0);
-    for (int k = 0; k < 3; k++) {
-        cull_ctx_opts o = CULL_CTX_OPTS;
-        o.isa = isas[k];
-        cull_ctx *cx = cull_ctx_new(&o);
-        if (!cx) continue;
-        for (int n = 0; n <= MOST; n++)
-            for (int b = 0; b < 5; b++) {
-                float x[MOST];
-                uint32_t some[MOST + CULL__SIFT], want[MOST];
-                int32_t above, more = 0, m = 0;
-                for (int i = 0; i < n; i++) {
-                    x[i] = i % 3 ? (float)cull__rng_normal(&r) : odd[cull__rng_below(&r, 9)];
-                    uint32_t key = cull__magnitude(x[i]);
-                    more += key > bound[b][1];
-                    if (key >= bound[b][0] && key <= bound[b][1]) want[m++] = key;
-                }
-                const cull__blend *kern = cull__blend_of(cx);
-                assert_int_equal(kern->sift(x, bound[b][0], bound[b][1], n, &above, some), m);
-                assert_int_equal(above, more);
-                assert_memory_equal(some, want, (size_t)m * sizeof *want);
-            }
-        cull_ctx_free(cx);
-    }
-}
-
 static void no_memory(void **state)
 {
     (void)state;
@@ -219,8 +180,8 @@ static void no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cuts),     cmocka_unit_test(finds),
-                                       cmocka_unit_test(together), cmocka_unit_test(sifts),
-                                       cmocka_unit_test(bounded),  cmocka_unit_test(no_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cuts), cmocka_unit_test(finds),
+                                       cmocka_unit_test(together), cmocka_unit_test(bounded),
+                                       cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
