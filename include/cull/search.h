@@ -163,8 +163,9 @@ CULL_API cull_status cull_study_add(cull_study *s, const double *x, const cull_o
                                     int64_t *number) CULL_CHECKED;
 /* The same of every row of a csv, tsv or jsonl file (.gz, .zst too) of any earlier study: columns called as parameters,
  * objectives, constraints and, where they are there, `cost`, `state` and `budget`; others are passed over, and so are rows
- * of trials that run, were stopped, or had a rung's budget. An empty cell: not active; of an objective or a constraint: the
- * trial failed. EINPUT by line, and nothing is added. *added may be NULL. */
+ * of trials that run, were stopped, failed before their point was whole, or had a rung's budget. An empty cell: not active; of
+ * an objective or a constraint: the trial failed. Columns may have the names of Optuna's trials_dataframe; `params_c` is also the one parameter called `...c`
+ * that is active, which the log tells. EINPUT by line, and nothing is added. *added may be NULL. */
 CULL_API cull_status cull_study_import(cull_study *s, const char *path,
                                        int64_t *added) CULL_CHECKED;
 /* How far a running trial has come: its values after `step` steps. *go = false: it should stop, and is not told. A step not

@@ -10,6 +10,7 @@ import pickle
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -619,6 +620,31 @@ def test_failures(jobs):
     assert 10 <= len(hopeless) < 10 + jobs
 
 
+def test_a_stop_rule_without_reports():
+    """Said once, where there was something to hear, and nothing was heard in the whole study."""
+
+    def create(**more):
+        return cull.search.create(PLAIN, minimize="error", method="random-search", **more)
+
+    def reports(trial):
+        trial.report(1, error(trial))
+        return error(trial)
+
+    def warned(study, fn):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            study.optimize(fn, n_trials=3)
+        return [str(w.message) for w in told]
+
+    study = create(stop="median", rungs=(1, 9))
+    (said,) = warned(study, error)
+    assert said.startswith("no trial reported on its way, so the stop rule had nothing to go by")
+    assert warned(study, error) == warned(study, reports) == warned(study, error) == []
+    heard = create(stop="asha", rungs=(1, 9))
+    assert warned(heard, reports) == warned(heard, error) == []
+    assert warned(create(), error) == warned(create(stop="asha", rungs=(1, 9), anew=True), error) == []
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_leaves_a_study(jobs):
     study = cull.search.create(PLAIN, minimize="error", budget=20, seed=4)
@@ -1123,6 +1149,42 @@ def test_optuna_values_of_its_own(optuna):
     study.optimize(fn, n_trials=20)
     told = {(t.params["p1"], t.params["p0"]): t.value for t in sampler._inner.study.trials if t.state == "done"}
     assert told == {(t.params["x"], "ab".index(t.params["c"])): t.value for t in study.trials}
+
+
+def test_optuna_table_of_branches(optuna, tmp_path):
+    """What its data frame has under a plain name, or in one column for two branches, is of the branch that was taken."""
+
+    def drawn(trial):
+        opt = trial.suggest_categorical("opt", ["sgd", "adam"])
+        value = trial.suggest_float("decay", 0, 1 if opt == "sgd" else 2)
+        if opt == "sgd":
+            value += trial.suggest_categorical("batch", [16, 32]) + trial.suggest_int("momentum", 0, 9)
+        if trial.suggest_categorical("warmup", [True, False]):
+            value += trial.suggest_int("steps", 10, 50, step=10)
+        return value
+
+    theirs = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
+    theirs.optimize(drawn, n_trials=40)
+    space = """
+    opt = or {
+        sgd { decay = real(0, 1) batch = one(16, 32) momentum = int(0, 9) }
+        adam { decay = real(0, 2) }
+    }
+    warmup = optional { steps = int(10, 50, step=10) }"""
+    for names in None, ["error"]:
+        if names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that it is experimental
+                theirs.set_metric_names(names)
+        theirs.trials_dataframe().to_csv(tmp_path / "optuna.csv", index=False)
+        mine = cull.search.create(space, minimize="error")
+        assert mine.import_file(tmp_path / "optuna.csv") == 40
+        for t, o in zip(mine.trials, theirs.trials):
+            assert t.value == o.value
+            plain = {name.rpartition(".")[2]: v for name, v in t.params.items()}
+            plain["warmup"] = plain["warmup"] in (True, "yes")
+            plain = {name: int(v) if name == "batch" else v for name, v in plain.items()}
+            assert plain == o.params
 
 
 def test_optuna_another_study(optuna):

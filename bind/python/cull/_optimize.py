@@ -88,6 +88,18 @@ class Optimizer:
         many = f"all {self.failed} evaluations" if self.failed > 1 else "the only evaluation"
         return f"{many} failed; the last: {self.note}"
 
+    def silent(self) -> Optional[str]:
+        """What is to be said, once, where a stop rule has had nothing to go by."""
+        if not self.good or self.study._heard:
+            return None
+        self.study._heard = True
+        if not self.study._silent():
+            return None
+        return (
+            "no trial reported on its way, so the stop rule had nothing to go by: "
+            "trial.report(step, value) is a report, and where it gives back False the trial ends"
+        )
+
     # ---- one thread's ----
 
     def work(self) -> None:

@@ -152,6 +152,7 @@ class Study:
         self.constraints: List[str] = [p.constraint[i].decode() for i in range(p.constraints)]
         self._names = list(self.directions)
         self._mine: Set[int] = set()  # asked here, and not told
+        self._heard = False  # a report, or the warning that there was none
         self.shared = bool(shared)
         self._hush: Optional[Callable[[], Any]] = None  # ends the signs of life
         if shared:
@@ -319,6 +320,7 @@ class Study:
         values, _ = self._values(value)
         go = c_bool(True)
         at = (c_double * len(values))(*values)
+        self._heard = True
         self._call(lib.cull_study_report, trial.number, _whole("step", step), at, byref(go))
         if not go.value:
             trial.stopped = True
@@ -362,7 +364,8 @@ class Study:
     ) -> None:
         """Evaluate `fn(trial)` until the study is done, or n_trials times. It gives back what `tell`
         takes as value. One that raises what `catch` has is a trial that failed; any other exception ends
-        the call, as do 10 failures before the first success; of fewer a warning says so.
+        the call, as do 10 failures before the first success; of fewer a warning says so. Another one tells, once, that
+        a stop rule has had no report (`trial.report(step, value)`) to go by.
 
         n_jobs: threads, each with a trial of its own; -1 = one for each CPU. Without a budget and n_trials it goes on until all
         points of the space were asked, or Ctrl-C. With n_jobs=1, Ctrl-C interrupts `fn`, and its trial is
@@ -379,9 +382,9 @@ class Study:
         else:
             loop = Ordered(in_order, self, fn, n_trials, n_jobs, catch)
         loop.run()
-        poor = loop.poor()
-        if poor:
-            warnings.warn(poor, stacklevel=2)
+        said = loop.poor() or loop.silent()
+        if said:
+            warnings.warn(said, stacklevel=2)
 
     # ---- how it stands ----
 
@@ -432,6 +435,19 @@ class Study:
         t = _lib.TrialStruct()
         self._call(lib.cull_study_trial, number, byref(t))
         return STATES[t.state]
+
+    def _silent(self) -> bool:
+        """Whether its stop rule waited in vain for a report."""
+        t = _lib.TrialStruct()
+        with self._locked() as at:
+            stop = lib.cull_study_problem(at)[0].stop
+            if stop.kind == 0 or stop.anew:
+                return False
+            for i in range(lib.cull_study_trials(at)):
+                self._cx.check(lib.cull_study_trial(at, i, byref(t)))
+                if t.steps:
+                    return False
+        return True
 
     @property
     def trials(self) -> List[Result]:

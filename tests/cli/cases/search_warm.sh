@@ -21,3 +21,26 @@ run --minimize error --warm both.csv
 printf 'loss,learning_rate\n1,0.1\n' >none.csv
 run --minimize error --warm none.csv 2>&1
 run --minimize error --maximize ms --warm one.csv 2>&1
+# what a define-by-run program wrote: names without their way down, one column for two branches, metrics that have names
+cat >s.cull <<'SPACE'
+opt = or {
+  sgd { decay = real(0, 1) batch = one(16, 32) }
+  adam { decay = real(0, 1) }
+}
+warmup = optional { steps = int(10, 100) }
+SPACE
+branches() { printf 'number,value_error,params_batch,params_decay,params_opt,params_steps,params_warmup\n%s\n%s\n' "$@" >branches.csv; }
+warm() { cull search s.cull --budget 1 --method random-search --log log.csv --minimize error --warm branches.csv -- echo error=9 >out && head -3 log.csv | cut -d, -f1-8; }
+branches 0,0.5,32.0,0.25,sgd,,False 1,0.25,,0.75,adam,20.0,True
+echo 2,,,,sgd,, >>branches.csv # failed before its point was whole
+warm 2>notice
+sed 1q notice
+branches 0,0.5,32.0,0.25,adam,,False 1,0.25,,0.75,adam,20.0,True
+warm 2>&1
+echo 'n = repeat(1..2) { decay = real(0, 1) }' >s.cull
+printf 'value,params_n,params_decay\n1,1,0.5\n2,2,0.5\n' >branches.csv
+warm 2>&1
+# a parameter's own column is not another's
+printf 'decay = real(0, 1)\nopt = or { sgd { decay = real(0, 1) } adam }\n' >s.cull
+printf 'value,params_opt,params_decay\n1,sgd,0.5\n' >branches.csv
+warm 2>&1
