@@ -1,4 +1,4 @@
-/* weights.h - parts of the door of task weights: what is given, and which options a tensor has. */
+/* weights.h - parts of the door of task weights: what is given, which options a tensor has, what is made, and how it is written. */
 #ifndef CULL__TASK_WEIGHTS_H
 #define CULL__TASK_WEIGHTS_H
 #include "base/base.h"
@@ -36,4 +36,26 @@ cull_status cull__rules_opts(cull_ctx *cx, cull__rules *r, const cull_tensor *t,
 /* A rule that no tensor has met is refused. */
 cull_status cull__rules_used(cull_ctx *cx, const cull__rules *r);
 void cull__rules_free(cull__rules *r);
+
+/* ---- a run ---- */
+typedef struct {
+    cull_weights_work w; /* first, so that it leads back here */
+    const cull_method *m;
+    const cull_weights_fns *fns;
+    cull__rules *rules;
+    void *state;                 /* the method's, of `begin` */
+    cull_checkpoint_writer *out; /* or packer, of a sparse result */
+    cull_packer *packer;
+    _Atomic int64_t zeroed; /* numbers that a method's keep left out */
+    int64_t cap;            /* of items */
+    double done;            /* bytes written so far */
+    double passes;          /* over each item before the one that makes it */
+    bool forget; /* what is read and written is too much for the page cache to serve another run */
+    cull_weights_report report;
+} cull__weights_job;
+/* w.item (weights_items.c): a tensor of the result for each of the first source's, with its pairs in the others, then what
+ * the method makes of them; w.item is freed whatever is returned. */
+cull_status cull__weights_items(cull_ctx *cx, cull__weights_job *j);
+/* All items are made, and go to `path` (weights_write.c). */
+cull_status cull__weights_write(cull_ctx *cx, cull__weights_job *j, const char *path);
 #endif
