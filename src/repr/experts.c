@@ -1,9 +1,17 @@
 /* experts.c - where a checkpoint's mixtures of experts stand, told from names: see experts.h. */
 #include "repr/experts.h"
+#include "cull/checkpoint_look.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+static const cull__moe_network networks[] = {{.name = "GptOss", .pairs = true, .clamped = true},
+                                             {.name = "GraniteMoe"},
+                                             {.name = "Qwen3_5Moe"},
+                                             {.name = "Qwen3VLMoe"},
+                                             {.name = "Llama4", .sigmoid = true},
+                                             {.name = "Gemma4", .scaled = true}};
 
 /* "P.experts.", or a tensor of all experts without that word (GraniteMoE): how long P is, and where the rest begins; false
  * when the name has no experts. */
@@ -56,6 +64,22 @@ static cull__ffn_part part_of(const char *rest)
     return CULL__FFN_OTHER;
 }
 
+/* Of the tensor of all experts. */
+static cull__ffn_part fused_part_of(const char *rest)
+{
+    static const struct {
+        const char *name;
+        cull__ffn_part part;
+    } names[] = {
+        {"gate_up_proj", CULL__FFN_GATE},           {"down_proj", CULL__FFN_DOWN},
+        {"gate_up_proj_bias", CULL__FFN_GATE_BIAS}, {"down_proj_bias", CULL__FFN_DOWN_BIAS},
+        {"input_linear.weight", CULL__FFN_GATE},    {"output_linear.weight", CULL__FFN_DOWN},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(rest, names[i].name)) return names[i].part;
+    return CULL__FFN_OTHER;
+}
+
 /* What stands behind "P." is a router's, a number or row for each expert: not what Gemma 4's multiplies its inputs with. */
 static bool routes(const char *rest)
 {
@@ -80,7 +104,7 @@ static cull_status add_block(cull_ctx *cx, cull__moe *m, const char *name, size_
     CULL_TRY(CULL_TMP(cx, copy, (int64_t)prefix + 1));
     memcpy(copy, name, prefix);
     copy[prefix] = 0;
-    m->block[m->blocks++] = (cull__moe_block){.prefix = copy, .router = -1};
+    m->block[m->blocks++] = (cull__moe_block){.prefix = copy, .router = -1, .bias = -1};
     return CULL_OK;
 }
 
@@ -124,7 +148,7 @@ static cull_status place_experts(cull_ctx *cx, const cull_checkpoint *ck, cull__
         bool fused = p->expert < 0;
         if (fused) p->rest = rest;
         p->kind = fused ? CULL__MOE_FUSED : CULL__MOE_EXPERT;
-        p->part = fused ? CULL__FFN_OTHER : part_of(p->rest);
+        p->part = fused ? fused_part_of(rest) : part_of(p->rest);
         int64_t has = !fused ? p->expert + 1 : t->ndim ? t->shape[0] : 0;
         CULL_TRY(count_experts(cx, t, m->block + p->block, fused, has));
     }
@@ -153,6 +177,8 @@ static cull_status place_routers(cull_ctx *cx, const cull_checkpoint *ck, cull__
             m->place[i].kind = CULL__MOE_ROUTER;
             m->place[i].block = (int32_t)b;
             if (t->ndim == 2 && axis == 0) m->block[b].router = i;
+            if (!strcmp(t->name + n, ".gate.bias") || !strcmp(t->name + n, ".router.bias"))
+                m->block[b].bias = i;
         }
     }
     for (int64_t b = 0; b < m->blocks; b++)
@@ -184,6 +210,51 @@ static cull_status check_whole(cull_ctx *cx, const cull_checkpoint *ck, const cu
     return CULL_OK;
 }
 
+/* The tensor of a part: of all experts where expert is -1; -1 = none. */
+static int64_t tensor_of(const cull_checkpoint *ck, const cull__moe *m, int64_t block,
+                         int64_t expert, cull__ffn_part part)
+{
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
+        if (m->place[i].block == block && m->place[i].expert == expert && m->place[i].part == part)
+            return i;
+    return -1;
+}
+
+/* How the matrices of fused experts lie, told from their shapes: one way alone fits. All that has units must be known. */
+static void find_units(const cull_checkpoint *ck, const cull__moe *m, int64_t block)
+{
+    cull__moe_block *b = m->block + block;
+    int64_t gate = tensor_of(ck, m, block, -1, CULL__FFN_GATE);
+    int64_t down = tensor_of(ck, m, block, -1, CULL__FFN_DOWN);
+    int64_t bias = tensor_of(ck, m, block, -1, CULL__FFN_GATE_BIAS);
+    if (!b->fused || !m->network || gate < 0 || down < 0) return;
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
+        if (m->place[i].block == block && m->place[i].kind == CULL__MOE_FUSED &&
+            (m->place[i].part == CULL__FFN_OTHER || !cull_checkpoint_at(ck, i)->floating))
+            return;
+    const cull_tensor *g = cull_checkpoint_at(ck, gate), *d = cull_checkpoint_at(ck, down);
+    int64_t inputs = cull_checkpoint_at(ck, b->router)->shape[1];
+    if (g->ndim != 3 || d->ndim != 3) return;
+    bool straight = g->shape[2] == inputs && d->shape[1] == inputs;
+    b->turned = !straight || g->shape[1] != 2 * d->shape[2];
+    if (b->turned && (g->shape[1] != inputs || d->shape[2] != inputs)) return;
+    int64_t units = d->shape[b->turned ? 1 : 2];
+    if (g->shape[b->turned ? 2 : 1] != 2 * units) return;
+    if (bias >= 0 && (cull_checkpoint_at(ck, bias)->ndim != 2 ||
+                      cull_checkpoint_at(ck, bias)->shape[1] != 2 * units))
+        return;
+    b->units = units;
+}
+
+static const cull__moe_network *network_of(cull_ctx *cx, const cull_checkpoint *ck)
+{
+    char buf[128];
+    const char *name = cull_checkpoint_network(cx, ck, buf);
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+        if (!strncmp(name, networks[i].name, strlen(networks[i].name))) return networks + i;
+    return NULL;
+}
+
 cull_status cull__moe_find(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *out)
 {
     int64_t n = cull_checkpoint_count(ck);
@@ -196,15 +267,67 @@ cull_status cull__moe_find(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *o
                           "%s has no experts: no tensor is called PREFIX.experts.NUMBER...",
                           cull_checkpoint_path(ck));
     CULL_TRY(place_routers(cx, ck, out));
-    for (int64_t b = 0; b < out->blocks; b++) CULL_TRY(check_whole(cx, ck, out, b));
+    out->network = network_of(cx, ck);
+    for (int64_t b = 0; b < out->blocks; b++) {
+        CULL_TRY(check_whole(cx, ck, out, b));
+        find_units(ck, out, b);
+    }
     return CULL_OK;
 }
 
-int64_t cull__moe_part(const cull_checkpoint *ck, const cull__moe *m, int64_t block, int64_t expert,
-                       cull__ffn_part part)
+/* Of a fused tensor: gate and up are halves of one. */
+static cull__moe_slice fused_slice(const cull_checkpoint *ck, const cull__moe *m, int64_t block,
+                                   int64_t expert, cull__ffn_part part)
 {
-    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
-        if (m->place[i].block == block && m->place[i].expert == expert && m->place[i].part == part)
-            return i;
-    return -1;
+    const cull__moe_block *b = m->block + block;
+    bool up = part == CULL__FFN_UP || part == CULL__FFN_UP_BIAS, out = part == CULL__FFN_DOWN;
+    bool half = up || part == CULL__FFN_GATE || part == CULL__FFN_GATE_BIAS;
+    int64_t i = b->units ? tensor_of(ck, m, block, -1, up ? part - 1 : part) : -1;
+    cull__moe_slice s = {.tensor = i};
+    if (i < 0) return s;
+    const cull_tensor *t = cull_checkpoint_at(ck, i);
+    int64_t last = t->ndim == 3 ? t->shape[2] : 1, outputs = t->n / b->experts / b->units;
+    s.from = t->n / b->experts * expert;
+    s.rows = half ? b->units : out ? outputs : t->n / b->experts;
+    s.cols = t->ndim < 3 ? 1 : half ? outputs / 2 : b->units;
+    bool turned = b->turned && t->ndim == 3;
+    s.row = turned ? 1 : last, s.col = turned ? last : 1;
+    if (up) s.from += m->network->pairs ? s.row : s.row * b->units;
+    if (half && m->network->pairs) s.row *= 2;
+    return s;
+}
+
+cull__moe_slice cull__moe_part(const cull_checkpoint *ck, const cull__moe *m, int64_t block,
+                               int64_t expert, cull__ffn_part part)
+{
+    if (m->block[block].fused) return fused_slice(ck, m, block, expert, part);
+    cull__moe_slice s = {.tensor = tensor_of(ck, m, block, expert, part), .col = 1};
+    if (s.tensor < 0) return s;
+    const cull_tensor *t = cull_checkpoint_at(ck, s.tensor);
+    s.rows = t->ndim ? t->shape[0] : 0;
+    s.cols = s.row = t->ndim == 2 ? t->shape[1] : t->ndim == 1;
+    return s;
+}
+
+cull_status cull__moe_part_read(cull_ctx *cx, const cull_checkpoint *ck, const cull__moe_slice *s,
+                                int64_t at, int64_t n, float *out)
+{
+    int64_t from = s->from + at * s->row, span = (n - 1) * s->row + 1;
+    float *x;
+    if (s->col == 1 && s->row == s->cols)
+        return cull_checkpoint_read(cx, ck, s->tensor, from, n * s->cols, out);
+    if (s->col == 1) {
+        for (int64_t r = 0; r < n; r++)
+            CULL_TRY(cull_checkpoint_read(cx, ck, s->tensor, from + r * s->row, s->cols,
+                                          out + r * s->cols));
+        return CULL_OK;
+    }
+    cull__mark_t mark = cull__mark(cx);
+    CULL_TRY(CULL_TMP(cx, x, span));
+    for (int64_t c = 0; c < s->cols; c++) {
+        CULL_TRY(cull_checkpoint_read(cx, ck, s->tensor, from + c * s->col, span, x));
+        for (int64_t r = 0; r < n; r++) out[r * s->cols + c] = x[r * s->row];
+    }
+    cull__release(cx, mark);
+    return CULL_OK;
 }

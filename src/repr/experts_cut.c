@@ -123,28 +123,76 @@ cull_status cull__moe_cut_items(cull_ctx *cx, cull_weights_work *w, const cull__
     return CULL_OK;
 }
 
+static cull_status read(cull_ctx *cx, const cull_weights_work *w, int64_t i, int64_t from,
+                        int64_t n, float *out)
+{
+    return w->problem->allow_nan ? cull_checkpoint_read(cx, w->source[0], i, from, n, out)
+                                 : cull_checkpoint_read_sound(cx, w->source[0], i, from, n, out);
+}
+
+/* Where what stands in the place of row or column k is: `each` of them are of a unit, beside one another; gate and up may follow. */
+static int64_t place(int64_t k, int64_t units, int64_t each, const int32_t *order)
+{
+    int64_t unit = k / each;
+    return (unit / units * units + order[unit % units]) * each + k % each;
+}
+
+cull_status cull__moe_cut_read(cull_ctx *cx, const cull_weights_work *w, const cull__moe *m,
+                               int64_t i, int64_t expert, const int32_t *order, int64_t from,
+                               int64_t n, float *out)
+{
+    const cull_tensor *t = cull_checkpoint_at(w->source[0], i);
+    const struct cull__moe_place *p = m->place + i;
+    const cull__moe_block *b = m->block + p->block;
+    bool fused = p->kind != CULL__MOE_EXPERT, down = p->part == CULL__FFN_DOWN;
+    int64_t size = fused ? t->n / b->experts : t->n, base = fused ? expert * size : 0;
+    if (!order || p->part == CULL__FFN_OTHER || p->part == CULL__FFN_DOWN_BIAS)
+        return read(cx, w, i, base + from, n, out);
+    bool weight = down || p->part == CULL__FFN_GATE || p->part == CULL__FFN_UP;
+    bool columns = weight && down != b->turned;
+    int64_t row = weight ? t->shape[t->ndim - 1] : 1;
+    int64_t units = fused ? b->units : columns ? row : size / row;
+    int64_t each = fused && m->network->pairs && !down ? 2 : 1;
+    float *x;
+    CULL_TRY(CULL_TMP(cx, x, row));
+    for (int64_t done = 0, here; done < n; done += here) {
+        int64_t r = (from + done) / row, at = (from + done) % row;
+        here = row - at < n - done ? row - at : n - done;
+        if (!columns) {
+            r = place(r, units, each, order);
+            CULL_TRY(read(cx, w, i, base + r * row + at, here, out + done));
+            continue;
+        }
+        CULL_TRY(read(cx, w, i, base + r * row, row, x));
+        for (int64_t k = 0; k < here; k++) out[done + k] = x[place(at + k, units, each, order)];
+    }
+    return CULL_OK;
+}
+
 /* Numbers from .. from + n of one row of the result, of `row` numbers: the sum over its group. */
 static cull_status sum_row(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
-                           const cull__moe_cut *c, int64_t experts, int64_t g, int64_t row,
-                           int64_t from, int64_t n, float *out)
+                           const cull__moe *m, const cull__moe_cut *c, int32_t *const *order,
+                           int64_t g, int64_t from, int64_t n, float *out)
 {
+    int64_t experts = m->block[m->place[it->from].block].experts;
     bool alone = members(c, experts, g) == 1;
     float *x;
-    if (alone) return cull_weights_read(cx, w, it, 0, c->head[g] * row + from, n, out);
+    if (alone) return cull__moe_cut_read(cx, w, m, it->from, c->head[g], NULL, from, n, out);
     CULL_TRY(CULL_TMP(cx, x, n));
     memset(out, 0, (size_t)n * sizeof *out);
     for (int64_t e = 0; e < experts; e++) {
         if (c->group[e] != g) continue;
         float by = (float)c->weight[e];
-        CULL_TRY(cull_weights_read(cx, w, it, 0, e * row + from, n, x));
+        CULL_TRY(cull__moe_cut_read(cx, w, m, it->from, e, order ? order[e] : NULL, from, n, x));
         for (int64_t i = 0; i < n; i++) out[i] += by * x[i];
     }
     return CULL_OK;
 }
 
 cull_status cull__moe_cut_rows(cull_ctx *cx, const cull_weights_work *w,
-                               const cull_weights_item *it, const cull__moe_cut *c, int64_t experts,
-                               int64_t from, int64_t n, float *out)
+                               const cull_weights_item *it, const cull__moe *m,
+                               const cull__moe_cut *c, int32_t *const *order, int64_t from,
+                               int64_t n, float *out)
 {
     int64_t row = it->t.n / c->kept;
     uint64_t size = it->t.bytes / (uint64_t)it->t.n;
@@ -152,7 +200,7 @@ cull_status cull__moe_cut_rows(cull_ctx *cx, const cull_weights_work *w,
         int64_t g = from / row, at = from % row, here = row - at < n ? row - at : n;
         if (it->t.floating) {
             cull__mark_t mark = cull__mark(cx);
-            CULL_TRY(sum_row(cx, w, it, c, experts, g, row, at, here, out));
+            CULL_TRY(sum_row(cx, w, it, m, c, order, g, at, here, out));
             cull__release(cx, mark);
             out += here;
         } else {

@@ -26,10 +26,16 @@ void cull__moe_cut_merge(cull__moe_cut *c, int64_t experts, int64_t kept, const 
  * all rows. What must be computed is no copy. */
 cull_status cull__moe_cut_items(cull_ctx *cx, cull_weights_work *w, const cull__moe *m,
                                 const cull__moe_cut *cut, bool whole);
-/* Numbers of a router or fused tensor with fewer rows: each the weighted sum of its group's. */
+/* Numbers from .. from + n of what tensor i has of an expert. order: units of it, in their places; NULL = as they are. */
+cull_status cull__moe_cut_read(cull_ctx *cx, const cull_weights_work *w, const cull__moe *m,
+                               int64_t i, int64_t expert, const int32_t *order, int64_t from,
+                               int64_t n, float *out);
+/* Numbers of a router or fused tensor with fewer rows: each the weighted sum of its group's. order: of each expert, as
+ * above; NULL = all as they are. */
 cull_status cull__moe_cut_rows(cull_ctx *cx, const cull_weights_work *w,
-                               const cull_weights_item *it, const cull__moe_cut *c, int64_t experts,
-                               int64_t from, int64_t n, float *out);
+                               const cull_weights_item *it, const cull__moe *m,
+                               const cull__moe_cut *c, int32_t *const *order, int64_t from,
+                               int64_t n, float *out);
 /* The config, where all blocks that had as many keep as many; a warning where they do not. */
 cull_status cull__moe_cut_config(cull_ctx *cx, cull_weights_work *w, const cull__moe *m,
                                  const cull__moe_cut *cut);

@@ -117,30 +117,29 @@ cull_status cull__expert_units(cull_ctx *cx, const cull_checkpoint *ck, const cu
                                int64_t block, int64_t *units)
 {
     const cull__moe_block *b = m->block + block;
-    if (b->fused)
-        return cull__fail(cx, CULL_EINPUT,
-                          "'%.160s' has all experts in one tensor: their units cannot be told",
-                          b->prefix);
+    if (b->fused && !b->units)
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "'%.160s' has all experts in one tensor: how their units lie in it is not "
+            "known of this network",
+            b->prefix);
     int64_t in = 0, out = 0;
     *units = 0;
     for (int64_t e = 0; e < b->experts; e++) {
-        int64_t gate = cull__moe_part(ck, m, block, e, CULL__FFN_GATE);
-        int64_t up = cull__moe_part(ck, m, block, e, CULL__FFN_UP);
-        int64_t down = cull__moe_part(ck, m, block, e, CULL__FFN_DOWN);
-        if (gate < 0) gate = up;
-        if (gate < 0 || down < 0)
+        cull__moe_slice g = cull__moe_part(ck, m, block, e, CULL__FFN_GATE);
+        cull__moe_slice u = cull__moe_part(ck, m, block, e, CULL__FFN_UP);
+        cull__moe_slice d = cull__moe_part(ck, m, block, e, CULL__FFN_DOWN);
+        if (g.tensor < 0) g = u;
+        if (u.tensor < 0) u = g;
+        if (g.tensor < 0 || d.tensor < 0)
             return cull__fail(cx, CULL_EINPUT,
                               "expert %" PRId64
                               " of '%.160s' has no pair of matrices like w1 and w2, "
                               "gate_proj and down_proj, or wi and wo",
                               e, b->prefix);
-        const cull_tensor *g = cull_checkpoint_at(ck, gate), *d = cull_checkpoint_at(ck, down);
-        const cull_tensor *u = up < 0 ? g : cull_checkpoint_at(ck, up);
-        if (e == 0 && g->ndim == 2 && d->ndim == 2)
-            *units = g->shape[0], in = g->shape[1], out = d->shape[0];
-        if (g->ndim != 2 || d->ndim != 2 || u->ndim != 2 || g->shape[0] != *units ||
-            d->shape[1] != *units || u->shape[0] != *units || u->shape[1] != in ||
-            g->shape[1] != in || d->shape[0] != out || *units < 1)
+        if (e == 0) *units = g.rows, in = g.cols, out = d.rows;
+        if (g.rows != *units || d.cols != *units || u.rows != *units || u.cols != in ||
+            g.cols != in || d.rows != out || *units < 1 || in < 1)
             return cull__fail(cx, CULL_EINPUT,
                               "the matrices of expert %" PRId64 " of '%.160s' do not have %" PRId64
                               " units, as the others do",
@@ -157,8 +156,9 @@ uint64_t cull__expert_align_bytes(int64_t units, int64_t inputs)
 
 struct aligning {
     const cull_checkpoint *ck;
-    int64_t ref, units, inputs; /* a tensor of the reference, (units, inputs) */
-    const float *x, *y;         /* (units, inputs) of the other; or strips (rows, units) of both */
+    int64_t units, inputs;
+    cull__moe_slice ref; /* a matrix of the reference, (units, inputs) */
+    const float *x, *y;  /* (units, inputs) of the other; or strips (rows, units) of both */
     int64_t rows;
     float *c; /* (units, units): what unit i of the reference and j of the other have in common */
     double *cost;
@@ -170,7 +170,7 @@ static cull_status score_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
     float *r;
     (void)chunk;
     CULL_TRY(CULL_TMP(cx, r, (hi - lo) * a->inputs));
-    CULL_TRY(cull_checkpoint_read(cx, a->ck, a->ref, lo * a->inputs, (hi - lo) * a->inputs, r));
+    CULL_TRY(cull__moe_part_read(cx, a->ck, &a->ref, lo, hi - lo, r));
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)(hi - lo), (int)a->units,
                 (int)a->inputs, 1, r, (int)a->inputs, a->x, (int)a->inputs, 1, a->c + lo * a->units,
                 (int)a->units);
@@ -187,23 +187,24 @@ static cull_status score_columns(cull_ctx *cx, void *arg, int64_t chunk, int64_t
     return CULL_OK;
 }
 
-static cull_status add_in(cull_ctx *cx, struct aligning *a, int64_t ref, int64_t other)
+static cull_status add_in(cull_ctx *cx, struct aligning *a, cull__moe_slice ref,
+                          cull__moe_slice other)
 {
-    const cull_tensor *t = cull_checkpoint_at(a->ck, ref);
     float *x;
     cull__mark_t mark = cull__mark(cx);
-    a->ref = ref, a->inputs = t->n / a->units;
-    CULL_TRY(CULL_TMP(cx, x, t->n));
-    CULL_TRY(cull_checkpoint_read(cx, a->ck, other, 0, t->n, x));
+    a->ref = ref, a->inputs = ref.cols;
+    CULL_TRY(CULL_TMP(cx, x, a->units * a->inputs));
+    CULL_TRY(cull__moe_part_read(cx, a->ck, &other, 0, a->units, x));
     a->x = x;
     CULL_TRY(cull__for(cx, a->units, UNITS, score_rows, a));
     cull__release(cx, mark);
     return CULL_OK;
 }
 
-static cull_status add_out(cull_ctx *cx, struct aligning *a, int64_t ref, int64_t other)
+static cull_status add_out(cull_ctx *cx, struct aligning *a, cull__moe_slice ref,
+                           cull__moe_slice other)
 {
-    int64_t rows = cull_checkpoint_at(a->ck, ref)->shape[0], u = a->units;
+    int64_t rows = ref.rows, u = a->units;
     float *x, *y;
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, x, STRIP * u));
@@ -211,8 +212,8 @@ static cull_status add_out(cull_ctx *cx, struct aligning *a, int64_t ref, int64_
     a->x = x, a->y = y;
     for (int64_t at = 0; at < rows; at += STRIP) {
         a->rows = rows - at < STRIP ? rows - at : STRIP;
-        CULL_TRY(cull_checkpoint_read(cx, a->ck, ref, at * u, a->rows * u, y));
-        CULL_TRY(cull_checkpoint_read(cx, a->ck, other, at * u, a->rows * u, x));
+        CULL_TRY(cull__moe_part_read(cx, a->ck, &ref, at, a->rows, y));
+        CULL_TRY(cull__moe_part_read(cx, a->ck, &other, at, a->rows, x));
         CULL_TRY(cull__for(cx, u, UNITS, score_columns, a));
         CULL_TRY(cull__tick(cx, 0, 0));
     }
@@ -233,8 +234,8 @@ cull_status cull__expert_align(cull_ctx *cx, const cull_checkpoint *ck, const cu
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP0(cx, a.c, u * u));
     for (int i = 0; i < 2; i++) {
-        int64_t r = cull__moe_part(ck, m, block, ref, rows_of_units[i]);
-        if (r < 0) continue;
+        cull__moe_slice r = cull__moe_part(ck, m, block, ref, rows_of_units[i]);
+        if (r.tensor < 0) continue;
         CULL_TRY(add_in(cx, &a, r, cull__moe_part(ck, m, block, expert, rows_of_units[i])));
     }
     CULL_TRY(add_out(cx, &a, cull__moe_part(ck, m, block, ref, CULL__FFN_DOWN),

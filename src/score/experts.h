@@ -27,7 +27,13 @@ cull_status cull__expert_units(cull_ctx *cx, const cull_checkpoint *ck, const cu
 uint64_t cull__expert_align_bytes(int64_t units, int64_t inputs);
 
 /* ---- what a layer's output loses without some experts (experts_loss.c) ---- */
-typedef enum { CULL__ACT_SILU, CULL__ACT_GELU, CULL__ACT_GELU_TANH, CULL__ACT_RELU } cull__act;
+typedef enum {
+    CULL__ACT_SILU,
+    CULL__ACT_GELU,
+    CULL__ACT_GELU_TANH,
+    CULL__ACT_RELU,
+    CULL__ACT_CLAMPED /* gpt-oss: gate at most 7, times sigmoid(1.702 gate); up within +-7, plus 1 */
+} cull__act;
 typedef struct {
     int64_t tokens, experts;
     int top;

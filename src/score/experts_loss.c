@@ -22,8 +22,11 @@ struct running {
     int64_t n;
     float *y; /* (experts, n, outputs) */
     double *gram;
-    int64_t (*part)[CULL__FFN_PARTS]; /* of each expert: its tensors, or -1 */
+    cull__moe_slice (*part)[CULL__FFN_PARTS]; /* of each expert */
 };
+
+/* gpt-oss keeps what it multiplies within bounds. */
+static float clamp(float v) { return v > 7 ? 7 : v < -7 ? -7 : v; }
 
 static float activate(cull__act act, float v)
 {
@@ -33,25 +36,27 @@ static float activate(cull__act act, float v)
     case CULL__ACT_GELU: return (float)(x * 0.5 * (1 + erf(x * 0.70710678118654752440)));
     case CULL__ACT_GELU_TANH:
         return (float)(x * 0.5 * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))));
+    case CULL__ACT_CLAMPED: x = x > 7 ? 7 : x; return (float)(x / (1 + exp(-1.702 * x)));
     case CULL__ACT_RELU: break;
     }
     return v > 0 ? v : 0;
 }
 
-/* out (n, rows) = x (n, cols) of tensor i (rows, cols)^T, plus its bias: a strip of rows at a time. */
-static cull_status product(cull_ctx *cx, const struct running *r, int64_t i, int64_t bias,
-                           const float *x, int64_t cols, int64_t rows, float *out)
+/* out (n, rows) = x (n, cols) of a matrix (rows, cols)^T, plus its bias: a strip of rows at a time. */
+static cull_status product(cull_ctx *cx, const struct running *r, const cull__moe_slice *m,
+                           const cull__moe_slice *bias, const float *x, float *out)
 {
+    int64_t rows = m->rows, cols = m->cols;
     float *w, *b;
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(CULL_TMP(cx, w, STRIP * cols));
     CULL_TRY(CULL_TMP(cx, b, STRIP));
     for (int64_t at = 0; at < rows; at += STRIP) {
         int64_t n = rows - at < STRIP ? rows - at : STRIP;
-        CULL_TRY(cull_checkpoint_read(cx, r->ck, i, at * cols, n * cols, w));
+        CULL_TRY(cull__moe_part_read(cx, r->ck, m, at, n, w));
         cull__gemm_nt(r->n, n, cols, x, cols, w, cols, out + at, rows);
-        if (bias < 0) continue;
-        CULL_TRY(cull_checkpoint_read(cx, r->ck, bias, at, n, b));
+        if (bias->tensor < 0) continue;
+        CULL_TRY(cull__moe_part_read(cx, r->ck, bias, at, n, b));
         for (int64_t t = 0; t < r->n; t++)
             for (int64_t j = 0; j < n; j++) out[t * rows + at + j] += b[j];
     }
@@ -67,20 +72,18 @@ static cull_status run_experts(cull_ctx *cx, void *arg, int64_t chunk, int64_t l
     CULL_TRY(CULL_TMP(cx, h, r->n * r->units));
     CULL_TRY(CULL_TMP(cx, u, r->n * r->units));
     for (int64_t e = lo; e < hi; e++) {
-        const int64_t *p = r->part[e];
-        bool gated = p[CULL__FFN_GATE] >= 0 && p[CULL__FFN_UP] >= 0;
-        int gate = p[CULL__FFN_GATE] >= 0 ? CULL__FFN_GATE : CULL__FFN_UP;
+        const cull__moe_slice *p = r->part[e];
+        bool gated = p[CULL__FFN_GATE].tensor >= 0 && p[CULL__FFN_UP].tensor >= 0;
+        int gate = p[CULL__FFN_GATE].tensor >= 0 ? CULL__FFN_GATE : CULL__FFN_UP;
         CULL_TRY(cull__tick(cx, 0, 0));
-        CULL_TRY(product(cx, r, p[gate], p[gate - CULL__FFN_GATE + CULL__FFN_GATE_BIAS], r->x,
-                         r->inputs, r->units, h));
-        if (gated)
-            CULL_TRY(product(cx, r, p[CULL__FFN_UP], p[CULL__FFN_UP_BIAS], r->x, r->inputs,
-                             r->units, u));
+        CULL_TRY(
+            product(cx, r, p + gate, p + gate - CULL__FFN_GATE + CULL__FFN_GATE_BIAS, r->x, h));
+        if (gated) CULL_TRY(product(cx, r, p + CULL__FFN_UP, p + CULL__FFN_UP_BIAS, r->x, u));
         for (int64_t i = 0; i < r->n * r->units; i++) {
-            h[i] = activate(r->act, h[i]);
-            if (gated) h[i] *= u[i];
+            float a = activate(r->act, h[i]);
+            h[i] = !gated ? a : r->act == CULL__ACT_CLAMPED ? a * (clamp(u[i]) + 1) : a * u[i];
         }
-        CULL_TRY(product(cx, r, p[CULL__FFN_DOWN], p[CULL__FFN_DOWN_BIAS], h, r->units, r->outputs,
+        CULL_TRY(product(cx, r, p + CULL__FFN_DOWN, p + CULL__FFN_DOWN_BIAS, h,
                          r->y + e * r->n * r->outputs));
     }
     return CULL_OK;
@@ -108,14 +111,11 @@ static cull_status set_up(cull_ctx *cx, struct running *r)
     CULL_TRY(cull__expert_units(cx, r->ck, r->m, r->block, &r->units));
     CULL_TRY(CULL_TMP(cx, r->part, r->experts));
     for (int64_t e = 0; e < r->experts; e++)
-        for (int p = 0; p < CULL__FFN_PARTS; p++)
-            r->part[e][p] = p == CULL__FFN_OTHER
-                                ? -1
-                                : cull__moe_part(r->ck, r->m, r->block, e, (cull__ffn_part)p);
-    const cull_tensor *down = cull_checkpoint_at(r->ck, r->part[0][CULL__FFN_DOWN]);
-    int64_t gate = r->part[0][CULL__FFN_GATE];
-    r->outputs = down->shape[0];
-    r->inputs = cull_checkpoint_at(r->ck, gate >= 0 ? gate : r->part[0][CULL__FFN_UP])->shape[1];
+        for (int p = CULL__FFN_GATE; p < CULL__FFN_PARTS; p++)
+            r->part[e][p] = cull__moe_part(r->ck, r->m, r->block, e, (cull__ffn_part)p);
+    const cull__moe_slice *first = r->part[0];
+    r->outputs = first[CULL__FFN_DOWN].rows;
+    r->inputs = first[first[CULL__FFN_GATE].tensor >= 0 ? CULL__FFN_GATE : CULL__FFN_UP].cols;
     return CULL_OK;
 }
 

@@ -30,6 +30,7 @@ cull_status cull__reduce_open(cull_ctx *cx, const cull_weights_work *w, int64_t 
     *r = (cull__reduce){.ck = w->source[0], .stats = p->activations};
     CULL_TRY(cull__moe_find(cx, r->ck, &r->moe));
     CULL_TRY(read_config(cx, r));
+    r->config.sigmoid |= r->moe.network && r->moe.network->sigmoid;
     CULL_TRY(cull__moe_cut_new(cx, &r->moe, &r->cut));
     CULL_TRY(CULL_TMP(cx, r->kept, r->moe.blocks));
     *done = p->manifest != NULL;
@@ -161,6 +162,7 @@ cull_status cull__reduce_act(cull_ctx *cx, const cull__reduce *r, cull__act *out
                 {"gelu_new", CULL__ACT_GELU_TANH},
                 {"gelu_pytorch_tanh", CULL__ACT_GELU_TANH},
                 {"relu", CULL__ACT_RELU}};
+    if (r->moe.network && r->moe.network->clamped) return *out = CULL__ACT_CLAMPED, CULL_OK;
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
         if (!strcmp(r->config.act, acts[i].name)) {
             *out = acts[i].act;

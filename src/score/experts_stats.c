@@ -105,20 +105,31 @@ cull_status cull__expert_stats_logits(cull_ctx *cx, const cull_checkpoint *stats
                                       const cull__expert_stats *of, float **z)
 {
     int64_t router = m->block[block].router, e = m->block[block].experts;
-    float *x, *w;
+    float *x, *w, *add = NULL;
     *z = NULL;
     if (of->logits >= 0) return cull__expert_stats_read(cx, stats, of->logits, z);
     if (of->inputs < 0) return CULL_OK;
+    if (m->network && m->network->scaled)
+        return cull__fail(
+            cx, CULL_EINPUT,
+            "%s has no '%.160s.router_logits' or .usage, and this router's logits are "
+            "more than a product of its inputs",
+            cull_checkpoint_path(stats), m->block[block].prefix);
     const cull_tensor *t = cull_checkpoint_at(ck, router);
     CULL_TRY(CULL_TMP(cx, *z, of->tokens * e));
     cull__mark_t mark = cull__mark(cx);
     CULL_TRY(cull__expert_stats_read(cx, stats, of->inputs, &x));
     CULL_TRY(CULL_TMP(cx, w, t->n));
     CULL_TRY(cull_checkpoint_read(cx, ck, router, 0, t->n, w));
+    if (m->block[block].bias >= 0) {
+        CULL_TRY(CULL_TMP(cx, add, e));
+        CULL_TRY(cull_checkpoint_read(cx, ck, m->block[block].bias, 0, e, add));
+    }
     for (int64_t i = 0; i < of->tokens; i++)
         for (int64_t k = 0; k < e; k++)
             (*z)[i * e + k] = (float)cull__kernels(cx)->dot(x + i * t->shape[1],
-                                                            w + k * t->shape[1], t->shape[1]);
+                                                            w + k * t->shape[1], t->shape[1]) +
+                              (add ? add[k] : 0);
     cull__release(cx, mark);
     return CULL_OK;
 }

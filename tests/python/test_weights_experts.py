@@ -24,12 +24,12 @@ FAMILIES = {  # of single experts, then of all in one tensor
 }
 
 
-def network(family):
+def network(family, families=FAMILIES):
     config = getattr(transformers, family + "TextConfig", None) or getattr(transformers, family + "Config", None)
     if config is None:
         pytest.skip(f"this transformers has no {family}")
     torch.manual_seed(5)
-    model = getattr(transformers, family + "ForCausalLM")(config(**SIZES, **FAMILIES[family])).eval()
+    model = getattr(transformers, family + "ForCausalLM")(config(**{**SIZES, **families[family]})).eval()
     with torch.no_grad():
         for p in model.parameters():
             p.add_(torch.randn_like(p) * 0.2)
@@ -73,3 +73,100 @@ def test_fewer_experts(tmp_path, command, monkeypatch, family):
     monkeypatch.undo()
     assert len(set(used)) == len(blocks) and (want - was).abs().max() > 1e-4
     np.testing.assert_allclose(logits(small.eval()), want, rtol=0, atol=1e-5)
+
+
+# ---- what lies in one tensor is ranked by loss, and aligned, as separate experts are ----
+
+FUSED = {
+    "GptOss": FAMILIES["GptOss"],
+    "GraniteMoe": FAMILIES["GraniteMoe"],
+    "Qwen3_5Moe": {"num_experts": EXPERTS, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "shared_expert_intermediate_size": 8,
+                   "layer_types": ["full_attention"] * 2},
+    "Llama4": FAMILIES["Llama4"],
+    "Gemma4": FAMILIES["Gemma4"],
+}  # fmt: skip
+
+
+def save(model, folder):
+    "As it is held, fused, where saving would take experts apart."
+    model.save_pretrained(folder)
+    if "Qwen3_5" in type(model).__name__:
+        st.save_file({n: x.contiguous() for n, x in model.state_dict().items()}, folder / "model.safetensors", {"format": "pt"})
+
+
+def routed(without):
+    "torch's linear, with routers that may not choose expert `without`."
+    linear = torch.nn.functional.linear
+
+    def masked(x, weight, bias=None):
+        y = linear(x, weight, bias)
+        if weight.shape == (EXPERTS, WIDTH):
+            y[..., [] if without is None else without] = -torch.inf
+        return y
+
+    return masked
+
+
+def blocks_of(model):
+    "Modules that route and run experts."
+    return {n.rsplit(".", 1)[0]: model.get_submodule(n.rsplit(".", 1)[0]) for n, _ in model.named_modules() if n.endswith(".experts")}
+
+
+@pytest.mark.parametrize("family", ["GptOss", "GraniteMoe", "Qwen3_5Moe"])
+def test_best_set_of_fused_experts(tmp_path, command, monkeypatch, family):
+    "No set of three changes a layer's outputs less, run by its own module with a router that may not choose the fourth."
+    model = network(family, FUSED)
+    save(model, tmp_path / "model")
+    seen, want = {}, []
+    for name, block in blocks_of(model).items():
+        x = torch.randn(1, 100, WIDTH)
+        seen[name + ".inputs"] = x[0]
+        outputs = []
+        for without in [None, *range(EXPERTS)]:
+            with monkeypatch.context() as m, torch.no_grad():
+                m.setattr(torch.nn.functional, "linear", routed(without))
+                y = block(x)
+                outputs.append((y[0] if isinstance(y, tuple) else y).double())
+        loss = [float(((y - outputs[0]) ** 2).sum()) for y in outputs[1:]]
+        assert sorted(loss)[1] > 1.001 * sorted(loss)[0] > 0
+        want.append([[e] for e in range(EXPERTS) if e != int(np.argmin(loss))])
+    st.save_file(seen, tmp_path / "seen.safetensors")
+    command("weights", "expert-drop", "-q", "--experts", 3, "--activations", tmp_path / "seen.safetensors", tmp_path / "model",
+            "-o", tmp_path / "small")  # fmt: skip
+    manifest = json.loads((tmp_path / "small" / "cull_manifest.json").read_text())
+    assert [b["kept"] for b in manifest["blocks"]] == want
+
+
+def permute(family, x, name, order):
+    "One expert's part of a fused tensor, its units in another order."
+    units = len(order)
+    gate = "gate_up" in name or "input_linear" in name
+    axis = x.dim() - 1 if x.shape[-1] == (1 + gate) * units else 0
+    if not gate:
+        return x if "bias" in name else x.index_select(axis, order)
+    both = torch.stack([2 * order, 2 * order + 1], 1).flatten() if family == "GptOss" else torch.cat([order, order + units])
+    return x.index_select(axis, both)
+
+
+@pytest.mark.parametrize("family", FUSED)
+def test_merged_copies_of_fused_experts(tmp_path, command, family):
+    "Experts 2 and 3 are 0 and 1 with their units in another order: two that are left do all that four did."
+    top = {k: 1 for k in ("num_experts_per_tok", "top_k_experts") if k in FUSED[family]}
+    model = network(family, {family: {**FUSED[family], **top}})
+    units = model.config.moe_intermediate_size if hasattr(model.config, "moe_intermediate_size") else SIZES["intermediate_size"]
+    with torch.no_grad():
+        for name, x in model.state_dict().items():
+            if x.shape and x.shape[0] == EXPERTS and "expert" in name or "router" in name and x.shape[:1] == (EXPERTS,):
+                for e in range(2):
+                    order = torch.randperm(units, generator=torch.Generator().manual_seed(e))
+                    x[e + 2] = permute(family, x[e], name, order) if ".experts." in name else x[e]
+            elif x.shape == (EXPERTS, WIDTH):
+                x[2:] = x[:2]
+    save(model, tmp_path / "model")
+    seen = {b + ".router_logits": torch.randn(40, 2).repeat(1, 2) for b in blocks_of(model)}
+    st.save_file(seen, tmp_path / "seen.safetensors")
+    command("weights", "expert-merge", "-q", "--experts", 2, "--activations", tmp_path / "seen.safetensors", tmp_path / "model",
+            "-o", tmp_path / "small")  # fmt: skip
+    small, info = type(model).from_pretrained(tmp_path / "small", output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    np.testing.assert_allclose(logits(small.eval()), logits(model), rtol=0, atol=1e-5)

@@ -7,7 +7,7 @@
  * Reads     one model; as activations a file of router logits or usage of each layer, by loss also its inputs. A layer's number
  *           of experts may be its own: by a rule ("layer=0-3: experts=6"), or by share, which keeps the most used of all layers.
  * Deviates  Layers are judged by themselves, on inputs as they were before any expert went. Routers that score by a sigmoid
- *           or choose groups first are not judged by loss.
+ *           or choose groups first are not judged by loss, nor are experts in one tensor of a network that is not known.
  * Cost      by usage a pass over the logits. By loss all experts are run on the tokens: 4 tokens units floats for each worker,
  *           tokens experts^2 doubles, and up to 64 MiB of outputs; sets cost some numbers a token each.
  * Example   cull weights expert-drop --experts 6 --activations stats.safetensors model -o small
@@ -51,6 +51,8 @@ static void most_used(const double *usage, int64_t experts, int64_t k, uint8_t *
     }
 }
 
+static bool scaled(const cull__reduce *r) { return r->moe.network && r->moe.network->scaled; }
+
 static cull_status least_loss(cull_ctx *cx, const cull__reduce *r, const opts *o, int64_t b,
                               const float *z, uint8_t *kept)
 {
@@ -68,6 +70,11 @@ static cull_status least_loss(cull_ctx *cx, const cull__reduce *r, const opts *o
         return cull__fail(cx, CULL_EINPUT,
                           "'%.160s' scores experts by a sigmoid; by=loss knows softmax routers",
                           r->moe.block[b].prefix);
+    if (scaled(r))
+        return cull__fail(cx, CULL_EINPUT,
+                          "the router of '%.160s' scales what it gives or is given; by=loss knows "
+                          "softmax routers",
+                          r->moe.block[b].prefix);
     CULL_TRY(cull__reduce_act(cx, r, &act));
     CULL_TRY(cull__expert_stats_read(cx, r->stats, r->of[b].inputs, &x));
     CULL_TRY(cull__expert_outputs(cx, r->ck, &r->moe, b, act, x, r->of[b].tokens, z, r->top,
@@ -84,8 +91,9 @@ static cull_status choose(cull_ctx *cx, const cull_weights_work *w, cull__reduce
                           int64_t b)
 {
     int64_t experts = r->moe.block[b].experts;
-    bool loss = o->by == LOSS || (o->by == AUTO && r->of[b].inputs >= 0 && !r->config.sigmoid &&
-                                  !r->moe.block[b].fused);
+    bool loss =
+        o->by == LOSS || (o->by == AUTO && r->of[b].inputs >= 0 && !r->config.sigmoid &&
+                          (!r->moe.block[b].fused || (r->moe.block[b].units && !scaled(r))));
     float *z;
     double *usage;
     uint8_t *kept;
@@ -125,7 +133,7 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
     const cull__reduce *r = w->own;
     int64_t b = r->moe.place[it->from].block;
     (void)state, (void)own;
-    return cull__moe_cut_rows(cx, w, it, r->cut + b, r->moe.block[b].experts, from, n, out);
+    return cull__moe_cut_rows(cx, w, it, &r->moe, r->cut + b, NULL, from, n, out);
 }
 
 static const cull_weights_fns fns = {
@@ -137,7 +145,7 @@ const cull_method cull__method_expert_drop = {
              "Mixture-of-Experts Large Language Models",
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

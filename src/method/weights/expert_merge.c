@@ -194,30 +194,6 @@ static cull_status tensor(cull_ctx *cx, const cull_weights_work *w, const cull_w
     return CULL_OK;
 }
 
-/* Numbers from .. from + n of tensor i in the order of the head's units: rows of it, or columns. */
-static cull_status in_order(cull_ctx *cx, const state *s, int64_t i, const int32_t *order,
-                            cull__ffn_part part, int64_t from, int64_t n, float *out)
-{
-    const cull_checkpoint *ck = s->r.ck;
-    const cull_tensor *t = cull_checkpoint_at(ck, i);
-    int64_t row = t->ndim > 1 && t->shape[0] ? t->n / t->shape[0] : 1;
-    float *x;
-    if (!order || part == CULL__FFN_OTHER || part == CULL__FFN_DOWN_BIAS)
-        return cull_checkpoint_read(cx, ck, i, from, n, out);
-    CULL_TRY(CULL_TMP(cx, x, row));
-    for (int64_t done = 0, here; done < n; done += here) {
-        int64_t r = (from + done) / row, at = (from + done) % row;
-        here = row - at < n - done ? row - at : n - done;
-        if (part != CULL__FFN_DOWN) {
-            CULL_TRY(cull_checkpoint_read(cx, ck, i, order[r] * row + at, here, out + done));
-            continue;
-        }
-        CULL_TRY(cull_checkpoint_read(cx, ck, i, r * row, row, x));
-        for (int64_t k = 0; k < here; k++) out[done + k] = x[order[at + k]];
-    }
-    return CULL_OK;
-}
-
 static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_weights_item *it,
                          void *st, const void *own, int64_t from, int64_t n, float *out)
 {
@@ -226,12 +202,13 @@ static cull_status block(cull_ctx *cx, const cull_weights_work *w, const cull_we
     const struct cull__moe_place *p = s->r.moe.place + it->from;
     float *x;
     if (!g)
-        return cull__moe_cut_rows(cx, w, it, s->r.cut + p->block, s->r.moe.block[p->block].experts,
-                                  from, n, out);
+        return cull__moe_cut_rows(cx, w, it, &s->r.moe, s->r.cut + p->block,
+                                  p->kind == CULL__MOE_FUSED ? s->order[p->block] : NULL, from, n,
+                                  out);
     CULL_TRY(CULL_TMP(cx, x, n));
     memset(out, 0, (size_t)n * sizeof *out);
     for (int64_t k = 0; k < g->n; k++) {
-        CULL_TRY(in_order(cx, s, g->tensor[k], g->order[k], p->part, from, n, x));
+        CULL_TRY(cull__moe_cut_read(cx, w, &s->r.moe, g->tensor[k], 0, g->order[k], from, n, x));
         for (int64_t i = 0; i < n; i++) out[i] += g->weight[k] * x[i];
     }
     return CULL_OK;
