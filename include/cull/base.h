@@ -65,7 +65,7 @@ typedef struct {
     int tick_ms;        /* least time between two calls of `tick`; 0 = every tick */
     uint64_t memory;    /* limit on the bytes that cull allocates, picks apart; 0 = none */
     double seconds;     /* deadline, counted from cull_ctx_new; 0 = none */
-    const char *isa;    /* kernels: "auto", "v2", "v3" (AVX2) or "v4" (AVX-512); NULL = auto */
+    const char *isa;    /* kernels: "v2", "v3", "v4", off x86-64 "plain"; "auto" = NULL */
     const char *tmpdir; /* where big intermediates are spilled; NULL = "/tmp" */
     void *user;         /* handed to every hook */
     /* progress: `what` names the phase, done of total (0 = not known); non-zero stops the call
@@ -87,7 +87,7 @@ CULL_API void cull_ctx_free(cull_ctx *cx);
 CULL_API const char *cull_error(const cull_ctx *cx);
 CULL_API uint64_t cull_ctx_seed(const cull_ctx *cx);
 CULL_API int cull_ctx_threads(const cull_ctx *cx);     /* workers, at least 1 */
-CULL_API const char *cull_ctx_isa(const cull_ctx *cx); /* "v2", "v3" or "v4": what runs */
+CULL_API const char *cull_ctx_isa(const cull_ctx *cx); /* what runs: "v2", "v3", ... */
 CULL_API uint64_t cull_ctx_peak(const cull_ctx *cx);   /* most bytes held at once so far */
 CULL_API uint64_t cull_ctx_held(const cull_ctx *cx);   /* bytes held now */
 CULL_API void cull_ctx_reseed(cull_ctx *cx, uint64_t seed);

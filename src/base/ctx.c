@@ -311,6 +311,13 @@ cull_status cull__tick(cull_ctx *cx, double done, double total)
 
 /* ---- life ---- */
 
+/* What o.isa may say, from 2 on. Other machines have one set of kernels, as the compiler makes it. */
+#if defined(__x86_64__)
+static const char *const ISA[] = {"v2", "v3", "v4"};
+#else
+static const char *const ISA[] = {"plain"};
+#endif
+
 static int isa_of(const char *name)
 {
     int best = 2;
@@ -326,8 +333,9 @@ static int isa_of(const char *name)
 #endif
     if (best > CULL_ISA_MAX) best = CULL_ISA_MAX;
     if (!name || !strcmp(name, "auto")) return best;
-    if (name[0] != 'v' || name[1] < '2' || name[1] > '4' || name[2]) return 0;
-    return name[1] - '0' <= best ? name[1] - '0' : 0;
+    for (int i = 2; i <= best; i++)
+        if (!strcmp(name, ISA[i - 2])) return i;
+    return 0;
 }
 
 cull_ctx *cull_ctx_new(const cull_ctx_opts *opts)
@@ -411,11 +419,7 @@ uint64_t cull__peak_since(cull_ctx *cx, uint64_t before)
     return own;
 }
 
-const char *cull_ctx_isa(const cull_ctx *cx)
-{
-    static const char *const name[] = {"v2", "v3", "v4"};
-    return name[cx->root->isa - 2];
-}
+const char *cull_ctx_isa(const cull_ctx *cx) { return ISA[cx->root->isa - 2]; }
 
 /* ---- results ---- */
 

@@ -2,8 +2,8 @@
  *
  * The calling thread is worker 0. Each worker is pinned to one CPU of the process's mask for as long
  * as the loop runs (woken threads otherwise land on their waker's CPU), runs OpenBLAS on one thread,
- * and computes with the default MXCSR, so that a host program's flush-to-zero does not change bits.
- * The caller's own mask, OpenMP setting and MXCSR come back after the loop. */
+ * and computes in the default floating-point mode, so that a host program's flush-to-zero does not change bits.
+ * The caller's own mask, OpenMP setting and mode come back after the loop. */
 #define _GNU_SOURCE
 #include "base/ctx.h"
 
@@ -13,6 +13,28 @@
 #include <unistd.h>
 #if defined(__SSE__)
 #include <xmmintrin.h>
+#endif
+
+/* Sets the floating-point mode (MXCSR, FPCR) and returns what it was. */
+static uint64_t float_mode(uint64_t mode)
+{
+#if defined(__SSE__)
+    uint64_t was = _mm_getcsr();
+    _mm_setcsr((unsigned)mode);
+    return was;
+#elif defined(__aarch64__)
+    uint64_t was;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(was));
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+    return was;
+#else
+    return mode;
+#endif
+}
+#if defined(__SSE__)
+enum { USUAL = 0x1f80 };
+#else
+enum { USUAL = 0 };
 #endif
 
 /* OpenBLAS (openmp build) and oneDNN take their thread count from the OpenMP runtime of the calling thread. */
@@ -254,10 +276,7 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
     bool many = t->size > 1 && to - from > 1;
     bool masked = many && r->ncpu > 1 && sched_getaffinity(0, sizeof mask, &mask) == 0;
     int omp = cull__alone(cx);
-#if defined(__SSE__)
-    unsigned csr = _mm_getcsr();
-    _mm_setcsr(0x1f80);
-#endif
+    uint64_t mode = float_mode(USUAL);
     if (many) {
         int first = here(r);
         threads_start(r, first);
@@ -277,9 +296,7 @@ cull_status cull__for_some(cull_ctx *cx, int64_t n, int64_t grain, int64_t from,
         pthread_mutex_unlock(&t->lock);
     }
     atomic_store(&r->stop, false);
-#if defined(__SSE__)
-    _mm_setcsr(csr);
-#endif
+    float_mode(mode);
     cull__not_alone(omp);
     if (masked) (void)sched_setaffinity(0, sizeof mask, &mask);
     if (!atomic_load(&j.failed)) return cull__tick(cx, (double)rows_of(&j), (double)rows_of(&j));

@@ -2,9 +2,6 @@
 #include "num/blend.h"
 #include "num/vectors.h"
 
-#if CULL_ISA_LEVEL >= 3
-#include <immintrin.h>
-#endif
 #include <string.h>
 
 static inline uint32_t bits_of(float f)
@@ -133,7 +130,7 @@ static int64_t sift_wide(const float *x, uint32_t lo, uint32_t hi, int64_t n, in
     }
     return i;
 }
-#elif CULL_ISA_LEVEL == 3
+#elif CULL_ISA_LEVEL >= 3 && defined(__AVX2__) && defined(__BMI2__)
 static int64_t sift_wide(const float *x, uint32_t lo, uint32_t hi, int64_t n, int32_t *above,
                          uint32_t *some, int32_t *m)
 {
