@@ -24,7 +24,7 @@ typedef struct {
     bool randomised;
     double lambda;   /* of RAPS, >= 0 */
     int64_t k;       /* of RAPS: ranks, from 1 on, that cost nothing */
-    uint64_t stream; /* random numbers are of (seed of cx, stream, row), */
+    uint64_t stream; /* random numbers are of (seed of cx, stream, row and what it holds), */
     int64_t first;   /* where rows count from this number on */
 } cull_set_opts;
 /* v (n): how strange class label[i] is of row i. O(n classes) time. */

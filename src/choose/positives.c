@@ -125,3 +125,14 @@ cull_status cull__positives_read(cull_ctx *cx, const cull_policy *p, cull__posit
     if (w) out->w[negative] = others[1];
     return CULL_OK;
 }
+
+uint64_t cull__positives_stream(const cull_outcomes *rows, bool weighted)
+{
+    const size_t n = (size_t)rows->n, models = (size_t)rows->models;
+    uint64_t h = 0;
+    if (!n) return h;
+    if (rows->score) h = cull__hash64(rows->score, models * n * sizeof *rows->score, h);
+    for (size_t k = 0; !rows->score && k < models; k++)
+        h = cull__hash64(rows->out[k], n * (size_t)rows->classes * sizeof **rows->out, h);
+    return weighted ? cull__hash64(rows->weight, n * sizeof *rows->weight, h) : h;
+}

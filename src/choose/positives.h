@@ -25,4 +25,7 @@ typedef struct {
     double level, above;
 } cull__positives;
 cull_status cull__positives_read(cull_ctx *cx, const cull_policy *p, cull__positives *out);
+/* What the draws of test rows are named by: what the rows hold, as it was given. A guarantee is one on average over random numbers
+ * too, and those of a seed alone would be the same ones for every table. */
+uint64_t cull__positives_stream(const cull_outcomes *rows, bool weighted);
 #endif

@@ -29,11 +29,15 @@ static cull_status opts_fit(cull_ctx *cx, const cull_set_opts *o)
     return CULL_OK;
 }
 
-/* The share of its own probability with which a row's class counts. */
-static double share_of(const cull_ctx *cx, const cull_set_opts *o, int64_t row)
+/* The share of its own probability with which a row's class counts. What the row holds is in it: by its number alone, who
+ * decides about one row at a time would draw once for all of them. */
+static double share_of(const cull_ctx *cx, const work *w, int64_t row)
 {
-    if (!o->randomised) return 1;
-    const uint64_t name[2] = {o->stream, (uint64_t)(o->first + row)};
+    if (!w->o->randomised) return 1;
+    const size_t wide = (size_t)w->r->classes * cull_dtype_size(w->r->dtype);
+    const char *holds = (const char *)w->r->v + (size_t)row * wide;
+    const uint64_t name[3] = {w->o->stream, (uint64_t)(w->o->first + row),
+                              cull__hash64(holds, wide, 0)};
     cull_rng r = cull__rng(cx, cull__hash64(name, sizeof name, 0));
     return cull__rng_unit(&r);
 }
@@ -75,7 +79,7 @@ static cull_status score_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo
             in_order(p, k, by);
             for (; by[rank].i != y; rank++) before += by[rank].v;
         }
-        w->v[row] = strange(w->o, p[y], before, rank, k, share_of(cx, w->o, row));
+        w->v[row] = strange(w->o, p[y], before, rank, k, share_of(cx, w, row));
     }
     return cull__tick(cx, (double)hi, 0);
 }
@@ -100,7 +104,7 @@ static cull_status member_some(cull_ctx *cx, void *arg, int64_t chunk, int64_t l
     CULL_TRY(CULL_TMP(cx, p, k));
     CULL_TRY(CULL_TMP(cx, by, k));
     for (int64_t row = lo; row < hi; row++) {
-        double before = 0, share = share_of(cx, w->o, row);
+        double before = 0, share = share_of(cx, w, row);
         cull__class_proba(w->r, row, 1, p);
         in_order(p, k, by);
         for (int64_t rank = 0; rank < k; rank++) {

@@ -52,6 +52,15 @@ static void plain_literally(void **state)
     cull_ctx_free(cx);
 }
 
+/* The rate is one over random numbers too: those of a table are its own, whatever the seed. */
+static void over_tables(void **state)
+{
+    (void)state;
+    held_by_one_seed("conformal-selection", "prune=homo", 1, 30, true);
+    held_by_one_seed("conformal-selection", "prune=hete", 1, 30, true);
+    held_by_one_seed("conformal-selection", "ties=random", 1, 1, false);
+}
+
 /* Class 1 is wanted: logits order rows as its probability does. */
 static void classes(void **state)
 {
@@ -79,12 +88,12 @@ static void classes(void **state)
     d.calib.score = d.rows.score = NULL;
     d.calib.classes = d.rows.classes = 3;
     d.calib.out = out, d.rows.out = test_out;
-    fitted(cx, "conformal-selection", "", &d.calib, .3, NAN, &p);
+    fitted(cx, "conformal-selection", "ties=count", &d.calib, .3, NAN, &p);
     ok(cx, cull_trust_apply(cx, p, NULL, &d.rows, &a, NULL));
     cull_policy_free(p);
     d.calib.outputs = d.rows.outputs = CULL_PROBABILITIES;
     d.calib.out = p_out, d.rows.out = p_test;
-    fitted(cx, "conformal-selection", "", &d.calib, .3, NAN, &p);
+    fitted(cx, "conformal-selection", "ties=count", &d.calib, .3, NAN, &p);
     ok(cx, cull_trust_apply(cx, p, NULL, &d.rows, &b, NULL));
     int64_t kept = 0;
     for (int j = 0; j < M; j++) {
@@ -119,8 +128,8 @@ static void wrong_input(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(weights_literally),
-                                       cmocka_unit_test(plain_literally), cmocka_unit_test(classes),
-                                       cmocka_unit_test(wrong_input)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_literally), cmocka_unit_test(plain_literally),
+        cmocka_unit_test(over_tables), cmocka_unit_test(classes), cmocka_unit_test(wrong_input)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

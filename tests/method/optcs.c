@@ -41,6 +41,13 @@ static void models_literally(void **state)
     cull_ctx_free(cx);
 }
 
+static void over_tables(void **state)
+{
+    (void)state;
+    held_by_one_seed("optcs", "prune=homo", K, 6, false);
+    held_by_one_seed("optcs", "prune=hete", K, 6, false);
+}
+
 /* Of one model's leave-one-out scores: p-values and Benjamini-Hochberg. */
 static void plain_literally(void **state)
 {
@@ -155,7 +162,8 @@ static void files_threads_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models_literally), cmocka_unit_test(plain_literally),
-        cmocka_unit_test(wrong_input), cmocka_unit_test(files_threads_memory)};
+        cmocka_unit_test(models_literally), cmocka_unit_test(over_tables),
+        cmocka_unit_test(plain_literally), cmocka_unit_test(wrong_input),
+        cmocka_unit_test(files_threads_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,35 @@ static void over_draws(void **state)
     assert_true(size_drawn < .95 * size_plain);
 }
 
+/* Rows that are decided about one at a time, all of one seed: coverage is that of many at once. */
+static void one_at_a_time(void **state)
+{
+    (void)state;
+    static made a, b;
+    enum { N = 60, DRAWS = 600 };
+    static const char *const set[] = {"kind", "aps", NULL};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        double mean = 0, size;
+        cull_ctx_opts co = CULL_CTX_OPTS;
+        co.seed = seed;
+        cull_ctx *cx = cull_ctx_new(&co);
+        for (uint64_t k = 0; k < DRAWS; k++) {
+            cull_policy *p;
+            cull_decisions d;
+            make_rows(&a, 1000 + 2 * k, N);
+            make_rows(&b, 1001 + 2 * k, 1);
+            ok(cx, trust_by(cx, "prediction-sets", set, &a, &b, .2, 0, &p, &d, NULL));
+            mean += covered(&d, &b, &size) / DRAWS;
+            cull_decisions_free(&d);
+            cull_policy_free(p);
+        }
+        cull_ctx_free(cx);
+        double error = 3 * sqrt(.8 * .2 / DRAWS);
+        if (mean < .8 - error || mean > .8 + 1. / (N + 1) + error)
+            fail_msg("seed %d: coverage is %.3f", (int)seed, mean);
+    }
+}
+
 /* The mean size of sets, or the most that coverage is off among sets of about one size, by counting. */
 static double badness(const made *a, const uint8_t *half, int n, double lambda, int k, bool size)
 {
@@ -315,8 +344,10 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(by_counting), cmocka_unit_test(over_draws),
-                                       cmocka_unit_test(chosen),      cmocka_unit_test(tuned),
-                                       cmocka_unit_test(refusals),    cmocka_unit_test(threads)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_counting),   cmocka_unit_test(over_draws),
+        cmocka_unit_test(one_at_a_time), cmocka_unit_test(chosen),
+        cmocka_unit_test(tuned),         cmocka_unit_test(refusals),
+        cmocka_unit_test(threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,53 @@ static inline void fitted(cull_ctx *cx, const char *slug, const char *options,
     cull_opts_free(o);
 }
 
+/* Over draws of tables with one seed: the false discovery rate of the first m test rows. Scores tie, and with weights test rows
+ * are elsewhere. */
+static inline void held_by_one_seed(const char *slug, const char *options, int models, int m,
+                                    bool weighted)
+{
+    enum { DRAWS = 800 };
+    const double level = .3, shift = weighted ? .7 : 0;
+    data d;
+    double mean = 0, mean2 = 0;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    for (uint64_t k = 0; k < DRAWS; k++) {
+        cull_rng r = cull__rng_seeded(k, 1);
+        cull_policy *p;
+        cull_decisions out;
+        int kept = 0, wrong = 0;
+        for (int i = 0; i < N + m; i++) {
+            int j = i - N;
+            double x = cull__rng_normal(&r) + (j < 0 ? 0 : shift), y = x + cull__rng_normal(&r);
+            *(j < 0 ? d.weight + i : d.test_weight + j) = exp(shift * x - shift * shift / 2);
+            *(j < 0 ? d.truth + i : d.test_truth + j) = y;
+            for (int a = 0; a < models; a++) {
+                double said = weighted ? floor(x) : x + (a + 1) * .2 * cull__rng_normal(&r);
+                *(j < 0 ? d.score + a * N + i : d.test + a * m + j) = said;
+            }
+        }
+        d.calib = (cull_outcomes){.n = N, .models = models, .score = d.score, .truth = d.truth};
+        d.rows = (cull_outcomes){.n = m, .models = models, .score = d.test};
+        if (weighted) d.calib.weight = d.weight, d.rows.weight = d.test_weight;
+        fitted(cx, slug, options, &d.calib, level, weighted, &p);
+        ok(cx, cull_trust_apply(cx, p, NULL, &d.rows, &out, NULL));
+        for (int j = 0; j < m; j++) {
+            kept += out.keep[j];
+            wrong += out.keep[j] && d.test_truth[j] <= weighted;
+        }
+        double rate = kept ? (double)wrong / kept : 0;
+        mean += rate / DRAWS;
+        mean2 += rate * rate / DRAWS;
+        cull_decisions_free(&out);
+        cull_policy_free(p);
+    }
+    cull_ctx_free(cx);
+    double error = 3 * sqrt((mean2 - mean * mean) / DRAWS);
+    if (mean > level + error)
+        fail_msg("%s %s: %.3f +- %.3f of what is chosen is wrong", slug, options, mean, error);
+    assert_true(mean > level / 2); /* what is tested is near the level */
+}
+
 /* Rows that pass at their own size, then the largest number r of them whose size is r at most (xi = 1). */
 static inline void check_chosen(const cull_decisions *d, const int64_t *size, double q)
 {

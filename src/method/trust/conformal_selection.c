@@ -9,7 +9,8 @@
  * Deviates  (a) All auxiliary choices together take n log n, by an order that they share; the published code takes a loop over
  *           rows for each pair. (b) The published Python code gives an auxiliary p-value the weight of the wrong row; the
  *           paper's formula is kept. (c) Of several models one must be named beforehand; optcs chooses among them. (d) Under
- *           weights one random number prunes all rows by default (homo), which chooses most often all that pass.
+ *           weights one random number prunes all rows by default (homo), which chooses most often all that pass. (e) Random
+ *           numbers are of the seed and of the rows, so that another table has others under one seed.
  * Cost      O((n + m) log (n + m)) time; about 150 bytes a row. The policy holds the scores of the calibration rows that are not
  *           wanted.
  * Example   cull trust conformal-selection --level 0.1 --score s --truth active calib.csv -o cert.json
@@ -79,7 +80,10 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
     CULL_TRY(cull_decisions_new(cx, rows->n,
                                 CULL_DECIDES_KEEP | CULL_DECIDES_P | CULL_DECIDES_SCORE, 0, out));
     for (int64_t i = 0; i < rows->n; i++) out->score[i] = -v[i];
-    cull_select_opts s = {.q = c.level, .prune = (cull_prune)o->prune, .ties = (cull_ties)o->ties};
+    cull_select_opts s = {.q = c.level,
+                          .prune = (cull_prune)o->prune,
+                          .ties = (cull_ties)o->ties,
+                          .stream = cull__positives_stream(rows, c.w != NULL)};
     cull_selection chosen = {.keep = out->keep, .p = out->p};
     if (!c.w) return cull_conform_select(cx, c.v, c.n, v, rows->n, &s, &chosen);
     return cull_conform_select_weighted(cx, c.v, c.w, c.n, v, rows->weight, rows->n, &s, &chosen);
@@ -98,7 +102,7 @@ const cull_method cull__method_conformal_selection = {
     .paper = "Jin and Candes 2023, Selection by Prediction with Conformal p-values",
     .columns = "",
     .task = CULL_TASK_TRUST,
-    .rev = 2,
+    .rev = 3,
     .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),

@@ -71,8 +71,11 @@ static cull_status apply(cull_ctx *cx, const cull_policy *p, const void *o_,
     CULL_TRY(cull__positives_scores(cx, rows, c.above, &v));
     CULL_TRY(cull_decisions_new(cx, rows->n,
                                 CULL_DECIDES_KEEP | CULL_DECIDES_P | CULL_DECIDES_SCORE, 0, out));
-    cull_select_opts s = {
-        .q = c.level, .prune = (cull_prune)o->prune, .ties = (cull_ties)o->ties, .beta = o->beta};
+    cull_select_opts s = {.q = c.level,
+                          .prune = (cull_prune)o->prune,
+                          .ties = (cull_ties)o->ties,
+                          .beta = o->beta,
+                          .stream = cull__positives_stream(rows, false)};
     cull_selection chosen = {.keep = out->keep, .p = out->p, .e = out->score};
     if (c.models > 1 || !o->leave_one_out)
         return cull_conform_select_model(cx, c.v, c.n, v, rows->n, c.models, &s, &chosen);
@@ -96,7 +99,7 @@ const cull_method cull__method_optcs = {
              "Conformity Score Optimization",
     .columns = "",
     .task = CULL_TASK_TRUST,
-    .rev = 1,
+    .rev = 2,
     .flags = CULL_STOCHASTIC,
     .opts = table,
     .opts_size = sizeof(opts),
