@@ -303,10 +303,29 @@ static cull_status check_places(reading *r)
     return CULL_OK;
 }
 
+/* The first "-0" of the head's n bytes that is a number: the parser takes it for 0, other readers refuse it. NULL = none. */
+static const unsigned char *minus_zero(const unsigned char *at, size_t n)
+{
+    bool text = false;
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (at[i] == '"')
+            text = !text;
+        else if (text)
+            i += at[i] == '\\';
+        else if (at[i] == '-' && at[i + 1] == '0')
+            return at + i;
+    }
+    return NULL;
+}
+
 static cull_status read_head(reading *r, const unsigned char *at, size_t len, cull__json_parser *p)
 {
     cull__json_value root;
     CULL_TRY(cull__safetensors_json(r->cx, r->path, p, at + 8, len, 8, &root));
+    const unsigned char *minus = minus_zero(at + 8, len);
+    if (minus)
+        return cull__fail(r->cx, CULL_EIO, "%s: byte %zu: -0 is no whole number from 0", r->path,
+                          (size_t)(minus - at));
     CULL_TRY(CULL_TMP(r->cx, r->t, cull__json_count(root)));
     if (!cull__json_each(root, on_entry, r)) return r->status;
     return check_places(r);
