@@ -209,8 +209,9 @@ static cull_status open_index(opening *o, const char *index)
 
 /* What a folder holds, as far as it matters here. */
 typedef struct {
-    char *plain, *index, *second; /* the first names found; another plain one */
-    char *other;                  /* weights that are not read */
+    char *plain, *index;               /* the first names found */
+    char *second_plain, *second_index; /* others */
+    char *other;                       /* weights that are not read */
 } found;
 
 static cull_status note(cull_ctx *cx, const char *name, char **out)
@@ -228,9 +229,9 @@ static cull_status look(cull_ctx *cx, DIR *d, found *f)
         const char *s = e->d_name;
         if (s[0] == '.') continue;
         if (cull__ends(s, INDEX))
-            CULL_TRY(note(cx, s, &f->index));
+            CULL_TRY(note(cx, s, f->index ? &f->second_index : &f->index));
         else if (cull__ends(s, PLAIN))
-            CULL_TRY(note(cx, s, f->plain ? &f->second : &f->plain));
+            CULL_TRY(note(cx, s, f->plain ? &f->second_plain : &f->plain));
         else if (cull__ends(s, ".bin") || cull__ends(s, ".pt") || cull__ends(s, ".pth") ||
                  cull__ends(s, ".ckpt") || cull__ends(s, ".gguf") || cull__ends(s, ".h5") ||
                  cull__ends(s, ".msgpack"))
@@ -247,7 +248,10 @@ static cull_status search(cull_ctx *cx, const char *folder, char **name)
     cull_status s = look(cx, d, &f);
     closedir(d);
     CULL_TRY(s);
-    if (f.index || (f.plain && !f.second)) {
+    if (f.second_index)
+        return cull__fail(cx, CULL_EINPUT, "%s: several indices (%.80s, %.80s, ...); name one",
+                          folder, f.index, f.second_index);
+    if (f.index || (f.plain && !f.second_plain)) {
         *name = f.index ? f.index : f.plain;
         return CULL_OK;
     }
@@ -255,7 +259,7 @@ static cull_status search(cull_ctx *cx, const char *folder, char **name)
         return cull__fail(
             cx, CULL_EINPUT,
             "%s: several safetensors files (%.80s, %.80s, ...) and no index; name one", folder,
-            f.plain, f.second);
+            f.plain, f.second_plain);
     if (f.other)
         return cull__fail(
             cx, CULL_EINPUT,

@@ -90,6 +90,34 @@ static cull_status own_base(const reading *r, cull__json_value root)
     return CULL_OK;
 }
 
+/* What is more than B A beside a weight, and would be lost. */
+static cull_status no_weights(const reading *r, cull__json_value root)
+{
+    static const struct {
+        const char *key, *why;
+    } more[] = {
+        {"layer_replication", "makes layers that the base does not have"},
+        {"alora_invocation_tokens",
+         "lets the adapter work behind some tokens alone, as no weights do"},
+        {"arrow_config", "mixes adapters by their inputs, as no weights do"},
+        {"target_parameters", "adapts tensors that are no modules, which is not known here"},
+        {"trainable_token_indices", "changes rows of an embedding, which is not known here"},
+        {"kasa_config", "scales what is between A and B, which is not known here"},
+        {"use_bdlora", "makes blocks of A or B, which is not known here"},
+        {"monteclora_config", "draws its weights anew, as no weights do"},
+    };
+    cull__json_value v;
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        if (!cull__json_get(root, more[i].key, &v)) continue;
+        cull__json_type kind = cull__json_kind(v);
+        bool list = kind == CULL__JSON_ARRAY || kind == CULL__JSON_OBJECT;
+        if (list ? cull__json_count(v) > 0
+                 : kind != CULL__JSON_NULL && (kind != CULL__JSON_BOOL || cull__json_truth(v)))
+            return cull__fail(r->cx, CULL_EINPUT, "%s: '%s' %s", r->path, more[i].key, more[i].why);
+    }
+    return CULL_OK;
+}
+
 static cull_status read_root(void *user, cull__json_value root)
 {
     reading *r = user;
@@ -105,10 +133,7 @@ static cull_status read_root(void *user, cull__json_value root)
             return cull__fail(r->cx, CULL_EINPUT, "%s: peft_type is '%s'; LORA is what is read",
                               r->path, cull__quote(type, n, shown, sizeof shown));
     }
-    if (cull__json_get(root, "layer_replication", &v) && cull__json_kind(v) != CULL__JSON_NULL)
-        return cull__fail(r->cx, CULL_EINPUT,
-                          "%s: 'layer_replication' makes layers that the base does not have",
-                          r->path);
+    CULL_TRY(no_weights(r, root));
     CULL_TRY(own_base(r, root));
     CULL_TRY(positive(r, root, "r", &c->rank));
     CULL_TRY(positive(r, root, "lora_alpha", &c->alpha));

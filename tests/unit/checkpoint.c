@@ -290,6 +290,16 @@ static void folders(void **state)
     snprintf(file, sizeof file, "%s/two.safetensors", dir);
     ok(cx, write_specs(cx, file, NULL));
     refused(cx, cull_checkpoint_open(cx, dir, &ck), CULL_EINPUT, "several safetensors files");
+    static const char *const indices[] = {"a.safetensors.index.json", "b.safetensors.index.json"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(file, sizeof file, "%s/%s", dir, indices[i]);
+        fclose(fopen(file, "w"));
+    }
+    refused(cx, cull_checkpoint_open(cx, dir, &ck), CULL_EINPUT, "several indices (");
+    for (int i = 0; i < 2; i++) {
+        snprintf(file, sizeof file, "%s/%s", dir, indices[i]);
+        assert_int_equal(remove(file), 0);
+    }
     /* what libraries call it goes first */
     snprintf(file, sizeof file, "%s/adapter_model.safetensors", dir);
     ok(cx, write_specs(cx, file, NULL));

@@ -51,6 +51,18 @@ static void scales(void **state)
                 cx, "a.json",
                 "{\"r\": 1, \"lora_alpha\": 1, \"init_lora_weights\": \"pissa_niter_4\"}", &c),
             CULL_EINPUT, "init_lora_weights is 'pissa_niter_4'");
+    refused(cx,
+            cull__peft_config_read(
+                cx, "c", "{\"r\": 1, \"lora_alpha\": 1, \"alora_invocation_tokens\": [5]}", &c),
+            CULL_EINPUT, "c: 'alora_invocation_tokens' lets the adapter work behind some tokens");
+    refused(cx,
+            cull__peft_config_read(
+                cx, "c", "{\"r\": 1, \"lora_alpha\": 1, \"use_bdlora\": {\"nblocks\": 2}}", &c),
+            CULL_EINPUT, "c: 'use_bdlora' makes blocks");
+    ok(cx, cull__peft_config_read(cx, "c",
+                                  "{\"r\": 1, \"lora_alpha\": 1, \"target_parameters\": [], "
+                                  "\"use_bdlora\": false, \"alora_invocation_tokens\": null}",
+                                  &c));
     ok(cx, cull__peft_config_read(
                cx, "c", "{\"r\": 1, \"lora_alpha\": 1, \"init_lora_weights\": \"gaussian\"}", &c));
     refused(cx, cull__peft_config_read(cx, "a.json", "{\"r\": 1, ", &c), CULL_EINPUT, "a.json");
