@@ -246,7 +246,7 @@ static void find_units(const cull_checkpoint *ck, const cull__moe *m, int64_t bl
     b->units = units;
 }
 
-static const cull__moe_network *network_of(cull_ctx *cx, const cull_checkpoint *ck)
+const cull__moe_network *cull__moe_network_of(cull_ctx *cx, const cull_checkpoint *ck)
 {
     char buf[128];
     const char *name = cull_checkpoint_network(cx, ck, buf);
@@ -267,7 +267,7 @@ cull_status cull__moe_find(cull_ctx *cx, const cull_checkpoint *ck, cull__moe *o
                           "%s has no experts: no tensor is called PREFIX.experts.NUMBER...",
                           cull_checkpoint_path(ck));
     CULL_TRY(place_routers(cx, ck, out));
-    out->network = network_of(cx, ck);
+    out->network = cull__moe_network_of(cx, ck);
     for (int64_t b = 0; b < out->blocks; b++) {
         CULL_TRY(check_whole(cx, ck, out, b));
         find_units(ck, out, b);

@@ -43,6 +43,8 @@ typedef struct {
     bool sigmoid;     /* scores of its router are no softmax */
     bool scaled;      /* its router scales what it is given, and what it gives */
 } cull__moe_network;
+/* By the config; NULL = none that is known. */
+const cull__moe_network *cull__moe_network_of(cull_ctx *cx, const cull_checkpoint *ck);
 
 typedef struct {
     const cull__moe_network *network; /* NULL = none that is known */

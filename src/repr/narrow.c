@@ -15,13 +15,21 @@ int64_t cull__narrow_each(const cull__narrow_part *p)
     return each;
 }
 
+void cull__narrow_matrix(const cull__narrow_part *p, const cull_tensor *t, int64_t *rows,
+                         int64_t *cols)
+{
+    int first = p->experts > 0;
+    *rows = t->shape[first];
+    *cols = t->ndim > first + 1 ? t->shape[first + 1] : 1;
+}
+
 /* ---- measuring ---- */
 
 enum { ROWS = 512 };
 typedef struct {
     const cull_checkpoint *ck;
     const cull_tensor *t;
-    int64_t tensor, cols;
+    int64_t tensor, from, cols; /* the matrix stands at `from` of the tensor */
     bool columns, squares;
     double *sum; /* of each row; of columns, of each chunk's */
 } measuring;
@@ -33,7 +41,7 @@ static cull_status measure_rows(cull_ctx *cx, void *arg, int64_t chunk, int64_t 
     float *x;
     CULL_TRY(CULL_TMP(cx, x, m->cols));
     for (int64_t r = lo; r < hi; r++) {
-        CULL_TRY(cull_checkpoint_read(cx, m->ck, m->tensor, r * m->cols, m->cols, x));
+        CULL_TRY(cull_checkpoint_read(cx, m->ck, m->tensor, m->from + r * m->cols, m->cols, x));
         for (int64_t c = 0; c < m->cols; c++) {
             double v = (double)x[c];
             if (!isfinite(v))
@@ -56,15 +64,23 @@ static cull_status inputs_of(cull_ctx *cx, const cull_checkpoint *a, const cull_
     return cull__inputs_norms(cx, a, t->name, n, *out);
 }
 
-/* log of the sizes of every unit's part is added to score. */
+/* log of the sizes of every unit's part in block b is added to score. */
 static cull_status add_part_size(cull_ctx *cx, const cull__narrow *n, const cull__narrow_part *p,
-                                 bool squares, const cull_checkpoint *activations, double *score)
+                                 int64_t b, bool squares, const cull_checkpoint *activations,
+                                 double *score)
 {
     const cull_tensor *t = cull_checkpoint_at(n->ck, p->tensor);
-    int64_t rows = t->shape[0], cols = t->shape[1], chunks = (rows - 1) / ROWS + 1;
-    int64_t size = p->columns ? cols : rows, from = 0, units = n->block[p->block].units;
-    measuring m = {n->ck, t, p->tensor, cols, p->columns, squares, NULL};
+    int64_t rows, cols, from = 0, units = n->block[b].units;
+    cull__narrow_matrix(p, t, &rows, &cols);
+    int64_t size = p->columns ? cols : rows, chunks = (rows - 1) / ROWS + 1;
+    measuring m = {n->ck, t,          p->tensor, (b - p->block) * rows * cols,
+                   cols,  p->columns, squares,   NULL};
     float *input = NULL;
+    if (activations && p->experts)
+        return cull__fail(cx, CULL_EINPUT,
+                          "'%.160s' has all experts in one tensor, whose inputs have no norms of "
+                          "their own: leave activations out",
+                          t->name);
     CULL_TRY(CULL_TMP0(cx, m.sum, p->columns ? chunks * cols : rows));
     CULL_TRY(cull__for(cx, rows, ROWS, measure_rows, &m));
     for (int64_t k = 1; p->columns && k < chunks; k++)
@@ -94,6 +110,11 @@ static int by_score(const void *a, const void *b)
     return x->unit < y->unit ? -1 : x->unit > y->unit;
 }
 
+static bool is_of(const cull__narrow_part *p, int64_t block)
+{
+    return block == p->block || (block > p->block && block < p->block + p->experts);
+}
+
 static bool counts(const cull__narrow_part *p)
 {
     for (int r = 0; r < p->runs; r++)
@@ -113,9 +134,9 @@ static cull_status choose_block(cull_ctx *cx, cull__narrow *n, int64_t b, cull__
     for (int64_t u = 0; by == CULL__NARROW_RANDOM && u < k->units; u++)
         score[u] = cull__rng_unit(&rng);
     for (int64_t i = 0; by != CULL__NARROW_RANDOM && i < n->parts; i++) {
-        if (n->part[i].block != b || !counts(n->part + i)) continue;
+        if (!is_of(n->part + i, b) || !counts(n->part + i)) continue;
         cull__mark_t mark = cull__mark(cx);
-        CULL_TRY(add_part_size(cx, n, n->part + i, by == CULL__NARROW_L2, activations, score));
+        CULL_TRY(add_part_size(cx, n, n->part + i, b, by == CULL__NARROW_L2, activations, score));
         cull__release(cx, mark);
         cull_checkpoint_done(n->ck, n->part[i].tensor);
     }
@@ -183,8 +204,9 @@ cull_status cull__narrow_items(cull_ctx *cx, cull_weights_work *w, cull__narrow 
         cull_weights_item *it = w->item + p->tensor; /* items are still in the checkpoint's order */
         const cull__narrow_block *b = n->block + p->block;
         if (b->kept == b->units) continue;
-        it->t.shape[p->columns ? 1 : 0] = b->kept * cull__narrow_each(p);
-        it->t.n = it->t.ndim == 1 ? it->t.shape[0] : it->t.shape[0] * it->t.shape[1];
+        it->t.shape[(p->experts > 0) + p->columns] = b->kept * cull__narrow_each(p);
+        it->t.n = 1;
+        for (int d = 0; d < it->t.ndim; d++) it->t.n *= it->t.shape[d];
         it->part = k + 1;
         it->copy = false;
     }
@@ -204,18 +226,16 @@ static int64_t origin(const cull__narrow_block *b, const cull__narrow_part *p, i
     return from + b->unit[i / p->run[r].each] * p->run[r].each + i % p->run[r].each;
 }
 
-/* Columns [lo, hi) of a row of the result. */
+/* Columns [lo, hi) of a row of the result, which begins at `row` of the tensor. */
 static cull_status read_columns(cull_ctx *cx, const cull_weights_work *w,
                                 const cull_weights_item *it, const cull__narrow_part *p,
-                                int64_t row, int64_t lo, int64_t hi, float *out)
+                                const cull__narrow_block *b, int64_t row, int64_t lo, int64_t hi,
+                                float *out)
 {
-    const cull__narrow *n = w->own;
-    const cull__narrow_block *b = n->block + p->block;
-    int64_t cols = cull_checkpoint_at(n->ck, p->tensor)->shape[1];
     int64_t first = origin(b, p, lo), last = origin(b, p, hi - 1);
     float *x;
     CULL_TRY(CULL_TMP(cx, x, last - first + 1));
-    CULL_TRY(cull_weights_read(cx, w, it, w->first, row * cols + first, last - first + 1, x));
+    CULL_TRY(cull_weights_read(cx, w, it, w->first, row + first, last - first + 1, x));
     for (int64_t c = lo; c < hi; c++) out[c - lo] = x[origin(b, p, c) - first];
     return CULL_OK;
 }
@@ -227,16 +247,18 @@ cull_status cull__narrow_read(cull_ctx *cx, const cull_weights_work *w, const cu
     if (!it->part) return cull_weights_read(cx, w, it, w->first, from, n, out); /* another dtype */
     const cull__narrow *of = w->own;
     const cull__narrow_part *p = of->part + it->part - 1;
-    const cull__narrow_block *b = of->block + p->block;
-    int64_t cols = it->t.ndim == 1 ? 1 : it->t.shape[1];
+    int64_t rows, cols, all_rows, all_cols;
+    cull__narrow_matrix(p, &it->t, &rows, &cols);
+    cull__narrow_matrix(p, cull_checkpoint_at(of->ck, p->tensor), &all_rows, &all_cols);
     for (int64_t e = from; e < from + n;) {
-        int64_t row = e / cols, lo = e % cols, hi = cols;
+        int64_t expert = e / (rows * cols), row = e / cols % rows, lo = e % cols, hi = cols;
+        const cull__narrow_block *b = of->block + p->block + expert;
         if (hi - lo > from + n - e) hi = lo + (from + n - e);
+        row = (expert * all_rows + (p->columns ? row : origin(b, p, row))) * all_cols;
         cull__mark_t mark = cull__mark(cx);
-        cull_status s = p->columns
-                            ? read_columns(cx, w, it, p, row, lo, hi, out + (e - from))
-                            : cull_weights_read(cx, w, it, w->first, origin(b, p, row) * cols + lo,
-                                                hi - lo, out + (e - from));
+        cull_status s = p->columns ? read_columns(cx, w, it, p, b, row, lo, hi, out + (e - from))
+                                   : cull_weights_read(cx, w, it, w->first, row + lo, hi - lo,
+                                                       out + (e - from));
         cull__release(cx, mark);
         CULL_TRY(s);
         e += hi - lo;

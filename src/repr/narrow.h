@@ -14,6 +14,8 @@ typedef struct {
 enum { CULL__NARROW_RUNS = 3 };
 typedef struct {
     int64_t tensor, block;
+    int64_t
+        experts;  /* the tensor has a matrix for each of so many blocks, from `block` on; 0 = one */
     bool columns; /* else rows are cut */
     bool reads;   /* what the units say is its input */
     int runs;     /* 1; more where gate and up, or queries, keys and values are one matrix */
@@ -37,11 +39,14 @@ typedef struct {
 } cull__narrow;
 
 /* Feed-forward layers: gate and up (w1 w3, fc1, intermediate.dense, one fused matrix), down; blocks may be of several widths.
- * EINPUT: there is none, shapes disagree, experts are one tensor. */
+ * Experts that are one tensor are a block each. EINPUT: there is none, shapes disagree, how such experts lie is not known. */
 cull_status cull__narrow_ffn(cull_ctx *cx, const cull_checkpoint *ck, cull__narrow **out);
 /* Attention by heads of `width` numbers, `heads` of queries over `groups` of keys and values. */
 cull_status cull__narrow_heads(cull_ctx *cx, const cull_checkpoint *ck, int64_t heads,
                                int64_t groups, int64_t width, cull__narrow **out);
+/* The matrix that a part is of, or that of each expert: rows and columns (1 of a vector) of t. */
+void cull__narrow_matrix(const cull__narrow_part *p, const cull_tensor *t, int64_t *rows,
+                         int64_t *cols);
 /* Rows or columns of a unit, of all runs. */
 int64_t cull__narrow_each(const cull__narrow_part *p);
 

@@ -2,9 +2,11 @@
 #include "base/base.h"
 #include "cull/checkpoint_look.h"
 #include "repr/checkpoint_config.h"
+#include "repr/experts.h"
 #include "repr/narrow.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What the rows or columns of a unit are: one; those of its heads of queries; of its head of keys or values; one number for each
@@ -119,7 +121,9 @@ static cull_status fits(const finding *f, const cull__narrow_part *p)
     cull__narrow *n = f->n;
     const cull_tensor *t = cull_checkpoint_at(n->ck, p->tensor);
     cull__narrow_block *b = n->block + p->block;
-    int64_t size = t->shape[p->columns ? 1 : 0], each = cull__narrow_each(p), units = size / each;
+    int64_t rows, cols;
+    cull__narrow_matrix(p, t, &rows, &cols);
+    int64_t size = p->columns ? cols : rows, each = cull__narrow_each(p), units = size / each;
     if (size % each || (b->units && units != b->units))
         return cull__fail(f->cx, CULL_EINPUT,
                           "%s: '%.160s' has %" PRId64 " %s, which is not %" PRId64 " %s of %" PRId64
@@ -129,8 +133,10 @@ static cull_status fits(const finding *f, const cull__narrow_part *p)
     if (!t->floating)
         return cull__fail(f->cx, CULL_EINPUT, "%s: '%.160s' is %.20s: what is quantized is not cut",
                           cull_checkpoint_path(n->ck), t->name, t->dtype);
-    b->units = units;
-    if (p->reads) b->outputs = t->shape[p->columns ? 0 : 1];
+    for (int64_t e = 0; e < (p->experts ? p->experts : 1); e++) {
+        b[e].units = units;
+        if (p->reads) b[e].outputs = p->columns ? rows : cols;
+    }
     return CULL_OK;
 }
 
@@ -173,6 +179,53 @@ static cull_status add_part(const finding *f, const known *k, int64_t i, bool bi
     return CULL_OK;
 }
 
+/* Parts of the experts that are one tensor, in block b of m: how they lie is known. */
+static cull_status add_fused(const finding *f, const cull__moe *m, int64_t b)
+{
+    cull__narrow *n = f->n;
+    const cull__moe_block *of = m->block + b;
+    int64_t first = n->blocks;
+    size_t room = strlen(of->prefix) + 40;
+    for (int64_t e = 0; e < of->experts; e++) {
+        char *name;
+        int64_t at;
+        CULL_TRY(CULL_TMP(f->cx, name, (int64_t)room));
+        snprintf(name, room, "%s.experts.%" PRId64, of->prefix, e);
+        CULL_TRY(block_of(f->cx, n, name, strlen(name), &at));
+        n->block[at].in = n->block[at].out = 1;
+    }
+    for (int64_t i = 0; i < cull_checkpoint_count(n->ck); i++) {
+        const struct cull__moe_place *p = m->place + i;
+        bool gate = p->part == CULL__FFN_GATE, down = p->part == CULL__FFN_DOWN;
+        if (p->block != b || p->kind != CULL__MOE_FUSED || p->part == CULL__FFN_DOWN_BIAS) continue;
+        cull__narrow_part *k = n->part + n->parts++;
+        *k =
+            (cull__narrow_part){.tensor = i, .block = first, .experts = of->experts, .reads = down};
+        k->columns = down ? !of->turned : gate && of->turned;
+        k->runs = down || m->network->pairs ? 1 : 2;
+        for (int r = 0; r < k->runs; r++)
+            k->run[r] =
+                (cull__narrow_run){.each = down || k->runs == 2 ? 1 : 2, .factor = gate || down};
+    }
+    return CULL_OK;
+}
+
+/* Experts of a checkpoint, where some of its layers are one tensor. */
+static cull_status fused_experts(const finding *f, const cull_checkpoint *ck, cull__moe *m,
+                                 int64_t *experts)
+{
+    bool any = false;
+    *m = (cull__moe){0};
+    *experts = 0;
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
+        any |= cull_checkpoint_at(ck, i)->ndim == 3;
+    if (!any || f->table != ffn || !cull__moe_network_of(f->cx, ck)) return CULL_OK;
+    CULL_TRY(cull__moe_find(f->cx, ck, m));
+    for (int64_t b = 0; b < m->blocks; b++)
+        if (m->block[b].units) *experts += m->block[b].experts;
+    return CULL_OK;
+}
+
 /* Blocks of which one side is missing are none, BERT's attention.output.dense say. */
 static void drop_halves(cull__narrow *n, int64_t *now)
 {
@@ -201,15 +254,20 @@ static cull_status find(finding *f, const cull_checkpoint *ck, const char *what)
     n->ck = ck;
     n->what = what;
     cull_checkpoint_network(cx, ck, f->network);
-    CULL_TRY(CULL_TMP(cx, n->block, count));
+    cull__moe m;
+    int64_t experts;
+    CULL_TRY(fused_experts(f, ck, &m, &experts));
+    CULL_TRY(CULL_TMP(cx, n->block, count + experts));
     CULL_TRY(CULL_TMP(cx, n->part, count));
-    CULL_TRY(CULL_TMP(cx, now, count));
+    CULL_TRY(CULL_TMP(cx, now, count + experts));
     for (int64_t i = 0; i < count; i++) {
         bool bias;
         size_t prefix;
         const known *k = find_known(f->table, cull_checkpoint_at(ck, i)->name, &bias, &prefix);
         if (k) CULL_TRY(add_part(f, k, i, bias, prefix));
     }
+    for (int64_t b = 0; b < m.blocks; b++)
+        if (m.block[b].units) CULL_TRY(add_fused(f, &m, b));
     drop_halves(n, now);
     for (int64_t i = 0; i < n->parts; i++) CULL_TRY(fits(f, n->part + i));
     for (int64_t b = 0; b < n->blocks; b++) {
@@ -258,6 +316,8 @@ static cull_status known_channels(const finding *f)
         size_t prefix;
         bool bias, fused = t->ndim == 3 && t->role == CULL_ROLE_FFN;
         if ((t->ndim != 1 && !fused) || find_known(f->table, t->name, &bias, &prefix)) continue;
+        for (int64_t k = 0; k < n->parts && fused; k++) fused = n->part[k].tensor != i;
+        if (t->ndim != 1 && !fused) continue;
         for (int64_t b = 0; b < n->blocks; b++) {
             int64_t units = n->block[b].units;
             for (int d = 1; d < 3 && fused; d++)

@@ -71,7 +71,8 @@ static void beside(void **state)
              {"self_attn.k_norm.weight", GROUPS * D, 0, 0, "is one norm over all heads"},
              {"self_attn.gate.weight", HEADS * D, H, 0, "may be of all heads"},
              {"self_attn.out_proj.weight", H, HEADS * D, 0, "can have no fewer heads"},
-             {"self_attn.sinks", HEADS, 0, 0, "StableLmForCausalLM reads no head_dim"}};
+             {"self_attn.sinks", HEADS, 0, 0, "StableLmForCausalLM reads no head_dim"},
+             {"self_attn.relative_attention_bias.weight", 32, HEADS, 0, "a position bias of each"}};
     for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
         fixture f;
         cull_checkpoint *out;

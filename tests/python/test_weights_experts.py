@@ -170,3 +170,31 @@ def test_merged_copies_of_fused_experts(tmp_path, command, family):
     small, info = type(model).from_pretrained(tmp_path / "small", output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
     np.testing.assert_allclose(logits(small.eval()), logits(model), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FUSED)
+def test_channels_of_fused_experts(tmp_path, command, family):
+    "Half of the channels of every expert, others of each, give what nothing reads: without them the network computes the same."
+    wide = {k: 40 for k in FUSED[family] if k == "moe_intermediate_size"}  # torch multiplies in rows of 16 bytes
+    model = network(family, {family: {**FUSED[family], **wide}})
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, x in model.named_parameters():
+            if name.endswith("experts.down_proj"):
+                turned = x.shape[2] == WIDTH
+                for e in range(EXPERTS):
+                    units = torch.randperm(x.shape[1 if turned else 2], generator=generator)[::2]
+                    x[(e, units) if turned else (e, slice(None), units)] = 0
+            elif name.endswith("down_proj.weight"):
+                x[:, ::2] = 0
+    save(model, tmp_path / "model")
+    command("weights", "ffn-channels", "-q", "--share", 0.5, "--round", 1, tmp_path / "model", "-o", tmp_path / "small")
+    small, info = type(model).from_pretrained(tmp_path / "small", output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    for name, block in blocks_of(model).items():
+        was, now = block.experts.down_proj.shape, small.get_submodule(name).experts.down_proj.shape
+        assert np.prod(now) * 2 == np.prod(was)
+    np.testing.assert_allclose(logits(small.eval()), logits(model), rtol=0, atol=1e-5)
+    command("weights", "verify", tmp_path / "small")
+    command("apply", tmp_path / "small" / "cull_manifest.json", tmp_path / "model", "-o", tmp_path / "again")
+    command("weights", "diff", tmp_path / "small", tmp_path / "again")

@@ -6,11 +6,12 @@
  *           much it can add, and is 0 just where it adds nothing. With activations the columns count by the norms of what they
  *           are multiplied with, as in Wanda (Sun et al. 2024).
  * Reads     one model, by the names of its tensors: LLaMA, Mistral, Qwen, Gemma, Phi, GLM, GPT-2, OPT, BERT, ViT, T5, BART,
- *           Whisper, mixtures whose experts are tensors of their own; activations: for each down projection the norm of each
- *           input, under its name.
+ *           Whisper, mixtures whose experts are tensors of their own, or one tensor (gpt-oss, Llama 4, GraniteMoE, Gemma 4,
+ *           Qwen3.5-MoE); activations: for each down projection the norm of each input, under its name.
  * Deviates  LLM-Pruner (Ma et al. 2023) adds the parts' sizes up, and takes gradients. Layers of one width keep as many channels,
  *           since the config has one number for them; which ones differ. Experts, those that all share, and towers may be of other
- *           widths: of each width the share stays.
+ *           widths: of each width the share stays. Where gate and up of a channel lie side by side (gpt-oss) they are one part,
+ *           of the size of both.
  * Cost      One pass over the layers to measure, one to write. A row and sums of columns are held.
  * Example   cull weights ffn-channels --share 0.75 model/ -o narrower/
  */
@@ -37,6 +38,7 @@ static const cull_opt table[] = {
     CULL_OPT_END};
 
 static const char *const keys[] = {"intermediate_size",
+                                   "intermediate_size_mlp",
                                    "moe_intermediate_size",
                                    "shared_expert_intermediate_size",
                                    "ffn_hidden_size",
@@ -171,7 +173,7 @@ const cull_method cull__method_ffn_channels = {
     .columns = "",
     .task = CULL_TASK_WEIGHTS,
     .flags = CULL_STOCHASTIC,
-    .rev = 1,
+    .rev = 2,
     .opts = table,
     .opts_size = sizeof(opts),
     .run.weights = &fns,

@@ -84,6 +84,19 @@ static cull_status check_network(cull_ctx *cx, const cull_checkpoint *ck)
     return CULL_OK;
 }
 
+/* T5's layers share the position biases of the first one, a column for each head. */
+static cull_status check_biases(cull_ctx *cx, const cull_checkpoint *ck)
+{
+    for (int64_t i = 0; i < cull_checkpoint_count(ck); i++)
+        if (cull__ends(cull_checkpoint_at(ck, i)->name, ".relative_attention_bias.weight"))
+            return cull__fail(
+                cx, CULL_EINPUT,
+                "%s: '%.160s' has a position bias of each head for all layers: heads are "
+                "not cut",
+                cull_checkpoint_path(ck), cull_checkpoint_at(ck, i)->name);
+    return CULL_OK;
+}
+
 /* Networks of this name (OPT, BART, CLIP, GPT-J) divide hidden_size by the heads, and read no head_dim. */
 static cull_status check_width(cull_ctx *cx, const cull__narrow *n, const shape *s)
 {
@@ -123,6 +136,7 @@ static cull_status items(cull_ctx *cx, cull_weights_work *w)
         return cull__fail(cx, CULL_EINPUT,
                           "heads takes no rules: the config has one number for all layers");
     CULL_TRY(check_network(cx, w->source[w->first]));
+    CULL_TRY(check_biases(cx, w->source[w->first]));
     CULL_TRY(read_config(cx, w->source[w->first], &s));
     CULL_TRY(cull__narrow_heads(cx, w->source[w->first], s.heads, s.groups, s.width, &n));
     CULL_TRY(check_width(cx, n, &s));
