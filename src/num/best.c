@@ -66,7 +66,7 @@ static void put(const job *j, const float *x, double nx, int64_t row, const winn
     if (j->which) j->which[row] = w->q;
     if (!j->mean) return;
     double v = j->kern->dot(x, j->mean_hi, j->d) + j->kern->dot(x, j->mean_lo, j->d);
-    j->mean[row] = !j->unit ? v : nx > 0 ? v / nx : 0;
+    j->mean[row] = !j->unit ? v : nx > 0 ? cull__as_cosine(v / nx) : 0;
 }
 
 /* Each part of n rows brought to the length of its weight. */

@@ -49,13 +49,16 @@ static inline bool cull__tame(double norm)
     return (norm >= 0x1p-50 && norm <= 0x1p50) || norm == 0;
 }
 
+/* Rounding takes the quotient of a row and its copy past 1. */
+static inline double cull__as_cosine(double c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
+
 /* The canonical similarity of a row and a query with their norms. */
 static inline double cull__similarity(const cull__kern *kern, bool unit, const float *x, double nx,
                                       const float *q, double nq, int64_t d)
 {
     double s = kern->dot(x, q, d);
     if (!unit) return s;
-    return nx > 0 && nq > 0 ? s / (nx * nq) : 0;
+    return nx > 0 && nq > 0 ? cull__as_cosine(s / (nx * nq)) : 0;
 }
 
 enum { CULL__ARENA = 64 * 1024 }; /* small scratch of one arena, rounded up */

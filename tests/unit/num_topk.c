@@ -486,12 +486,37 @@ static void bytes(void **state)
     }
 }
 
+/* The cosine of a row with itself is 1, not what rounding makes of it. */
+static void at_most_one(void **state)
+{
+    (void)state;
+    enum { N = 500, D = 7 };
+    float x[N * D];
+    double best[N], mean[1];
+    int32_t which[N];
+    uint32_t r = 1;
+    cull_pool *p;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    for (int i = 0; i < N * D; i++) r = r * 1664525u + 1013904223u, x[i] = (float)(r >> 9) + 0.5f;
+    ok(cx, cull_pool_from(cx, x, CULL_F32, N, D, &p));
+    ok(cx, cull__pool_best(cx, p, x, N, true, best, which, NULL));
+    for (int i = 0; i < N; i++) assert_true(best[i] <= 1 && best[i] > 1 - 1e-15);
+    cull_pool_free(p);
+    for (int i = 0; i < N; i++) {
+        ok(cx, cull_pool_from(cx, x + i * D, CULL_F32, 1, D, &p));
+        ok(cx, cull__pool_best(cx, p, x + i * D, 1, true, best, which, mean));
+        assert_true(mean[0] <= 1 && mean[0] > 1 - 1e-7);
+        cull_pool_free(p);
+    }
+    cull_ctx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks),      cmocka_unit_test(naive),  cmocka_unit_test(copies),
-        cmocka_unit_test(extremes),   cmocka_unit_test(memory), cmocka_unit_test(nothing),
-        cmocka_unit_test(half_pools), cmocka_unit_test(best),   cmocka_unit_test(unit),
-        cmocka_unit_test(near),       cmocka_unit_test(bytes)};
+        cmocka_unit_test(at_most_one), cmocka_unit_test(ranks),      cmocka_unit_test(naive),
+        cmocka_unit_test(copies),      cmocka_unit_test(extremes),   cmocka_unit_test(memory),
+        cmocka_unit_test(nothing),     cmocka_unit_test(half_pools), cmocka_unit_test(best),
+        cmocka_unit_test(unit),        cmocka_unit_test(near),       cmocka_unit_test(bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
