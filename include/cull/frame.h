@@ -18,7 +18,7 @@ typedef struct {
     int npaths;
     const char
         *missing; /* comma-separated texts that stand for no value beside a blank cell; NULL =
-                                NA,nan,NaN,? */
+                                NA,N/A,n/a,nan,NaN,null,NULL,? */
     const char
         *categorical;   /* comma-separated columns that are so although their cells are numbers */
     const char *target; /* a column, or NULL; it is none of those to choose from */
@@ -46,6 +46,9 @@ CULL_API int64_t cull_frame_find(const cull_frame *f, const char *name, const ch
 CULL_API const double *cull_frame_target(const cull_frame *f, int32_t *levels);
 CULL_API const int32_t *cull_frame_group(const cull_frame *f, int32_t *count);
 CULL_API const char *cull_frame_target_name(const cull_frame *f, int32_t code);
+/* Sentences on columns that were read otherwise than they may have been meant: numbers but for a few cells,
+ * whole numbers too large for f32. i from 0; NULL = there are no more. */
+CULL_API const char *cull_frame_note(const cull_frame *f, int i);
 CULL_API bool cull_frame_is_array(const cull_frame *f);
 /* Write columns name[0..count) of the files of `o`, and no other, to path, as their cells are there; of
  * an array with its dtype. A name that is not there is CULL_EINPUT. */

@@ -76,6 +76,23 @@ CULL_API cull_array cull_pool_array(const cull_pool *p);
 /* Rows [lo, hi) as f32 (hi-lo, d): a pointer into the pool where it holds f32, else into `buf`,
  * which has room for (hi-lo)*d. Safe from many threads. */
 CULL_API const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf);
+/* Two different whole numbers of a column that are read as one f32. */
+typedef struct {
+    int64_t column; /* -1 = none were found */
+    double a, b;
+} cull_pool_merge;
+/* f32 has 24 bits of a number. From here on columns of a wider dtype whose numbers lie close together and far
+ * from 0, such as times, are read less an offset: the number of theirs that is nearest to 0, which subtracts
+ * without rounding, so that what differs still does. Nobody else may use p meanwhile. *merge (if given):
+ * whole numbers of other columns that become one, looked for in a table of fixed size. One pass over f64 and
+ * integers of 32 bits and more, a second where such whole numbers are left; nothing for other pools. */
+CULL_API cull_status cull_pool_centre(cull_ctx *cx, cull_pool *p,
+                                      cull_pool_merge *merge) CULL_CHECKED;
+/* (d) what rows are read less of; NULL = of nothing. To set it says so: rows of f32 are less of it already,
+ * those of other dtypes will be when they are read. It is copied; NULL does nothing. */
+CULL_API const double *cull_pool_offset(const cull_pool *p);
+CULL_API cull_status cull_pool_set_offset(cull_ctx *cx, cull_pool *p,
+                                          const double *offset) CULL_CHECKED;
 /* Refuses a pool with a NaN or an infinity, naming the row and the column; of a store (cull/store.h)
  * any number that is not what was written, naming the rows. One pass, in parallel. */
 CULL_API cull_status cull_pool_check(cull_ctx *cx, const cull_pool *p) CULL_CHECKED;

@@ -20,6 +20,9 @@ static void add_folds(cull_job *j, const char *name, const char *metric, const d
 {
     double mean, lo, hi;
     cull_interval(v, n, &mean, &lo, &hi);
+    if (j->feature->p.classes && lo < 0)
+        lo = 0; /* Student's t does not know what accuracy and R2 can be */
+    if (hi > 1) hi = 1;
     add_figure(j, name, metric, mean, lo, hi, note);
 }
 
@@ -151,6 +154,8 @@ static cull_status run(cull_job *j, const cull_method *m, const cull_opts *opts,
     if (*cull__remarked(j->cx)) job_note(j, "%s", cull__remarked(j->cx));
     if (*f->target_note) job_note(j, "%s", f->target_note);
     if (*f->wide_note) job_note(j, "%s", f->wide_note);
+    for (int i = 0; cull_frame_note(f->frame, i); i++)
+        job_note(j, "%s", cull_frame_note(f->frame, i));
     if (flags & (CULL_JOB_JUDGE | CULL_JOB_BASELINES))
         CULL_TRY(judge_run(j, m, flags & CULL_JOB_BASELINES));
     CULL_TRY(bootstrap(j, m, opts, draws));

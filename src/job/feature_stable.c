@@ -150,7 +150,7 @@ static cull_status all_draws(cull_job *j, const cull_method *m, const cull_opts 
     CULL_TRY(CULL_TMP0(j->cx, b->kept, b->draws * p->d));
     CULL_TRY(group_rows(j->cx, b));
     CULL_TRY(cull_pool_from(j->cx, b->x, CULL_F32, p->n, p->d, &x));
-    cull_status s = CULL_OK;
+    cull_status s = cull_pool_set_offset(j->cx, x, cull_pool_offset(p->x));
     for (int64_t i = 0; s == CULL_OK && i < b->draws; i++) {
         s = cull__tick(j->cx, (double)i, (double)b->draws);
         if (s == CULL_OK) s = choose(j, m, opts, b, x, i);

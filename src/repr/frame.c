@@ -1,16 +1,26 @@
 /* frame.c - records of mixed columns as a pool: one pass says what the columns are, the next fills. */
 #include "repr/frame.h"
 #include "repr/repr.h"
+#include "repr/rounding.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { NOTES = 3, NOTE = 400 };
+
 typedef struct {
-    bool text;       /* some cell is no number, or the caller says so */
-    bool seen;       /* in this record */
-    int64_t to;      /* of the pool, or -1 */
+    bool text;              /* some cell is no number, or the caller says so */
+    bool seen;              /* in this record */
+    bool named;             /* as categorical by the caller */
+    int64_t to;             /* of the pool, or -1 */
+    int watched;            /* slot of building.merges, or -1 */
+    int64_t numbers, texts; /* cells */
+    int64_t line;           /* of the first text, in file number `path` */
+    int path;
+    char first[32]; /* that text, its head */
+    cull__extent span;
     cull__dict dict; /* of a categorical column, of the target or the group */
 } column;
 
@@ -25,6 +35,8 @@ struct cull_frame {
     column *c;
     int64_t cols, cap;
     int32_t target_at, group_at; /* columns, or -1 */
+    char note[NOTES][NOTE];
+    int notes;
 };
 
 typedef struct {
@@ -32,8 +44,11 @@ typedef struct {
     const cull_frame_opts *o;
     cull_frame *f;
     cull__cells cells;
+    cull__merges merges;
     bool filling;
+    int path; /* which file is read */
     float *at;
+    double *offset; /* (d) or NULL: no column is read less one */
 } building;
 
 void cull_frame_free(cull_frame *f)
@@ -72,6 +87,11 @@ const char *cull_frame_target_name(const cull_frame *f, int32_t code)
     return cull__dict_text(&f->c[f->target_at].dict, code);
 }
 
+const char *cull_frame_note(const cull_frame *f, int i)
+{
+    return i >= 0 && i < f->notes ? f->note[i] : NULL;
+}
+
 int64_t cull_frame_find(const cull_frame *f, const char *name, const char **near)
 {
     for (int64_t c = 0; c < f->d; c++)
@@ -86,7 +106,7 @@ static cull_status column_at(building *b, int64_t at, column **out)
 {
     cull_frame *f = b->f;
     CULL_TRY(CULL_GROW(b->cx, f->c, &f->cap, at + 1));
-    while (f->cols <= at) f->c[f->cols++] = (column){.to = -1};
+    while (f->cols <= at) f->c[f->cols++] = (column){.to = -1, .watched = -1};
     *out = &f->c[at];
     (*out)->seen = true;
     return CULL_OK;
@@ -105,8 +125,15 @@ static cull_status look(void *arg, int64_t at, const cull__cell *cell)
     building *b = arg;
     column *c;
     CULL_TRY(column_at(b, at, &c));
+    if (cell->kind == CULL__CELL_TEXT && !c->texts++) {
+        c->line = b->cells.line, c->path = b->path;
+        cull__quote(cell->s, cell->n, c->first, sizeof c->first);
+    }
     c->text |= cell->kind == CULL__CELL_TEXT;
-    if (cell->kind == CULL__CELL_NUMBER && (!isfinite(cell->v) || fabs(cell->v) > 3.4028234e38))
+    if (cell->kind != CULL__CELL_NUMBER) return CULL_OK;
+    c->numbers++;
+    cull__extent_add(&c->span, cell->v);
+    if (!isfinite(cell->v) || fabs(cell->v) > 3.4028234e38)
         return refuse(b, at, isinf(cell->v) ? "infinite" : "too large for f32");
     return CULL_OK;
 }
@@ -134,7 +161,9 @@ static cull_status fill(void *arg, int64_t at, const cull__cell *cell)
     if (!none && (c->text || group))
         CULL_TRY(cull__dict_add(b->cx, &c->dict, cell->s, cell->n, &code));
     double v = none ? NAN : c->text ? code : cell->v;
-    if (c->to >= 0) b->at[row * f->d + c->to] = (float)v;
+    double less = b->offset && c->to >= 0 ? b->offset[c->to] : 0;
+    if (c->to >= 0) b->at[row * f->d + c->to] = (float)(v - less);
+    if (c->watched >= 0 && !none) cull__merges_add(&b->merges, c->watched, v);
     if (at == f->target_at) f->target[row] = v;
     if (group) f->group[row] = code;
     return CULL_OK;
@@ -186,7 +215,7 @@ static cull_status name_columns(building *b)
         int32_t at;
         size_t n = strcspn(s, ",");
         CULL_TRY(find(b, s, n, &at));
-        f->c[at].text = true;
+        f->c[at].text = f->c[at].named = true;
         s += n + (s[n] == ',');
     }
     CULL_TRY(CULL_ALLOC(b->cx, f->name, f->cols));
@@ -198,6 +227,22 @@ static cull_status name_columns(building *b)
     }
     if (f->d) return CULL_OK;
     return cull__fail(b->cx, CULL_EINPUT, "%s: there are no columns to choose from", o->paths[0]);
+}
+
+/* Text and codes of categorical columns are what they are. */
+static cull_status round_columns(building *b)
+{
+    cull_frame *f = b->f;
+    for (int64_t c = 0; c < f->cols; c++) {
+        column *k = &f->c[c];
+        if (k->to < 0 || k->text) continue;
+        double offset = cull__extent_offset(&k->span);
+        if (offset && !b->offset) CULL_TRY(CULL_TMP0(b->cx, b->offset, f->d));
+        if (offset) b->offset[k->to] = offset;
+        if (!offset && k->span.whole)
+            CULL_TRY(cull__merges_watch(b->cx, &b->merges, k->to, &k->watched));
+    }
+    return CULL_OK;
 }
 
 static cull_status room(building *b)
@@ -213,6 +258,7 @@ static cull_status room(building *b)
     cull_status s = cull__pool_of(b->cx, &a, b->o->paths[0], &f->pool);
     if (s != CULL_OK) cull_array_free(&a);
     CULL_TRY(s);
+    CULL_TRY(cull_pool_set_offset(b->cx, f->pool, b->offset));
     if (f->target_at >= 0) CULL_TRY(CULL_ALLOC(b->cx, f->target, f->n));
     if (f->group_at >= 0) CULL_TRY(CULL_ALLOC(b->cx, f->group, f->n));
     return CULL_OK;
@@ -224,9 +270,53 @@ static cull_status pass(building *b, const cull__bytes *bytes)
     b->cells.cell = b->filling ? fill : look;
     b->cells.end = b->filling ? fill_end : next_record;
     for (int64_t c = 0; c < b->f->cols; c++) b->f->c[c].seen = false;
-    for (int i = 0; i < b->o->npaths; i++)
-        CULL_TRY(cull__cells_read(&b->cells, b->o->paths[i], &bytes[i], !i && !b->filling));
+    for (b->path = 0; b->path < b->o->npaths; b->path++)
+        CULL_TRY(cull__cells_read(&b->cells, b->o->paths[b->path], &bytes[b->path],
+                                  !b->path && !b->filling));
     return CULL_OK;
+}
+
+/* ---- notes ---- */
+
+static void note_text(building *b, const column *c, int64_t at, int64_t more)
+{
+    cull_frame *f = b->f;
+    char shown[80], others[64] = "";
+    const char *name = cull__dict_text(&b->cells.names, (int32_t)at);
+    if (more > 0) snprintf(others, sizeof others, " (%" PRId64 " more columns are so)", more);
+    snprintf(f->note[f->notes++], NOTE,
+             "%.100s:%" PRId64 ": column '%s' is taken as text, as '%s' is no number, although "
+             "%" PRId64 " of its %" PRId64 " cells are; mend such cells, or list them in "
+             "--missing%s.",
+             b->o->paths[c->path], c->line, cull__quote(name, strlen(name), shown, sizeof shown),
+             c->first, c->numbers, c->numbers + c->texts, others);
+}
+
+/* Nine cells of ten are numbers, so the column was meant to be. */
+static void note_texts(building *b)
+{
+    int64_t found = 0, told = 0;
+    const cull_frame *f = b->f;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t c = 0; c < f->cols; c++) {
+            const column *k = &f->c[c];
+            if (k->named || c == f->group_at || !k->texts || k->numbers < 9 * k->texts) continue;
+            if (!pass) found++;
+            if (!pass || told == NOTES - 1) continue;
+            told++;
+            note_text(b, k, c, told == NOTES - 1 ? found - told : 0);
+        }
+}
+
+static void note_merge(building *b, const cull_pool_merge *m)
+{
+    cull_frame *f = b->f;
+    char shown[80];
+    const char *name = f->name[m->column];
+    snprintf(f->note[f->notes++], NOTE,
+             "Numbers are read with 24 bits: in column '%s' %.17g and %.17g are both %.17g. Where "
+             "the difference matters subtract a constant from the column or split it in two.",
+             cull__quote(name, strlen(name), shown, sizeof shown), m->a, m->b, (double)(float)m->a);
 }
 
 static cull_status two_passes(building *b, const cull__bytes *bytes)
@@ -236,11 +326,14 @@ static cull_status two_passes(building *b, const cull__bytes *bytes)
     f->n = b->cells.rows;
     if (!f->n) return cull__fail(b->cx, CULL_EINPUT, "%s: it holds no record", b->o->paths[0]);
     CULL_TRY(name_columns(b));
+    CULL_TRY(round_columns(b));
     CULL_TRY(room(b));
     b->filling = true;
     CULL_TRY(pass(b, bytes));
     for (int64_t c = 0; c < f->cols; c++)
         if (f->c[c].to >= 0 && f->c[c].text) f->levels[f->c[c].to] = (int32_t)f->c[c].dict.n;
+    note_texts(b);
+    if (b->merges.found) note_merge(b, &b->merges.first);
     return CULL_OK;
 }
 
@@ -274,6 +367,7 @@ static cull_status open_matrix(building *b)
         cull_status s = cull_array_open(b->cx, path, NULL, &a);
         cull_array_free(&a);
         if (s == CULL_OK) return cull_pool_open(b->cx, path, &b->f->pool);
+        if (s == CULL_EIO) break; /* told below, of the file */
         if (s != CULL_EINPUT) return s;
     }
     return cull_pool_open_all(b->cx, b->o->paths, b->o->npaths, &b->f->pool);
@@ -304,11 +398,13 @@ static cull_status open_array(building *b)
     cull_frame *f = b->f;
     char name[32];
     int32_t code;
+    cull_pool_merge merge;
     f->array = true;
     if (b->o->group || b->o->categorical)
         return cull__fail(b->cx, CULL_EOPTION, "--%s is for records; %s is an array",
                           b->o->group ? "group" : "categorical", b->o->paths[0]);
     CULL_TRY(open_matrix(b));
+    CULL_TRY(cull_pool_centre(b->cx, f->pool, &merge));
     f->n = cull_pool_n(f->pool);
     f->d = cull_pool_d(f->pool);
     if (!f->n) return cull__fail(b->cx, CULL_EINPUT, "%s: it has no rows", b->o->paths[0]);
@@ -318,6 +414,7 @@ static cull_status open_array(building *b)
         CULL_TRY(cull__dict_add(b->cx, &b->cells.names, name, strlen(name), &code));
     }
     for (int64_t c = 0; c < f->d; c++) f->name[c] = cull__dict_text(&b->cells.names, (int32_t)c);
+    if (merge.column >= 0) note_merge(b, &merge);
     return b->o->target ? array_target(b) : CULL_OK;
 }
 
@@ -352,8 +449,8 @@ cull_status cull_frame_open(cull_ctx *cx, const cull_frame_opts *o, cull_frame *
                               o->paths[0], o->paths[i]);
     CULL_TRY(CULL_ALLOC(cx, b.f, 1));
     b.f->target_at = b.f->group_at = -1;
-    b.cells =
-        (cull__cells){.cx = cx, .missing = o->missing ? o->missing : "NA,nan,NaN,?", .arg = &b};
+    b.cells = (cull__cells){
+        .cx = cx, .missing = o->missing ? o->missing : "NA,N/A,n/a,nan,NaN,null,NULL,?", .arg = &b};
     cull__mark_t mark = cull__mark(cx);
     const char *phase = cull__phase(cx, "reading the table");
     cull_status s = cull__is_table(o->paths[0]) ? open_records(&b) : open_array(&b);
@@ -361,6 +458,7 @@ cull_status cull_frame_open(cull_ctx *cx, const cull_frame_opts *o, cull_frame *
     cull__phase(cx, phase);
     cull__release(cx, mark);
     cull__dict_free(&b.cells.names);
+    cull__merges_free(&b.merges);
     if (s != CULL_OK) cull_frame_free(b.f), b.f = NULL;
     *out = b.f;
     return s;

@@ -19,6 +19,7 @@ struct cull_pool {
     int parts;
     cull__sums *sums;       /* of the file that it came from, or NULL */
     _Atomic int64_t *asked; /* rows of a large file that the kernel was asked to read; or NULL */
+    double *offset;         /* (d) that rows are less of, or NULL */
     int64_t n, d;
     char name[256];
 };
@@ -264,6 +265,7 @@ void cull_pool_free(cull_pool *p)
     cull__free(p->beside);
     cull__sums_close(p->sums);
     cull__free(p->asked);
+    cull__free(p->offset);
     cull_array_free(&p->a);
     cull__free(p);
 }
@@ -287,6 +289,30 @@ static void rows_beside(const cull_pool *p, int64_t lo, int64_t hi, float *buf)
             cull_array_f32(&p->beside[i]->a, r * each, each, buf);
 }
 
+/* ---- rows less an offset ---- */
+
+const double *cull_pool_offset(const cull_pool *p) { return p->offset; }
+
+cull_status cull_pool_set_offset(cull_ctx *cx, cull_pool *p, const double *offset)
+{
+    if (!offset) return CULL_OK;
+    if (!p->offset) CULL_TRY(CULL_ALLOC(cx, p->offset, p->d));
+    memcpy(p->offset, offset, (size_t)p->d * sizeof *offset);
+    return CULL_OK;
+}
+
+static void rows_less(const cull_pool *p, int64_t lo, int64_t hi, float *buf)
+{
+    enum { ROOM = 256 };
+    double v[ROOM];
+    for (int64_t r = lo; r < hi; r++)
+        for (int64_t c = 0; c < p->d; c += ROOM) {
+            int64_t k = p->d - c < ROOM ? p->d - c : ROOM;
+            cull_array_f64(&p->a, r * p->d + c, k, v);
+            for (int64_t i = 0; i < k; i++) *buf++ = (float)(v[i] - p->offset[c + i]);
+        }
+}
+
 const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *buf)
 {
     if (p->beside) {
@@ -296,7 +322,10 @@ const float *cull_pool_rows(const cull_pool *p, int64_t lo, int64_t hi, float *b
     if (p->asked) read_on(p, lo, hi);
     if (p->a.dtype == CULL_F32 && ((uintptr_t)p->a.at & 3) == 0)
         return (const float *)p->a.at + lo * p->d;
-    cull_array_f32(&p->a, lo * p->d, (hi - lo) * p->d, buf);
+    if (p->offset && p->a.dtype != CULL_F32)
+        rows_less(p, lo, hi, buf);
+    else
+        cull_array_f32(&p->a, lo * p->d, (hi - lo) * p->d, buf);
     return buf;
 }
 

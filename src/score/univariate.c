@@ -51,11 +51,13 @@ static cull_status sweep_chunk(cull_ctx *cx, void *arg, int64_t chunk, int64_t l
         CULL_TRY(cull__tick(cx, (double)at, (double)hi));
         for (int64_t i = at; i < to; i++, x += p->d) {
             if (s->row(s, state, i, x)) continue;
+            const double *less = cull_pool_offset(p->x);
             char name[32];
             int64_t c = 0;
             while (!(x[c] < 0) || (p->avoid && p->avoid[c]) || (p->levels && p->levels[c])) c++;
             return cull__fail(cx, CULL_EINPUT, "column %s of row %" PRId64 " is %g; %s",
-                              cull__column_name(p, c, name), i, (double)x[c], s->refuse);
+                              cull__column_name(p, c, name), i, (double)x[c] + (less ? less[c] : 0),
+                              s->refuse);
         }
     }
     return CULL_OK;
@@ -281,7 +283,9 @@ static void chi2_of_counts(const sweep *s, int64_t c, double *chi2, double *pv)
     int64_t d = s->p->d;
     int32_t classes = s->p->classes;
     const double *t = s->state + c;
-    double n = 0, total = 0, groups = 0, value = 0;
+    const double *less =
+        cull_pool_offset(s->p->x); /* of what was counted, by sums that are short of it */
+    double n = 0, total = 0, groups = 0, value = 0, offset = less ? less[c] : 0;
     for (int32_t k = 0; k < classes; k++) {
         groups += t[(2 + 2 * k) * d] > 0;
         n += t[(2 + 2 * k) * d];
@@ -290,7 +294,9 @@ static void chi2_of_counts(const sweep *s, int64_t c, double *chi2, double *pv)
     *chi2 = *pv = NAN;
     if (groups < 2 || !(t[d] > t[0])) return;
     for (int32_t k = 0; k < classes; k++) {
-        double expected = total * (t[(2 + 2 * k) * d] / n), off = t[(3 + 2 * k) * d] - expected;
+        double here = t[(2 + 2 * k) * d], expected = total * (here / n);
+        double off = t[(3 + 2 * k) * d] - expected; /* both short of as much */
+        expected += offset * here;
         if (expected > 0) value += off * off / expected;
     }
     *chi2 = value;

@@ -102,23 +102,40 @@ typedef struct {
     const char *counts; /* who reads counts; NULL = numbers may be below 0 */
 } columns;
 
+/* As it was given, where that lies in one piece: a number that f32 has no room for is none that is infinite. */
+static cull_status refuse_infinite(cull_ctx *cx, const cull_feature_problem *p, int64_t i,
+                                   int64_t c)
+{
+    cull_array a = cull_pool_array(p->x);
+    double given = INFINITY;
+    char name[32];
+    if (a.at) cull_array_f64(&a, i * p->d + c, 1, &given);
+    if (isinf(given))
+        return cull__fail(cx, CULL_EINPUT,
+                          "column %s of row %" PRId64 " is infinite; it must be a number",
+                          name_of(p, c, name), i);
+    return cull__fail(cx, CULL_EINPUT,
+                      "column %s of row %" PRId64 " is %g, past the largest f32 (3.4e38); divide "
+                      "the column by a constant or take logarithms",
+                      name_of(p, c, name), i, given);
+}
+
 static cull_status check_value(cull_ctx *cx, const columns *a, int64_t i, int64_t c, float v)
 {
     char name[32];
     const cull_feature_problem *p = a->p;
     int32_t k = p->levels ? p->levels[c] : 0;
-    if (isinf(v))
-        return cull__fail(cx, CULL_EINPUT,
-                          "column %s of row %" PRId64 " is infinite; it must be a number",
-                          name_of(p, c, name), i);
+    if (isinf(v)) return refuse_infinite(cx, p, i, c);
     if (k && (!(v >= 0 && v < (float)k) || v != floorf(v)))
         return cull__fail(cx, CULL_EINPUT,
                           "column %s of row %" PRId64 " is %g; its codes are 0 to %d",
                           name_of(p, c, name), i, (double)v, k - 1);
-    if (a->counts && v < 0 && !(p->avoid && p->avoid[c]))
+    if (a->counts && v < 0 && !(p->avoid && p->avoid[c])) {
+        const double *less = cull_pool_offset(p->x);
         return cull__fail(cx, CULL_EINPUT,
                           "column %s of row %" PRId64 " is %g; %s takes counts, 0 or more",
-                          name_of(p, c, name), i, (double)v, a->counts);
+                          name_of(p, c, name), i, (double)v + (less ? less[c] : 0), a->counts);
+    }
     return CULL_OK;
 }
 

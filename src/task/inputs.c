@@ -64,7 +64,8 @@ static const cull_input feature[] = {
      "numbers (auto)"},
     {"classes", "N", "the target is whole numbers 0 to N-1"},
     {"missing", "TOKENS",
-     "cells that stand for no value, beside blank ones, comma-separated (NA,nan,NaN,?)"},
+     "cells that stand for no value, beside blank ones, comma-separated "
+     "(NA,N/A,n/a,nan,NaN,null,NULL,?)"},
     {"categorical", "NAMES|auto",
      "columns of numbers that are names of kinds, comma-separated; columns with text are in "
      "any case (auto)"},

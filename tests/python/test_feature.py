@@ -409,3 +409,54 @@ def test_no_pandas_is_needed():
     code = "import sys; sys.modules['pandas'] = None; import cull; print(cull.feature.variance([[1.0, 2], [1, 3]], budget=1).names)"
     done = python(code)
     assert done.stdout == "['c1']\n", done.stderr
+
+
+def test_close_and_far_from_zero():
+    """Times in seconds are no constant, in whatever they come; what f32 merges all the same is remarked."""
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 2, 200)
+    when = 1700000000 + y + 2 * rng.integers(0, 3, 200)
+    part = np.where(rng.uniform(size=200) < 0.1, 0, when)
+    x = np.stack([when, part, rng.integers(0, 9, 200)], 1)
+    names = ["when", "part", "noise"]
+    found = [
+        cull.feature.mutual_information(x, y, 1, names=names),
+        cull.feature.mutual_information(x.astype(float), y, 1, names=names),
+        cull.feature.mutual_information({n: x[:, i] for i, n in enumerate(names)}, y, 1),
+    ]
+    for pick in found:
+        assert pick.names == ["when"]
+        assert np.array_equal(pick.scores, found[0].scores)
+        assert "in column part 17000000" in pick.remark
+    marked = cull.feature.mutual_information(x, y, 1, names=names, categorical=["when"])
+    assert marked.names == ["when"] and marked.scores[0] > 0.6
+
+
+def test_chi2_counts_what_was_subtracted():
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 2, 100)
+    counts = 30000001.0 + y + rng.integers(0, 9, 100)
+    sums = np.array([counts[y == k].sum() for k in (0, 1)])
+    expected = counts.sum() * np.bincount(y) / 100
+    want = ((sums - expected) ** 2 / expected).sum()
+    got = cull.feature.chi2(np.stack([counts, rng.integers(0, 9, 100)], 1), y, 1)
+    assert got.scores[0] == pytest.approx(want, rel=1e-9)
+
+
+def test_past_f32():
+    x = np.array([[1.0, 2.0], [1e300, 3.0], [2.0, 4.0]])
+    for X in (x, {"a": x[:, 0], "b": x[:, 1]}):
+        with pytest.raises(cull.InputError, match="row 1 is 1e.300, past the largest f32"):
+            cull.feature.variance(X, budget=1)
+
+
+def test_a_value_that_makes_text_of_numbers():
+    y = [0, 1] * 10
+    a = [0.5, 1.5] * 9 + ["1.2.3", None]
+    pick = cull.feature.mutual_information({"a": a, "b": list(range(20))}, y, 1)
+    assert "Column a is taken as text, as '1.2.3' of row 18 is no number, although 18 of its 19" in pick.remark
+    for quiet in (["7", "8"] * 10, ["x", "8"] * 10):
+        pick = cull.feature.mutual_information({"a": quiet, "b": list(range(20))}, y, 1)
+        assert "taken as text" not in pick.remark
+    pick = cull.feature.mutual_information({"a": a, "b": list(range(20))}, y, 1, categorical=["a"])
+    assert "taken as text" not in pick.remark

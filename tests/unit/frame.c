@@ -10,7 +10,7 @@ static const char CSV[] = "\xef\xbb\xbf"
                           "\r\n"
                           " 42 ,\"Ro\"\"me\",,NA,yes\r\n"
                           "NA,Ulm,-2e-1,0,no\r\n"
-                          "17,?,nan,1,no";
+                          "17,?,NULL,1,no";
 
 static cull_frame *open_text(cull_ctx *cx, const char *name, const char *text, cull_frame_opts o)
 {
@@ -69,7 +69,7 @@ static void csv(void **state)
     check_csv(f);
     cull_frame_free(f);
     o.categorical = "flag";
-    o.missing = "NA,nan"; /* then ? is a city */
+    o.missing = "NA,NULL"; /* then ? is a city */
     f = open_text(cx, "t.csv", CSV, o);
     assert_int_equal(cull_frame_levels(f)[3], 2);
     assert_int_equal(cull_frame_levels(f)[1], 3);
@@ -166,6 +166,61 @@ static void array(void **state)
     cull_ctx_free(cx);
 }
 
+/* Times a second apart differ still; a sentinel among them is told of, as is a cell that makes text of numbers. */
+static void rounding(void **state)
+{
+    (void)state;
+    hooks h = {0};
+    cull_ctx *cx = hooked_ctx(&h, 1);
+    cull_frame_opts o = CULL_FRAME_OPTS;
+    char text[1024] = "when,sent,dose,y\n";
+    for (int i = 0; i < 20; i++)
+        sprintf(text + strlen(text), "%d,%d,%s,%d\n", 1700000001 + i, i ? 1700000000 + i : 0,
+                i == 8 ? "1.2.3" : "0.25", i % 2);
+    cull_frame *f = open_text(cx, "r.csv", text, o);
+    float buf[80];
+    const float *v = cull_pool_rows(cull_frame_pool(f), 0, 20, buf);
+    for (int i = 0; i < 20; i++) assert_true(v[4 * i] == (float)i);
+    const double *offset = cull_pool_offset(cull_frame_pool(f));
+    assert_true(offset[0] == 1700000001 && offset[1] == 0 && offset[3] == 0);
+    assert_non_null(strstr(cull_frame_note(f, 0), "r.csv:10: column 'dose' is taken as text"));
+    assert_non_null(strstr(cull_frame_note(f, 0), "'1.2.3' is no number, although 19 of its 20"));
+    assert_non_null(strstr(cull_frame_note(f, 1), "'sent' 1700000001 and 1700000002 are both"));
+    assert_null(cull_frame_note(f, 2));
+    cull_frame_free(f);
+    o.categorical = "dose,sent";
+    f = open_text(cx, "r.csv", text, o);
+    assert_null(cull_frame_note(f, 0));
+    cull_frame_free(f);
+    cull_ctx_free(cx);
+    assert_int_equal(h.live, 0);
+}
+
+/* The same of arrays, below 0 too; what is constant, spread out or f32 stays as it is. */
+static void centred(void **state)
+{
+    (void)state;
+    cull_ctx *cx = cull_ctx_new(NULL);
+    int64_t x[4][3] = {{1700000003, -1700000001, 0},
+                       {1700000001, -1700000002, 16777217},
+                       {1700000002, -1700000003, 16777216},
+                       {1700000009, -1700000009, 3}};
+    static const float want[4][3] = {{2, 0, 0}, {0, -1, 16777216}, {1, -2, 16777216}, {8, -8, 3}};
+    cull_pool *p;
+    cull_pool_merge m;
+    float buf[12];
+    ok(cx, cull_pool_from(cx, x, CULL_I64, 4, 3, &p));
+    ok(cx, cull_pool_centre(cx, p, &m));
+    assert_memory_equal(cull_pool_rows(p, 0, 4, buf), want, sizeof want);
+    assert_true(m.column == 2 && m.a == 16777217 && m.b == 16777216);
+    cull_pool_free(p);
+    ok(cx, cull_pool_from(cx, want, CULL_F32, 4, 3, &p));
+    ok(cx, cull_pool_centre(cx, p, &m));
+    assert_true(m.column == -1 && !cull_pool_offset(p));
+    cull_pool_free(p);
+    cull_ctx_free(cx);
+}
+
 static void no_memory(void **state)
 {
     (void)state;
@@ -193,8 +248,9 @@ static void no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(csv), cmocka_unit_test(jsonl),
-                                       cmocka_unit_test(written), cmocka_unit_test(array),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(csv),      cmocka_unit_test(jsonl),
+                                       cmocka_unit_test(written),  cmocka_unit_test(array),
+                                       cmocka_unit_test(rounding), cmocka_unit_test(centred),
                                        cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -29,6 +29,7 @@ class Columns:
     names: Optional[List[str]] = None  # None = c0, c1, ...
     levels: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     text: List[int] = field(default_factory=list)  # columns that hold text
+    notes: Dict[int, str] = field(default_factory=dict)  # of such that nearly are numbers
 
     def called(self) -> List[str]:
         return [f"c{i}" for i in range(self.x.shape[1])] if self.names is None else self.names
@@ -121,6 +122,8 @@ def keys(X: Any) -> Optional[List[Any]]:
 
 def _array_of(X: Any) -> npt.NDArray[Any]:
     rows = isinstance(X, (list, tuple))
+    if hasattr(X, "toarray"):
+        raise InputError(f"X is of type {_kind(X)}; {_TAKES}: X.toarray() makes one")
     if isinstance(X, str) or not (rows or hasattr(X, "__array__") or hasattr(X, "__dlpack__")):
         raise InputError(f"X is of type {_kind(X)}; {_TAKES}")
     try:
@@ -168,8 +171,42 @@ def _refuse_twice(names: List[str]) -> None:
         seen.add(name)
 
 
+def _is_written_number(text: Any) -> bool:
+    try:
+        return "_" not in str(text) and bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _nearly_numbers(
+    name: str, values: npt.NDArray[np.float64], kinds: List[Any]
+) -> Optional[str]:
+    """What to say of text of which nine values of ten are numbers, as written."""
+    numbers = np.array([_is_written_number(k) for k in kinds], bool)
+    at = values[~np.isnan(values)].astype(np.int64)
+    n, all_ = int(numbers[at].sum()) if len(kinds) else 0, len(at)
+    if n == all_ or n < 9 * (all_ - n):
+        return None
+    first = kinds[int(np.argmin(numbers))]
+    row = int(np.argmax(values == np.argmin(numbers)))
+    return (
+        f"Column {name} is taken as text, as '{first}' of row {row} is no number, although {n} of its "
+        f"{all_} values are; mend such values, or set them to None."
+    )
+
+
+def _needs_f64(values: npt.NDArray[np.float64]) -> bool:
+    """Numbers close together and far from 0, or whole ones past 24 bits: the library sees to them (cull_pool_centre)."""
+    v = values[np.isfinite(values)]
+    with np.errstate(over="ignore"):
+        lost = v[v.astype(np.float32) != v]
+    if not len(lost):
+        return False
+    return bool(np.abs(lost).max() > 1 << 24 or np.ptp(v) * 256 <= np.abs(v).max())
+
+
 def _joined(names: List[str], columns: List[Any]) -> Columns:
-    """float32 is what the library reads."""
+    """float32 is what the library reads; wider where a column would lose by it."""
     _refuse_twice(names)
     x: npt.NDArray[Any] = np.empty((0, 0), np.float32)
     found = Columns(x, names, np.zeros(len(columns), np.int32))
@@ -181,11 +218,16 @@ def _joined(names: List[str], columns: List[Any]) -> Columns:
             raise InputError(
                 f"column {names[i]} has {len(values)} rows, {names[0]} has {len(found.x)}"
             )
+        if found.x.dtype == np.float32 and kinds is None and _needs_f64(values):
+            found.x = found.x.astype(np.float64)
         with np.errstate(over="ignore"):  # becomes an infinity, which the library refuses by name
             found.x[:, i] = values
         if kinds is not None:
             found.levels[i] = max(1, len(kinds))
             found.text.append(i)
+            said = _nearly_numbers(names[i], values, kinds)
+            if said:
+                found.notes[i] = said
     return found
 
 
@@ -194,12 +236,11 @@ def categories(c: Columns, marked: npt.NDArray[np.uint8]) -> Columns:
     turn = [i for i in np.flatnonzero(marked).tolist() if not c.levels[i]]
     if not turn:
         return c
-    with np.errstate(over="ignore"):
-        x = np.array(c.x, np.float32)
+    x = np.array(c.x, np.float32 if c.x.dtype == np.float32 else np.float64)
     for i in turn:
         x[:, i], kinds = codes(np.asarray(c.x[:, i]).tolist())
         c.levels[i] = max(1, len(kinds))
-    return Columns(x, c.names, c.levels, c.text)
+    return Columns(x, c.names, c.levels, c.text, c.notes)
 
 
 # ---- columns by name or number ----

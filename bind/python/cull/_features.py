@@ -195,6 +195,9 @@ class Problem:
         self.avoid = self._marks("avoid", given, c)
         self.remark = self.target.remark
         self._pass_over(c, kinds)
+        for i, said in c.notes.items():
+            if kinds is None or not kinds[i]:
+                self.remark = f"{self.remark} {said}".strip()
         self._refuse_none(d)
         self.cost = _columns.costs(given["cost"], c) if "cost" in given else None
         self.budget = _columns.budget(given.get("budget"), facts["own_number"], self.cost, d)
@@ -246,11 +249,12 @@ class Problem:
         try:
             self._pool(cx, "X", c.x, x)
             p.x = x
+            remark = self._centre(cx, x)
             if t.ys is not None:
                 self._pool(cx, "y", t.ys, ys)
                 p.ys = ys
             cx.check(lib.cull_feature_select(cx.at, m.at, opts, byref(p), byref(out)))
-            return FeaturePick(out, c.called(), remark=self.remark, method=m.slug, seed=seed)
+            return FeaturePick(out, c.called(), remark=remark, method=m.slug, seed=seed)
         finally:
             lib.cull_feature_pick_free(byref(out))
             lib.cull_pool_free(ys)
@@ -262,6 +266,20 @@ class Problem:
         c = _inputs.c_array(a)
         cx.check(lib.cull_pool_from(cx.at, c.at, c.dtype, n, d, byref(out)))
         lib.cull_pool_rename(out, name.encode())
+
+
+    def _centre(self, cx: Context, x: c_void_p) -> str:
+        """What of X is still lost to f32, beside what is remarked already."""
+        lost = _lib.PoolMerge()
+        cx.check(lib.cull_pool_centre(cx.at, x, byref(lost)))
+        if lost.column < 0:
+            return self.remark
+        name, both = self.columns.called()[lost.column], np.float32(lost.a)
+        said = (
+            f"Numbers are read with 24 bits: in column {name} {lost.a:.17g} and {lost.b:.17g} are both "
+            f"{both:.17g}. Where the difference matters subtract a constant from the column."
+        )
+        return f"{self.remark} {said}".strip()
 
 
 def _encoded(name: str) -> bytes:

@@ -258,6 +258,11 @@ class PromptOpts(ctypes.Structure):
     ]
 
 
+class PoolMerge(ctypes.Structure):
+    C = "cull_pool_merge"
+    _fields_ = [("column", c_int64), ("a", c_double), ("b", c_double)]
+
+
 class PromptRows(ctypes.Structure):
     C = "cull_prompt_rows"
     _fields_ = [("n", c_int64), ("input", c_void_p), ("target", c_void_p), ("mem_", c_void_p)]
@@ -888,6 +893,7 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("pool_from", c_int, c_void_p, c_void_p, c_int, c_int64, c_int64, _OUT),
     ("pool_free", None, c_void_p),
     ("pool_rename", None, c_void_p, c_char_p),
+    ("pool_centre", c_int, c_void_p, c_void_p, POINTER(PoolMerge)),
     (
         "feature_select",
         c_int,
