@@ -27,7 +27,8 @@ typedef struct {
     /* Fields by path: "text", "meta.source", "turns[0].value", "messages[].content"; in csv and
      * tsv a column's name. A backslash takes the next character ('.', ',', '[') as it is.
      * Comma-separated paths are joined by a newline, as are the elements of []; empty parts take no
-     * line, and null is passed over inside [] only. NULL = the first that the first record has of:
+     * line, and null is passed over inside [] only. Where a text is a list of parts, as in chats with
+     * images, it is the "text" of those that have one, each a line. NULL = the first that the first record has of:
      * text, content, messages[].content, conversations[].value, instruction+input+output (input if
      * it is there), prompt+completion, question+answer. "" = records have no
      * text. */

@@ -205,6 +205,8 @@ bool cull__ends(const char *s, const char *tail);
 /* A copy of s[0 .. n) with a NUL behind it, for cull__free. */
 cull_status cull__copy_text(cull_ctx *cx, const char *s, size_t n, char **out);
 size_t cull__utf8_one(const char *s, size_t n); /* bytes of its first character; 0 = it is none */
+/* Refuses text that begins with a mark of UTF-16. */
+cull_status cull__not_utf16(cull_ctx *cx, const char *path, const void *at, size_t n);
 bool cull__utf8_ok(const char *s, size_t n, size_t *bad); /* *bad = first wrong byte */
 /* s shortened to fit an error sentence, as UTF-8: control bytes and what is no character as '?'. Returns buf. */
 const char *cull__quote(const char *s, size_t n, char *buf, size_t size);

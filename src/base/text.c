@@ -129,6 +129,17 @@ size_t cull__utf8_one(const char *s, size_t n)
     return v < least[more] || v > 0x10FFFF || (v >= 0xD800 && v <= 0xDFFF) ? 0 : more + 1;
 }
 
+cull_status cull__not_utf16(cull_ctx *cx, const char *path, const void *at, size_t n)
+{
+    if (n < 2 || (memcmp(at, "\xff\xfe", 2) && memcmp(at, "\xfe\xff", 2))) return CULL_OK;
+    char shown[128];
+    const char *name = cull__quote(path, strlen(path), shown, sizeof shown);
+    return cull__fail(cx, CULL_EINPUT,
+                      "%s: it is UTF-16, and text is read as UTF-8; convert it: iconv -f UTF-16 -t "
+                      "UTF-8 '%s' >FILE",
+                      name, name);
+}
+
 bool cull__utf8_ok(const char *s, size_t n, size_t *bad)
 {
     for (size_t i = 0, one; i < n; i += one) {

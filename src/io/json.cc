@@ -110,15 +110,27 @@ struct checker {
         i++;
         return true;
     }
+    /* What other writers of JSON, Python's among them, put for numbers that it does not have. */
+    bool is_word(const char *w)
+    {
+        return n - i >= std::strlen(w) && !std::memcmp(s + i, w, std::strlen(w));
+    }
+    bool no_value()
+    {
+        if (is_word("NaN") || is_word("nan") || is_word("Infinity") || is_word("-Infinity"))
+            return no("NaN and Infinity are not JSON; write null");
+        return no("not a value of JSON");
+    }
     bool number()
     {
         size_t from = i;
+        if (is_word("-Infinity")) return no_value();
         bool whole = true;
         if (s[i] == '-') i++;
         if (i < n && s[i] == '0')
             i++;
         else if (!digits())
-            return no("not a value of JSON");
+            return no_value();
         if (i < n && s[i] == '.') {
             whole = false, i++;
             if (!digits()) return no("a number wants a digit after its point");
@@ -139,9 +151,8 @@ struct checker {
     }
     bool word(const char *w)
     {
-        size_t k = std::strlen(w);
-        if (n - i < k || std::memcmp(s + i, w, k)) return no("not a value of JSON");
-        i += k;
+        if (!is_word(w)) return no_value();
+        i += std::strlen(w);
         return true;
     }
     bool scalar()

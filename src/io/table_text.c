@@ -317,6 +317,7 @@ static cull_status begin(cull__filling *g, cull__records *t, const char *end)
     CULL_TRY(more(g, t));
     if (!strcmp(g->path, "-")) CULL_TRY(sniff(g, t));
     while (t->n < 3 && !t->end) CULL_TRY(more(g, t));
+    CULL_TRY(cull__not_utf16(g->cx, g->path, t->buf, (size_t)t->n));
     if (t->n >= 3 && !memcmp(t->buf, "\xef\xbb\xbf", 3)) t->at = 3;
     if (!t->json) return csv_header(g, t);
     for (int a = 0; a < g->nasked; a++)

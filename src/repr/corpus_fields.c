@@ -178,6 +178,26 @@ cull_status cull__append_part(cull_ctx *cx, cull__picker *k, size_t start, const
     return append(cx, k, s, n);
 }
 
+/* A part of a message: {"type":"text","text":"..."}, or one of another kind, an image, which has no text. */
+static bool each_part(void *arg, const char *key, size_t key_n, cull__json_value v)
+{
+    struct walk *w = arg;
+    cull__json_value type, text;
+    size_t n;
+    (void)key, (void)key_n;
+    bool part = cull__json_kind(v) == CULL__JSON_OBJECT && cull__json_get(v, "type", &type) &&
+                cull__json_kind(type) == CULL__JSON_STRING;
+    if (!part)
+        return no(w, "is an array; it must be a string%s",
+                  ", or parts such as {\"type\":\"text\",\"text\":\"...\"}");
+    w->found = true;
+    if (!cull__json_get(v, "text", &text) || cull__json_kind(text) != CULL__JSON_STRING)
+        return true;
+    const char *s = cull__json_string(text, &n);
+    w->status = cull__append_part(w->cx, w->k, w->start, s, n);
+    return w->status == CULL_OK;
+}
+
 static bool leaf(struct walk *w, cull__json_value v)
 {
     cull__json_type t = cull__json_kind(v);
@@ -202,6 +222,10 @@ static bool leaf(struct walk *w, cull__json_value v)
                                     : append(w->cx, w->k, s, n);
         w->found = true;
         return w->status == CULL_OK;
+    }
+    if (w->as == STRING && t == CULL__JSON_ARRAY) {
+        cull__json_each(v, each_part, w);
+        if (w->found || w->many || w->status != CULL_OK) return w->status == CULL_OK;
     }
     if (w->as == NAME && (t == CULL__JSON_NUMBER || t == CULL__JSON_BOOL)) {
         int64_t i;

@@ -135,6 +135,7 @@ static cull_status split_one(cull_ctx *cx, cull__stream *s, bool *more)
     bool csv = f->format == CULL__CSV || f->format == CULL__TSV, blank = false, open = false;
     size_t n = 0, used = 0;
     int64_t lines = 1;
+    if (s->off == 0) CULL_TRY(cull__not_utf16(cx, f->path, s->buf + s->lo, s->hi - s->lo));
     if (s->off == 0 && s->hi - s->lo >= 3 && !memcmp(s->buf + s->lo, "\xef\xbb\xbf", 3)) skip(s, 3);
     if (csv) {
         *more = s->lo == s->hi ||

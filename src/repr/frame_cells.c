@@ -56,8 +56,15 @@ static cull_status header(cull__cells *r, cull__csv *k, bool first, int32_t **to
         if (n == MOST)
             return cull__fail(r->cx, CULL_EINPUT, "%s: more than %d columns", r->path, MOST);
         if (!k->n)
-            return cull__fail(r->cx, CULL_EINPUT, "%s:1: column %" PRId64 " has no name", r->path,
-                              n + 1);
+            return cull__fail(
+                r->cx, CULL_EINPUT, "%s:1: column %" PRId64 " has no name%s", r->path, n + 1,
+                n ? ""
+                  : "; give it one, or write the table without its index (pandas: index=False)");
+        if (!cull__utf8_ok(k->s, k->n, NULL))
+            return cull__fail(r->cx, CULL_EINPUT,
+                              "%s:1: the name of column %" PRId64 " is not UTF-8; convert the file "
+                              "(iconv -t utf-8)",
+                              r->path, n + 1);
         CULL_TRY(cull__dict_add(r->cx, &r->names, k->s, k->n, &(*to)[n]));
         cull__quote(k->s, k->n, shown, sizeof shown);
         bool known = r->names.n == before, twice = false;
@@ -218,6 +225,7 @@ cull_status cull__cells_read(cull__cells *r, const char *path, const cull__bytes
     size_t i = 0;
     bool sniff = !strcmp(path, "-");
     r->path = path;
+    CULL_TRY(cull__not_utf16(r->cx, path, b->at, b->n));
     cull__extension(path, ext);
     while (sniff && i < b->n && strchr(" \t\r\n", s[i])) i++;
     if (sniff ? i < b->n && s[i] == '{' : !strcmp(ext, "jsonl") || !strcmp(ext, "ndjson"))

@@ -292,6 +292,12 @@ static void fields(void **state)
          "[a|12345678901234567891]"}, /* past 2^63: not by way of a double */
         {"f.jsonl", "{\"messages\":[{\"content\":\"u\"},{\"content\":null},{\"content\":\"v\"}]}",
          0, 0, "[u\nv|-]"},
+        {"f.jsonl",
+         "{\"messages\":[{\"content\":[{\"type\":\"text\",\"text\":\"u\"},{\"type\":\"image_url\","
+         "\"image_url\":{\"url\":\"x\"}},{\"type\":\"text\",\"text\":\"v\"}]},{\"content\":[]},"
+         "{\"content\":\"w\"}]}",
+         0, 0, "[u\nv\nw|-]"},
+        {"f.jsonl", "{\"text\":[{\"type\":\"image\"}]}", "text", 0, "[|-]"},
         {"f.jsonl", "{\"conversations\":[{\"value\":\"u\"},{\"value\":\"\"}]}", 0, 0, "[u|-]"},
         {"f.jsonl", "{\"instruction\":\"i\",\"input\":\"\",\"output\":\"o\"}", 0, 0, "[i\no|-]"},
         {"f.jsonl", "{\"instruction\":\"i\",\"output\":\"o\"}", 0, 0, "[i\no|-]"},
@@ -345,6 +351,13 @@ static void refusals(void **state)
          "field 'text' is a number; it must be a string"},
         {"r.jsonl", "{\"text\":null}", "text", 0, 0, 0, CULL_EINPUT,
          "is null; it must be a string"},
+        {"r.jsonl", "{\"text\":[{\"type\":\"text\",\"text\":\"a\"},{\"text\":\"b\"}]}", "text", 0,
+         0, 0, CULL_EINPUT, "is an array; it must be a string, or parts such as"},
+        {"r.jsonl", "{\"text\":[]}", "text", 0, 0, 0, CULL_EINPUT,
+         "is an array; it must be a string"},
+        {"r.jsonl", "\xff\xfe{", 0, 0, 0, 0, CULL_EINPUT,
+         "r.jsonl: it is UTF-16, and text is read as UTF-8; convert it: iconv -f UTF-16 -t UTF-8 "
+         "'"},
         {"r.jsonl", "{\"text\":[\"a\"]}", "text", 0, 0, 0, CULL_EINPUT, "is an array; it must be"},
         {"r.jsonl", "{\"a\":\"x\"}", "a.b", 0, 0, 0, CULL_EINPUT,
          "field 'a.b' leads through a string"},
