@@ -12,9 +12,8 @@ extern "C" {
 #endif
 
 typedef struct cull_feature_problem {
-    int64_t n, d; /* rows; columns to choose from */
-    const cull_pool
-        *x; /* (n, d) numbers (f32: see cull_pool_centre), codes of categories; NaN = missing */
+    int64_t n, d;          /* rows; columns to choose from */
+    const cull_pool *x;    /* (n, d) f32 (see cull_pool_centre) or codes; NaN = missing */
     const int32_t *levels; /* d: codes of a categorical column are 0 .. levels-1; 0 = it is numeric;
                                 or NULL = all are numeric */
     const char *const *name; /* d: what columns are called, or NULL = c0, c1, ... */
