@@ -18,6 +18,12 @@ static cull_status rows_agree(cull_ctx *cx, const cull_outcomes_file *f, int64_t
                       f->where);
 }
 
+/* A table without rows has no columns to copy from. */
+static void copy(double *to, const double *from, int64_t n)
+{
+    if (n > 0) memcpy(to, from, (size_t)n * sizeof *to);
+}
+
 static cull_status take_lists(cull_ctx *cx, cull_outcomes_file *f, const cull_table *t, int64_t n)
 {
     for (int l = 0; l < LISTS; l++) {
@@ -28,7 +34,7 @@ static cull_status take_lists(cull_ctx *cx, cull_outcomes_file *f, const cull_ta
         for (int k = 0; k < f->parts[l]; k++) {
             double *to = f->list[l] + k * n;
             if (f->from[l][k] >= 0)
-                memcpy(to, t->col[f->from[l][k]], (size_t)n * sizeof *to);
+                copy(to, t->col[f->from[l][k]], n);
             else
                 for (int64_t i = 0; i < n; i++) to[i] = f->same[k];
         }
@@ -45,7 +51,7 @@ static cull_status take_singles(cull_ctx *cx, cull_outcomes_file *f, const cull_
         if (f->single_from[i] < 0 && !(i == TRUTH && f->truth)) continue;
         CULL_TRY(CULL_GROW(cx, f->single[i], &f->single_cap[i], n));
         if (f->single_from[i] >= 0)
-            memcpy(f->single[i], t->col[f->single_from[i]], (size_t)n * sizeof(double));
+            copy(f->single[i], t->col[f->single_from[i]], n);
         else
             cull_array_f64(f->truth, f->o.first, n, f->single[i]);
     }

@@ -112,7 +112,8 @@ cull_status cull__same_models(cull_ctx *cx, const cull_policy *p, const cull_out
     for (int k = 0; rows->name && k < rows->models; k++)
         if (rows->name[k] && strcmp(rows->name[k], cull_policy_model(p, k)))
             return cull__fail(cx, CULL_EINPUT,
-                              "%s: model %d is '%s', the policy was fitted for '%s' there",
+                              "%s: model %d is '%s', the policy was fitted for '%s' there; models "
+                              "whose columns are called otherwise are named by --models",
                               where(rows), k + 1, rows->name[k], cull_policy_model(p, k));
     return CULL_OK;
 }
