@@ -14,6 +14,21 @@
 
 #include "cull/base.h"
 
+/* Sets of kernels: those that a machine may have, and the one that it does. */
+#if defined(__x86_64__)
+#define ISA_NAMES                                                                                  \
+    {                                                                                              \
+        "v2", "v3", "v4"                                                                           \
+    }
+#define LEAST_ISA "v2"
+#else
+#define ISA_NAMES                                                                                  \
+    {                                                                                              \
+        "plain", "plain", "plain"                                                                  \
+    }
+#define LEAST_ISA "plain"
+#endif
+
 /* Hooks that count live blocks, fail the k-th allocation, or stop at the k-th tick. */
 typedef struct {
     long live, calls, fail_at, ticks, stop_at;

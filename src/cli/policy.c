@@ -43,6 +43,8 @@ static int take_rows(work *w, bool all)
     o.models = value_of(c, "models", NULL);
     o.score = value_of(c, "score", NULL);
     o.quality = value_of(c, "quality", NULL);
+    /* what apply will read names the model too */
+    if (c->task == CULL_TASK_TRUST && o.quality && !o.models) o.models = o.score;
     o.cost = value_of(c, "cost", NULL);
     o.delay = value_of(c, "delay", NULL);
     o.truth = value_of(c, "truth", NULL);

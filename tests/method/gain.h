@@ -166,7 +166,7 @@ static inline void gain_exhaustive(const cull_data_problem *p, const cull_pick *
 /* The same rows and scores, lazy or naive, by any number of threads, on any instruction set. */
 static inline void gain_all_alike(const char *slug, const char *set, const cull_data_problem *p)
 {
-    static const char *const isas[] = {"v2", "v3", "v4"};
+    static const char *const isas[] = ISA_NAMES;
     char naive[256];
     cull_pick first = {0};
     snprintf(naive, sizeof naive, "%s optimizer=naive", set);

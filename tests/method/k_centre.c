@@ -111,7 +111,7 @@ static void threads(void **state)
     for (int t = 1; t < 4; t++) {
         cull_ctx_opts o = CULL_CTX_OPTS;
         o.threads = t;
-        o.isa = t == 3 ? "v2" : NULL;
+        o.isa = t == 3 ? LEAST_ISA : NULL;
         cull_ctx *one = cull_ctx_new(&o);
         cull_pick k = gain_pick(one, "k-centre", "", &b->p);
         if (t == 1) first = k;

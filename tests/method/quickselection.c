@@ -295,7 +295,7 @@ static void bits(void **state)
     for (int run = 0; run < 5; run++) {
         cull_ctx_opts o = CULL_CTX_OPTS;
         o.threads = run == 1 ? 2 : run == 2 ? 5 : 1;
-        o.isa = run == 3 ? "v2" : NULL;
+        o.isa = run == 3 ? LEAST_ISA : NULL;
         o.seed = 6;
         cull_ctx *cx = cull_ctx_new(&o);
         cull_pool *pool;

@@ -5,7 +5,7 @@
 #include "num/blend.h"
 
 enum { MODELS = 4, MOST = 70, STRIDE = 77 };
-static const char *const isas[] = {"v2", "v3", "v4"};
+static const char *const isas[] = ISA_NAMES;
 
 /* A ctx of that instruction set, or NULL where the machine has it not. */
 static cull_ctx *on(const char *isa)

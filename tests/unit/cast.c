@@ -18,7 +18,7 @@ static const form forms[] = {
     {"F8_E5M2", CULL__F8_E5M2, 2, 15, 1, true, {0xd73df2ea, 0x4072d018, 0x4cf3bd85}},
 };
 enum { FORMS = 4, MOST = 65536 };
-static const char *const isas[] = {"v2", "v3", "v4"};
+static const char *const isas[] = ISA_NAMES;
 
 static uint32_t codes(const form *f) { return 1u << 8 * f->bytes; }
 

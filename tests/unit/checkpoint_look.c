@@ -88,7 +88,7 @@ static void stats(void **state)
         near(cull_tensor_stat_std(&s), fine ? sqrt((double)(m2 / fine)) : 0, 1e-13);
         ok(two, cull_checkpoint_stat(two, ck, i, &again));
         assert_memory_equal(&s, &again, sizeof s);
-        static const char *const isas[] = {"v2", "v3", "v4"};
+        static const char *const isas[] = ISA_NAMES;
         for (int k = 0; k < 3; k++) {
             cull_ctx *other = threads(1, isas[k]);
             if (!other) continue;

@@ -445,7 +445,7 @@ static void same_bits(void **state)
 static void isa_levels(void **state)
 {
     (void)state;
-    static const char *const isa[] = {"v2", "v3", "v4"};
+    static const char *const isa[] = ISA_NAMES;
     float x[64 * 20], y[3][48], g[3][48 * 20];
     cull__entry e[11];
     uint64_t seed = 3;

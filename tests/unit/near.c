@@ -122,7 +122,7 @@ static void pairs(void **state)
         for (int form = 0; form < 3; form += 2) {
             list got = {0};
             cull_pool *p;
-            cull_ctx *cx = ctx_of(form ? 1 : 2, 0, form ? "v2" : NULL);
+            cull_ctx *cx = ctx_of(form ? 1 : 2, 0, form ? LEAST_ISA : NULL);
             ok(cx, cull_pool_from(cx, r.x, CULL_F32, r.n, r.d, &p));
             ok(cx, cull__pool_near(cx, p, c[k].t, add, &got));
             same_pairs(&got, &want, c[k].t);
@@ -172,7 +172,7 @@ static void distinct(void **state)
             for (int form = 0; form < 4; form++) {
                 cull_pool *p;
                 cull_ctx *cx = ctx_of(form == 1 ? 1 : form + 1, form == 3 ? 64 << 20 : 0,
-                                      form == 2 ? "v2" : NULL);
+                                      form == 2 ? LEAST_ISA : NULL);
                 ok(cx, cull_pool_from(cx, r.x, CULL_F32, r.n, r.d, &p));
                 ok(cx, cull__pool_distinct(cx, p, ordered ? order : NULL, r.n, c[k].t, got, told));
                 stays = 0;

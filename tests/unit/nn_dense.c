@@ -170,7 +170,7 @@ static void walk(cull_ctx *own, step *s, uint64_t seed)
 static void one_set_of_bits(void **state)
 {
     (void)state;
-    static const char *const isas[] = {"v2", "v3", "v4"};
+    static const char *const isas[] = ISA_NAMES;
     static step s[2];
     int seen = 0;
     for (int v = 0; v < 3; v++) {

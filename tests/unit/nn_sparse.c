@@ -106,7 +106,7 @@ static void bits(void **state)
     hooks h = {0};
     cull__sparse *s;
     for (int k = 0; k < 2; k++) {
-        cull_ctx *cx = ctx_of(&h, k ? "v2" : NULL);
+        cull_ctx *cx = ctx_of(&h, k ? LEAST_ISA : NULL);
         const cull__sparse_kern *kern = cull__sparse_kernels(cx);
         cull_rng r = cull__rng_seeded(5, 6);
         ok(cx, cull__sparse_new(cx, IN, OUT, 1, &s));

@@ -89,7 +89,7 @@ static void one_set_of_bits(void **state)
     (void)state;
     enum { N = 4001 };
     static float x[N], dy[N], y[2][N], g[2][N];
-    static const char *const isas[] = {"v2", "v3", "v4"};
+    static const char *const isas[] = ISA_NAMES;
     cull_rng r = cull__rng_seeded(3, 1);
     for (int i = 0; i < N; i++) {
         x[i] = (float)(cull__rng_normal(&r) * exp(3 * cull__rng_normal(&r)));

@@ -3,7 +3,7 @@
 
 #include "num/block.h"
 
-static const char *const isas[] = {"v2", "v3", "v4"};
+static const char *const isas[] = ISA_NAMES;
 
 static cull_ctx *isa_ctx(const char *isa)
 {

@@ -119,7 +119,7 @@ static double naive(const fit *f, const float *start, int64_t iterations, double
 
 static void agrees(int64_t n, int64_t d, int64_t k, double spread, double offset, uint64_t seed)
 {
-    static const char *const isas[] = {"v2", "v3", "v4"};
+    static const char *const isas[] = ISA_NAMES;
     fit f = make(n, d, k), g = make(n, d, k);
     blobs(&f, k, spread, offset, seed);
     memcpy(g.x, f.x, (size_t)(n * d) * 4);

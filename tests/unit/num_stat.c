@@ -183,7 +183,7 @@ static void orthonormal(void **state)
     for (int t = 1; t < 3; t++) {
         cull_ctx_opts o = CULL_CTX_OPTS;
         o.threads = t;
-        o.isa = t == 1 ? NULL : "v2";
+        o.isa = t == 1 ? NULL : LEAST_ISA;
         cull_ctx *cx = cull_ctx_new(&o);
         ok(cx, cull__orthonormal(cx, t == 1 ? a : b, N, K));
         cull_ctx_free(cx);

@@ -121,7 +121,7 @@ static answer solve(const problem *p, const void *data, cull_dtype t, bool unit,
 
 static void everywhere(const problem *p, bool unit, double size)
 {
-    static const char *const isas[] = {"v2", "v3", "v4"};
+    static const char *const isas[] = ISA_NAMES;
     answer a = solve(p, p->x, CULL_F32, unit, 1, NULL);
     check(p, unit, &a, size);
     for (int t = 2; t <= 4; t += 2) {
@@ -196,7 +196,7 @@ static void extremes(void **state)
         for (int64_t t = 0; t < p.d; t++) p.x[i * p.d + t] *= 1e25f;
     for (int64_t t = 0; t < p.d; t++) p.q[p.d + t] *= 1e-25f, p.q[2 * p.d + t] *= 1e30f;
     answer a = solve(&p, p.x, CULL_F32, false, 1, NULL),
-           b = solve(&p, p.x, CULL_F32, false, 2, "v2");
+           b = solve(&p, p.x, CULL_F32, false, 2, LEAST_ISA);
     check(&p, false, &a, 1e57);
     assert_true(equal(&p, &a, &b));
     answer_free(&a), answer_free(&b);
@@ -323,7 +323,7 @@ static void best_case(const problem *p, bool unit, double size)
         cull_ctx_opts o = CULL_CTX_OPTS;
         cull_pool *pool;
         o.threads = run == 2 ? 2 : 1;
-        o.isa = run == 1 ? "v2" : NULL;
+        o.isa = run == 1 ? LEAST_ISA : NULL;
         cull_ctx *cx = cull_ctx_new(&o);
         ok(cx, cull_pool_from(cx, p->x, CULL_F32, p->n, p->d, &pool));
         if (run == 3) { /* outputs one by one */

@@ -54,3 +54,8 @@ gzip -c long.csv >long.csv.gz
 cull trust apply groups.json --score mu --group g long.csv.gz -q | cmp - long.tsv && echo "the same compressed"
 awk -F, -v OFS=, 'NR == 150000 { $1 = "x" } 1' long.csv >broken.csv
 cull trust apply groups.json --score mu --group g broken.csv -q -o broken.tsv || ls broken.tsv* 2>/dev/null || echo "no file"
+# a score and whether its answer was right
+awk -F, 'NR == 1 { print "sure,right"; next } { s = (NR * 37 % 100) / 100; print s "," (NR * 61 % 100 < 100 * s) }' cal.csv >right.csv
+cull trust selective-classification --score sure --quality right --level 0.3 -q right.csv -o sure.json
+cull trust apply sure.json --score sure right.csv -q | head -3
+cull trust check sure.json --score sure --truth right right.csv | head -3
