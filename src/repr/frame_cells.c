@@ -77,6 +77,12 @@ static cull_status header(cull__cells *r, cull__csv *k, bool first, int32_t **to
         n++;
     } while (!k->last);
     *cells = n;
+    if (n == 1 && strpbrk(shown, ";|"))
+        return cull__fail(
+            r->cx, CULL_EINPUT,
+            "%s:1: its one column is called '%s'; columns are separated by commas, or "
+            "by tabs in a .tsv",
+            r->path, shown);
     if (n == r->names.n) return CULL_OK;
     return cull__fail(r->cx, CULL_EINPUT, "%s:1: %" PRId64 " columns, the first file has %" PRId64,
                       r->path, n, r->names.n);

@@ -298,11 +298,12 @@ def test_what_tell_takes(tmp_path, kept):
         ((math.nan, 1), {}),
         (ValueError("no luck"), {}),
         (None, {"state": "timeout", "note": "too long"}),
+        (math.nan, {}),
     ]
     for v, more in tell:
         study.tell(study.ask(), v, **more)
     got = study.trials
-    assert [t.state for t in got] == ["done"] * 3 + ["failed"] * 3 + ["timeout"]
+    assert [t.state for t in got] == ["done"] * 3 + ["failed"] * 3 + ["timeout", "failed"]
     assert [t.values for t in got[:3]] == [
         {"error": 1, "speed": 2},
         {"error": 1.5, "speed": 3},
@@ -314,6 +315,7 @@ def test_what_tell_takes(tmp_path, kept):
     with pytest.raises(cull.InputError, match="2 values: see its values"):
         got[0].value
     why = [None] * 4 + ["a value is not finite", "ValueError: no luck", "too long"]
+    why.append("a value is not finite")
     assert [t.note for t in got] == why == list(study.columns()["note"])
     study.save(tmp_path / "trials.csv")
     with open(tmp_path / "trials.csv") as f:

@@ -278,6 +278,8 @@ class Study:
         out = _lib.Outcome(state=1, cost=_float("cost", cost), noise=_float("noise", noise))
         if isinstance(value, BaseException):
             note, value = note or _said(value), None
+        if isinstance(value, float) and math.isnan(value):
+            value = [value] * len(self._names)
         if state is None:
             state = "failed" if value is None else "done"
         out.state = _chosen("state", state, STATES)
