@@ -19,12 +19,12 @@ TIMED = [
     ("top-1000", "topk", "topk-n500000-d384-m500-k1000", {"faiss": "faiss flat"}),
     ("k-means 500k x 64, k 256, 10 iterations on every point, same start", "kmeans", "kmeans-n500000-d64-m0-k256",
      {"sklearn": "scikit-learn", "faiss": "faiss"}),
-    ("facility location, 10,000 x 1,024, 1,000 kept, similarities included (busy machine)", "facility-location",
+    ("facility location, 10,000 x 1,024, 1,000 kept, similarities included", "facility-location",
      "facility-location-n10000-d1024-m0-k1000", {"apricot": "apricot", "submodlib": "submodlib"}),
     ("pairs with a cosine of 0.95 or more, 100k x 384 with near copies", "near", "near-n100000-d384-m0-k1",
      {"faiss": "faiss range search"}),
     ("the same in noise", "near", "near-noise-n100000-d384-m0-k1", {"faiss": "faiss range search"}),
-    ("entropic transport 5,000 x 5,000, d 64, equal dual value (busy machine)", "sinkhorn", "sinkhorn-n5000-d64-m5000-k1",
+    ("entropic transport 5,000 x 5,000, d 64, equal dual value", "sinkhorn", "sinkhorn-n5000-d64-m5000-k1",
      {"pot": "POT"}),
 ]
 # title, case of search.csv, its unit, tools of peers
