@@ -204,6 +204,7 @@ bool cull__same_name(const char *a, const char *b); /* '_' and '-' are one */
 bool cull__ends(const char *s, const char *tail);
 /* A copy of s[0 .. n) with a NUL behind it, for cull__free. */
 cull_status cull__copy_text(cull_ctx *cx, const char *s, size_t n, char **out);
+cull_status cull__keep_text(cull_ctx *cx, const char **s); /* *s becomes a copy in the arena */
 size_t cull__utf8_one(const char *s, size_t n); /* bytes of its first character; 0 = it is none */
 /* Refuses text that begins with a mark of UTF-16. */
 cull_status cull__not_utf16(cull_ctx *cx, const char *path, const void *at, size_t n);

@@ -113,6 +113,15 @@ const char *cull__nearest(const char *s, const char *const *cand, int n)
     return best;
 }
 
+cull_status cull__keep_text(cull_ctx *cx, const char **s)
+{
+    char *own;
+    CULL_TRY(CULL_TMP(cx, own, (int64_t)strlen(*s) + 1));
+    strcpy(own, *s);
+    *s = own;
+    return CULL_OK;
+}
+
 size_t cull__utf8_one(const char *s, size_t n)
 {
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};

@@ -11,20 +11,11 @@ int cull__tensor_width(const cull_tensor *t)
     return w == 1 || w == 2 || w == 4 || w == 8 ? (int)w : 0;
 }
 
-static cull_status keep(cull_ctx *cx, const char **s)
-{
-    char *own;
-    CULL_TRY(CULL_TMP(cx, own, (int64_t)strlen(*s) + 1));
-    strcpy(own, *s);
-    *s = own;
-    return CULL_OK;
-}
-
 cull_status cull__specs_add(cull_ctx *cx, cull__specs *s, const cull_tensor *t)
 {
     CULL_TRY(CULL_GROW(cx, s->t, &s->t_room, s->n + 1));
     s->t[s->n] = *t;
-    CULL_TRY(keep(cx, &s->t[s->n].name));
+    CULL_TRY(cull__keep_text(cx, &s->t[s->n].name));
     s->n++;
     return CULL_OK;
 }
@@ -52,8 +43,8 @@ cull_status cull__specs_meta(cull_ctx *cx, cull__specs *s, const char *key, cons
     CULL_TRY(CULL_GROW(cx, s->meta, &s->meta_room, s->metas + 2));
     s->meta[s->metas] = key;
     s->meta[s->metas + 1] = value;
-    CULL_TRY(keep(cx, &s->meta[s->metas]));
-    CULL_TRY(keep(cx, &s->meta[s->metas + 1]));
+    CULL_TRY(cull__keep_text(cx, &s->meta[s->metas]));
+    CULL_TRY(cull__keep_text(cx, &s->meta[s->metas + 1]));
     s->metas += 2;
     return CULL_OK;
 }

@@ -127,23 +127,14 @@ cull_status cull__weights_items(cull_ctx *cx, cull__weights_job *j)
     return CULL_OK;
 }
 
-static cull_status keep_text(cull_ctx *cx, const char **s)
-{
-    char *own;
-    CULL_TRY(CULL_TMP(cx, own, (int64_t)strlen(*s) + 1));
-    strcpy(own, *s);
-    *s = own;
-    return CULL_OK;
-}
-
 cull_status cull_weights_add(cull_ctx *cx, cull_weights_work *w, const cull_weights_item *it)
 {
     cull__weights_job *j = (cull__weights_job *)w; /* its first member */
     CULL_TRY(CULL_GROW(cx, w->item, &j->cap, w->items + 1));
     cull_weights_item *own = &w->item[w->items];
     *own = *it;
-    CULL_TRY(keep_text(cx, &own->t.name));
-    CULL_TRY(keep_text(cx, &own->t.dtype));
+    CULL_TRY(cull__keep_text(cx, &own->t.name));
+    CULL_TRY(cull__keep_text(cx, &own->t.dtype));
     own->t.n = 1;
     for (int i = 0; i < own->t.ndim; i++) own->t.n *= own->t.shape[i];
     w->items++;
