@@ -305,6 +305,7 @@ cull_status cull__tick(cull_ctx *cx, double done, double total)
     r->ticked = now;
     r->ticked_phase = cx->phase;
     if (!r->o.tick(r->o.user, cx->phase, done, total)) return CULL_OK;
+    r->ticked = 0; /* where this failure is passed over, the next tick asks again */
     return cull__fail(cx, CULL_ECANCEL, "stopped while at %s, %.0f of %.0f", cx->phase, done,
                       total);
 }

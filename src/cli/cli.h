@@ -111,6 +111,8 @@ int variant_options(cli *c, const cull_method *m, const char *name, cull_opts *o
 /* ---- progress.c: stderr, signals ---- */
 void signals_start(void);
 bool stopped(void);
+/* What a command does at its end, once it has stopped: only another signal stops that. */
+void stop_heard(void);
 /* Once stopped: from the first call on another signal is counted too, and makes it true; one more kills. */
 bool hurried(void);
 int tick(void *user, const char *what, double done, double total);

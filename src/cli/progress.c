@@ -26,6 +26,7 @@ static struct {
     bool shown;
 } bar;
 static volatile sig_atomic_t interrupted;
+static sig_atomic_t heard; /* those of them that a command has acted on */
 
 double seconds_now(void)
 {
@@ -56,6 +57,8 @@ void signals_start(void)
 }
 
 bool stopped(void) { return interrupted != 0; }
+void stop_heard(void) { heard = interrupted; }
+static bool stop_asked(void) { return interrupted > heard; }
 
 bool hurried(void)
 {
@@ -135,17 +138,17 @@ int tick(void *user, const char *what, double done, double total)
         bar.loop = now;
     }
     bar.share = share;
-    if (c->quiet || !isatty(STDERR_FILENO) || (total <= 0 && !c->line)) return interrupted;
+    if (c->quiet || !isatty(STDERR_FILENO) || (total <= 0 && !c->line)) return stop_asked();
     if (c->line && now - bar.drawn >= DRAW_EVERY) {
         draw_own(c);
         bar.drawn = now;
     }
-    if (c->line) return interrupted;
+    if (c->line) return stop_asked();
     if (now - bar.drawn >= DRAW_EVERY && now - bar.began >= DRAW_EVERY) {
         draw(what, share * total, total, now - bar.loop);
         bar.drawn = now;
     }
-    return interrupted;
+    return stop_asked();
 }
 
 /* ---- lines ---- */

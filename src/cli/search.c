@@ -142,6 +142,7 @@ static int go(search *s, const cull_run_opts *o)
     c->line = NULL;
     progress_end();
     if (st != CULL_OK && !(st == CULL_ECANCEL && stopped())) TRY(check(c, st));
+    stop_heard();
     search_count(s);
     TRY(c->json ? say_best_json(c, s->study) : say_best(c, s->study));
     TRY(write_outputs(c, s->study));

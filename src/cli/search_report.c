@@ -119,13 +119,14 @@ void search_progress(void *user, char *text, size_t size)
              failed, best, rate, left);
 }
 
-/* One objective: its best value. Several: how many are on the front. */
+/* One objective: its best value. Several: how many are on the front. A signal that stops this is the loop's to hear: no failure
+ * is said here. */
 static void note_best(search *s)
 {
-    int64_t *idx, n;
+    int64_t n = 0, *idx = calloc((size_t)cull_study_trials(s->study) + 1, sizeof *idx);
     cull_trial t;
     char v[32];
-    if (search_best(s->c, s->study, &idx, &n) != DONE) return;
+    if (!idx || cull_study_best(s->study, idx, &n) != CULL_OK) n = 0;
     if (n && s->p.objectives > 1)
         snprintf(s->best, sizeof s->best, "%" PRId64 " of %d objectives", n, s->p.objectives);
     else if (n && cull_study_trial(s->study, idx[0], &t) == CULL_OK)

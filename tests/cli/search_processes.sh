@@ -15,7 +15,8 @@ awk -v lr="$1" -v w="$2" 'BEGIN { printf "step=1 error=9 ms=9\n{\"error\": %.9g,
 END
 printf '#!/bin/sh\ntrap "" TERM\necho $$ >>pids\nsleep 60\nsleep 60\n' >stubborn
 printf '#!/bin/sh\ntrap "echo ended >>ends; exit 1" TERM\nsleep 60 &\nwait\n' >obedient
-chmod +x train stubborn obedient
+printf '#!/bin/sh\necho error=$1 ms=$2\n' >quick
+chmod +x quick train stubborn obedient
 search() { "$CULL" search space.cull --minimize error,ms --budget 60 -q "$@" -- ./train {lr} {width} >out; }
 log() { "$CULL" search export "$1" -q; }
 
@@ -67,6 +68,21 @@ wait $run
 [ $(($(date +%s) - began)) -le 2 ] || wrong "the second Ctrl-C was not heard"
 sleep 0.1
 for p in $(cat pids); do kill -0 "$p" 2>/dev/null && grep -qv ') Z' "/proc/$p/stat" 2>/dev/null && wrong "$p lives"; done
+
+# one that comes while results do: it is heard at once, and what is known by then is said and written
+for names in error error,ms; do
+    rm -f quick.*
+    "$CULL" search space.cull --minimize $names --budget 100000 --workers 2 --store quick.db -o quick.csv --log quick.jsonl \
+        -- ./quick {lr} {width} >out 2>err &
+    run=$!
+    while [ "$("$CULL" search status quick.db 2>/dev/null | sed -n 's/^evaluations *\([0-9]*\) .*/\1/p')0" -lt 1000 ]; do sleep 0.1; done
+    began=$("$CULL" search status quick.db | sed -n 's/^evaluations *\([0-9]*\) .*/\1/p')
+    kill -TERM $run
+    wait $run && wrong "exit 0 after SIGTERM"
+    grep -q 'the same command goes on' err || wrong "$names: no word on going on: $(cat err)"
+    [ "$(wc -l <quick.jsonl)" -ge "$began" ] || wrong "$names: no log of what there is"
+    [ -s quick.csv ] && grep -q 'lr=' out || wrong "$names: no best points"
+done
 
 # a program that floods, times out, or is not there any more
 "$CULL" search space.cull --minimize error --budget 3 --workers 2 -q -- sh -c 'yes | head -c 50000000; echo; echo error=1' >out || wrong flood

@@ -201,6 +201,32 @@ static void loops(void **state)
     }
 }
 
+/* Ticks come seldom, but one that says stop is asked again by the next: a failure that was passed over is not lost. */
+static int always(void *user, const char *what, double done, double total)
+{
+    (void)what, (void)done, (void)total;
+    return ++*(int *)user > 1;
+}
+
+static void stops(void **state)
+{
+    (void)state;
+    int asked = 0;
+    cull_ctx_opts o = CULL_CTX_OPTS;
+    o.user = &asked, o.tick = always, o.tick_ms = 3600 * 1000;
+    cull_ctx *cx = cull_ctx_new(&o);
+    ok(cx, cull__tick(cx, 0, 9));
+    ok(cx, cull__tick(cx, 1, 9));
+    assert_int_equal(asked, 1); /* the hour is not over */
+    const char *phase = cull__phase(cx, "another loop");
+    for (int k = 2; k < 5; k++) {
+        refused(cx, cull__tick(cx, k, 9), CULL_ECANCEL, "stopped");
+        assert_int_equal(asked, k);
+    }
+    cull__phase(cx, phase);
+    cull_ctx_free(cx);
+}
+
 /* A loop computes with denormals whatever the host program set, and leaves the host's floating-point
  * mode, CPU mask and OpenMP setting as they were. */
 static cull_status denormal(cull_ctx *cx, void *arg, int64_t chunk, int64_t lo, int64_t hi)
@@ -323,9 +349,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers), cmocka_unit_test(numbers_as_library),
         cmocka_unit_test(halves),  cmocka_unit_test(philox),
-        cmocka_unit_test(loops),   cmocka_unit_test(host),
-        cmocka_unit_test(hashes),  cmocka_unit_test(memory),
-        cmocka_unit_test(names),   cmocka_unit_test(json),
+        cmocka_unit_test(loops),   cmocka_unit_test(stops),
+        cmocka_unit_test(host),    cmocka_unit_test(hashes),
+        cmocka_unit_test(memory),  cmocka_unit_test(names),
+        cmocka_unit_test(json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
