@@ -92,6 +92,31 @@ cull_status cull__sqlite_moved(cull_ctx *cx, const cull__sqlite *s)
     return same ? CULL_OK : gone(cx, s);
 }
 
+/* What keeps the file, and those beside it, from being opened and written, for which SQLite has one word; NULL = nothing
+ * that is seen here. */
+static const char *in_the_way(const cull__sqlite *s)
+{
+    char dir[4096] = ".";
+    const char *slash = strrchr(s->path, '/');
+    if (slash)
+        snprintf(dir, sizeof dir, "%.*s", slash > s->path ? (int)(slash - s->path) : 1, s->path);
+    if (access(dir, F_OK) != 0 && errno == ENOENT) return "its folder is not there";
+    bool there = access(s->path, F_OK) == 0;
+    if (there && access(s->path, W_OK) != 0)
+        return errno == EROFS ? "its file system can only be read"
+                              : "there is no permission to write it";
+    if (access(dir, W_OK) == 0) return NULL;
+    return errno == EROFS ? "its file system can only be read"
+                          : "there is no permission to write in its folder, as a study has to";
+}
+
+static cull_status unwritable(cull_ctx *cx, const cull__sqlite *s)
+{
+    const char *why = in_the_way(s);
+    return cull__fail(cx, CULL_EIO, "%s: %s", s->path,
+                      why ? why : "there is no permission to write it");
+}
+
 cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s)
 {
     int code = s->code = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
@@ -109,9 +134,10 @@ cull_status cull__sqlite_fail(cull_ctx *cx, cull__sqlite *s)
                           "%s: is damaged (%s); go on with a copy, or with what 'sqlite3 FILE "
                           ".recover' gives",
                           s->path, said);
-    case SQLITE_READONLY:
-        if (code == SQLITE_READONLY_DBMOVED) return gone(cx, s);
-        return cull__fail(cx, CULL_EIO, "%s: there is no permission to write it", s->path);
+    case SQLITE_READONLY: return code == SQLITE_READONLY_DBMOVED ? gone(cx, s) : unwritable(cx, s);
+    case SQLITE_CANTOPEN:
+        if (in_the_way(s)) return unwritable(cx, s);
+        break;
     default: break;
     }
     if ((code & 0xff) == SQLITE_FULL || os == ENOSPC || os == EDQUOT)
@@ -396,8 +422,7 @@ static cull_status open_writing(cull_ctx *cx, cull__sqlite *s, bool make,
     CULL_TRY(connect(cx, s, SQLITE_OPEN_READWRITE | (make ? SQLITE_OPEN_CREATE : 0), ""));
     CULL_TRY(identify(cx, s, was));
     if (!*was && !make) return cull__fail(cx, CULL_EINPUT, "%s: is empty, not a study", s->path);
-    if (sqlite3_db_readonly(s->db, "main") == 1)
-        return cull__fail(cx, CULL_EIO, "%s: there is no permission to write it", s->path);
+    if (sqlite3_db_readonly(s->db, "main") == 1) return unwritable(cx, s);
     CULL_TRY(journal(cx, s));
     /* a checkpoint costs two fsyncs: not each 1000 pages, which are some 180 trials */
     CULL_TRY(cull__sqlite_exec(cx, s, "PRAGMA wal_autocheckpoint = 8000"));
@@ -417,6 +442,8 @@ static cull_status check_path(cull_ctx *cx, const char *path, bool make)
         return CULL_OK;
     }
     if (errno != ENOENT) return cull__fail_errno(cx, path, "cannot open");
+    if (path[0] && path[strlen(path) - 1] == '/')
+        return cull__fail(cx, CULL_EINPUT, "%s: names a folder; a study is a file", path);
     if (!make) return cull__fail(cx, CULL_EINPUT, "%s: there is no such study", path);
     return CULL_OK;
 }

@@ -44,7 +44,9 @@ static void wrong_places(void **state)
     refuse(p->cx, "mysql://host/db", true, CULL_EINPUT, "no store of the kind 'mysql'");
     refuse(p->cx, "", false, CULL_EINPUT, "in memory");
     snprintf(other, sizeof other, "%s/none/x.cull", p->dir);
-    refuse(p->cx, other, true, CULL_EIO, other);
+    refuse(p->cx, other, true, CULL_EIO, "none/x.cull: its folder is not there");
+    snprintf(other, sizeof other, "%s/none/", p->dir);
+    refuse(p->cx, other, true, CULL_EINPUT, "names a folder");
     snprintf(other, sizeof other, "%s/x", p->path);
     put_file(p->path, "", 0);
     refuse(p->cx, other, true, CULL_EIO, "Not a directory");
@@ -189,7 +191,7 @@ static void no_new_files(cull_ctx *cx, place *p)
     bool was;
     must(cx,
          cull__store_open(cx, p->path, true, false, &mine, &was, &facts, &s) == CULL_EIO &&
-             strstr(cull_error(cx), p->path),
+             strstr(cull_error(cx), "in its folder"),
          3);
 }
 
@@ -343,6 +345,10 @@ static void full_disk_for_real(void **state)
     cull__store_sqlite.close(v);
     ask_sql(path, "PRAGMA quick_check", row, sizeof row);
     assert_string_equal(row, "ok");
+    assert_int_equal(mount("none", disk, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=600k"), 0);
+    refused(p->cx, cull__store_sqlite.open(p->cx, path, true, true, &mine, &was, &facts, &v),
+            CULL_EIO, "its file system can only be read");
+    ok(p->cx, try_read(p->cx, path, false));
     assert_int_equal(umount2(disk, MNT_DETACH), 0);
 }
 
