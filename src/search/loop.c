@@ -289,15 +289,17 @@ static cull_status loop(cull__run *r)
 
 /* ---- its beginning and its end ---- */
 
-/* Trials that are not told go back, so that whoever goes on has them at once. The first failure is the one that counts. */
+/* Trials that are not told go back, so that whoever goes on has them at once; a store that does not take one, as it is locked or
+ * away, is not waited for again. The first failure is the one that counts. */
 static cull_status leave(cull__run *r, cull_status s)
 {
     char why[1024];
     snprintf(why, sizeof why, "%s", s == CULL_OK ? "" : cull_error(r->cx));
     r->e->fns->end(r->e, r->o->hurry, r->o->user);
     for (int i = 0; i < r->places; i++)
-        if (r->entry[i].number >= 0 && !r->entry[i].stopped)
-            (void)!cull__study_give_back(r->s, r->entry[i].number, false);
+        if (r->entry[i].number >= 0 && !r->entry[i].stopped &&
+            cull__study_give_back(r->s, r->entry[i].number, false) == CULL_EIO)
+            break;
     return s == CULL_OK ? s : cull__fail(r->cx, s, "%s", why);
 }
 

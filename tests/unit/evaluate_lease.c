@@ -1,5 +1,7 @@
 /* Loops of the caller's own on a store that is shared: who is gone, who is silent, what goes back. */
 #include "cull/evaluate.h"
+#include "search/store_kind.h"
+#include "search/study.h"
 #include "test.h"
 
 #include <signal.h>
@@ -182,6 +184,48 @@ static void spends_all(void **state)
     cull_study_free(s);
 }
 
+/* The server goes away while four trials run: each time that it is asked for takes ten seconds, so that is not once a trial. */
+static int knocks;
+static cull_status no_answer(cull_ctx *cx, void *s)
+{
+    (void)s;
+    knocks++;
+    return cull__fail(cx, CULL_EIO, "nobody is there");
+}
+
+static void goes_away(void *user, cull_call *call, const cull_trial *t, cull_outcome *out,
+                      double *value, double *violation)
+{
+    static cull__store_kind away;
+    static _Atomic int begun, left;
+    (void)call, (void)out, (void)violation;
+    for (begun++; begun < 4 || (t->number && !left);) usleep(1000);
+    if (t->number == 0) {
+        away = cull__store_sqlite, away.begin = no_answer;
+        ((cull_study *)user)->store->kind = &away;
+        left = 1;
+    }
+    value[0] = 1;
+}
+
+static void store_goes_away(void **state)
+{
+    fixture *f = *state;
+    cull_evaluator *e;
+    cull_run_opts o = CULL_RUN_OPTS;
+    o.workers = 4;
+    f->p.trials = 9;
+    cull_study *s = open_study(f, f->store);
+    ok(f->cx, cull_evaluate_function(f->cx, &f->p, goes_away, s, &e));
+    refused(f->cx, cull_study_run(f->cx, s, e, &o), CULL_EIO, "nobody is there");
+    assert_int_equal(knocks, 3); /* telling, once more, and giving back */
+    cull_evaluator_free(e);
+    cull_study_free(s);
+    s = open_study(f, f->store); /* what ran runs again: this process is the one that had it */
+    assert_int_equal(cull_study_trials(s), 4);
+    cull_study_free(s);
+}
+
 /* Root may write anything, so a child looks that is nobody. What it finds is its exit status; cmocka's assertions do not work
  * in a child. */
 static void look_as_nobody(const char *store)
@@ -236,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(silent, setup, teardown),
         cmocka_unit_test_setup_teardown(given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(spends_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(store_goes_away, setup, teardown),
         cmocka_unit_test_setup_teardown(reopened_without_permission, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
