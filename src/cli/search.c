@@ -108,6 +108,15 @@ static bool silent(search *s)
     return true;
 }
 
+/* What lets a study go on that has come to its end; NULL = nothing does. */
+static const char *larger(const search *s)
+{
+    const cull_search_problem *p = &s->p;
+    if (p->trials > 0 && cull_study_paid(s->study) >= p->trials) return "--budget";
+    if (p->cost > 0) return p->seconds > 0 ? "--cost-budget or --time" : "--cost-budget";
+    return p->seconds > 0 ? "--time" : NULL;
+}
+
 static void say_end(search *s)
 {
     cli *c = s->c;
@@ -125,10 +134,15 @@ static void say_end(search *s)
                 "\"step\" and all objectives, flushed, is a report");
     if (s->store && cull_study_stopped(s->study))
         talk(c, "kept in %s: stop was asked for; with --resume the same command goes on", s->store);
+    else if (s->store && larger(s))
+        talk(c,
+             "kept in %s: with a larger %s the same command goes on; cull search export %s writes "
+             "every trial",
+             s->store, larger(s), s->store);
     else if (s->store)
         talk(c,
-             "kept in %s: with a larger --budget the same command goes on; cull search export "
-             "%s writes every trial",
+             "kept in %s: there are no more points to ask for; cull search export %s writes every "
+             "trial",
              s->store, s->store);
 }
 
