@@ -59,6 +59,7 @@ static int open_study(search *s)
                     : o.widen ? "widen"
                               : "sync");
     TRY(check(c, cull_study_open(c->cx, &s->p, s->method, s->opts, &o, &s->study)));
+    search_forget_password(s->store);
     return begin_with(s);
 }
 

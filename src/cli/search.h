@@ -31,6 +31,8 @@ typedef struct {
 int search_problem(search *s);   /* space, problem, method */
 int search_evaluator(search *s); /* the program or the table */
 void search_free(search *s);
+/* Of a store that is open, a word of the command line: sentences, pages and ps show it without the password of its URL. */
+void search_forget_password(const char *store);
 
 /* ---- search_report.c ---- */
 /* How many trials are in which state. */

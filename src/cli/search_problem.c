@@ -317,3 +317,23 @@ void search_free(search *s)
     free(s->names);
     free(s->id);
 }
+
+/* ---- the password of a store ---- */
+
+static void cut_out(char *from, char *to)
+{
+    size_t tail = strlen(to), n = (size_t)(to - from);
+    memmove(from, to, tail);
+    memset(from + tail, 0, n); /* ps shows these bytes */
+}
+
+void search_forget_password(const char *store)
+{
+    char *user = store ? strstr(store, "://") : NULL;
+    if (!user) return;
+    user += 3;
+    char *at = user + strcspn(user, "@/"), *colon = memchr(user, ':', (size_t)(at - user));
+    if (*at == '@' && colon) cut_out(colon, at);
+    char *key = strstr(user, "password=");
+    if (key) cut_out(key + 9, key + 9 + strcspn(key + 9, "&"));
+}

@@ -169,6 +169,7 @@ int run_verb(cli *c, int verb)
     if (c->outs && !verbs[verb].files)
         return fail(c, USAGE, "search %s writes no file: it has no option -o", name);
     TRY(check(c, cull_study_reopen(c->cx, c->input[1], &st)));
+    search_forget_password(c->input[1]);
     int rc = verbs[verb].run(c, st);
     cull_study_free(st);
     return rc;

@@ -8,7 +8,7 @@
 
 /* clang-format off */
 #define CULL__PQ_MAP(X)                                                                            \
-    X(PQconnectdbParams) X(PQfinish) X(PQstatus) X(PQerrorMessage)                      \
+    X(PQconninfoParse) X(PQconninfoFree) X(PQfreemem) X(PQconnectdbParams) X(PQfinish) X(PQstatus) X(PQerrorMessage) \
     X(PQsetNoticeReceiver) X(PQexec) X(PQexecParams) X(PQprepare) X(PQsendQueryParams)             \
     X(PQsendQueryPrepared) X(PQsetSingleRowMode) X(PQgetResult) X(PQenterPipelineMode)             \
     X(PQexitPipelineMode) X(PQpipelineSync) X(PQresultStatus) X(PQresultErrorField) X(PQresultErrorMessage) X(PQntuples)   \

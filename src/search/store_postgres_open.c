@@ -85,10 +85,8 @@ cull_status cull__postgres_fail(cull_ctx *cx, cull__postgres *s, PGresult *r)
     const char *m = words(s, r, &n), *at = s->shown;
     cull_status st;
     if (cull__postgres_over(s, r)) {
-        st = cull__fail(
-            cx, CULL_EIO,
-            "%s: there is no connection to the server; what was committed is kept (%.*s)", at, n,
-            m);
+        st = cull__fail(cx, CULL_EIO, "%s: there is no connection to the server%s (%.*s)", at,
+                        s->id > 0 ? "; what was committed is kept" : "", n, m);
         s->pq.PQfinish(s->conn);
         s->conn = NULL;
     } else if (cull__postgres_is(s, r, "55P03")) {
@@ -129,7 +127,7 @@ static cull_status load(cull_ctx *cx, cull__postgres *s)
     bool whole = s->pq.handle != NULL;
 #define X(f)                                                                                       \
     if (whole) {                                                                                   \
-        void *at = dlsym(s->pq.handle, #f);                                                       \
+        void *at = dlsym(s->pq.handle, #f);                                                        \
         memcpy(&s->pq.f, &at, sizeof at);                                                          \
         whole = at != NULL;                                                                        \
     }
@@ -229,12 +227,18 @@ static void add_encoded(cull_buf *b, const char *s)
     }
 }
 
+/* The end of user:secret as libpq sees it, the first @ before any slash; NULL = there is none. */
+static const char *at_of(const char *where)
+{
+    const char *user = strstr(where, "://") + 3, *at = user + strcspn(user, "@/");
+    return *at == '@' ? at : NULL;
+}
+
 /* "postgresql://user:secret@host/db" up to `end`, without the secret. */
 static void add_shown(cull_buf *b, const char *where, const char *end)
 {
-    const char *host = strstr(where, "://") + 3, *slash = memchr(host, '/', (size_t)(end - host));
-    const char *at = memrchr(host, '@', (size_t)((slash ? slash : end) - host));
-    const char *colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
+    const char *user = strstr(where, "://") + 3, *at = at_of(where);
+    const char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
     cull__buf_add(b, where, (size_t)((colon ? colon : end) - where));
     if (colon) cull__buf_add(b, at, (size_t)(end - at));
 }
@@ -243,7 +247,8 @@ static void add_shown(cull_buf *b, const char *where, const char *end)
 static cull_status take_apart(cull_ctx *cx, cull__postgres *s, const char *where)
 {
     cull_buf url = CULL_BUF(cx), shown = CULL_BUF(cx), name = CULL_BUF(cx);
-    const char *end = where + strcspn(where, "?");
+    const char *at = at_of(where), *end = at ? at : where; /* a secret may hold a ? */
+    end += strcspn(end, "?");
     cull__buf_add(&url, where, (size_t)(end - where));
     add_shown(&shown, where, end);
     char mark = '?';
@@ -266,6 +271,39 @@ static cull_status take_apart(cull_ctx *cx, cull__postgres *s, const char *where
     s->url = url.at, s->shown = shown.at, s->name = name.at; /* freed with s, whole or not */
     if (st == CULL_OK && !cull__utf8_ok(s->name, strlen(s->name), &(size_t){0}))
         st = cull__fail(cx, CULL_EINPUT, "%s: the name of the study is not UTF-8", s->shown);
+    return st;
+}
+
+/* A password with an @ or a / that are not written as %40 and %2F ends where libpq takes it to end, and it would tell the rest as
+ * the name of a host, a port or a database that there is not. */
+static bool misread(const PQconninfoOption *o)
+{
+    for (; o->keyword; o++) {
+        if (!o->val) continue;
+        if (!strcmp(o->keyword, "host") && strchr(o->val, '@')) return true;
+        if (!strcmp(o->keyword, "port") && strspn(o->val, "0123456789,") != strlen(o->val))
+            return true;
+    }
+    return false;
+}
+
+static cull_status check_url(cull_ctx *cx, const cull__postgres *s)
+{
+    char *why = NULL;
+    PQconninfoOption *o = s->pq.PQconninfoParse(s->url, &why);
+    bool secret = strchr(s->url, '@') || strstr(s->url, "password=");
+    cull_status st = CULL_OK;
+    if (!o && why && !secret)
+        st = cull__fail(cx, CULL_EINPUT, "%s: is no URL of a server (%.*s)", s->shown,
+                        (int)strcspn(why, "\n"), why);
+    else if (!o || misread(o))
+        st =
+            cull__fail(cx, CULL_EINPUT,
+                       "a URL of a store, postgresql://user@host/db?study=NAME, cannot be read; in "
+                       "names an @ is written %%40, a / %%2F, a %% %%25, and a password belongs "
+                       "into PGPASSWORD or ~/.pgpass");
+    s->pq.PQconninfoFree(o);
+    s->pq.PQfreemem(why);
     return st;
 }
 
@@ -388,6 +426,7 @@ static cull_status new_state(cull_ctx *cx, const char *where, bool reading, cull
     s->reading = reading;
     cull_status st = take_apart(cx, s, where);
     if (st == CULL_OK) st = load(cx, s);
+    if (st == CULL_OK) st = check_url(cx, s);
     if (st == CULL_OK)
         *out = s;
     else

@@ -256,7 +256,16 @@ static void wrong_places(void **state)
     assert_non_null(strstr(cull_error(p->cx), "\"nowhere\" does not exist"));
     assert_null(strstr(cull_error(p->cx), "secret"));
     refuse(p->cx, "postgresql:///x?host=/nonexistent", CULL_EIO, "No such file");
-    refuse(p->cx, "postgresql:///x?colour=red", CULL_EIO, "colour");
+    refuse(p->cx, "postgresql:///x?colour=red", CULL_EINPUT, "colour");
+    static const char *const misread[] = {"cull:secr%et@", "cull:a@secret@", "cull:se/cret@",
+                                          "cull:secret@["};
+    for (size_t i = 0; i < sizeof misread / sizeof *misread; i++) {
+        snprintf(url, sizeof url, "postgresql://%slocalhost:1/db", misread[i]);
+        refuse(p->cx, url, CULL_EINPUT, "cannot be read");
+        assert_null(strstr(cull_error(p->cx), "ecret"));
+    }
+    refuse(p->cx, "postgresql://cull:s?ecret@localhost:1/db", CULL_EIO,
+           "postgresql://cull@localhost:1/db?study=cull: there is no connection");
     assert_int_equal(psql("CREATE DATABASE empty"), 0);
     snprintf(url, sizeof url, "postgresql:///empty?host=%s&user=cull", pg.dir);
     refuse(p->cx, url, CULL_EINPUT, "no studies in that database");
@@ -274,6 +283,33 @@ static void wrong_places(void **state)
     assert_int_equal(psql("UPDATE cull_study SET version = 1, seed = '-' WHERE name = 'many'"), 0);
     refuse(p->cx, study("many"), CULL_EINPUT, "damaged");
     assert_int_equal(psql("DELETE FROM cull_study WHERE name = 'many'"), 0);
+}
+
+/* Neither what the command says nor its page has the password, nor the words that ps shows while programs run. */
+static void command_hides_passwords(void **state)
+{
+    (void)state;
+    char self[200], script[1200];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(n > 0);
+    self[n] = 0;
+    snprintf(strrchr(self, '/'), 10, "/../cull");
+    if (access(self, X_OK) != 0) {
+        print_message("the command is not built\n");
+        return;
+    }
+    snprintf(
+        script, sizeof script,
+        "set -e; cd %s; echo 'a = int(0, 9)' >space.cull; u='postgresql://cull:hunter2@/postgres?"
+        "host=%s&password=hunter2&study=hidden'\n"
+        "%s search space.cull --minimize e --budget 2 --store=\"$u\" -o page.html --"
+        " sh -c 'cat /proc/$PPID/cmdline >ps; echo e=1' >out 2>err\n"
+        "%s search status \"$u\" >>out; %s search report \"$u\" -o other.html 2>>err\n"
+        "grep -q 'kept in postgresql://cull@/' err; grep -q cull@ page.html other.html\n"
+        "[ -s ps ] && ! grep -al hunter out err ps page.html other.html",
+        pg.dir, pg.dir, self, self, self);
+    assert_int_equal(system(script), 0);
+    assert_int_equal(psql("DELETE FROM cull_study WHERE name = 'hidden'"), 0);
 }
 
 static void permissions(void **state)
@@ -486,6 +522,7 @@ int main(int argc, char **argv)
             T(lists_studies),
             T(foreign_words),
             T(wrong_places),
+            T(command_hides_passwords),
             T(permissions),
             T(senseless_events),
             T(memory_fails),
