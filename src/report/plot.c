@@ -41,17 +41,38 @@ double cull__axis_at(const cull__axis *x, double v)
     return x->from + t * (x->to - x->from);
 }
 
+double cull__tick_wide(size_t columns) { return 7.6 * (double)columns; }
+
+/* Very large and very small ones as powers of ten, with the digits that tell a tick from the next. */
+static const char *tick(const cull__axis *x, double v, char n[32])
+{
+    double unit = x->percent ? 100 : 1, step = unit * x->step, as = unit * v;
+    double most = unit * fmax(fabs(x->lo), fabs(x->hi));
+    int d = (int)ceil(-log10(step) - 1e-9);
+    if (fabs(as) < 1e-9 * step) as = 0;
+    if (d <= 6 && most < 1e6) return cull__fixed(as, d < 0 ? 0 : d, n);
+    if (as == 0) return strcpy(n, "0");
+    int digits = (int)floor(log10(fabs(as)) + 1e-9) + d;
+    return cull__scientific(as, digits < 0 ? 0 : digits < 9 ? digits : 9, n);
+}
+
 void cull__axis_text(cull_buf *b, const cull__axis *x, double v)
 {
     char n[32];
-    double step = x->percent ? 100 * x->step : x->step, as = x->percent ? 100 * v : v;
-    int d = (int)ceil(-log10(step) - 1e-9);
-    if (fabs(as) < 1e-9 * step) as = 0;
-    if (d > 6 || fabs(as) >= 1e6)
-        cull__human(as, n);
-    else
-        cull__fixed(as, d < 0 ? 0 : d, n);
-    cull__buf_printf(b, "%s%s", n, x->percent ? "%" : "");
+    cull__buf_printf(b, "%s%s", tick(x, v, n), x->percent ? "%" : "");
+}
+
+double cull__axis_room(const cull__axis *y)
+{
+    char text[32];
+    double t[16];
+    size_t most = 0;
+    int n = cull__axis_ticks(y, t);
+    for (int i = 0; i < n; i++) {
+        size_t k = strlen(tick(y, t[i], text)) + y->percent;
+        if (k > most) most = k;
+    }
+    return 8 + cull__tick_wide(most);
 }
 
 /* Up to 16 ticks, whatever rounding does. */
@@ -69,15 +90,16 @@ int cull__axis_ticks(const cull__axis *x, double v[16])
 
 void cull__axis_x(cull_buf *b, const cull__axis *x, double top, double bottom, const char *title)
 {
-    char p[32], q[32], r[32], s[32];
+    char p[32], q[32], r[32], s[32], text[32];
     double t[16];
     int n = cull__axis_ticks(x, t);
     for (int i = 0; i < n; i++) {
         double X = cull__axis_at(x, t[i]);
+        double half = cull__tick_wide(strlen(tick(x, t[i], text))) / 2;
         cull__buf_printf(b, "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%s\" y2=\"%s\"/>",
                          cull__px(X, p), p, cull__px(top, q), cull__px(bottom, r));
-        cull__buf_printf(b, "<text class=\"tick\" text-anchor=\"middle\" x=\"%s\" y=\"%s\">", p,
-                         cull__px(bottom + 16, s));
+        cull__buf_printf(b, "<text class=\"tick\" text-anchor=\"middle\" x=\"%s\" y=\"%s\">",
+                         cull__px(fmin(X, WIDE - half), p), cull__px(bottom + 16, s));
         cull__axis_text(b, x, t[i]);
         add(b, "</text>\n");
     }
@@ -369,13 +391,14 @@ static void draw_curve(cull_buf *b, const cull__curve *c, const cull__axis *x, c
 void cull__plot_curves(cull_buf *b, const char *title, const char *across, const cull__curve *c,
                        int curves, int n)
 {
-    const double high = 230, top = 26, bottom = 186, left = 62, right = WIDE - 16;
-    double lo = INFINITY, hi = -INFINITY, next = left;
+    const double high = 230, top = 26, bottom = 186, right = WIDE - 16;
+    double lo = INFINITY, hi = -INFINITY;
     for (int k = 0; k < curves; k++)
         for (int i = 0; i < n; i++) reach(c[k].v[i], &lo, &hi);
     if (!(lo <= hi)) return;
-    cull__axis x = cull__axis_of(1, n, 8, false, left, right),
-               y = cull__axis_of(lo, hi, 5, true, bottom, top);
+    cull__axis y = cull__axis_of(lo, hi, 5, true, bottom, top);
+    double left = fmax(62, cull__axis_room(&y)), next = left;
+    cull__axis x = cull__axis_of(1, n, 8, false, left, right);
     if (n == 1) x = cull__axis_of(0, 2, 2, false, left, right);
     if (x.step < 1) x.step = 1;
     cull__svg_open(b, high, title, "A line for each quantity, from the first epoch to the last.");

@@ -15,6 +15,8 @@ cull__axis cull__axis_of(double lo, double hi, int want, bool ends, double from,
 double cull__axis_at(const cull__axis *x, double v); /* what lies outside is at the end */
 int cull__axis_ticks(const cull__axis *x, double v[16]);
 void cull__axis_text(cull_buf *b, const cull__axis *x, double v); /* of a tick */
+double cull__tick_wide(size_t columns);      /* of a tick's text, in the widest of common fonts */
+double cull__axis_room(const cull__axis *y); /* that texts of ticks want beside a vertical one */
 void cull__axis_x(cull_buf *b, const cull__axis *x, double top, double bottom, const char *title);
 void cull__axis_y(cull_buf *b, const cull__axis *y, double left, double right, const char *title);
 

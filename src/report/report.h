@@ -8,10 +8,12 @@
 /* ---- numbers for people, whatever the locale ---- */
 const char *cull__fixed(double v, int decimals, char buf[32]); /* 0 to 9 decimals */
 const char *cull__human(double v, char buf[32]);               /* 3 or 4 digits; nan is "-" */
-const char *cull__amount(double v, char buf[32]);              /* the same, whole as 12,345 */
-const char *cull__count(int64_t v, char buf[32]);              /* 12,345 */
-const char *cull__percent(double share, char buf[32]);         /* "2.5 %" */
-const char *cull__duration(double seconds, char buf[32]);      /* "340 ms", "2 min 5 s" */
+const char *cull__scientific(double v, int decimals,
+                             char buf[32]);               /* 4.00e-11; v is finite, not 0 */
+const char *cull__amount(double v, char buf[32]);         /* the same, whole as 12,345 */
+const char *cull__count(int64_t v, char buf[32]);         /* 12,345 */
+const char *cull__percent(double share, char buf[32]);    /* "2.5 %" */
+const char *cull__duration(double seconds, char buf[32]); /* "340 ms", "2 min 5 s" */
 /* "[0.58, 0.64]" or "" when there is no interval. */
 const char *cull__range(double lo, double hi, char buf[80]);
 

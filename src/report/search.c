@@ -166,7 +166,7 @@ static cull_status best(cull_ctx *cx, cull_buf *b, const cull__search *v)
 static void plots(cull_buf *b, const cull__search *v)
 {
     int shown = v->m < CULL__SEARCH_CURVES ? v->m : CULL__SEARCH_CURVES;
-    if (!v->n) return;
+    if (v->tally[CULL_TRIAL_RUNNING] == v->n) return;
     add(b, "<h2>How it went</h2>\n");
     if (failures(v) == v->n) add(b, "<p>All trials came to nothing.</p>\n");
     for (int k = 0; k < shown; k++) cull__search_history(b, v, k);

@@ -66,13 +66,13 @@ static void scale(cull_buf *b, const cull__coord_mark *m, int n, double left, do
     for (int i = 0; i < n; i++) {
         double x = left + m[i].at * (right - left);
         int columns = cull__columns(m[i].text);
-        double half = 3.4 * (columns < 14 ? columns : 14);
+        double half = cull__tick_wide(columns < 14 ? (size_t)columns : 14) / 2;
         if (x - half < end + 6) continue;
         end = x + half;
         cull__buf_printf(b, "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%s\" ", cull__px(x, p),
                          p, cull__px(y - 4, q));
         cull__buf_printf(b, "y2=\"%s\"/><text class=\"tick on\" text-anchor=\"middle\" x=\"%s\" ",
-                         cull__px(y + 4, q), p);
+                         cull__px(y + 4, q), cull__px(fmin(x, WIDE - half), p));
         cull__buf_printf(b, "y=\"%s\">", cull__px(y + 17, r));
         cut_text(b, m[i].text, 14);
         add(b, "</text>");
@@ -248,14 +248,15 @@ void cull__search_slices(cull_buf *b, const cull__search *v, int objective)
     int64_t cut;
     if (v->used < 2 || !cull__search_axis(v, objective, 172, 30, &y, &cut)) return;
     if (n > CULL__SEARCH_SLICES) n = CULL__SEARCH_SLICES;
+    const double left = fmax(54, cull__axis_room(&y));
     add(b, "<h3>");
     cull__add_html(b, v->p->objective[objective].name);
     add(b, "</h3>\n");
     for (int i = 0; i < n; i += 2) {
         cull__svg_open(b, 200, "Slices", "A dot for each trial: a parameter against an objective.");
         for (int k = i; k < n && k < i + 2; k++) {
-            double left = 54 + 366 * (k - i);
-            slice(b, v, cull__coord_of(v, v->rank[k]), objective, left, left + 284, &y);
+            double from = 366 * (k - i);
+            slice(b, v, cull__coord_of(v, v->rank[k]), objective, from + left, from + 338, &y);
         }
         cull__svg_close(b);
     }

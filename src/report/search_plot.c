@@ -149,11 +149,12 @@ static void say_drawn(cull_buf *b, const cull__search *v, int64_t cut)
 
 void cull__search_history(cull_buf *b, const cull__search *v, int objective)
 {
-    const double high = 266, top = 44, bottom = 216, left = 62, right = WIDE - 16;
+    const double high = 266, top = 44, bottom = 216, right = WIDE - 16;
     const char *name = v->p->objective[objective].name;
     history h = {.v = v, .objective = objective};
     int64_t cut;
     if (!cull__search_axis(v, objective, bottom - 14, top, &h.y, &cut)) return;
+    const double left = fmax(62, cull__axis_room(&h.y));
     h.x = cull__axis_of(0, (double)(v->n - 1), 8, false, left, right);
     if (v->n == 1) h.x = cull__axis_of(-1, 1, 2, false, left, right);
     if (h.x.step < 1) h.x.step = 1;
@@ -199,12 +200,12 @@ static void front_line(cull_buf *b, const cull__search *v, const cull__axis *x, 
 
 void cull__search_front(cull_buf *b, const cull__search *v)
 {
-    const double high = 372, top = 44, bottom = 322, left = 72, right = WIDE - 16;
+    const double high = 372, top = 44, bottom = 322, right = WIDE - 16;
     cull__axis x, y;
     int64_t cut, more;
-    if (v->m != 2 || !cull__search_axis(v, 0, left, right, &x, &more) ||
-        !cull__search_axis(v, 1, bottom, top, &y, &cut))
-        return;
+    if (v->m != 2 || !cull__search_axis(v, 1, bottom, top, &y, &cut)) return;
+    const double left = fmax(72, cull__axis_room(&y));
+    if (!cull__search_axis(v, 0, left, right, &x, &more)) return;
     add(b, "<h2>Front</h2>\n");
     cull__svg_open(b, high, "Front",
                    "A dot for each trial; those that nothing dominates stand out.");

@@ -32,20 +32,24 @@ const char *cull__count(int64_t v, char buf[32])
     return buf;
 }
 
+const char *cull__scientific(double v, int decimals, char buf[32])
+{
+    int e = (int)floor(log10(fabs(v)));
+    char m[32];
+    double lead = v / pow(10, e), unit = pow(10, decimals);
+    /* a subnormal's power of ten is no double */
+    if (!isfinite(lead)) return strcpy(buf, v < 0 ? "-0.000" : "0.000");
+    if (round(fabs(lead) * unit) >= 10 * unit) lead /= 10, e++;
+    snprintf(buf, 32, "%.20se%d", cull__fixed(lead, decimals, m), e);
+    return buf;
+}
+
 const char *cull__human(double v, char buf[32])
 {
     double a = fabs(v);
     if (isnan(v)) return strcpy(buf, "-");
-    if (a >= 1e15 || (a > 0 && a < 5e-6)) {
-        if (isinf(v)) return cull__format_f64(v, buf);
-        int e = (int)floor(log10(a));
-        char m[32];
-        double lead = v / pow(10, e);
-        /* a subnormal's power of ten is no double */
-        if (!isfinite(lead)) return strcpy(buf, v < 0 ? "-0.000" : "0.000");
-        snprintf(buf, 32, "%.20se%d", cull__fixed(lead, 2, m), e);
-        return buf;
-    }
+    if (isinf(v)) return cull__format_f64(v, buf);
+    if (a >= 1e15 || (a > 0 && a < 5e-6)) return cull__scientific(v, 2, buf);
     if (a >= 1000 || (a >= 10 && v == floor(v))) return cull__count((int64_t)round(v), buf);
     if (a >= 100) return cull__fixed(v, 1, buf);
     if (a >= 10) return cull__fixed(v, 2, buf);

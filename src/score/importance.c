@@ -362,8 +362,8 @@ static cull_status importance(cull_ctx *cx, job *j, int64_t n, int objectives, c
     if (j->best < 2) j->best = 2;
     if (j->seen < 4 || j->best >= j->seen)
         return cull__fail(cx, CULL_EINPUT,
-                          "importance by the best %lld of %lld trials with values; at least 4, and "
-                          "some besides the best, are needed",
+                          "importance wants at least 4 trials with values, and some besides the "
+                          "best %lld; there are %lld",
                           (long long)j->best, (long long)j->seen);
     CULL_TRY(cull__for(cx, params, 1, parameters, j));
     for (int i = 0; i < params; i++)

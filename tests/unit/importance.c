@@ -294,11 +294,11 @@ static void threads_memory_refusals(void **state)
         h.fail_at = 0;
         cull_importance_opts o = CULL_IMPORTANCE_OPTS;
         refused(cx, cull_search_importance(cx, s, 3, x, 1, value, NULL, NULL, got[1]), CULL_EINPUT,
-                "the best 2 of 3 trials");
+                "besides the best 2; there are 3");
         o.top = 0.5;
         o.region = 0.5;
         refused(cx, cull_search_importance(cx, s, N, x, 1, value, NULL, &o, got[1]), CULL_EINPUT,
-                "the best 45 of 45");
+                "besides the best 45; there are 45");
         o.top = 1;
         refused(cx, cull_search_importance(cx, s, N, x, 1, value, NULL, &o, got[1]), CULL_EOPTION,
                 "top is 1");

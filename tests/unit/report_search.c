@@ -86,6 +86,19 @@ static char *read_page(size_t *n)
     return s;
 }
 
+/* Texts of ticks lie within the plot's 720 units, in the widest of common fonts. */
+static void ticks_fit(const char *s)
+{
+    for (; (s = strstr(s, "<text class=\"tick")); s++) {
+        const char *anchor = strstr(s, "text-anchor=\""), *body = strchr(s, '>') + 1;
+        double x = atof(strstr(s, " x=\"") + 4), wide = 7.5 * (double)strcspn(body, "<&");
+        if (!anchor || anchor > body) continue;
+        bool at_end = !strncmp(anchor + 13, "end", 3);
+        if (x - (at_end ? wide : wide / 2) < 0 || x + (at_end ? 0 : wide / 2) > 720)
+            fail_msg("beyond the plot's edge: %.120s", s);
+    }
+}
+
 /* What holds of every page: whole, nothing loaded, nothing run, no number that is none. */
 static void sound(const char *s)
 {
@@ -94,6 +107,7 @@ static void sound(const char *s)
     assert_null(strstr(s, "http"));
     assert_null(strstr(s, "src="));
     assert_null(strstr(s, "url("));
+    ticks_fit(s);
     for (const char *d = s; (d = strstr(d, "<svg")); d++) {
         const char *close = strstr(d, "</svg>");
         assert_non_null(close);
@@ -228,6 +242,33 @@ static void told(fixture *f, double value, double size, double depth)
     ok(f->cx, cull_study_tell(f->study, t.number, &o));
 }
 
+/* Very small and large values, and ones that differ in late digits: ticks are told apart, and none is cut off. */
+static void wide_values(void **state)
+{
+    (void)state;
+    static const struct {
+        double from, step;
+        const char *tick;
+    } of[] = {{0, 1e-12, ">2e-11<"},    {0, 1e300, ">4e301<"},
+              {1e9, 1e4, ">1.0002e9<"}, {123456.789, 1e-5, ">123456.7894<"},
+              {-3e7, 1e6, ">-2e7<"},    {0, 1, ">20<"}};
+    for (size_t k = 0; k < sizeof of / sizeof *of; k++) {
+        fixture f;
+        size_t n;
+        cull_ctx *cx = cull_ctx_new(NULL);
+        ok(cx, begin(&f, cx, text, 2));
+        for (int i = 0; i < 60; i++) told(&f, of[k].from + of[k].step * i, 0, 0);
+        ok(cx, write_page(&f));
+        char *s = read_page(&n);
+        sound(s);
+        if (!strstr(s, of[k].tick)) fail_msg("no tick %s", of[k].tick);
+        assert_null(strstr(s, "10.00e"));
+        free(s);
+        end(&f);
+        cull_ctx_free(cx);
+    }
+}
+
 /* Where no trial keeps all constraints the page says so, and by how much the nearest breaks which. */
 static void constraints(void **state)
 {
@@ -314,8 +355,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_objective),  cmocka_unit_test(decided),
         cmocka_unit_test(two_objectives), cmocka_unit_test(odd_studies),
-        cmocka_unit_test(constraints),    cmocka_unit_test(stays_small),
-        cmocka_unit_test(no_study),       cmocka_unit_test(allocations),
+        cmocka_unit_test(wide_values),    cmocka_unit_test(constraints),
+        cmocka_unit_test(stays_small),    cmocka_unit_test(no_study),
+        cmocka_unit_test(allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
