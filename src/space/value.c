@@ -355,7 +355,7 @@ double cull__space_from_unit(const cull_space_param *p, double u)
         }
         return p->lo + clamp(floor(u * (double)p->n), 0, (double)(p->n - 1)) * p->step;
     case CULL_SPACE_SUBSET: return u >= 0.5;
-    case CULL_SPACE_SIMPLEX: return u;
+    case CULL_SPACE_SIMPLEX: return p->n > 1 ? u : 1; /* the only share is all there is */
     default: return clamp(floor(u * (double)p->n), 0, (double)(p->n - 1));
     }
 }

@@ -641,7 +641,8 @@ static void test_scale(void **state)
         cx,
         "a = real(1e-5, 0.1, log) b = int(1, 1000, log) c = int(-5, 70, step=3)\n"
         "d = ordinal(x, y, z) e = real(-1, 3) f = real(2, 2)\n"
-        "g = real(1e-300, 1e300, log) h = real(4.9e-324, 1.7e308, log)"); /* their ratios are infinite */
+        "g = real(1e-300, 1e300, log) h = real(4.9e-324, 1.7e308, log) " /* their ratios are infinite */
+        "i = simplex(1)");
     for (int i = 0; i < cull_space_params(s); i++) {
         const cull_space_param *p = cull_space_at(s, i);
         double last = -INFINITY;
@@ -656,6 +657,7 @@ static void test_scale(void **state)
             assert_true(cull__space_from_unit(p, -3) == p->lo);
         }
     }
+    assert_true(cull__space_from_unit(cull_space_at(s, 8), 0.5) == 1); /* its only share is all */
     assert_true(fabs(cull__space_from_unit(cull_space_at(s, 0), 0.5) - 1e-3) < 1e-15);
     assert_true(fabs(cull__space_to_unit(cull_space_at(s, 6), 1e150) - 0.75) < 1e-15);
     assert_true(fabs(cull__space_to_unit(cull_space_at(s, 6), 1e-299) - 1.0 / 600) < 1e-15);
