@@ -128,8 +128,8 @@ static void say_end(search *s)
     if (cull_study_running(c->cx, s->study, NULL, 0, &others) == CULL_OK && others)
         snprintf(elsewhere, sizeof elsewhere, ", %" PRId64 " still run%s elsewhere", others,
                  others == 1 ? "s" : "");
-    talk(c, "%" PRId64 " trials, %" PRId64 " of them failed%s; %" PRId64 " here in %.1f s",
-         s->ended, s->failed, elsewhere, s->here, passed);
+    talk(c, "%" PRId64 " trial%s, %" PRId64 " of them failed%s; %" PRId64 " here in %.1f s",
+         s->ended, s->ended == 1 ? "" : "s", s->failed, elsewhere, s->here, passed);
     if (silent(s))
         talk(c, "no trial reported on its way, so --stop had nothing to go by: a line with "
                 "\"step\" and all objectives, flushed, is a report");

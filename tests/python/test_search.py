@@ -677,6 +677,49 @@ def test_ctrl_c_leaves_a_study(jobs):
         assert [t.params for t in whole.trials] == [t.params for t in study.trials]
 
 
+class Interrupted:
+    """The library, and a Ctrl-C as the call named ends."""
+
+    def __init__(self, lib, name):
+        self._of, self._name = lib, name
+
+    def __getattr__(self, name):
+        function = getattr(self._of, name)
+        if name != self._name:
+            return function
+
+        def call(*args):
+            status = function(*args)
+            signal.raise_signal(signal.SIGINT)
+            return status
+
+        return call
+
+
+@pytest.mark.parametrize("name", ["tell", "report"])
+def test_ctrl_c_as_a_call_ends(monkeypatch, name):
+    """What was told is, and the trial is nobody's to give back: the exception is that of Ctrl-C."""
+    stop = {"stop": "median", "rungs": (1, 9)} if name == "report" else {}
+    study = cull.search.create(PLAIN, minimize="e", budget=50, seed=3, **stop)
+    for k in range(10):  # so that the rule has something to go by
+        trial = study.ask()
+        trial.report(1, -k)
+        study.tell(trial, -k)
+
+    def poor(trial):
+        go = trial.report(1, 99) if stop else True
+        return 99.0 if go else None
+
+    with monkeypatch.context() as m:
+        m.setattr(cull._study, "lib", Interrupted(cull._study.lib, f"cull_study_{name}"))
+        with pytest.raises(KeyboardInterrupt):
+            study.optimize(poor)
+    assert study.trials[10].state == ("stopped" if stop else "done")
+    study.optimize(poor, n_trials=2)
+    assert [t.number for t in study.trials] == list(range(13))
+    assert {t.state for t in study.trials[11:]} == {"stopped" if stop else "done"}
+
+
 def test_a_second_ctrl_c_does_not_wait():
     """Evaluations that it leaves behind outlive neither the study nor the interpreter."""
     code = (

@@ -183,6 +183,12 @@ class Study:
         with self._locked() as at:
             self._cx.check(function(at, *args))
 
+    def _settle(self, function: Any, number: int, *args: Any) -> None:
+        """A call after which the trial is no more this process's, also where a signal's handler raises as it ends."""
+        with self._locked() as at:
+            self._cx.check(function(at, number, *args))
+            self._mine.discard(number)
+
     def _copied(self, t: _lib.TrialStruct) -> Point:
         """Its point: the study's own until the next call."""
         width = self.space._width
@@ -209,9 +215,7 @@ class Study:
 
     def give_back(self, trial: Union[Trial, int]) -> None:
         """A trial whose evaluation was broken off is the next to be asked; it has not failed."""
-        number = self._number_of(trial)
-        self._call(lib.cull_study_give_back, number)
-        self._mine.discard(number)
+        self._settle(lib.cull_study_give_back, self._number_of(trial))
 
     def _number_of(self, trial: Union[Trial, int]) -> int:
         if not isinstance(trial, Trial):
@@ -315,18 +319,19 @@ class Study:
         noise: the standard deviation of the values, where it is known. note: why it failed."""
         number = self._number_of(trial)
         o = self._outcome(value, state, constraints, cost, noise, note)
-        self._call(lib.cull_study_tell, number, byref(o))
-        self._mine.discard(number)
+        self._settle(lib.cull_study_tell, number, byref(o))
 
     def _report(self, trial: Trial, step: int, value: Any) -> bool:
         values, _ = self._values(value)
         go = c_bool(True)
-        at = (c_double * len(values))(*values)
+        given = (c_double * len(values))(*values)
         self._heard = True
-        self._call(lib.cull_study_report, trial.number, _whole("step", step), at, byref(go))
-        if not go.value:
-            trial.stopped = True
-            self._mine.discard(trial.number)
+        words = trial.number, _whole("step", step), given, byref(go)
+        with self._locked() as at:
+            self._cx.check(lib.cull_study_report(at, *words))
+            if not go.value:
+                trial.stopped = True
+                self._mine.discard(trial.number)
         return bool(go.value)
 
     def enqueue(self, params: Mapping[str, Any]) -> None:
