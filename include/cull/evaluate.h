@@ -119,6 +119,9 @@ CULL_API cull_status cull_study_give_back(cull_study *s, int64_t number) CULL_CH
  * written (no permission, a full disk) it is read all the same, and only calls that would write fail. */
 CULL_API cull_status cull_study_reopen(cull_ctx *cx, const char *store,
                                        cull_study **out) CULL_CHECKED;
+/* What others that share the store have written since the last call. To ask and to tell hear of it anyway; who only looks on does
+ * by this. EIO: the store cannot be read. Costs a look into the store, and what is new. */
+CULL_API cull_status cull_study_refresh(cull_study *s) CULL_CHECKED;
 /* Of what the study is, as it was opened: method, its options, seed. Any of the two may be NULL. */
 CULL_API const cull_method *cull_study_method(const cull_study *s, const cull_opts **opts,
                                               uint64_t *seed);

@@ -186,6 +186,8 @@ const char *cull_search_default(cull_ctx *cx, const char *store, int64_t trials)
     return m->slug;
 }
 
+cull_status cull_study_refresh(cull_study *s) { return cull__study_read(s); }
+
 const cull_method *cull_study_method(const cull_study *s, const cull_opts **opts, uint64_t *seed)
 {
     if (opts) *opts = s->opts;

@@ -1038,6 +1038,7 @@ _PROTOTYPES: Tuple[Tuple[Any, ...], ...] = (
     ("study_claim", c_int, c_void_p, c_void_p),
     ("study_beat", c_int, c_void_p, c_void_p, c_void_p, c_int64, c_double),
     ("study_give_back", c_int, c_void_p, c_int64),
+    ("study_refresh", c_int, c_void_p),
     ("study_running", c_int, c_void_p, c_void_p, POINTER(Running), c_int64, POINTER(c_int64)),
     ("study_importance", c_int, c_void_p, c_void_p, POINTER(ImportanceOpts), POINTER(Importance)),
     (

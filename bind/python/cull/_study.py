@@ -179,6 +179,14 @@ class Study:
         with self._cx.lock, _lib.Call(self._cx, None):
             yield self._handle()
 
+    @contextmanager
+    def _fresh(self) -> Iterator[int]:
+        """The same to look at the trials: with what others that share the store have told since."""
+        with self._locked() as at:
+            if self.shared:
+                self._cx.check(lib.cull_study_refresh(at))
+            yield at
+
     def _call(self, function: Any, *args: Any) -> None:
         with self._locked() as at:
             self._cx.check(function(at, *args))
@@ -398,7 +406,7 @@ class Study:
     @property
     def done(self) -> bool:
         """Nothing more is to be evaluated: the budget is spent, or all points were asked."""
-        with self._locked() as at:
+        with self._fresh() as at:
             return bool(lib.cull_study_done(at))
 
     def stop(self) -> None:
@@ -407,13 +415,13 @@ class Study:
 
     def __len__(self) -> int:
         """Trials asked so far, added ones too."""
-        with self._locked() as at:
+        with self._fresh() as at:
             return int(lib.cull_study_trials(at))
 
     @property
     def paid(self) -> int:
         """Evaluations that count against the budget."""
-        with self._locked() as at:
+        with self._fresh() as at:
             return int(lib.cull_study_paid(at))
 
     def _result(self, number: int) -> Result:
@@ -459,13 +467,13 @@ class Study:
     @property
     def trials(self) -> List[Result]:
         """All of them, by number."""
-        with self._locked() as at:
+        with self._fresh() as at:
             return [self._result(i) for i in range(lib.cull_study_trials(at))]
 
     @property
     def front(self) -> List[Result]:
         """Trials that no other dominates, constraints first; of one objective the best alone."""
-        with self._locked() as at:
+        with self._fresh() as at:
             idx = np.empty(lib.cull_study_trials(at) + 1, np.int64)
             n = c_int64()
             self._cx.check(lib.cull_study_best(at, idx.ctypes.data, byref(n)))
@@ -505,7 +513,7 @@ class Study:
         which = -1 if objective is None else _chosen("objective", objective, self._names)
         forest = _chosen("by", by, ("ped-anova", "fanova"))
         names = self.space.names
-        with self._locked() as at:
+        with self._fresh() as at:
             if not forest:
                 how = _lib.ImportanceOpts(objective=which)
                 how.size = sizeof(how)
@@ -557,7 +565,7 @@ class Study:
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """All trials as .csv, .tsv, .jsonl or .json (.gz, .zst too)."""
         to = _path(path)
-        with self._locked() as at:
+        with self._fresh() as at:
             n = lib.cull_study_trials(at)
             self._cx.check(lib.cull_study_write(self._cx.at, at, None, n, to))
 
@@ -565,7 +573,7 @@ class Study:
 
     def running(self) -> List[Dict[str, Any]]:
         """Trials that were asked and not told, by any process: number, seconds, silent, worker."""
-        with self._locked() as at:
+        with self._fresh() as at:
             n, cap = c_int64(), int(lib.cull_study_trials(at)) + 1
             row = (_lib.Running * cap)()
             self._cx.check(lib.cull_study_running(self._cx.at, at, row, cap, byref(n)))
@@ -630,7 +638,9 @@ class Study:
         if self._at is None:
             return "<Study, closed>"
         ways = ", ".join(f"{way} {name}" for name, way in self.directions.items())
-        return f"<Study of {len(self)} trials: {ways}>"
+        with self._locked() as at:
+            n = int(lib.cull_study_trials(at))
+        return f"<Study of {n} trials: {ways}>"
 
 
 def _whole(name: str, value: Any) -> int:
