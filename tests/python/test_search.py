@@ -1266,6 +1266,26 @@ def test_optuna_another_study(optuna):
     assert used._inner is not inner and len(used._inner.study) == 30
 
 
+def test_optuna_in_a_forked_process(optuna):
+    """A child of fork goes on with the study that it inherited, by a state of its own."""
+    study = optuna.create_study(sampler=cull.search.OptunaSampler("tpe", seed=1))
+
+    def fn(trial):
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(fn, n_trials=12)
+    child = os.fork()
+    if child == 0:
+        try:
+            study.optimize(fn, n_trials=5)
+            os._exit(len(study.trials))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 17
+    study.optimize(fn, n_trials=3)
+    assert len(study.trials) == 15
+
+
 def test_optuna_what_no_space_holds(optuna):
     study = optuna.create_study(sampler=cull.search.OptunaSampler("tpe", seed=1))
     study.optimize(lambda t: t.suggest_int("n", 0, 10**18) + t.suggest_float("x", 0, 1, step=1e-18), n_trials=5)
@@ -1278,6 +1298,8 @@ def test_optuna_what_no_space_holds(optuna):
         (dict(method="tpee"), cull.OptionError, "did you mean 'tpe'"),
         (dict(method="tpe", gama=0.2), TypeError, r"OptunaSampler\(\) has no argument 'gama'; did you mean 'gamma'"),
         (dict(seed=None), cull.OptionError, "seed None is no whole number"),
+        (dict(method="tpe", gamma=7), cull.OptionError, "gamma"),
+        (dict(method="uct", widen="x"), TypeError, "no argument 'widen'"),
     ],
 )
 def test_optuna_wrong(optuna, given, kind, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
@@ -26,7 +27,7 @@ except ImportError as e:
 
 from . import _catalogue
 from ._create import _method, create
-from ._lib import Error
+from ._lib import Error, InputError
 from ._space import Parameter, Space, integer, one, real
 from ._study import NoTrial, Study
 
@@ -318,11 +319,16 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
         self._limits = constraints_func
         self._how = {"method": method, "seed": _catalogue._whole("seed", seed, (1 << 64) - 1), **options}
         _catalogue.refuse("OptunaSampler", options, list(_method(method, 0).options))
+        try:  # what is wrong with a value is said now, not at the second trial
+            create("x = real(0, 1)", **self._how).close()
+        except InputError:
+            pass  # a method of other spaces
         self._random = RandomSampler(seed=seed % (1 << 32))
-        self._lock = threading.RLock()
         self._forget()
 
     def _forget(self) -> None:
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
         self._name: Optional[str] = None  # of the study that is sampled
         self._inner: Optional[_Inner] = None
         self._tree = _Tree()
@@ -332,7 +338,6 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lock = threading.RLock()
         self._forget()
 
     def reseed_rng(self) -> None:
@@ -342,10 +347,11 @@ class OptunaSampler(BaseSampler):  # type: ignore[misc, unused-ignore]  # Any wh
     def infer_relative_search_space(
         self, study: "optuna.Study", trial: FrozenTrial
     ) -> Dict[str, BaseDistribution]:
+        if self._pid != os.getpid():  # a child that was forked: what it has here is its parent's
+            self._forget()
         with self._lock:
             if study.study_name != self._name:
-                self._forget()
-                self._name = study.study_name
+                self._name, self._inner, self._tree = study.study_name, None, _Tree()
             for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
                 self._tree.learn(t)
             return dict(sorted(self._tree.found()[0].items()))
