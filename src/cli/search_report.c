@@ -161,19 +161,61 @@ static int point_text(cli *c, const cull_search_problem *p, const double *x, cha
     return check(c, cull_space_format(c->cx, p->space, x, out));
 }
 
-static int say_row(cli *c, cull_study *st, int64_t number)
+/* The table's numbers: objectives, then constraints. */
+static const char *number_at(const cull_search_problem *p, const cull_trial *t, int i, char v[32])
+{
+    int k = i - p->objectives;
+    return cull_format_number(k < 0 ? t->mean[i] : t->violation[k], v);
+}
+
+static const char *name_at(const cull_search_problem *p, int i)
+{
+    return i < p->objectives ? p->objective[i].name : p->constraint[i - p->objectives];
+}
+
+static int letters(const char *s)
+{
+    int n = 0;
+    for (; *s; s++) n += (*s & 0xc0) != 0x80; /* of UTF-8 each first byte */
+    return n;
+}
+
+static void say_cell(const char *text, int wide)
+{
+    printf("  %*s%s", wide - letters(text), "", text);
+}
+
+static int say_row(cli *c, cull_study *st, int64_t number, const int *wide)
 {
     const cull_search_problem *p = cull_study_problem(st);
     cull_trial t;
     char *text, v[32];
     TRY(check(c, cull_study_trial(st, number, &t)));
     printf("%6" PRId64, number);
-    for (int i = 0; i < p->objectives; i++) printf("  %*s", WIDE, cull_format_number(t.mean[i], v));
-    for (int i = 0; i < p->constraints; i++)
-        printf("  %*s", WIDE, cull_format_number(t.violation[i], v));
+    for (int i = 0; i < p->objectives + p->constraints; i++)
+        say_cell(number_at(p, &t, i, v), wide[i]);
     TRY(point_text(c, p, t.x, &text));
     printf("  %s\n", text);
     cull_text_free(text);
+    return DONE;
+}
+
+static int widths(cli *c, cull_study *st, const int64_t *idx, int64_t n, int *wide)
+{
+    const cull_search_problem *p = cull_study_problem(st);
+    int columns = p->objectives + p->constraints;
+    cull_trial t;
+    char v[32];
+    for (int i = 0; i < columns; i++) wide[i] = letters(name_at(p, i));
+    for (int64_t k = 0; k < n; k++) {
+        TRY(check(c, cull_study_trial(st, idx[k], &t)));
+        for (int i = 0; i < columns; i++) {
+            int w = letters(number_at(p, &t, i, v));
+            if (w > wide[i]) wide[i] = w;
+        }
+    }
+    for (int i = 0; i < columns; i++)
+        if (wide[i] < WIDE) wide[i] = WIDE;
     return DONE;
 }
 
@@ -189,15 +231,17 @@ static bool keeps_all(cull_study *st, int64_t number)
 static int say_rows(cli *c, cull_study *st, int64_t *idx, int64_t n)
 {
     const cull_search_problem *p = cull_study_problem(st);
+    int wide[2 * CULL_OBJECTIVES];
+    int64_t rows = n < ROWS ? n : ROWS;
     if (!n) {
         puts("no trial has a result yet");
         return DONE;
     }
+    TRY(widths(c, st, idx, rows, wide));
     printf("%6s", "trial");
-    for (int i = 0; i < p->objectives; i++) printf("  %*.*s", WIDE, WIDE, p->objective[i].name);
-    for (int i = 0; i < p->constraints; i++) printf("  %*.*s", WIDE, WIDE, p->constraint[i]);
+    for (int i = 0; i < p->objectives + p->constraints; i++) say_cell(name_at(p, i), wide[i]);
     puts("  point");
-    for (int64_t i = 0; i < n && i < ROWS; i++) TRY(say_row(c, st, idx[i]));
+    for (int64_t i = 0; i < rows; i++) TRY(say_row(c, st, idx[i], wide));
     if (n > ROWS) printf("... and %" PRId64 " more; -o FILE has all\n", n - ROWS);
     if (!keeps_all(st, idx[0]))
         puts("no trial keeps all constraints; shown is what breaks them least");

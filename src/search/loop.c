@@ -213,7 +213,13 @@ static cull_status later(cull__run *r, cull__entry *t, const char *note)
         cull__eval_event ev = {.kind = CULL__EVAL_DONE, .outcome = o};
         return r->in_order ? cull__order_keep(r, t, &ev) : cull__run_tell(r, t, &o);
     }
-    t->when = cull__now() + fmin(LONGEST, ldexp(PAUSE, t->again - 1));
+    double pause = fmin(LONGEST, ldexp(PAUSE, t->again - 1));
+    t->when = cull__now() + pause;
+    if (!r->said_later)
+        cull__log(r->cx, CULL_LOG_INFO,
+                  "trial %" PRId64 " asks to be run again later, in %g s (%s)", t->number, pause,
+                  note && *note ? note : "it does not say why");
+    r->said_later = true; /* once: a search may do nothing but wait */
     return CULL_OK;
 }
 

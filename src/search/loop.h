@@ -49,7 +49,8 @@ typedef struct {
     /* failures */
     bool good; /* the study has a success */
     int64_t failed;
-    char why[400]; /* the last of them */
+    char why[400];   /* the last of them */
+    bool said_later; /* that a trial asked to be run again later */
     /* leases */
     char name[96];                      /* "host:pid" */
     double heartbeat, beat_at, patient; /* patient: until then nobody is taken for lost */

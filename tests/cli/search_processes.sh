@@ -89,4 +89,8 @@ done
 "$CULL" search space.cull --minimize error --budget 2 --workers 2 --timeout 0.3 --grace 0.2 --store late.db -q -- ./stubborn >out 2>err && wrong "only timeouts, and exit 0"
 grep -q 'longer than 0.3 s' err || wrong "no word on time: $(cat err)"
 [ "$("$CULL" search export late.db -q | grep -c ',timeout,')" = 2 ] || wrong "no timeouts in the log"
+
+# one that asks to be run again later says so, or a search that waits looks as if it hung
+"$CULL" search space.cull --minimize error --budget 2 -- sh -c 'mkdir later && echo busy >&2 && exit 75; echo error=1' >out 2>err || wrong later
+grep -q '^trial 0 asks to be run again later, in 1 s (exit status 75: busy)$' err || wrong "no word on later: $(cat err)"
 exit $failed

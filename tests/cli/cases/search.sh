@@ -12,6 +12,8 @@ cull search space.cull --minimize error --budget 2 --stay --method grid -- sh -c
 cull search space.cull --minimize error --budget 3 --dir runs -q --method grid -- sh -c 'cat $0/point.json; echo 1' {dir}
 cat runs/000001/out
 cull search space.cull --minimize error --constraint over --budget 3 -q --method grid -- sh -c 'echo error=$1 over=$1' x {width}
+# columns are as wide as what is in them
+cull search space.cull --minimize error,größe_der_netze --budget 2 -q --method random-search -- sh -c 'echo error=0.12345678901234567 größe_der_netze=$1' x {width}
 # a rule to stop by, and nobody reports
 cull search space.cull --minimize error --budget 2 --method grid --stop median --rungs 1..9 -- echo error={width}
 # refusals
