@@ -30,13 +30,27 @@ static int64_t start_of(int64_t pid)
     return at && cull__parse_i64(at, strlen(at), &start) ? start : 0;
 }
 
+/* "@4026532208" in a container, whose processes have numbers of their own, whatever name its machine has; "" outside. */
+static const char *numbers_of(char is[32])
+{
+    static const char outside[] = "pid:[4026531836]"; /* PROC_PID_INIT_INO of linux/proc_ns.h */
+    char ns[32] = "";
+    bool known = readlink("/proc/self/ns/pid", ns, sizeof ns - 1) > 0 && strcmp(ns, outside) != 0;
+    if (known && sscanf(ns, "pid:[%20[0-9]", is + 1) == 1)
+        is[0] = '@';
+    else
+        is[0] = 0;
+    return is;
+}
+
 void cull__lease_name(cull__run *r)
 {
-    char host[65] = "";
+    char host[65] = "", ns[32];
     if (gethostname(host, sizeof host - 1)) snprintf(host, sizeof host, "localhost");
     for (char *c = host; *c; c++)
         if (*c == ':') *c = '.';
-    snprintf(r->name, sizeof r->name, "%s:%ld:%" PRId64, host, (long)getpid(), start_of(getpid()));
+    snprintf(r->name, sizeof r->name, "%.62s%.12s:%ld:%" PRId64, host, numbers_of(ns),
+             (long)getpid(), start_of(getpid()));
     cull__study_worker(r->s, r->name);
 }
 

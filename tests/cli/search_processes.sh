@@ -38,6 +38,16 @@ grep -q ', 1 still runs elsewhere; 1 here' second || wrong "no word on what stil
 wait $! || wrong "the other at the end"
 grep -q '2 trials, 0 of them failed; 1 here' first || wrong "and when nothing does: $(cat first)"
 
+# a container's processes have numbers of their own: that theirs are none of here does not mean that they are gone
+if unshare -p -f --mount-proc true 2>/dev/null; then
+    boxed='echo $0 >>boxed; sleep 0.7; echo error=1'
+    unshare -p -f --mount-proc "$CULL" search space.cull --minimize error --budget 4 --workers 2 --store box.db -q -- sh -c "$boxed" {trial} {lr} >out &
+    sleep 0.4
+    "$CULL" search space.cull --minimize error --budget 4 --workers 2 --store box.db -q -- sh -c "$boxed" {trial} {lr} >out || wrong "beside a container"
+    wait $! || wrong "in a container"
+    [ "$(sort boxed | tr '\n' ' ')" = "0 1 2 3 " ] || wrong "evaluated beside a container: $(sort boxed | tr '\n' ' ')"
+fi
+
 # stop, from another process
 "$CULL" search space.cull --minimize error,ms --budget 6000 --workers 2 --store stop.db -q -- ./train {lr} {width} >out &
 run=$!
