@@ -129,7 +129,7 @@ typedef struct {
     int64_t number;
     double seconds;  /* until the study's last event; it may run longer */
     bool silent;     /* for more than a minute nothing was heard of its worker */
-    char worker[96]; /* "host:pid:start", in a container "host@number:pid:start"; "" = not known */
+    char worker[96]; /* "host@numbers:pid:start"; "" = not known */
 } cull_running;
 /* Trials that run: *n of them, at most cap to out. */
 CULL_API cull_status cull_study_running(cull_ctx *cx, cull_study *s, cull_running *out, int64_t cap,

@@ -22,7 +22,7 @@
 enum { NAMES = 100000, PATH = 4096, DEPTH = 1 };
 
 /* Another one whenever a machine is started; 0 = not known. */
-static uint32_t boot(void)
+uint32_t cull__boot(void)
 {
     char id[36];
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -73,7 +73,7 @@ static bool taken(int fd, const char *path)
 
 int cull__temporary(const char *target, mode_t mode, char *path)
 {
-    uint32_t since = boot();
+    uint32_t since = cull__boot();
     cull__temporary_sweep(target);
     for (int i = 0; i < 10000; i++) { /* names of other machines may be the same */
         snprintf(path, strlen(target) + CULL__TEMPORARY, "%.*s.cull-%ld-%08" PRIx32 "-%d.tmp",
@@ -144,7 +144,7 @@ static void sweep_one(int in, const char *name)
 
 void cull__temporary_sweep(const char *target)
 {
-    uint32_t since = boot();
+    uint32_t since = cull__boot();
     int fd = since ? open_parent(target) : -1;
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d && fd >= 0) close(fd);

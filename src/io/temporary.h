@@ -2,6 +2,7 @@
 #ifndef CULL__IO_TEMPORARY_H
 #define CULL__IO_TEMPORARY_H
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* A file, or a folder with mode S_IFDIR, that no one else has, in the folder of `target`; its name, .cull-PID-BOOT-N.tmp
@@ -18,6 +19,9 @@ void cull__temporary_drop(const char *path);
  * holds any more. Others stay, as does what cannot be read, locked or removed: no failure. One pass over the folder's names,
  * of the first 100,000. */
 void cull__temporary_sweep(const char *target);
+
+/* Of this start of this machine, so that numbers of processes of before are not taken for ones of now; 0 = not known. */
+uint32_t cull__boot(void);
 
 /* What was renamed in the folder of `target` survives a crash, where the file system can do that. */
 void cull__sync_folder(const char *target);

@@ -52,7 +52,7 @@ typedef struct {
     char why[400];   /* the last of them */
     bool said_later; /* that a trial asked to be run again later */
     /* leases */
-    char name[96];                      /* "host:pid:start" */
+    char name[96];                      /* "host@numbers:pid:start" */
     double heartbeat, beat_at, patient; /* patient: until then nobody is taken for lost */
     int64_t *beating;                   /* places */
     /* in order */

@@ -1,8 +1,10 @@
 /* loop_lease.c - who runs what: heartbeats, and trials whose worker is gone.
  *
- * A worker is "host:pid:start", with the time at which the system started the process. One of this machine whose process is no more
- * is found at once; of others one hears nothing for ten heartbeats first. */
+ * A worker is "host@numbers:pid:start", with the time at which the system started the process. One of this machine whose
+ * process is no more is found at once; of others one hears nothing for ten heartbeats first. */
 #define _GNU_SOURCE
+#include "base/base.h"
+#include "io/temporary.h"
 #include "search/loop.h"
 
 #include <errno.h>
@@ -30,26 +32,22 @@ static int64_t start_of(int64_t pid)
     return at && cull__parse_i64(at, strlen(at), &start) ? start : 0;
 }
 
-/* "@4026532208" in a container, whose processes have numbers of their own, whatever name its machine has; "" outside. */
-static const char *numbers_of(char is[32])
+/* Of what the numbers of processes are numbers: of this start of this machine, and in a container of that. Names of machines do not
+ * tell, as many a machine, and a container beside it, is called the same. */
+static uint32_t numbered_in(void)
 {
-    static const char outside[] = "pid:[4026531836]"; /* PROC_PID_INIT_INO of linux/proc_ns.h */
     char ns[32] = "";
-    bool known = readlink("/proc/self/ns/pid", ns, sizeof ns - 1) > 0 && strcmp(ns, outside) != 0;
-    if (known && sscanf(ns, "pid:[%20[0-9]", is + 1) == 1)
-        is[0] = '@';
-    else
-        is[0] = 0;
-    return is;
+    ssize_t n = readlink("/proc/self/ns/pid", ns, sizeof ns);
+    return (uint32_t)cull__hash64(ns, n > 0 ? (size_t)n : 0, cull__boot());
 }
 
 void cull__lease_name(cull__run *r)
 {
-    char host[65] = "", ns[32];
+    char host[65] = "";
     if (gethostname(host, sizeof host - 1)) snprintf(host, sizeof host, "localhost");
     for (char *c = host; *c; c++)
         if (*c == ':') *c = '.';
-    snprintf(r->name, sizeof r->name, "%.62s%.12s:%ld:%" PRId64, host, numbers_of(ns),
+    snprintf(r->name, sizeof r->name, "%.60s@%08" PRIx32 ":%ld:%" PRId64, host, numbered_in(),
              (long)getpid(), start_of(getpid()));
     cull__study_worker(r->s, r->name);
 }
@@ -103,7 +101,7 @@ typedef struct {
     bool *gone; /* trials: of a process of this machine that is no more */
 } reading;
 
-/* name: "host:pid:start" */
+/* name: "host@numbers:pid:start" */
 static bool gone(const cull__run *r, const char *name)
 {
     const char *pid_at = name ? strchr(name, ':') : NULL;

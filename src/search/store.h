@@ -34,7 +34,7 @@ typedef struct {
     double cost, noise;
     double at;          /* seconds since the study began, by the clock of who wrote it */
     const char *note;   /* or NULL */
-    const char *worker; /* who: "host:pid:start"; or NULL */
+    const char *worker; /* who: "host@numbers:pid:start"; or NULL */
 } cull__event;
 
 /* What a study is: kept once, compared when it is opened again. */

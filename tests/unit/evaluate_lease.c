@@ -92,6 +92,31 @@ static void gone(void **state)
     cull_study_free(s);
 }
 
+/* The number of a process that is gone here says nothing of another machine that has this one's name. */
+static void namesake(void **state)
+{
+    fixture *f = *state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        cull_study *other = open_study(f, f->store);
+        ok(f->cx, cull_study_claim(f->cx, other));
+        char name[96], *digit;
+        snprintf(name, sizeof name, "%s", other->worker);
+        digit = strchr(name, '@') + 1;
+        *digit = *digit == '0' ? '1' : '0';
+        cull__study_worker(other, name);
+        _exit(asked(f, other) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    cull_study *s = open_study(f, f->store);
+    ok(f->cx, cull_study_claim(f->cx, s));
+    assert_int_equal(asked(f, s), 1);
+    assert_int_equal(asked(f, s), 2);
+    cull_study_free(s);
+}
+
 /* Of a worker that never said who it is nobody knows that it is gone, but that it is silent. */
 static void silent(void **state)
 {
@@ -277,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(namesake, setup, teardown),
         cmocka_unit_test_setup_teardown(silent, setup, teardown),
         cmocka_unit_test_setup_teardown(given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(spends_all, setup, teardown),
