@@ -696,6 +696,25 @@ class Interrupted:
         return call
 
 
+@pytest.mark.parametrize("more", [{}, {"in_order": 2}])
+def test_ctrl_c_before_the_loop_has_the_trial(monkeypatch, more):
+    study = cull.search.create(PLAIN, minimize="error", budget=5)
+    ask = cull.search.Study._ask
+
+    def asked(self, numbers):
+        if len(self) == 3:
+            ask(self, numbers)
+            raise KeyboardInterrupt
+        return ask(self, numbers)
+
+    monkeypatch.setattr(cull.search.Study, "_ask", asked)
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(error, **more)
+    assert not study.running()  # it waits to be asked again
+    study.optimize(error, **more)
+    assert [t.state for t in study.trials] == ["done"] * 5
+
+
 @pytest.mark.parametrize("name", ["tell", "report"])
 def test_ctrl_c_as_a_call_ends(monkeypatch, name):
     """What was told is, and the trial is nobody's to give back: the exception is that of Ctrl-C."""

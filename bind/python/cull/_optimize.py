@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Callable, List, Optional, Tuple, Type
+from typing import Any, Callable, List, Optional, Set, Tuple, Type
 
 from ._lib import InputError, OptionError, lib
 from ._study import NoTrial, Study, Trial, _said, _whole
@@ -41,10 +41,16 @@ class Optimizer:
         self.over = False
         self.error: Optional[BaseException] = None
         self.failed, self.good, self.note = 0, False, ""
+        self.asked: Set[int] = set()  # and not evaluated
 
     def run(self) -> None:
         if self.jobs == 1:
-            self.work()
+            try:
+                self.work()
+            except BaseException:  # Ctrl-C where nobody had the trial: it is asked again
+                for number in self.asked & self.study._mine:
+                    self.study.give_back(number)
+                raise
             return
         try:
             for _ in range(self.jobs):
@@ -112,6 +118,7 @@ class Optimizer:
             finally:
                 with self.turn:
                     self.runs -= 1
+                    self.asked.discard(trial.number)
                     self.turn.notify_all()
 
     def done(self) -> bool:
@@ -126,7 +133,7 @@ class Optimizer:
         with self.turn:
             while not self.over and self.left != 0:
                 try:
-                    trial = self.study.ask()
+                    trial = self.study._ask(self.asked)
                 except NoTrial:
                     if self.done() or not (self.runs or self.study.shared):
                         return None
@@ -219,7 +226,7 @@ class Ordered(Optimizer):
     def fill(self) -> None:
         while len(self.entries) < self.places and self.left != 0:
             try:
-                trial = self.study.ask()
+                trial = self.study._ask(self.asked)
             except NoTrial:
                 return
             share = trial.budget / self.last if trial.budget and self.last else 1

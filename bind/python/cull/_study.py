@@ -206,6 +206,10 @@ class Study:
 
     def ask(self) -> Trial:
         """The next trial to evaluate. NoTrial: there is none now; `done` says whether for good."""
+        return self._ask(set())
+
+    def _ask(self, asked: Set[int]) -> Trial:
+        """Its number is in `asked` even where a signal's handler raises before the caller has the trial."""
         t, trial = _lib.TrialStruct(), None
         try:
             with self._locked() as at:
@@ -215,6 +219,7 @@ class Study:
                 self._cx.check(status)
                 trial = Trial(self, t, self._copied(t))
                 self._mine.add(trial.number)
+                asked.add(trial.number)
         except BaseException:  # a signal's handler raised as the call ended: nobody has the trial
             if trial is not None:
                 self.give_back(trial)
