@@ -14,7 +14,7 @@ typedef enum {
     CULL_PREDICT_BOOST,  /* boosted trees by XGBoost, one thread */
     CULL_PREDICT_FOREST, /* random forest; spread of its trees */
     CULL_PREDICT_MLP,    /* a network on the engine of cull/nn.h; spread of an ensemble */
-    CULL_PREDICT_GP,     /* Gaussian process, Matern 5/2, lengths by maximum a posteriori */
+    CULL_PREDICT_GP,     /* Gaussian process, Matern, lengths by maximum a posteriori */
     CULL_PREDICTORS
 } cull_predict_kind;
 CULL_API const char *cull_predict_name(cull_predict_kind k); /* "ridge" */
@@ -34,6 +34,7 @@ typedef struct {
     bool sparse;               /* GP: lengths by SAAS's priors (Eriksson and Jankowiak 2021) */
     bool isotropic;            /* GP: one length for all features */
     bool either; /* GP: one length or several, whichever is likelier for what it takes (BIC) */
+    bool rough;  /* GP: Matern 3/2, whose functions have one derivative; else 5/2, of two */
     /* GP: d numbers that do not fall: features of one number share a length. NULL = each has its own */
     const int64_t *group;
     /* GP: variance of a constant that all answers share, over the kernel's; 0 = none: far from all rows it says

@@ -60,6 +60,7 @@ typedef struct {
     bool isotropic, sparse;
     const int64_t *group; /* (d) 0 .. groups - 1; NULL = d of them */
     int64_t groups;
+    bool rough;   /* Matern 3/2, else 5/2 */
     double level; /* not learnt */
 } cull__gp_form;
 int64_t cull__gp_size(const cull__gp_form *f, int64_t d); /* of theta */

@@ -1,4 +1,4 @@
-/* predict_gp.c - Gaussian processes (Rasmussen and Williams 2006): kernel Matern 5/2, the likelihood of its
+/* predict_gp.c - Gaussian processes (Rasmussen and Williams 2006): kernel Matern 5/2 or 3/2, the likelihood of its
  * numbers, what a posterior says. How the numbers are found: predict_gp_fit.c. */
 #include "score/predict_gp.h"
 #include "num/num.h"
@@ -7,18 +7,19 @@
 #include <math.h>
 #include <string.h>
 
-static const double ROOT5 = 2.2360679774997896964, LOG_2PI = 1.8378770664093454836;
+static const double ROOT3 = 1.7320508075688772935, ROOT5 = 2.2360679774997896964;
+static const double LOG_2PI = 1.8378770664093454836;
 
 /* Of OpenBLAS's LAPACK: the inverse from a Cholesky factor. */
 extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info,
                     size_t uplo_n);
 
 /* The kernel over its variance at distance sqrt(r2), and -2 times its derivative by r2. */
-static inline double matern(double r2, double *slope)
+static inline double matern(bool rough, double r2, double *slope)
 {
-    double r = ROOT5 * sqrt(r2), e = exp(-r);
-    if (slope) *slope = 5. / 3 * (1 + r) * e;
-    return (1 + r + r * r / 3) * e;
+    double r = (rough ? ROOT3 : ROOT5) * sqrt(r2), e = exp(-r);
+    *slope = rough ? 3 * e : 5. / 3 * (1 + r) * e;
+    return rough ? (1 + r) * e : (1 + r + r * r / 3) * e;
 }
 
 /* Squared distances (m, n) of rows of a (m, d) and b (n, d). */
@@ -102,16 +103,17 @@ static void kernel(work *w)
 {
     int64_t n = w->t->n;
     double level = w->f->level;
+    bool rough = w->f->rough;
     distances(w->u, w->uu, n, w->u, w->uu, n, w->t->d, w->k);
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < i; j++) {
-            double s, v = w->variance * (level + matern(w->k[i * n + j], &s));
+            double s, v = w->variance * (level + matern(rough, w->k[i * n + j], &s));
             w->k[i * n + j] = v;
             if (w->slope) w->slope[i * n + j] = w->slope[j * n + i] = w->variance * s;
         }
         w->k[i * n + i] =
             w->variance * (level + 1) + w->noise / (w->t->weight ? w->t->weight[i] : 1);
-        if (w->slope) w->slope[i * n + i] = w->variance * 5 / 3;
+        if (w->slope) w->slope[i * n + i] = w->variance * (rough ? 3 : 5. / 3);
     }
 }
 
@@ -236,6 +238,7 @@ cull_status cull__gp_loss(cull_ctx *cx, const cull__samples *t, const cull__gp_f
 
 struct cull__gp {
     int64_t n, d;
+    bool rough;
     double variance, level;
     double *inverse, *u, *uu, *l, *alpha;
 };
@@ -263,6 +266,7 @@ static cull_status keep(cull_ctx *cx, struct cull__gp *g, const work *w)
 {
     int64_t n = w->t->n, d = w->t->d;
     g->n = n, g->d = d, g->variance = w->variance, g->level = w->f->level;
+    g->rough = w->f->rough;
     CULL_TRY(copy(cx, &g->inverse, w->inverse, d));
     CULL_TRY(copy(cx, &g->u, w->u, n * d));
     CULL_TRY(copy(cx, &g->uu, w->uu, n));
@@ -320,7 +324,7 @@ static cull_status cross(cull_ctx *cx, const struct cull__gp *g, const double *x
     for (int64_t i = 0; i < m * g->n; i++) {
         double s, r2 = (*k)[i];
         if (!(r2 < 1e5)) r2 = 1e5; /* e^-700 */
-        (*k)[i] = g->variance * (g->level + matern(r2, &s));
+        (*k)[i] = g->variance * (g->level + matern(g->rough, r2, &s));
         if (slope) (*slope)[i] = g->variance * s;
     }
     if (u) *u = v;

@@ -125,6 +125,7 @@ static cull_status gp_fit(cull_ctx *cx, const cull__samples *t, const cull_predi
                        .sparse = o->sparse,
                        .group = t->group,
                        .groups = t->group ? t->group[t->d - 1] + 1 : 0,
+                       .rough = o->rough,
                        .level = o->level};
     cull__samples few, some, most;
     double *theta, loss;

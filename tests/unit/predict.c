@@ -286,8 +286,11 @@ static void likelihood(void **state)
     for (int i = 0; i < N; i++) r.y[i] -= 1000;
     cull__samples t = {.x = r.x, .y = r.y, .weight = r.weight, .n = N, .d = D};
     static const int64_t group[D] = {0, 1, 1, 1, 2};
-    for (int kind = 0; kind < 16; kind++) {
-        cull__gp_form f = {.isotropic = kind & 1, .sparse = kind & 2, .level = kind & 8 ? 0.7 : 0};
+    for (int kind = 0; kind < 32; kind++) {
+        cull__gp_form f = {.isotropic = kind & 1,
+                           .sparse = kind & 2,
+                           .level = kind & 8 ? 0.7 : 0,
+                           .rough = kind & 16};
         if (kind & 4) f.group = group, f.groups = 3;
         int64_t size = cull__gp_size(&f, D);
         double theta[2 + 1 + D], g[2 + 1 + D], none[2 + 1 + D], lo, hi, at;

@@ -72,18 +72,21 @@ static void gaussian_process(void **state)
     cull__samples t = {.x = r.x, .y = r.y, .n = N, .d = D};
     cull__gp_form f = {0};
     void *gp;
-    ok(cx, cull__gp_at(cx, &t, &f, theta, &gp));
-    ok(cx, cull__predict_gp.say(cx, gp, r.q, M, mean, spread));
-    cull__predict_gp.free(gp);
-    near("gp.mean", mean, M, 1e-10);
-    near("gp.std", spread, M, 1e-8);
-    ok(cx, cull__gp_loss(cx, &t, &f, theta, false, &loss, g));
-    loss = -loss;
-    near("gp.likelihood", &loss, 1, 1e-9);
-    slope[0] = -g[0]; /* the noise is not scikit-learn's to learn here */
-    for (int c = 0; c < D; c++) slope[1 + c] = -g[2 + c];
-    near("gp.gradient", slope, 6, 1e-8);
-    f.isotropic = true;
+    for (int rough = 0; rough < 2; rough++) {
+        f.rough = rough;
+        ok(cx, cull__gp_at(cx, &t, &f, theta, &gp));
+        ok(cx, cull__predict_gp.say(cx, gp, r.q, M, mean, spread));
+        cull__predict_gp.free(gp);
+        near(rough ? "gp.rough.mean" : "gp.mean", mean, M, 1e-10);
+        near(rough ? "gp.rough.std" : "gp.std", spread, M, 1e-8);
+        ok(cx, cull__gp_loss(cx, &t, &f, theta, false, &loss, g));
+        loss = -loss;
+        near(rough ? "gp.rough.likelihood" : "gp.likelihood", &loss, 1, 1e-9);
+        slope[0] = -g[0]; /* the noise is not scikit-learn's to learn here */
+        for (int c = 0; c < D; c++) slope[1 + c] = -g[2 + c];
+        near(rough ? "gp.rough.gradient" : "gp.gradient", slope, 6, 1e-8);
+    }
+    f.isotropic = true, f.rough = false;
     ok(cx, cull__gp_at(cx, &t, &f, (double[]){log(0.6), log(1e-4), log(1.1)}, &gp));
     ok(cx, cull__predict_gp.say(cx, gp, r.q, M, mean, spread));
     cull__predict_gp.free(gp);

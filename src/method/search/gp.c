@@ -25,7 +25,8 @@
  *           which ever more are good ones, and many questions went to corners. Categories have no corners:
  *           of them alone it gains nothing. (j) There, too, of one objective any design may be asked that none looked at
  *           beats by expected improvement, its chance and an optimist's bound together (Lyu et al. 2018, whose front an
- *           evolution finds): one gain alone asks too much near the best.
+ *           evolution finds): one gain alone asks too much near the best. (k) Matern 3/2, not 5/2, where designs have steps only:
+ *           what a step changes is rougher than what a real number changes.
  * Cost      O(rows^3) a fit, O(rows^2) for each of `looks` designs, up to twice that where trials
  *           fail; meant for some hundred trials.
  * Example   cull search space.cull --method gp --minimize error --budget 200 -- ./train {lr}
@@ -404,6 +405,7 @@ static cull_status fit(cull_ctx *cx, const state *s, const cull__rows *r, const 
     cull_predict_opts p = CULL_PREDICT_OPTS;
     p.kind = CULL_PREDICT_GP;
     p.level = s->ordered ? LEVEL : 0;
+    p.rough = s->ordered && !s->numbers;
     p.sparse = s->o.sparse;
     p.isotropic = lengths == ONE;
     p.either = lengths == EITHER;
@@ -469,7 +471,7 @@ const cull_method cull__method_gp = {
              "Black-Box Functions",
     .columns = "",
     .task = CULL_TASK_SEARCH,
-    .rev = 6,
+    .rev = 7,
     .flags = CULL_STOCHASTIC | CULL_ANYTIME | CULL_MANY_OBJECTIVES,
     .opts = table,
     .opts_size = sizeof(opts),
