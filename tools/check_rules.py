@@ -14,6 +14,7 @@ import sys
 
 FIELDS = ("Chooses", "Idea", "Reads", "Deviates", "Cost", "Example")
 TASKS = ("data", "feature", "search", "supernet", "weights", "compute", "trust", "gen", "model", "measure")
+SOURCES = ("src", "include", "tests", "tools", "bench", "bind", "cmake", "examples")
 STATES = ("method", "command", "planned")
 
 
@@ -102,6 +103,9 @@ def main():
         for m in re.finditer(r"`((?:src|include|tests|tools|docs|cmake|examples)/[\w./-]*\w)/?`", read(doc)):
             if not os.path.exists(m[1]) and "my_method" not in m[1]:
                 bad.append(f"{doc}: there is no {m[1]}")
+        for m in re.finditer(r"`([\w*]+\.(?:c|cc|h|py|sh))`", read(doc)):  # named beside its folder
+            if "my_method" not in m[1] and not any(glob.glob(f"{top}/**/{m[1]}", recursive=True) for top in SOURCES):
+                bad.append(f"{doc}: there is no file {m[1]}")
     version = re.search(r"project\(cull VERSION ([0-9.]+)", read("CMakeLists.txt"))[1]
     if f"## {version}" not in read("CHANGELOG.md"):
         bad.append(f"CHANGELOG.md: no '## {version}'")

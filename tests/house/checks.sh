@@ -45,4 +45,7 @@ must_fail "a header has at most 300" $rules
 fresh "$1"
 rm "$tmp/t/src/base/rng.c"
 must_fail "ARCHITECTURE.md: there is no src/base/rng.c" $rules
+fresh "$1"
+rm "$tmp/t/src/task/weights_write.c"
+must_fail "ARCHITECTURE.md: there is no file weights_write.c" $rules
 echo "the checkers find what they are for"
