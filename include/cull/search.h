@@ -148,6 +148,8 @@ CULL_API void cull_study_free(cull_study *s);
 /* The budget is spent, the space has no more points, or stop was asked for; and nothing that runs can bring more (a
  * retry, a next rung). Trials may still run, and may be told. */
 CULL_API bool cull_study_done(const cull_study *s);
+/* The first limit that is reached, by its name in cull_search_problem: "trials", "cost" or "seconds"; NULL = none. */
+CULL_API const char *cull_study_spent(const cull_study *s);
 /* No more is asked, by any process that shares the store, until a study is opened on it with `resume` and asks. */
 CULL_API cull_status cull_study_stop(cull_study *s) CULL_CHECKED;
 CULL_API bool cull_study_stopped(const cull_study *s); /* so it is, by what was read so far */

@@ -112,10 +112,12 @@ static bool silent(search *s)
 /* What lets a study go on that has come to its end; NULL = nothing does. */
 static const char *larger(const search *s)
 {
-    const cull_search_problem *p = &s->p;
-    if (p->trials > 0 && cull_study_paid(s->study) >= p->trials) return "--budget";
-    if (p->cost > 0) return p->seconds > 0 ? "--cost-budget or --time" : "--cost-budget";
-    return p->seconds > 0 ? "--time" : NULL;
+    static const char *const option[][2] = {
+        {"trials", "--budget"}, {"cost", "--cost-budget"}, {"seconds", "--time"}};
+    const char *limit = cull_study_spent(s->study);
+    for (int i = 0; limit && i < 3; i++)
+        if (!strcmp(limit, option[i][0])) return option[i][1];
+    return NULL;
 }
 
 static void say_end(search *s)

@@ -12,11 +12,12 @@ enum {
     WALK = 1 << 22     /* points of a space that is gone through for what is left */
 };
 
-static bool spent(const cull_study *s)
+const char *cull_study_spent(const cull_study *s)
 {
     const cull_search_problem *p = &s->p;
-    return (p->trials > 0 && s->paid >= p->trials) || (p->cost > 0 && s->spent >= p->cost) ||
-           (p->seconds > 0 && cull__study_clock(s) >= p->seconds);
+    if (p->trials > 0 && s->paid >= p->trials) return "trials";
+    if (p->cost > 0 && s->spent >= p->cost) return "cost";
+    return p->seconds > 0 && cull__study_clock(s) >= p->seconds ? "seconds" : NULL;
 }
 
 static bool nothing_new(const cull_study *s)
@@ -38,7 +39,7 @@ bool cull_study_done(const cull_study *s)
     if (s->ended) return true;
     if (s->again_head < s->again_n) return false;
     if (s->running > 0 && s->p.retries > 0) return false;
-    if (spent(s)) return true;
+    if (cull_study_spent(s)) return true;
     if (!nothing_new(s) || replicate_due(s)) return false;
     if (!s->p.stop.anew) return true;
     cull__stops_next next;
@@ -172,9 +173,10 @@ static void number_again(cull_study *s, cull__event *e)
 static cull_status no_more(cull_study *s)
 {
     return cull__fail(s->cx, CULL_ENODATA, "%s",
-                      s->ended   ? "stop was asked for: there is nothing more to evaluate"
-                      : spent(s) ? "the budget is spent: there is nothing more to evaluate"
-                                 : "every point of the space was asked");
+                      s->ended ? "stop was asked for: there is nothing more to evaluate"
+                      : cull_study_spent(s)
+                          ? "the budget is spent: there is nothing more to evaluate"
+                          : "every point of the space was asked");
 }
 
 static void same_point(cull_study *s, int32_t i, int64_t budget, double *x, cull__event *e)
@@ -223,7 +225,7 @@ static cull_status next_event(cull_study *s, int64_t again, double *x, cull__eve
         e->trial = s->again[s->again_head];
         return CULL_OK;
     }
-    if (spent(s)) return no_more(s);
+    if (cull_study_spent(s)) return no_more(s);
     if (replicate_due(s)) {
         same_point(s, (int32_t)s->v.trials - 1, 0, x, e);
         return CULL_OK;

@@ -9,6 +9,9 @@ cull search export run.db | wc -l
 cull search space.cull --maximize error --budget 4 --cost-column ms --cost-budget 1e9 --table table.csv -q --json --method grid
 cull search space.cull --minimize error --budget 3 --method grid -- sh -c 'echo told; echo error=$1' x {width}
 cull search space.cull --minimize error --budget 2 --stay --method grid -- sh -c 'while read -r point; do echo 2; done'
+# which limit it was, if it was one
+cull search space.cull --minimize error --time 1d --table table.csv --method grid --store ended.db >out
+cull search space.cull --minimize error --cost-column ms --cost-budget 20 --table table.csv --method grid --store dear.db >out
 cull search space.cull --minimize error --budget 3 --dir runs -q --method grid -- sh -c 'cat $0/point.json; echo 1' {dir}
 cat runs/000001/out
 cull search space.cull --minimize error --constraint over --budget 3 -q --method grid -- sh -c 'echo error=$1 over=$1' x {width}
